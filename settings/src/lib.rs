@@ -1,0 +1,185 @@
+//! The one place for configuration: `config.default.toml` documents every key, this file gives them types.
+//!
+//! Layers, later ones win: the defaults, an optional file, environment variables `ZAMA__SECTION__KEY`.
+
+mod production;
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use config::{Config, Environment, File, FileFormat};
+use serde::Deserialize;
+
+/// The commented defaults, also printed by `zama-jobs config`.
+pub const DEFAULTS: &str = include_str!("../config.default.toml");
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub environment: Deployment,
+    pub log: Log,
+    pub api: Api,
+    pub auth: Auth,
+    pub database: Database,
+    pub temporal: Temporal,
+    pub dispatcher: Dispatcher,
+    pub worker: Worker,
+    pub chain: Chain,
+    pub billing: Billing,
+    pub metering: Metering,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Deployment {
+    Development,
+    Production,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Api {
+    pub listen: String,
+    pub public_url: String,
+    pub max_body_bytes: usize,
+    pub request_timeout_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    pub issuer: String,
+    pub audience: String,
+    pub signing_key_file: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    pub url: String,
+    pub max_connections: u32,
+    pub acquire_timeout_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Temporal {
+    pub address: String,
+    pub namespace: String,
+    pub ui_url: String,
+    pub codec_listen: String,
+    pub codec_keys: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dispatcher {
+    pub concurrency: usize,
+    pub sweep_seconds: u64,
+    pub claim_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Worker {
+    pub queue: String,
+    pub max_compute: usize,
+    pub max_activities: usize,
+    pub max_workflow_tasks: usize,
+    pub metrics_listen: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chain {
+    pub rpc_url: String,
+    pub chain_id: u64,
+    pub registry: String,
+    pub confirmer_key: String,
+    pub deployer_key: String,
+    pub confirmations: u64,
+    pub batch_max_jobs: u32,
+    pub batch_max_age_ms: u64,
+    pub rpc_timeout_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Billing {
+    pub lago_url: String,
+    pub lago_key: String,
+    pub default_plan: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metering {
+    pub reporter_seconds: u64,
+}
+
+impl Settings {
+    /// Reads defaults, the file if one is given, and the environment.
+    ///
+    /// # Errors
+    /// An unreadable file, an unknown key, a value of the wrong type, or a development secret in production.
+    pub fn load(file: Option<&Path>) -> Result<Self> {
+        let mut layers = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        if let Some(path) = file {
+            layers = layers.add_source(File::from(path).format(FileFormat::Toml));
+        }
+        let environment = Environment::with_prefix("ZAMA").prefix_separator("__").separator("__");
+        let settings: Self = layers
+            .add_source(environment.try_parsing(true))
+            .build()
+            .context("Failed to read the configuration")?
+            .try_deserialize()
+            .context("The configuration is not valid")?;
+        production::check(&settings)?;
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_complete() {
+        let settings = Settings::load(None).expect("the defaults alone are a valid configuration");
+        assert_eq!(settings.environment, Deployment::Development);
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let file = dir.path().join("zama.toml");
+        std::fs::write(&file, "[api]\nlissen = \"127.0.0.1:1\"\n").expect("the file is written");
+        let error = format!("{:#}", Settings::load(Some(&file)).expect_err("a misspelt key is refused"));
+        assert!(error.contains("lissen"), "{error}");
+    }
+
+    #[test]
+    fn production_refuses_development_secrets() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let file = dir.path().join("zama.toml");
+        std::fs::write(&file, "environment = \"production\"\n").expect("the file is written");
+        let error = format!("{:#}", Settings::load(Some(&file)).expect_err("development secrets are refused"));
+        for key in ["database.url", "temporal.codec_keys", "chain.confirmer_key", "chain.deployer_key", "billing.lago_key"] {
+            assert!(error.contains(key), "{key} is not named in: {error}");
+        }
+    }
+}
