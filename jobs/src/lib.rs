@@ -1,1 +1,3 @@
 //! placeholder
+pub mod algorithm;
+pub mod field_error;
