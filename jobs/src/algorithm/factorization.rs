@@ -41,10 +41,6 @@ impl PrimeFactorization {
         }
     }
 
-    pub(super) fn estimated_seconds(&self) -> u64 {
-        if self.bits() <= 112 { 1 } else { 2 }
-    }
-
     fn bits(&self) -> u32 {
         u128::BITS - self.number.leading_zeros()
     }

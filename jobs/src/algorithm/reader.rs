@@ -107,7 +107,8 @@ mod tests {
     fn only_strings_that_stand_for_great_integers_are_numbers() {
         assert_eq!(number(&json!("9007199254740993")), Ok(9_007_199_254_740_992.0));
         assert_eq!(number(&json!("-100000000000000000000")), Ok(-1e20));
-        for wrong in ["1", "9007199254740991", "+9007199254740993", "09007199254740993", "1e20", "", "-", "NaN", "inf"] {
+        for wrong in ["1", "9007199254740991", "+9007199254740993", "09007199254740993", "1e20", "", "-", "NaN", "inf"]
+        {
             assert!(number(&json!(wrong)).is_err(), "{wrong}");
         }
         assert!(number(&json!("9".repeat(400))).unwrap_err().contains("range"));
