@@ -1,1 +1,3 @@
-//! placeholder
+//! The REST server.
+
+pub mod dispatcher;

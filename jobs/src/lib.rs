@@ -1,1 +1,21 @@
-//! placeholder
+//! The vocabulary of Zama Jobs: ids, the job and its states, the error table, the wire format. No I/O.
+
+pub mod algorithm;
+pub mod canonical;
+pub mod error_code;
+pub mod event;
+pub mod field_error;
+pub mod idempotency;
+pub mod ids;
+pub mod json;
+pub mod status;
+pub mod submission;
+pub mod usage;
+pub mod wire;
+pub mod workflow_id;
+
+pub use error_code::ErrorCode;
+pub use field_error::FieldError;
+pub use idempotency::IdempotencyKey;
+pub use ids::{JobId, TenantId, UserId};
+pub use status::JobStatus;

@@ -1,1 +1,57 @@
-//! placeholder
+//! PostgreSQL: one file a concern, every query checked against the migrations when it is compiled.
+//!
+//! Rules that hold in the whole room: a change of state names the state that it leaves, and stands in one transaction
+//! with its event, its usage rows and its reservation; whatever a client may see is read by (tenant, id).
+
+pub mod admission;
+pub mod batches;
+pub mod cancel;
+pub mod compute;
+mod error;
+mod events;
+pub mod jobs;
+pub mod lost;
+pub mod receipts;
+pub mod sealing;
+pub mod starts;
+pub mod tenants;
+pub mod transition;
+pub mod usage;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+pub use error::StoreError;
+pub use sqlx::PgPool;
+
+/// A pool that connects when it is first used, so that a process starts while the database is away.
+///
+/// # Errors
+/// A URL that is not a PostgreSQL URL.
+pub fn connect(url: &str, max_connections: u32, acquire_timeout: Duration) -> Result<PgPool, StoreError> {
+    let options = PgConnectOptions::from_str(url)?.application_name("zama-jobs");
+    Ok(PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(acquire_timeout)
+        .connect_lazy_with(options))
+}
+
+/// Brings the schema up to date; see `migrations/README.md`.
+///
+/// # Errors
+/// A database that is away, or one whose applied migrations differ from ours.
+pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
+    sqlx::migrate!("../migrations").run(pool).await?;
+    Ok(())
+}
+
+/// Whether the database answers.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when it does not.
+pub async fn ping(pool: &PgPool) -> Result<(), StoreError> {
+    sqlx::query_scalar!("SELECT 1").fetch_one(pool).await?;
+    Ok(())
+}

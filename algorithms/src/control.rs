@@ -1,0 +1,48 @@
+//! The wire between a run and whoever started it: progress out, stop in, checkpoints out.
+
+use crate::{Checkpoint, RunError};
+
+/// What a run needs of its surroundings. All calls come from the thread that computes.
+///
+/// A run calls [`Control::stopped`] some 100,000 times a second, so let it read an atomic flag; it reports and saves up to
+/// some hundred times a second, so let an implementation that sends them anywhere keep only the newest.
+pub trait Control {
+    /// The run is at `percent` (0 to 100, never less than before), in `stage` (a fixed snake_case word), doing `detail`
+    /// (for people).
+    fn report(&mut self, percent: u8, stage: &'static str, detail: &str);
+
+    /// Whether to give up: once true, always true.
+    fn stopped(&self) -> bool;
+
+    /// Takes a state to resume from; each replaces the one before. Under 4 KiB as JSON.
+    fn save(&mut self, checkpoint: &Checkpoint);
+}
+
+/// A [`Control`] whose percentage only grows and whose stop is an error.
+pub(crate) struct Progress<'c> {
+    control: &'c mut dyn Control,
+    percent: u8,
+}
+
+impl<'c> Progress<'c> {
+    pub(crate) fn new(control: &'c mut dyn Control) -> Self {
+        Self { control, percent: 0 }
+    }
+
+    pub(crate) fn report(&mut self, percent: u8, stage: &'static str, detail: &str) {
+        self.percent = self.percent.max(percent.min(100));
+        self.control.report(self.percent, stage, detail);
+    }
+
+    pub(crate) fn poll(&self) -> Result<(), RunError> {
+        if self.control.stopped() { Err(RunError::Stopped) } else { Ok(()) }
+    }
+
+    pub(crate) fn save(&mut self, checkpoint: &Checkpoint) {
+        self.control.save(checkpoint);
+    }
+
+    pub(crate) fn percent(&self) -> u8 {
+        self.percent
+    }
+}

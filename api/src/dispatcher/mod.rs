@@ -1,0 +1,5 @@
+//! From the outbox to Temporal.
+
+mod handle;
+
+pub use handle::{Handle, Mailbox, channel};

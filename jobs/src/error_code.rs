@@ -1,0 +1,146 @@
+//! The one table of errors: it feeds responses, `docs/errors/` and tests.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+macro_rules! error_codes {
+    ($($name:ident $code:literal $status:literal $retry:ident $title:literal;)*) => {
+        /// A typed error, named to clients by its code.
+        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
+        pub enum ErrorCode {
+            $(#[doc = $title] #[serde(rename = $code)] $name,)*
+        }
+
+        /// The whole table.
+        pub const ALL: &[ErrorCode] = &[$(ErrorCode::$name),*];
+
+        impl ErrorCode {
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// HTTP status of a response that carries this code.
+            #[must_use]
+            pub fn status(self) -> u16 {
+                match self { $(Self::$name => $status,)* }
+            }
+
+            /// Title of the problem: the same for every occurrence (RFC 9457 section 3.1.3).
+            #[must_use]
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+
+            /// What a client does about it.
+            #[must_use]
+            pub fn retry(self) -> Retry {
+                match self { $(Self::$name => Retry::$retry,)* }
+            }
+        }
+    };
+}
+
+/// What a client does about an error.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Retry {
+    /// The same request fails again; change it.
+    Change,
+    /// The same request may succeed after `Retry-After`.
+    Later,
+    /// Get a new token, then send the same request.
+    Authenticate,
+}
+
+error_codes! {
+    InvalidRequest "INVALID_REQUEST" 400 Change "The request is not valid";
+    JobValidationFailed "JOB_VALIDATION_FAILED" 400 Change "The job is not valid";
+    UnknownAlgorithm "UNKNOWN_ALGORITHM" 400 Change "The algorithm is not known";
+    InvalidIdempotencyKey "INVALID_IDEMPOTENCY_KEY" 400 Change "The idempotency key is not valid";
+    InvalidToken "INVALID_TOKEN" 401 Authenticate "The access token is missing or not valid";
+    TokenExpired "TOKEN_EXPIRED" 401 Authenticate "The access token has expired";
+    CostCeilingExceeded "COST_CEILING_EXCEEDED" 402 Change "The job costs more than its ceiling";
+    InsufficientScope "INSUFFICIENT_SCOPE" 403 Change "The access token lacks a scope";
+    SignatureInvalid "SIGNATURE_INVALID" 403 Change "The signature is not valid";
+    NotFound "NOT_FOUND" 404 Change "There is nothing at this address";
+    JobNotFound "JOB_NOT_FOUND" 404 Change "There is no such job";
+    MethodNotAllowed "METHOD_NOT_ALLOWED" 405 Change "The method is not allowed here";
+    RequestInProgress "REQUEST_IN_PROGRESS" 409 Later "A request with this idempotency key is still in progress";
+    ResultNotReady "RESULT_NOT_READY" 409 Later "The result is not ready";
+    NonceReplayed "NONCE_REPLAYED" 409 Change "The nonce has been used";
+    PayloadTooLarge "PAYLOAD_TOO_LARGE" 413 Change "The body is too large";
+    InvalidContentType "INVALID_CONTENT_TYPE" 415 Change "The content type is not supported";
+    IdempotencyKeyReused "IDEMPOTENCY_KEY_REUSED" 422 Change "The idempotency key was used with another body";
+    CiphertextInvalid "CIPHERTEXT_INVALID" 422 Change "A ciphertext is not valid";
+    KeyMismatch "KEY_MISMATCH" 422 Change "A ciphertext belongs to another key";
+    RateLimitExceeded "RATE_LIMIT_EXCEEDED" 429 Later "Too many requests";
+    QuotaExceeded "QUOTA_EXCEEDED" 429 Later "The quota is used up";
+    TooManyActiveJobs "TOO_MANY_ACTIVE_JOBS" 429 Later "Too many jobs are active";
+    InternalError "INTERNAL_ERROR" 500 Later "The service failed";
+    ServiceUnavailable "SERVICE_UNAVAILABLE" 503 Later "The service is unavailable for a moment";
+    RequestTimeout "REQUEST_TIMEOUT" 504 Later "The request took too long";
+    ComputeFailed "COMPUTE_FAILED" 422 Change "The computation has no result";
+    ComputeTimeout "COMPUTE_TIMEOUT" 422 Change "The computation ran out of its time";
+    DeadlineExceeded "DEADLINE_EXCEEDED" 422 Change "The job passed its deadline";
+    JobCancelled "JOB_CANCELLED" 409 Change "The job was cancelled";
+    WorkflowLost "WORKFLOW_LOST" 500 Later "The job was lost by the service";
+}
+
+impl ErrorCode {
+    /// A failure of the service rather than of the job: what was done is not billed.
+    #[must_use]
+    pub fn is_ours(self) -> bool {
+        self.status() >= 500
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ErrorCode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        ALL.iter().copied().find(|code| code.as_str() == text).ok_or_else(|| format!("{text} is not an error code"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_round_trip() {
+        for code in ALL {
+            assert_eq!(code.as_str().parse(), Ok(*code));
+            assert!((400..600).contains(&code.status()), "{code}");
+        }
+    }
+
+    /// Each code has a page, and each page a code.
+    #[test]
+    fn every_code_has_a_page() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors");
+        let mut pages: Vec<String> = std::fs::read_dir(folder)
+            .expect("docs/errors exists")
+            .map(|entry| entry.expect("a readable folder").file_name().to_string_lossy().replace(".md", ""))
+            .filter(|name| name != "README")
+            .collect();
+        pages.sort();
+        let mut codes: Vec<String> = ALL.iter().map(ToString::to_string).collect();
+        codes.sort();
+        assert_eq!(pages, codes);
+        for code in ALL {
+            let page = std::fs::read_to_string(format!("{folder}/{code}.md")).expect("a readable page");
+            assert!(page.starts_with(&format!("# {code}\n")), "{code}: the heading names the code");
+            assert!(page.contains(&code.status().to_string()), "{code}: the page tells the status");
+            assert!(page.contains(code.title()), "{code}: the page tells the title");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Usage: what is metered, and the ids by which a ledger row is known to the billing system.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::JobId;
+
+/// A billable quantity. `as_str` is its code in the billing system.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    JobsSubmitted,
+    JobsCompleted,
+    ComputeUnits,
+    FheComputeUnits,
+    StorageGbHours,
+    ChainConfirmations,
+    ApiCalls,
+}
+
+/// All metrics.
+pub const ALL: [Metric; 7] = [
+    Metric::JobsSubmitted,
+    Metric::JobsCompleted,
+    Metric::ComputeUnits,
+    Metric::FheComputeUnits,
+    Metric::StorageGbHours,
+    Metric::ChainConfirmations,
+    Metric::ApiCalls,
+];
+
+impl Metric {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::JobsSubmitted => "jobs_submitted",
+            Self::JobsCompleted => "jobs_completed",
+            Self::ComputeUnits => "compute_units",
+            Self::FheComputeUnits => "fhe_compute_units",
+            Self::StorageGbHours => "storage_gb_hours",
+            Self::ChainConfirmations => "chain_confirmations",
+            Self::ApiCalls => "api_calls",
+        }
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Metric {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        ALL.into_iter().find(|metric| metric.as_str() == text).ok_or_else(|| format!("{text} is not a metric"))
+    }
+}
+
+/// Part of a job that a row stands for; a correction gets a segment of its own.
+pub const FIRST_SEGMENT: &str = "0";
+
+/// `{job}:{metric}:{segment}`: primary key in the ledger and transaction id in the billing system.
+#[must_use]
+pub fn row_id(job: JobId, metric: Metric, segment: &str) -> String {
+    format!("{job}:{metric}:{segment}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_round_trip() {
+        for metric in ALL {
+            assert_eq!(metric.as_str().parse(), Ok(metric));
+            assert_eq!(serde_json::to_value(metric).unwrap(), metric.as_str());
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The wire format: what the API answers and clients read. A field is null until it is known, never absent.
+
+use std::collections::BTreeMap;
+
+use alloy::primitives::{Address, B256};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::submission::{JobType, Priority};
+use crate::{ErrorCode, FieldError, JobId, JobStatus};
+
+/// The answer to an accepted submission.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct Accepted {
+    #[schema(value_type = uuid::Uuid)]
+    pub job_id: JobId,
+    pub status: JobStatus,
+    pub created_at: DateTime<Utc>,
+    /// When the job will probably be terminal.
+    pub estimated_completion: DateTime<Utc>,
+    pub links: Links,
+}
+
+/// Where the parts of a job are found.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct Links {
+    #[serde(rename = "self")]
+    pub this: String,
+    pub events: String,
+    pub result: String,
+    pub receipt: String,
+    pub cancel: String,
+}
+
+/// A job as clients see it.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct Job {
+    #[schema(value_type = uuid::Uuid)]
+    pub job_id: JobId,
+    #[serde(rename = "type")]
+    pub job_type: JobType,
+    #[schema(example = "prime_factorization")]
+    pub algorithm: String,
+    pub status: JobStatus,
+    pub priority: Priority,
+    /// EVM address that the job belongs to.
+    #[schema(value_type = String, example = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8")]
+    pub submitter: Address,
+    /// Submitted with test credentials: free and never billed.
+    pub test_mode: bool,
+    pub use_fhe: bool,
+    /// SHA-256 of the RFC 8785 form of the submitted body.
+    #[schema(value_type = String)]
+    pub content_hash: B256,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub completed_at: Option<DateTime<Utc>>,
+    pub deadline: Option<DateTime<Utc>>,
+    pub estimated_completion: Option<DateTime<Utc>>,
+    pub progress: Progress,
+    pub error: Option<JobError>,
+    pub result: Option<JobResult>,
+    pub blockchain_confirmation: Option<Confirmation>,
+    /// Units by metric, as they will be billed.
+    #[schema(value_type = BTreeMap<String, i64>)]
+    pub usage: BTreeMap<String, i64>,
+    pub links: Links,
+}
+
+/// How far a job is.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Progress {
+    /// 0 to 100.
+    pub percent: f64,
+    #[schema(example = "elliptic curves")]
+    pub stage: String,
+    #[schema(example = "curve 17 of about 120")]
+    pub detail: String,
+}
+
+/// Why a job failed.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct JobError {
+    pub code: ErrorCode,
+    pub detail: String,
+    /// URL of the page about the code.
+    #[serde(rename = "type")]
+    pub problem_type: String,
+}
+
+/// What a job computed.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct JobResult {
+    /// SHA-256 of the bytes at `url`.
+    #[schema(value_type = String)]
+    pub hash: B256,
+    #[schema(example = "application/json")]
+    pub media_type: String,
+    /// Bytes.
+    pub size: i64,
+    pub url: String,
+    /// The value itself: inline for plain jobs up to 64 KiB, null else.
+    pub value: Option<Value>,
+}
+
+/// Where the result's hash stands on chain.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct Confirmation {
+    pub chain_id: i64,
+    #[schema(value_type = String)]
+    pub registry: Address,
+    /// Index of the job's bit in the registry.
+    pub index: i64,
+    #[schema(value_type = String)]
+    pub merkle_root: B256,
+    #[schema(value_type = Option<String>)]
+    pub tx_hash: Option<B256>,
+    pub block_number: Option<i64>,
+    #[schema(value_type = Option<String>)]
+    pub block_hash: Option<B256>,
+    pub confirmed_at: Option<DateTime<Utc>>,
+    pub finalized: bool,
+}
+
+/// One page of jobs, newest first.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct JobPage {
+    pub data: Vec<Job>,
+    /// Pass as `cursor` to read on; null on the last page.
+    pub next_cursor: Option<String>,
+    pub has_more: bool,
+}
+
+/// An error as clients see it (RFC 9457, `application/problem+json`).
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct Problem {
+    /// URL of the page about the code.
+    #[serde(rename = "type")]
+    pub problem_type: String,
+    pub title: String,
+    pub status: u16,
+    pub detail: String,
+    /// Path of the request.
+    pub instance: String,
+    pub code: ErrorCode,
+    pub request_id: String,
+    pub timestamp: DateTime<Utc>,
+    /// The fields that are wrong.
+    pub errors: Vec<FieldError>,
+}

@@ -1,0 +1,165 @@
+//! Admission: idempotency, reservation, the job and its pending start in one transaction; the commit is the 202.
+
+use chrono::{DateTime, Utc};
+use jobs::submission::{JobType, Priority, Submission};
+use jobs::usage::{FIRST_SEGMENT, Metric, row_id};
+use jobs::{IdempotencyKey, JobId, JobStatus, TenantId, UserId, idempotency, workflow_id};
+use sqlx::{PgConnection, PgPool};
+
+use crate::{StoreError, events};
+
+/// A checked submission and who sends it.
+pub struct Admission<'a> {
+    pub job_id: JobId,
+    pub tenant: &'a TenantId,
+    pub user: &'a UserId,
+    pub key: &'a IdempotencyKey,
+    pub submission: &'a Submission,
+    pub created_at: DateTime<Utc>,
+    pub estimated_completion: DateTime<Utc>,
+    pub request_id: &'a str,
+    /// Body of the 202, kept for replays.
+    pub response: &'a str,
+}
+
+/// What became of a submission.
+#[derive(Debug)]
+pub enum Admitted {
+    /// Accepted now.
+    New,
+    /// The key was used with this body before: its 202 again.
+    Replayed { response: String },
+    /// The key was used with another body.
+    KeyReused,
+    /// Another request holds the key at this moment.
+    InProgress,
+    /// The token's user is not registered.
+    UnknownUser,
+}
+
+/// Takes a submission in.
+///
+/// # Errors
+/// [`StoreError::Unavailable`]: nothing is half done. A commit whose answer was lost is found again by its key.
+pub async fn admit(pool: &PgPool, admission: Admission<'_>) -> Result<Admitted, StoreError> {
+    let mut tx = pool.begin().await?;
+    if !lock_key(&mut tx, &admission).await? {
+        return Ok(Admitted::InProgress);
+    }
+    let previous = sqlx::query!(
+        "SELECT content_hash, response, created_at FROM idempotency_keys WHERE tenant = $1 AND key = $2",
+        admission.tenant.as_str(),
+        admission.key.as_str()
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let oldest = admission.created_at - chrono::Duration::hours(idempotency::LIFETIME_HOURS);
+    if let Some(first) = previous.as_ref().filter(|first| first.created_at > oldest) {
+        let same = first.content_hash == admission.submission.content_hash.as_slice();
+        return Ok(if same { Admitted::Replayed { response: first.response.clone() } } else { Admitted::KeyReused });
+    }
+    let user = sqlx::query!(
+        "SELECT submitter FROM users WHERE tenant = $1 AND id = $2",
+        admission.tenant.as_str(),
+        admission.user.as_str()
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(user) = user else {
+        return Ok(Admitted::UnknownUser);
+    };
+    let workflow = match previous {
+        None => workflow_id::first_use(admission.tenant, admission.key),
+        Some(_) => workflow_id::later_use(admission.tenant, admission.key, admission.job_id),
+    };
+    insert(&mut tx, &admission, &user.submitter, &workflow).await?;
+    events::status(&mut tx, admission.job_id, admission.tenant.as_str(), None, JobStatus::Pending, None).await?;
+    tx.commit().await?;
+    Ok(Admitted::New)
+}
+
+/// Tries the lock instead of waiting for it, so that a burst on one key holds no connections.
+async fn lock_key(tx: &mut PgConnection, admission: &Admission<'_>) -> Result<bool, StoreError> {
+    let name = format!("idempotency/{}/{}", admission.tenant, admission.key);
+    let locked = sqlx::query_scalar!(r#"SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS "locked!""#, name)
+        .fetch_one(tx)
+        .await?;
+    Ok(locked)
+}
+
+/// One statement for all rows, so that admission costs one round trip whatever it writes.
+async fn insert(
+    tx: &mut PgConnection,
+    admission: &Admission<'_>,
+    submitter: &[u8],
+    workflow: &str,
+) -> Result<(), StoreError> {
+    let submission = admission.submission;
+    sqlx::query!(
+        r#"
+        WITH job AS (
+            INSERT INTO jobs (id, tenant, user_id, submitter, job_type, algorithm, payload, content_hash, priority,
+                              deadline, timeout_seconds, request_id, created_at, updated_at, estimated_completion,
+                              workflow_id, current_workflow_id)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $15)
+        ), start AS (
+            INSERT INTO job_starts (job_id, tenant, priority, workflow_id) VALUES ($1, $2, $9, $15)
+        ), reservation AS (
+            INSERT INTO job_reservations (job_id, tenant, units) VALUES ($1, $2, $16)
+        ), usage AS (
+            INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units, occurred_at)
+            VALUES ($17, $2, $1, $18, $19, 1, $13)
+        )
+        INSERT INTO idempotency_keys (tenant, key, content_hash, job_id, response, created_at)
+        VALUES ($2, $20, $8, $1, $21, $13)
+        ON CONFLICT (tenant, key) DO UPDATE
+           SET content_hash = EXCLUDED.content_hash, job_id = EXCLUDED.job_id, response = EXCLUDED.response,
+               created_at = EXCLUDED.created_at
+        "#,
+        admission.job_id.0,
+        admission.tenant.as_str(),
+        admission.user.as_str(),
+        submitter,
+        submission.job_type.as_str(),
+        submission.algorithm.to_string(),
+        submission.payload,
+        submission.content_hash.as_slice(),
+        priority_column(submission.priority),
+        submission.deadline,
+        i32::try_from(submission.parameters.timeout_seconds).unwrap_or(i32::MAX),
+        admission.request_id,
+        admission.created_at,
+        admission.estimated_completion,
+        workflow,
+        i64::try_from(submission.maximum_units()).unwrap_or(i64::MAX),
+        row_id(admission.job_id, Metric::JobsSubmitted, FIRST_SEGMENT),
+        Metric::JobsSubmitted.as_str(),
+        FIRST_SEGMENT,
+        admission.key.as_str(),
+        admission.response,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+fn priority_column(priority: Priority) -> i16 {
+    match priority {
+        Priority::Low => 1,
+        Priority::Normal => 2,
+        Priority::High => 3,
+    }
+}
+
+pub(crate) fn priority_of(column: i16) -> Result<Priority, StoreError> {
+    match column {
+        1 => Ok(Priority::Low),
+        2 => Ok(Priority::Normal),
+        3 => Ok(Priority::High),
+        other => Err(StoreError::corrupt("priority", other)),
+    }
+}
+
+pub(crate) fn job_type_of(column: &str) -> Result<JobType, StoreError> {
+    column.parse().map_err(|_| StoreError::corrupt("job type", column))
+}

@@ -1,0 +1,228 @@
+//! Sealed batches on their way to the chain: write-ahead of transactions, completion of all their jobs at once.
+
+use chrono::{DateTime, Utc};
+use jobs::JobId;
+use jobs::usage::{FIRST_SEGMENT, Metric};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::StoreError;
+use crate::cancel::WorkflowRun;
+use crate::jobs::bytes;
+
+/// A batch whose event has not N confirmations yet.
+#[derive(Clone, Debug)]
+pub struct OpenBatch {
+    pub id: Uuid,
+    pub root: [u8; 32],
+    pub entries: Value,
+    pub job_count: i32,
+    pub from_block: i64,
+    pub sealed_at: DateTime<Utc>,
+    pub was_sent: bool,
+}
+
+/// A transaction that carries a batch; committed before its bytes are sent.
+#[derive(Clone, Debug)]
+pub struct Transaction {
+    pub tx_hash: [u8; 32],
+    pub sender: [u8; 20],
+    pub nonce: u64,
+    pub raw: Vec<u8>,
+    /// Wei, decimal.
+    pub max_fee_per_gas: u128,
+    /// Wei, decimal.
+    pub max_priority_fee_per_gas: u128,
+    pub created_at: DateTime<Utc>,
+}
+
+/// The canonical block that holds a batch's event.
+#[derive(Clone, Debug)]
+pub struct Anchor {
+    pub tx_hash: [u8; 32],
+    pub block_number: i64,
+    pub block_hash: [u8; 32],
+}
+
+/// Batches to be sent or watched, oldest first.
+///
+/// # Errors
+/// The database is away.
+pub async fn open(pool: &PgPool, limit: i64) -> Result<Vec<OpenBatch>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT id, root, entries, job_count, from_block, sealed_at, status FROM batches
+          WHERE status IN ('SEALED', 'SENT') ORDER BY sealed_at LIMIT $1",
+        limit
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(OpenBatch {
+                id: row.id,
+                root: bytes("root", &row.root)?,
+                entries: row.entries,
+                job_count: row.job_count,
+                from_block: row.from_block,
+                sealed_at: row.sealed_at,
+                was_sent: row.status == "SENT",
+            })
+        })
+        .collect()
+}
+
+/// Notes a transaction before it is sent.
+///
+/// # Errors
+/// The database is away; then nothing may be sent.
+pub async fn write_ahead(pool: &PgPool, batch: Uuid, transaction: &Transaction) -> Result<(), StoreError> {
+    let mut tx = pool.begin().await?;
+    sqlx::query!(
+        "INSERT INTO chain_transactions (tx_hash, batch_id, sender, nonce, raw, max_fee_per_gas, max_priority_fee_per_gas)
+         VALUES ($1, $2, $3, $4, $5, $6::text::numeric, $7::text::numeric)",
+        &transaction.tx_hash[..],
+        batch,
+        &transaction.sender[..],
+        transaction.nonce.cast_signed(),
+        transaction.raw,
+        transaction.max_fee_per_gas.to_string(),
+        transaction.max_priority_fee_per_gas.to_string()
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!("UPDATE batches SET status = 'SENT' WHERE id = $1 AND status = 'SEALED'", batch)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// The transactions of a batch, newest first.
+///
+/// # Errors
+/// The database is away.
+pub async fn transactions(pool: &PgPool, batch: Uuid) -> Result<Vec<Transaction>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT tx_hash, sender, nonce, raw, max_fee_per_gas::text AS "max_fee!",
+                  max_priority_fee_per_gas::text AS "priority_fee!", created_at
+             FROM chain_transactions WHERE batch_id = $1 ORDER BY created_at DESC"#,
+        batch
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Transaction {
+                tx_hash: bytes("transaction hash", &row.tx_hash)?,
+                sender: bytes("sender", &row.sender)?,
+                nonce: row.nonce.cast_unsigned(),
+                raw: row.raw,
+                max_fee_per_gas: row.max_fee.parse().map_err(|_| StoreError::corrupt("fee", &row.max_fee))?,
+                max_priority_fee_per_gas: row
+                    .priority_fee
+                    .parse()
+                    .map_err(|_| StoreError::corrupt("fee", &row.priority_fee))?,
+                created_at: row.created_at,
+            })
+        })
+        .collect()
+}
+
+/// Completes a batch: every one of its jobs that still waits becomes COMPLETED, with event, usage and settled
+/// reservation, in one transaction. Returns the workflow runs that wait for it.
+///
+/// # Errors
+/// The database is away; then nothing was completed.
+pub async fn complete(
+    pool: &PgPool,
+    batch: Uuid,
+    anchor: &Anchor,
+) -> Result<Vec<(JobId, Option<WorkflowRun>)>, StoreError> {
+    let mut tx = pool.begin().await?;
+    sqlx::query!(
+        "UPDATE batches SET status = 'CONFIRMED', tx_hash = $2, block_number = $3, block_hash = $4, confirmed_at = now()
+          WHERE id = $1 AND status IN ('SEALED', 'SENT')",
+        batch,
+        &anchor.tx_hash[..],
+        anchor.block_number,
+        &anchor.block_hash[..]
+    )
+    .execute(&mut *tx)
+    .await?;
+    let jobs = sqlx::query!(
+        "UPDATE jobs j SET status = 'COMPLETED', completed_at = now(), updated_at = now(), version = version + 1
+           FROM confirmations c
+          WHERE c.batch_id = $1 AND j.id = c.job_id AND j.status = 'CONFIRMING'
+         RETURNING j.id, j.tenant, j.current_workflow_id, j.workflow_run_id",
+        batch
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let ids: Vec<Uuid> = jobs.iter().map(|job| job.id).collect();
+    let tenants: Vec<String> = jobs.iter().map(|job| job.tenant.clone()).collect();
+    let metrics = [Metric::JobsCompleted, Metric::ChainConfirmations].map(|metric| metric.as_str().to_owned());
+    let event = json!({"status": "COMPLETED", "previous": "CONFIRMING", "error_code": null});
+    sqlx::query!(
+        "WITH done AS (SELECT * FROM unnest($1::uuid[], $2::text[]) AS d (job_id, tenant)),
+              usage AS (
+                  INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units)
+                  SELECT d.job_id || ':' || m.metric || ':' || $4, d.tenant, d.job_id, m.metric, $4, 1
+                    FROM done d CROSS JOIN unnest($3::text[]) AS m (metric)
+              ),
+              settled AS (DELETE FROM job_reservations r USING done d WHERE r.job_id = d.job_id)
+         INSERT INTO job_events (job_id, tenant, event_type, data)
+         SELECT d.job_id, d.tenant, 'job.status', $5 FROM done d",
+        &ids,
+        &tenants,
+        &metrics[..],
+        FIRST_SEGMENT,
+        event
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    let waiting = jobs.into_iter().map(|job| {
+        let workflow_id = job.current_workflow_id;
+        (JobId(job.id), job.workflow_run_id.map(|run_id| WorkflowRun { workflow_id, run_id }))
+    });
+    Ok(waiting.collect())
+}
+
+/// Notes that the chain will not take back blocks up to `block_number`.
+///
+/// # Errors
+/// The database is away.
+pub async fn finalize(pool: &PgPool, chain_id: i64, block_number: i64) -> Result<u64, StoreError> {
+    let mut tx = pool.begin().await?;
+    let batches = sqlx::query_scalar!(
+        "UPDATE batches SET status = 'FINALIZED'
+          WHERE chain_id = $1 AND status = 'CONFIRMED' AND block_number <= $2 RETURNING id",
+        chain_id,
+        block_number
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "UPDATE jobs j SET version = version + 1, updated_at = now()
+           FROM confirmations c WHERE c.batch_id = ANY($1) AND j.id = c.job_id",
+        &batches
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(batches.len() as u64)
+}
+
+/// How many jobs wait to be sealed, and since when the oldest.
+///
+/// # Errors
+/// The database is away.
+pub async fn waiting(pool: &PgPool) -> Result<(i64, Option<DateTime<Utc>>), StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT count(*) AS "count!", min(created_at) AS oldest FROM confirmations WHERE batch_id IS NULL"#
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok((row.count, row.oldest))
+}

@@ -1,0 +1,76 @@
+//! Cancellation: a durable wish first; the workflow is told afterwards and told again until it heard.
+
+use jobs::{JobId, JobStatus, TenantId};
+use sqlx::PgPool;
+
+use crate::StoreError;
+use crate::transition::{Ending, end, lock};
+
+/// A workflow run to be told of a cancellation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkflowRun {
+    pub workflow_id: String,
+    pub run_id: String,
+}
+
+/// What a request to cancel did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    /// The job is not the tenant's, or does not exist.
+    NoSuchJob,
+    /// The job had not begun and is CANCELLED, or it was too late and nothing changed.
+    Done,
+    /// The wish stands; the workflow is to be told.
+    Requested(Option<WorkflowRun>),
+}
+
+/// Asks for a job's end.
+///
+/// # Errors
+/// The database is away.
+pub async fn request(pool: &PgPool, tenant: &TenantId, job: JobId) -> Result<Cancelled, StoreError> {
+    let mut tx = pool.begin().await?;
+    let Some(row) = lock(&mut tx, job).await?.filter(|row| row.tenant == tenant.as_str()) else {
+        return Ok(Cancelled::NoSuchJob);
+    };
+    let answer = match row.status {
+        JobStatus::Pending => {
+            end(&mut tx, &row, &Ending::Cancelled, 0).await?;
+            Cancelled::Done
+        }
+        JobStatus::Processing => {
+            let run = sqlx::query!(
+                "UPDATE jobs SET cancel_requested_at = coalesce(cancel_requested_at, now())
+                  WHERE id = $1 AND status = 'PROCESSING'
+                 RETURNING current_workflow_id, workflow_run_id",
+                job.0
+            )
+            .fetch_one(&mut *tx)
+            .await?;
+            let workflow_id = run.current_workflow_id;
+            Cancelled::Requested(run.workflow_run_id.map(|run_id| WorkflowRun { workflow_id, run_id }))
+        }
+        _ => Cancelled::Done,
+    };
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// Runs whose cancellation was asked for at least `age_seconds` ago and has not taken effect.
+///
+/// # Errors
+/// The database is away.
+pub async fn unheard(pool: &PgPool, age_seconds: f64, limit: i64) -> Result<Vec<WorkflowRun>, StoreError> {
+    let rows = sqlx::query_as!(
+        WorkflowRun,
+        r#"SELECT current_workflow_id AS workflow_id, workflow_run_id AS "run_id!" FROM jobs
+            WHERE cancel_requested_at < now() - make_interval(secs => $1) AND status IN ('PENDING', 'PROCESSING')
+              AND workflow_run_id IS NOT NULL
+            ORDER BY cancel_requested_at LIMIT $2"#,
+        age_seconds,
+        limit
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows)
+}

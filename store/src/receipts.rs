@@ -1,0 +1,69 @@
+//! What a receipt is made of.
+
+use jobs::{JobId, JobStatus, TenantId};
+use serde_json::Value;
+use sqlx::PgPool;
+
+use crate::StoreError;
+use crate::jobs::bytes;
+use crate::sealing::{LeafJob, leaves};
+
+/// A confirmed job's batch with all its leaves.
+#[derive(Clone, Debug)]
+pub struct ReceiptParts {
+    pub chain_id: i64,
+    pub registry: [u8; 20],
+    pub root: [u8; 32],
+    pub entries: Value,
+    pub tx_hash: [u8; 32],
+    pub block_number: i64,
+    pub block_hash: [u8; 32],
+    pub algorithm: String,
+    /// Leaves of the batch in index order.
+    pub leaves: Vec<LeafJob>,
+}
+
+/// Reads what a receipt needs; `None` inside while the job is not confirmed.
+///
+/// # Errors
+/// The database is away.
+pub async fn find(
+    pool: &PgPool,
+    tenant: &TenantId,
+    job: JobId,
+) -> Result<Option<(JobStatus, Option<ReceiptParts>)>, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT j.status, j.algorithm, b.id AS "batch?", b.chain_id AS "chain_id?", b.registry AS "registry?",
+                  b.root AS "root?", b.entries AS "entries?", b.tx_hash, b.block_number, b.block_hash
+             FROM jobs j
+             LEFT JOIN confirmations c ON c.job_id = j.id
+             LEFT JOIN batches b ON b.id = c.batch_id AND b.tx_hash IS NOT NULL
+            WHERE j.tenant = $1 AND j.id = $2"#,
+        tenant.as_str(),
+        job.0
+    )
+    .fetch_optional(pool)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let status = row.status.parse().map_err(|_| StoreError::corrupt("status", &row.status))?;
+    let (Some(batch), Some(chain_id), Some(registry), Some(root), Some(entries)) =
+        (row.batch, row.chain_id, row.registry, row.root, row.entries)
+    else {
+        return Ok(Some((status, None)));
+    };
+    let (Some(tx_hash), Some(block_number), Some(block_hash)) = (row.tx_hash, row.block_number, row.block_hash) else {
+        return Ok(Some((status, None)));
+    };
+    let parts = ReceiptParts {
+        chain_id,
+        registry: bytes("registry", &registry)?,
+        root: bytes("root", &root)?,
+        entries,
+        tx_hash: bytes("transaction hash", &tx_hash)?,
+        block_number,
+        block_hash: bytes("block hash", &block_hash)?,
+        algorithm: row.algorithm,
+        leaves: leaves(pool, batch).await?,
+    };
+    Ok(Some((status, Some(parts))))
+}

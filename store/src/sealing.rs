@@ -1,0 +1,171 @@
+//! Sealing: the point of no return of a batch. One transaction takes waiting jobs and gives batch and indices.
+
+use jobs::JobId;
+use serde_json::Value;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::StoreError;
+use crate::jobs::bytes;
+
+/// A job that waits for its confirmation, with all that its leaf is made of.
+#[derive(Clone, Debug)]
+pub struct LeafJob {
+    pub job_id: JobId,
+    pub leaf_index: u64,
+    pub leaf_status: u8,
+    pub submitter: [u8; 20],
+    pub result_hash: [u8; 32],
+    pub content_hash: [u8; 32],
+    pub salt: [u8; 32],
+}
+
+/// What the tree over the leaves came to.
+pub struct Sealed {
+    pub root: [u8; 32],
+    /// JSON array of {word, mask}.
+    pub entries: Value,
+}
+
+/// When and for which registry to seal.
+#[derive(Clone, Debug)]
+pub struct SealPolicy {
+    pub chain_id: i64,
+    pub registry: [u8; 20],
+    pub max_jobs: i64,
+    /// Seconds after which a job waits no longer for company.
+    pub max_age_seconds: f64,
+}
+
+/// Whether a batch is due, by size or by age. A cheap look without a lock.
+///
+/// # Errors
+/// The database is away.
+pub async fn is_due(pool: &PgPool, policy: &SealPolicy) -> Result<bool, StoreError> {
+    let due = sqlx::query_scalar!(
+        r#"SELECT (count(*) >= $1 OR coalesce(min(created_at) < now() - make_interval(secs => $2), false)) AS "due!"
+             FROM (SELECT created_at FROM confirmations WHERE batch_id IS NULL ORDER BY created_at LIMIT $1) waiting"#,
+        policy.max_jobs,
+        policy.max_age_seconds
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(due)
+}
+
+/// Seals the jobs that have waited longest. `build` makes the tree over their leaves, which come in index order.
+/// Returns the batch's id and size, or `None` when nothing waits.
+///
+/// # Errors
+/// The database is away; then nothing was sealed.
+pub async fn seal(
+    pool: &PgPool,
+    policy: &SealPolicy,
+    from_block: i64,
+    build: impl FnOnce(&[LeafJob]) -> Sealed + Send,
+) -> Result<Option<(Uuid, usize)>, StoreError> {
+    let mut tx = pool.begin().await?;
+    let leaves = take_waiting(&mut tx, policy.max_jobs).await?;
+    if leaves.is_empty() {
+        return Ok(None);
+    }
+    let sealed = build(&leaves);
+    let batch = Uuid::now_v7();
+    sqlx::query!(
+        "INSERT INTO batches (id, chain_id, registry, root, entries, job_count, from_block)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        batch,
+        policy.chain_id,
+        &policy.registry[..],
+        &sealed.root[..],
+        sealed.entries,
+        i32::try_from(leaves.len()).unwrap_or(i32::MAX),
+        from_block
+    )
+    .execute(&mut *tx)
+    .await?;
+    let ids: Vec<Uuid> = leaves.iter().map(|leaf| leaf.job_id.0).collect();
+    let indices: Vec<i64> = leaves.iter().map(|leaf| leaf.leaf_index.cast_signed()).collect();
+    sqlx::query!(
+        "UPDATE confirmations c SET batch_id = $1, leaf_index = s.leaf_index
+           FROM unnest($2::uuid[], $3::bigint[]) AS s (job_id, leaf_index)
+          WHERE c.job_id = s.job_id AND c.batch_id IS NULL",
+        batch,
+        &ids,
+        &indices
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!("UPDATE jobs SET version = version + 1 WHERE id = ANY($1)", &ids).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(Some((batch, leaves.len())))
+}
+
+async fn take_waiting(tx: &mut PgConnection, limit: i64) -> Result<Vec<LeafJob>, StoreError> {
+    let rows = sqlx::query!(
+        r#"
+        WITH waiting AS (
+            SELECT c.job_id, c.leaf_status, c.salt, c.created_at, j.submitter, j.content_hash, j.result_hash
+              FROM confirmations c JOIN jobs j ON j.id = c.job_id
+             WHERE c.batch_id IS NULL AND j.status = 'CONFIRMING'
+             ORDER BY c.created_at, c.job_id LIMIT $1
+               FOR UPDATE OF c SKIP LOCKED
+        )
+        SELECT w.job_id, w.leaf_status, w.salt, w.submitter, w.content_hash, w.result_hash AS "result_hash!",
+               nextval('confirmation_index') AS "leaf_index!"
+          FROM waiting w
+        "#,
+        limit
+    )
+    .fetch_all(tx)
+    .await?;
+    let mut leaves = rows
+        .into_iter()
+        .map(|row| {
+            leaf(row.job_id, row.leaf_index, row.leaf_status, &row.submitter, &row.result_hash, &row.content_hash, &row.salt)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    leaves.sort_by_key(|leaf| leaf.leaf_index);
+    Ok(leaves)
+}
+
+/// All leaves of a batch in index order, as they were sealed.
+///
+/// # Errors
+/// The database is away.
+pub async fn leaves(pool: &PgPool, batch: Uuid) -> Result<Vec<LeafJob>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT c.job_id, c.leaf_index AS "leaf_index!", c.leaf_status, c.salt, j.submitter, j.content_hash,
+                  j.result_hash AS "result_hash!"
+             FROM confirmations c JOIN jobs j ON j.id = c.job_id
+            WHERE c.batch_id = $1 ORDER BY c.leaf_index"#,
+        batch
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            leaf(row.job_id, row.leaf_index, row.leaf_status, &row.submitter, &row.result_hash, &row.content_hash, &row.salt)
+        })
+        .collect()
+}
+
+fn leaf(
+    job: Uuid,
+    index: i64,
+    status: i16,
+    submitter: &[u8],
+    result_hash: &[u8],
+    content_hash: &[u8],
+    salt: &[u8],
+) -> Result<LeafJob, StoreError> {
+    Ok(LeafJob {
+        job_id: JobId(job),
+        leaf_index: u64::try_from(index).map_err(|_| StoreError::corrupt("leaf index", index))?,
+        leaf_status: u8::try_from(status).map_err(|_| StoreError::corrupt("leaf status", status))?,
+        submitter: bytes("submitter", submitter)?,
+        result_hash: bytes("result hash", result_hash)?,
+        content_hash: bytes("content hash", content_hash)?,
+        salt: bytes("salt", salt)?,
+    })
+}

@@ -1,0 +1,81 @@
+//! Tenants and their users.
+
+use chrono::{DateTime, Utc};
+use jobs::{TenantId, UserId};
+use sqlx::PgPool;
+
+use crate::StoreError;
+
+/// A tenant as billing sees it.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    pub id: TenantId,
+    pub plan: String,
+    pub created_at: DateTime<Utc>,
+    pub billing_ready: bool,
+}
+
+/// Creates a tenant if it does not exist.
+///
+/// # Errors
+/// The database is away.
+pub async fn ensure_tenant(pool: &PgPool, tenant: &TenantId, plan: &str) -> Result<(), StoreError> {
+    sqlx::query!("INSERT INTO tenants (id, plan) VALUES ($1, $2) ON CONFLICT DO NOTHING", tenant.as_str(), plan)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+/// Creates a user, or changes the role of the one that exists; the submitter address stays.
+///
+/// # Errors
+/// The database is away.
+pub async fn ensure_user(
+    pool: &PgPool,
+    tenant: &TenantId,
+    user: &UserId,
+    role: &str,
+    submitter: [u8; 20],
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO users (tenant, id, role, submitter) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (tenant, id) DO UPDATE SET role = EXCLUDED.role",
+        tenant.as_str(),
+        user.as_str(),
+        role,
+        &submitter[..]
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Reads a tenant.
+///
+/// # Errors
+/// The database is away.
+pub async fn find(pool: &PgPool, tenant: &str) -> Result<Option<Tenant>, StoreError> {
+    let row = sqlx::query!("SELECT id, plan, created_at, billing_ready_at FROM tenants WHERE id = $1", tenant)
+        .fetch_optional(pool)
+        .await?;
+    row.map(|row| {
+        Ok(Tenant {
+            id: row.id.parse().map_err(|_| StoreError::corrupt("tenant", &row.id))?,
+            plan: row.plan,
+            created_at: row.created_at,
+            billing_ready: row.billing_ready_at.is_some(),
+        })
+    })
+    .transpose()
+}
+
+/// Notes that the billing system knows the tenant's customer and subscription.
+///
+/// # Errors
+/// The database is away.
+pub async fn billing_is_ready(pool: &PgPool, tenant: &str) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE tenants SET billing_ready_at = now() WHERE id = $1 AND billing_ready_at IS NULL", tenant)
+        .execute(pool)
+        .await?;
+    Ok(())
+}

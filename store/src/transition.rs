@@ -1,0 +1,154 @@
+//! Changes of a job's state that end it without a result, and the start of its computation.
+
+use jobs::usage::{FIRST_SEGMENT, Metric, row_id};
+use jobs::{ErrorCode, JobId, JobStatus};
+use sqlx::{PgConnection, PgPool};
+
+use crate::{StoreError, events};
+
+/// Where a workflow goes on, read from the database's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Compute,
+    Confirm,
+    /// The job is terminal; only metering is left.
+    Ended(JobStatus),
+}
+
+/// How a job ends without a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Failed { code: ErrorCode, detail: String },
+    Cancelled,
+}
+
+/// A row locked for a change of state.
+pub(crate) struct Locked {
+    pub(crate) job: JobId,
+    pub(crate) tenant: String,
+    pub(crate) status: JobStatus,
+    pub(crate) cancel_requested: bool,
+    pub(crate) deadline_passed: bool,
+}
+
+pub(crate) async fn lock(tx: &mut PgConnection, job: JobId) -> Result<Option<Locked>, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT tenant, status, cancel_requested_at IS NOT NULL AS "cancel_requested!",
+                  coalesce(deadline <= now(), false) AS "deadline_passed!"
+             FROM jobs WHERE id = $1 FOR UPDATE"#,
+        job.0
+    )
+    .fetch_optional(tx)
+    .await?;
+    row.map(|row| {
+        let status = row.status.parse().map_err(|_| StoreError::corrupt("status", &row.status))?;
+        let (cancel_requested, deadline_passed) = (row.cancel_requested, row.deadline_passed);
+        Ok(Locked { job, tenant: row.tenant, status, cancel_requested, deadline_passed })
+    })
+    .transpose()
+}
+
+/// Begins the computation: PENDING becomes PROCESSING, unless the job was cancelled or is too late.
+///
+/// # Errors
+/// The database is away, or there is no such job.
+pub async fn begin(pool: &PgPool, job: JobId) -> Result<Stage, StoreError> {
+    let mut tx = pool.begin().await?;
+    let row = lock(&mut tx, job).await?.ok_or_else(|| StoreError::corrupt("reference to job", job))?;
+    let stage = match row.status {
+        JobStatus::Pending if row.cancel_requested => end(&mut tx, &row, &Ending::Cancelled, 0).await?,
+        JobStatus::Pending if row.deadline_passed => end(&mut tx, &row, &deadline_exceeded(), 0).await?,
+        JobStatus::Pending => {
+            sqlx::query!(
+                "UPDATE jobs SET status = 'PROCESSING', started_at = now(), updated_at = now(), version = version + 1
+                  WHERE id = $1 AND status = 'PENDING'",
+                job.0
+            )
+            .execute(&mut *tx)
+            .await?;
+            events::status(&mut tx, job, &row.tenant, Some(JobStatus::Pending), JobStatus::Processing, None).await?;
+            Stage::Compute
+        }
+        JobStatus::Processing => Stage::Compute,
+        JobStatus::Confirming => Stage::Confirm,
+        ended => Stage::Ended(ended),
+    };
+    tx.commit().await?;
+    Ok(stage)
+}
+
+/// Ends a job without a result. A job that has one by now goes on to its confirmation instead: work that was done is
+/// confirmed and billed. `units_done` are billed unless the failure is ours.
+///
+/// # Errors
+/// The database is away, or there is no such job.
+pub async fn conclude(pool: &PgPool, job: JobId, ending: &Ending, units_done: u64) -> Result<Stage, StoreError> {
+    let mut tx = pool.begin().await?;
+    let row = lock(&mut tx, job).await?.ok_or_else(|| StoreError::corrupt("reference to job", job))?;
+    let stage = match row.status {
+        JobStatus::Pending | JobStatus::Processing => end(&mut tx, &row, ending, units_done).await?,
+        JobStatus::Confirming => Stage::Confirm,
+        ended => Stage::Ended(ended),
+    };
+    tx.commit().await?;
+    Ok(stage)
+}
+
+pub(crate) fn deadline_exceeded() -> Ending {
+    Ending::Failed { code: ErrorCode::DeadlineExceeded, detail: "The deadline passed before there was a result.".into() }
+}
+
+/// The move itself, with event, usage and settled reservation.
+pub(crate) async fn end(
+    tx: &mut PgConnection,
+    row: &Locked,
+    ending: &Ending,
+    units_done: u64,
+) -> Result<Stage, StoreError> {
+    let (status, code, detail) = match ending {
+        Ending::Failed { code, detail } => (JobStatus::Failed, Some(*code), Some(detail.as_str())),
+        Ending::Cancelled => (JobStatus::Cancelled, None, None),
+    };
+    debug_assert!(row.status.may_become(status), "{} to {status}", row.status);
+    sqlx::query!(
+        "UPDATE jobs SET status = $2, error_code = $3, error_detail = $4, completed_at = now(), updated_at = now(),
+                         version = version + 1
+          WHERE id = $1 AND status = $5",
+        row.job.0,
+        status.as_str(),
+        code.map(ErrorCode::as_str),
+        detail,
+        row.status.as_str()
+    )
+    .execute(&mut *tx)
+    .await?;
+    let billed = code.is_none_or(|code| !code.is_ours());
+    if billed && units_done > 0 {
+        charge(tx, row.job, &row.tenant, Metric::ComputeUnits, units_done).await?;
+    }
+    sqlx::query!("DELETE FROM job_reservations WHERE job_id = $1", row.job.0).execute(&mut *tx).await?;
+    events::status(tx, row.job, &row.tenant, Some(row.status), status, code).await?;
+    Ok(Stage::Ended(status))
+}
+
+/// Writes a usage row of the job.
+pub(crate) async fn charge(
+    tx: &mut PgConnection,
+    job: JobId,
+    tenant: &str,
+    metric: Metric,
+    units: u64,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units) VALUES ($1, $2, $3, $4, $5, $6)",
+        row_id(job, metric, FIRST_SEGMENT),
+        tenant,
+        job.0,
+        metric.as_str(),
+        FIRST_SEGMENT,
+        i64::try_from(units).unwrap_or(i64::MAX)
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! The usage ledger as the outbox of the billing system.
+
+use chrono::{DateTime, Utc};
+use jobs::{JobId, TenantId};
+use sqlx::PgPool;
+
+use crate::StoreError;
+
+/// A ledger row.
+#[derive(Clone, Debug)]
+pub struct UsageRow {
+    pub id: String,
+    pub tenant: String,
+    pub job_id: Option<uuid::Uuid>,
+    pub metric: String,
+    pub units: i64,
+    pub occurred_at: DateTime<Utc>,
+    pub billed_at: Option<DateTime<Utc>>,
+    pub delivered_at: Option<DateTime<Utc>>,
+    pub dead_reason: Option<String>,
+}
+
+/// Undelivered rows of one job.
+///
+/// # Errors
+/// The database is away.
+pub async fn due_for_job(pool: &PgPool, job: JobId) -> Result<Vec<UsageRow>, StoreError> {
+    let rows = sqlx::query_as!(
+        UsageRow,
+        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason FROM usage_ledger
+          WHERE job_id = $1 AND delivered_at IS NULL AND dead_reason IS NULL ORDER BY id",
+        job.0
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows)
+}
+
+/// Rows that nobody delivered for `age_seconds`, oldest first.
+///
+/// # Errors
+/// The database is away.
+pub async fn overdue(pool: &PgPool, age_seconds: f64, limit: i64) -> Result<Vec<UsageRow>, StoreError> {
+    let rows = sqlx::query_as!(
+        UsageRow,
+        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason FROM usage_ledger
+          WHERE delivered_at IS NULL AND dead_reason IS NULL AND occurred_at < now() - make_interval(secs => $1)
+          ORDER BY occurred_at LIMIT $2",
+        age_seconds,
+        limit
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows)
+}
+
+/// Fixes the billing timestamp of rows before their first send; one that is fixed stays.
+///
+/// # Errors
+/// The database is away.
+pub async fn freeze(pool: &PgPool, ids: &[String], period_start: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE usage_ledger SET billed_at = greatest(occurred_at, $2) WHERE id = ANY($1) AND billed_at IS NULL",
+        ids,
+        period_start
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Notes rows that the billing system has.
+///
+/// # Errors
+/// The database is away; the rows are then sent again and found to be duplicates.
+pub async fn delivered(pool: &PgPool, ids: &[String]) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE usage_ledger SET delivered_at = now() WHERE id = ANY($1) AND delivered_at IS NULL", ids)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+/// Puts a row on the dead-letter list.
+///
+/// # Errors
+/// The database is away.
+pub async fn dead(pool: &PgPool, id: &str, reason: &str) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE usage_ledger SET dead_reason = $2 WHERE id = $1 AND delivered_at IS NULL", id, reason)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+/// A tenant's rows in `[from, to)`, oldest first, after the row `after`.
+///
+/// # Errors
+/// The database is away.
+pub async fn list(
+    pool: &PgPool,
+    tenant: &TenantId,
+    job: Option<JobId>,
+    limit: i64,
+) -> Result<Vec<UsageRow>, StoreError> {
+    let rows = sqlx::query_as!(
+        UsageRow,
+        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason FROM usage_ledger
+          WHERE tenant = $1 AND ($2::uuid IS NULL OR job_id = $2) ORDER BY occurred_at DESC, id LIMIT $3",
+        tenant.as_str(),
+        job.map(|job| job.0),
+        limit
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows)
+}

@@ -1,0 +1,111 @@
+//! The activities that workflows call: names and types. A test in `activities/` compares them with what is registered.
+
+use std::fmt;
+
+use jobs::{ErrorCode, JobId, JobStatus};
+use serde::{Deserialize, Serialize};
+use temporalio_workflow::common::ActivityDefinition;
+
+macro_rules! activity {
+    ($(#[$doc:meta])* $marker:ident, $name:literal, $input:ty => $output:ty) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $marker;
+
+        impl $marker {
+            pub const NAME: &'static str = $name;
+        }
+
+        impl ActivityDefinition for $marker {
+            type Input = $input;
+            type Output = $output;
+
+            fn name(&self) -> &str {
+                Self::NAME
+            }
+        }
+    };
+}
+
+activity! {
+    /// Checks references and ownership, and begins the job.
+    Validate, "validate", JobRef => Step
+}
+activity! {
+    /// Computes, and leaves PROCESSING with the result.
+    Compute, "compute", JobRef => Step
+}
+activity! {
+    /// Ends a job that has no result.
+    Conclude, "conclude", Conclusion => Step
+}
+activity! {
+    /// Waits for the job's batch; completed from outside by the batcher.
+    Confirm, "confirm", JobRef => Step
+}
+activity! {
+    /// Sends the job's usage to the billing system; tells how many rows were delivered.
+    Meter, "meter", JobRef => u32
+}
+activity! {
+    /// Seals, sends and confirms batches for a while.
+    ConfirmBatches, "confirm_batches", () => BatcherReport
+}
+activity! {
+    /// Sends overdue usage to the billing system; tells how many rows were delivered.
+    ReportUsage, "report_usage", () => u32
+}
+
+/// Activity id of a job's confirmation: the batcher completes it by this id.
+pub const CONFIRM_ACTIVITY_ID: &str = "confirm";
+
+/// A job by reference.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct JobRef {
+    pub job_id: JobId,
+}
+
+/// Where a job goes on: what the database decided.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(tag = "next", content = "status", rename_all = "snake_case")]
+pub enum Step {
+    Compute,
+    Confirm,
+    Ended(JobStatus),
+}
+
+/// How a job without a result is to end.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Conclusion {
+    pub job_id: JobId,
+    pub reason: Reason,
+}
+
+/// Why a computation has no result.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Reason {
+    Cancelled,
+    Failed { code: ErrorCode, detail: String },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cancelled => f.write_str("cancelled"),
+            Self::Failed { code, detail } => write!(f, "{code}: {detail}"),
+        }
+    }
+}
+
+/// What the batcher did and sees, for its workflow's current details.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct BatcherReport {
+    pub batches_completed: u64,
+    pub jobs_completed: u64,
+    pub jobs_waiting: u64,
+    pub last_transaction: Option<String>,
+    pub last_block: Option<u64>,
+    /// Why the chain could not be reached, if it could not.
+    pub trouble: Option<String>,
+}
