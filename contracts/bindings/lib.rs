@@ -1,1 +1,17 @@
-//! placeholder
+//! Rust bindings of `ZamaJobsRegistry`, made from the committed artifact so that a build needs no Node.
+//! `contracts/check.sh` keeps the artifact equal to what the sources compile to.
+
+mod code;
+mod convert;
+
+pub use code::is_registry_code;
+pub use registry::ZamaJobsRegistry;
+
+mod registry {
+    alloy::sol!(
+        #[sol(rpc)]
+        #[derive(Debug, PartialEq, Eq)]
+        ZamaJobsRegistry,
+        "artifacts/ZamaJobsRegistry.json"
+    );
+}
