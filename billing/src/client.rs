@@ -74,11 +74,19 @@ impl LagoClient {
         LagoError::absent_is_none(self.answer(self.request(Method::GET, path)?).await)
     }
 
-    pub(crate) async fn post<B: Serialize + Sync, T: DeserializeOwned>(&self, path: &[&str], body: &B) -> Result<T, LagoError> {
+    pub(crate) async fn post<B: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &B,
+    ) -> Result<T, LagoError> {
         self.answer(self.request(Method::POST, path)?.json(body)).await
     }
 
-    pub(crate) async fn put<B: Serialize + Sync, T: DeserializeOwned>(&self, path: &[&str], body: &B) -> Result<T, LagoError> {
+    pub(crate) async fn put<B: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &B,
+    ) -> Result<T, LagoError> {
         self.answer(self.request(Method::PUT, path)?.json(body)).await
     }
 

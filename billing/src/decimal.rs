@@ -99,11 +99,7 @@ fn power_of_ten(exponent: u32) -> BigInt {
 
 fn aligned(left: &Decimal, right: &Decimal) -> (BigInt, BigInt, u32) {
     let scale = left.scale.max(right.scale);
-    (
-        &left.digits * power_of_ten(scale - left.scale),
-        &right.digits * power_of_ten(scale - right.scale),
-        scale,
-    )
+    (&left.digits * power_of_ten(scale - left.scale), &right.digits * power_of_ten(scale - right.scale), scale)
 }
 
 impl FromStr for Decimal {
@@ -133,7 +129,11 @@ impl fmt::Display for Decimal {
         let digits = format!("{:0>width$}", self.digits.abs().to_string(), width = scale + 1);
         let (whole, fraction) = digits.split_at(digits.len() - scale);
         let sign = if self.is_negative() { "-" } else { "" };
-        if fraction.is_empty() { write!(formatter, "{sign}{whole}") } else { write!(formatter, "{sign}{whole}.{fraction}") }
+        if fraction.is_empty() {
+            write!(formatter, "{sign}{whole}")
+        } else {
+            write!(formatter, "{sign}{whole}.{fraction}")
+        }
     }
 }
 
@@ -221,7 +221,13 @@ mod tests {
 
     #[test]
     fn reads_and_writes_without_losing_a_digit() {
-        for (text, written) in [("0", "0"), ("007", "7"), ("1.50", "1.5"), ("-0.001", "-0.001"), ("12345678901234567890.000000000000001", "12345678901234567890.000000000000001")] {
+        for (text, written) in [
+            ("0", "0"),
+            ("007", "7"),
+            ("1.50", "1.5"),
+            ("-0.001", "-0.001"),
+            ("12345678901234567890.000000000000001", "12345678901234567890.000000000000001"),
+        ] {
             assert_eq!(decimal(text).to_string(), written);
         }
     }

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::{Deserialize, Serialize};
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
 use crate::event::WireEvent;
 use crate::{ExternalId, LagoClient, LagoError, UsageEvent};
@@ -74,7 +74,12 @@ impl LagoClient {
     }
 
     /// Every round shrinks or halves a batch, so that this ends.
-    async fn deliver(&self, events: &[UsageEvent], batch: Vec<usize>, outcomes: &mut BTreeMap<usize, Delivery>) -> Result<(), LagoError> {
+    async fn deliver(
+        &self,
+        events: &[UsageEvent],
+        batch: Vec<usize>,
+        outcomes: &mut BTreeMap<usize, Delivery>,
+    ) -> Result<(), LagoError> {
         let mut waiting = vec![batch];
         while let Some(batch) = waiting.pop() {
             if batch.is_empty() {
@@ -91,7 +96,9 @@ impl LagoClient {
             let refused = Refusal::read(status, &body, batch.len());
             if refused.is_empty() {
                 match batch.as_slice() {
-                    [single] => drop(outcomes.insert(*single, Delivery::DeadLetter { reason: format!("{status}: {body}") })),
+                    [single] => {
+                        drop(outcomes.insert(*single, Delivery::DeadLetter { reason: format!("{status}: {body}") }))
+                    }
                     several => {
                         let (left, right) = several.split_at(several.len() / 2);
                         waiting.extend([left.to_vec(), right.to_vec()]);
@@ -158,7 +165,8 @@ impl Refusal {
             .filter_map(|(index, details)| {
                 let position = index.parse().ok().filter(|position| *position < batch)?;
                 let duplicate = details.get("transaction_id").is_some_and(names_a_duplicate);
-                let outcome = if duplicate { Delivery::Delivered } else { Delivery::DeadLetter { reason: details.to_string() } };
+                let outcome =
+                    if duplicate { Delivery::Delivered } else { Delivery::DeadLetter { reason: details.to_string() } };
                 Some((position, outcome))
             })
             .collect()

@@ -88,7 +88,9 @@ mod tests {
 
     #[test]
     fn only_unavailability_is_worth_a_retry() {
-        for (status, retryable) in [(400, false), (401, false), (404, false), (422, false), (429, true), (500, true), (503, true)] {
+        for (status, retryable) in
+            [(400, false), (401, false), (404, false), (422, false), (429, true), (500, true), (503, true)]
+        {
             assert_eq!(LagoError::from_status(status, String::new(), None).is_retryable(), retryable, "{status}");
         }
     }

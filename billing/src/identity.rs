@@ -94,7 +94,14 @@ mod tests {
     fn an_origin_is_scheme_host_and_port_alone() {
         assert_eq!(Origin::parse("http://127.0.0.1:3000/").unwrap().api(), "http://127.0.0.1:3000/api/v1");
         assert_eq!(Origin::parse("https://lago.example").unwrap().to_string(), "https://lago.example");
-        for text in ["", "lago.example", "ftp://lago.example", "http://lago.example/api/v1", "http://a:b@lago.example", "http://lago.example/?x=1"] {
+        for text in [
+            "",
+            "lago.example",
+            "ftp://lago.example",
+            "http://lago.example/api/v1",
+            "http://a:b@lago.example",
+            "http://lago.example/?x=1",
+        ] {
             assert!(Origin::parse(text).is_err(), "{text:?} was taken");
         }
     }

@@ -6,8 +6,8 @@ use lago_types::requests::billable_metric::{
     CreateBillableMetricInput, CreateBillableMetricRequest, GetBillableMetricRequest, UpdateBillableMetricInput,
     UpdateBillableMetricRequest,
 };
-use serde::{Deserialize, Serialize};
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{Catalogue, Decimal, LagoClient, LagoError, Metric, TaxTerms};
@@ -116,10 +116,11 @@ fn after_update(before: Vec<String>, after: Vec<String>) -> Change {
 async fn ensure_metric(client: &LagoClient, metric: Metric) -> Result<(String, Change), LagoError> {
     let answer = client.sdk.get_billable_metric(GetBillableMetricRequest::new(metric.code().to_owned())).await;
     let Some(found) = LagoError::absent_is_none(answer.map_err(LagoError::from))? else {
-        let input = CreateBillableMetricInput::new(metric.title().to_owned(), metric.code().to_owned(), metric.aggregation())
-            .with_description(metric.description().to_owned())
-            .with_recurring(false)
-            .with_field_name(Metric::FIELD.to_owned());
+        let input =
+            CreateBillableMetricInput::new(metric.title().to_owned(), metric.code().to_owned(), metric.aggregation())
+                .with_description(metric.description().to_owned())
+                .with_recurring(false)
+                .with_field_name(Metric::FIELD.to_owned());
         let created = client.sdk.create_billable_metric(CreateBillableMetricRequest::new(input)).await?;
         return Ok((created.billable_metric.lago_id.to_string(), Change::Created));
     };
@@ -159,7 +160,9 @@ fn differing_fields(wanted: &serde_json::Value, found: &serde_json::Value) -> Ve
 fn same(wanted: &serde_json::Value, found: &serde_json::Value) -> bool {
     use serde_json::Value;
     match (wanted, found) {
-        (Value::Array(left), Value::Array(right)) => left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right)),
+        (Value::Array(left), Value::Array(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
+        }
         (Value::Object(_), Value::Object(_)) => differing_fields(wanted, found).is_empty(),
         _ => wanted == found || number(wanted).zip(number(found)).is_some_and(|(left, right)| left == right),
     }
@@ -219,7 +222,16 @@ mod tests {
     #[test]
     fn a_number_is_the_same_however_it_is_written() {
         let wanted = json!({ "amount": "0.1", "free_units": 10, "ranges": [{ "to": null, "price": "2" }] });
-        assert!(differing_fields(&wanted, &json!({ "amount": "0.100", "free_units": "10", "ranges": [{ "to": null, "price": 2.0, "x": 1 }] })).is_empty());
-        assert_eq!(differing_fields(&wanted, &json!({ "amount": "0.11", "free_units": 10, "ranges": [] })), ["amount", "ranges"]);
+        assert!(
+            differing_fields(
+                &wanted,
+                &json!({ "amount": "0.100", "free_units": "10", "ranges": [{ "to": null, "price": 2.0, "x": 1 }] })
+            )
+            .is_empty()
+        );
+        assert_eq!(
+            differing_fields(&wanted, &json!({ "amount": "0.11", "free_units": 10, "ranges": [] })),
+            ["amount", "ranges"]
+        );
     }
 }

@@ -48,7 +48,12 @@ impl LagoClient {
 ///
 /// # Errors
 /// Any [`LagoError`]; [`LagoError::Rejected`] with 404 when the plan was not provisioned.
-pub async fn ensure_tenant(client: &LagoClient, tenant: &ExternalId, plan: &ExternalId, created_at: DateTime<Utc>) -> Result<(), LagoError> {
+pub async fn ensure_tenant(
+    client: &LagoClient,
+    tenant: &ExternalId,
+    plan: &ExternalId,
+    created_at: DateTime<Utc>,
+) -> Result<(), LagoError> {
     let answer = client.sdk.get_customer(GetCustomerRequest::new(tenant.to_string())).await;
     if LagoError::absent_is_none(answer.map_err(LagoError::from))?.is_none() {
         let customer = CreateCustomerInput::new(tenant.to_string()).with_name(tenant.to_string());

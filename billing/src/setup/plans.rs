@@ -10,7 +10,11 @@ use serde_json::{Value, json};
 use super::{Change, after_update, differing_fields};
 use crate::{ChargeTerms, ExternalId, LagoClient, LagoError, Metric, PlanTerms};
 
-pub(super) async fn ensure(client: &LagoClient, terms: &PlanTerms, metrics: &HashMap<Metric, String>) -> Result<Change, LagoError> {
+pub(super) async fn ensure(
+    client: &LagoClient,
+    terms: &PlanTerms,
+    metrics: &HashMap<Metric, String>,
+) -> Result<Change, LagoError> {
     let code = ExternalId::parse(&terms.code)?;
     let answer = client.sdk.get_plan(GetPlanRequest::new(code.to_string())).await;
     let Some(found) = LagoError::absent_is_none(answer.map_err(LagoError::from))? else {
@@ -37,7 +41,13 @@ fn creation(terms: &PlanTerms, metrics: &HashMap<Metric, String>) -> Result<Crea
         Ok(input)
     });
     let charges = charges.collect::<Result<_, LagoError>>()?;
-    let input = CreatePlanInput::new(terms.name.clone(), terms.code.clone(), PlanInterval::Monthly, terms.amount_cents, terms.currency.clone());
+    let input = CreatePlanInput::new(
+        terms.name.clone(),
+        terms.code.clone(),
+        PlanInterval::Monthly,
+        terms.amount_cents,
+        terms.currency.clone(),
+    );
     Ok(input
         .with_description(terms.description.clone())
         .with_pay_in_advance(false)
@@ -46,7 +56,12 @@ fn creation(terms: &PlanTerms, metrics: &HashMap<Metric, String>) -> Result<Crea
 }
 
 /// Our own call: lago-client sends charges without their ids, and Lago would replace each by a new one.
-async fn update(client: &LagoClient, terms: &PlanTerms, found: &Plan, metrics: &HashMap<Metric, String>) -> Result<(), LagoError> {
+async fn update(
+    client: &LagoClient,
+    terms: &PlanTerms,
+    found: &Plan,
+    metrics: &HashMap<Metric, String>,
+) -> Result<(), LagoError> {
     let charges = terms.charges.iter().map(|charge| {
         let mut body = json!({
             "billable_metric_id": metric_id(charge, metrics)?,
@@ -108,7 +123,12 @@ fn differences(terms: &PlanTerms, found: &Plan) -> Result<Vec<String>, LagoError
         differing.extend(fields.into_iter().map(|field| format!("charges.{}.{field}", charge.metric)));
     }
     let known = |code: &str| terms.charges.iter().any(|charge| charge.metric.code() == code);
-    let extra = found.charges.iter().flatten().filter_map(|charge| charge.billable_metric_code.as_deref()).filter(|code| !known(code));
+    let extra = found
+        .charges
+        .iter()
+        .flatten()
+        .filter_map(|charge| charge.billable_metric_code.as_deref())
+        .filter(|code| !known(code));
     differing.extend(extra.map(|code| format!("charges.{code}")));
     Ok(differing)
 }

@@ -36,8 +36,12 @@ impl IntoResponse for Refusal {
         let (status, body) = match self {
             Self::BadRequest(why) => (StatusCode::BAD_REQUEST, json!({ "error": format!("BadRequest: {why}") })),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, json!({ "error": "Unauthorized" })),
-            Self::NotFound(what) => (StatusCode::NOT_FOUND, json!({ "error": "Not Found", "code": format!("{what}_not_found") })),
-            Self::NotAllowed(code) => (StatusCode::METHOD_NOT_ALLOWED, json!({ "error": "Method Not Allowed", "code": code })),
+            Self::NotFound(what) => {
+                (StatusCode::NOT_FOUND, json!({ "error": "Not Found", "code": format!("{what}_not_found") }))
+            }
+            Self::NotAllowed(code) => {
+                (StatusCode::METHOD_NOT_ALLOWED, json!({ "error": "Method Not Allowed", "code": code }))
+            }
             Self::Invalid(details) => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 json!({ "error": "Unprocessable Entity", "code": "validation_errors", "error_details": details }),
@@ -61,7 +65,8 @@ impl IntoResponse for Refusal {
 
 /// Reads `{"<root>": {...}}`.
 pub(super) fn rooted<T: DeserializeOwned>(body: &[u8], root: &str) -> Result<T, Refusal> {
-    let mut whole: Map<String, Value> = serde_json::from_slice(body).map_err(|error| Refusal::BadRequest(error.to_string()))?;
+    let mut whole: Map<String, Value> =
+        serde_json::from_slice(body).map_err(|error| Refusal::BadRequest(error.to_string()))?;
     let missing = || Refusal::BadRequest(format!("param is missing or the value is empty: {root}"));
     let inner = whole.remove(root).filter(|value| value.as_object().is_none_or(|object| !object.is_empty()));
     serde_json::from_value(inner.ok_or_else(missing)?).map_err(|error| Refusal::BadRequest(error.to_string()))
@@ -101,7 +106,8 @@ mod tests {
 
     #[test]
     fn a_list_says_where_the_next_page_is() {
-        let page = |page| Paging { page: Some(page), per_page: Some(2) }.answer("events", vec![json!(1), json!(2), json!(3)]);
+        let page =
+            |page| Paging { page: Some(page), per_page: Some(2) }.answer("events", vec![json!(1), json!(2), json!(3)]);
         assert_eq!(page(1)["events"], json!([1, 2]));
         assert_eq!(page(1)["meta"]["next_page"], 2);
         assert_eq!(page(2)["events"], json!([3]));

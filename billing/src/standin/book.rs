@@ -31,7 +31,9 @@ impl Book {
             Record::Tax(tax) => drop(self.taxes.insert(tax.code.clone(), tax)),
             Record::Plan(plan) => drop(self.plans.insert(plan.code.clone(), plan)),
             Record::Customer(customer) => drop(self.customers.insert(customer.external_id.clone(), customer)),
-            Record::Subscription(subscription) => replace_or_push(&mut self.subscriptions, subscription, |item| item.id),
+            Record::Subscription(subscription) => {
+                replace_or_push(&mut self.subscriptions, subscription, |item| item.id)
+            }
             Record::WebhookEndpoint(endpoint) => replace_or_push(&mut self.webhook_endpoints, endpoint, |item| item.id),
             Record::Event(event) => self.add(event),
         }
@@ -60,14 +62,21 @@ impl Book {
     }
 
     pub(super) fn active_subscription(&self, external_id: &str, now: DateTime<Utc>) -> Option<&Subscription> {
-        self.subscriptions.iter().find(|subscription| subscription.external_id == external_id && subscription.is_active(now))
+        self.subscriptions
+            .iter()
+            .find(|subscription| subscription.external_id == external_id && subscription.is_active(now))
     }
 
     /// The subscription that an event belongs to, the one that is still open first.
     pub(super) fn subscription_of(&self, event: &Event, now: DateTime<Utc>) -> Option<&Subscription> {
         let id = event.external_subscription_id.as_deref()?;
-        let covering = self.subscriptions.iter().filter(|subscription| subscription.external_id == id && subscription.covers(event.timestamp, now));
-        covering.max_by_key(|subscription| (subscription.terminated_at.is_none(), subscription.terminated_at, subscription.subscription_at))
+        let covering = self
+            .subscriptions
+            .iter()
+            .filter(|subscription| subscription.external_id == id && subscription.covers(event.timestamp, now));
+        covering.max_by_key(|subscription| {
+            (subscription.terminated_at.is_none(), subscription.terminated_at, subscription.subscription_at)
+        })
     }
 
     pub(super) fn plan_is_used(&self, code: &str) -> bool {

@@ -37,9 +37,11 @@ impl Journal {
             file.set_len(whole as u64).with_context(|| format!("Failed to shorten {}", path.display()))?;
         }
         let mut records = Vec::new();
-        for (number, line) in text[..whole].split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
-            let change: Vec<Record> =
-                serde_json::from_slice(line).with_context(|| format!("Line {} of {} is damaged", number + 1, path.display()))?;
+        for (number, line) in
+            text[..whole].split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty())
+        {
+            let change: Vec<Record> = serde_json::from_slice(line)
+                .with_context(|| format!("Line {} of {} is damaged", number + 1, path.display()))?;
             records.extend(change);
         }
         Ok((Self { file, length: whole as u64 }, records))

@@ -34,7 +34,10 @@ impl Keeper {
     }
 
     /// Answers from the book as it is.
-    pub(super) async fn read(&self, ask: impl FnOnce(&Book, DateTime<Utc>) -> Result<Value, Refusal> + Send + 'static) -> Answer {
+    pub(super) async fn read(
+        &self,
+        ask: impl FnOnce(&Book, DateTime<Utc>) -> Result<Value, Refusal> + Send + 'static,
+    ) -> Answer {
         self.blocking(move |inner| ask(&inner.book, Utc::now())).await
     }
 
@@ -56,7 +59,8 @@ impl Keeper {
 
     async fn blocking(&self, work: impl FnOnce(&mut Inner) -> Result<Value, Refusal> + Send + 'static) -> Answer {
         let keeper = self.clone();
-        let done = tokio::task::spawn_blocking(move || work(&mut keeper.0.lock().unwrap_or_else(PoisonError::into_inner)));
+        let done =
+            tokio::task::spawn_blocking(move || work(&mut keeper.0.lock().unwrap_or_else(PoisonError::into_inner)));
         done.await.map_err(|error| Refusal::Broken(error.to_string()))?.map(Json)
     }
 }

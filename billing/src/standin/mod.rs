@@ -32,7 +32,9 @@ pub const LAGO_VERSION: &str = "1.50";
 
 /// The line that tells at the start what this is, and what it is not.
 pub fn banner(address: SocketAddr) -> String {
-    format!("Lago stand-in (not Lago; behaves like Lago {LAGO_VERSION} for the calls that Zama Jobs makes) on http://{address}")
+    format!(
+        "Lago stand-in (not Lago; behaves like Lago {LAGO_VERSION} for the calls that Zama Jobs makes) on http://{address}"
+    )
 }
 
 /// Serves until `shutdown` resolves, then ends the open requests.
@@ -50,7 +52,8 @@ pub async fn serve(
         bail!("the Lago stand-in listens on loopback only, not on {address}");
     }
     ensure!(!api_key.is_empty(), "the Lago stand-in needs an API key");
-    let opened = tokio::task::spawn_blocking(move || Keeper::open(&data_file)).await.context("Failed to read the data file")?;
+    let opened =
+        tokio::task::spawn_blocking(move || Keeper::open(&data_file)).await.context("Failed to read the data file")?;
     let keeper = opened?;
     tracing::info!(lago.address = %address, "{}", banner(address));
     axum::serve(listener, routes::router(keeper, api_key))

@@ -75,7 +75,11 @@ impl Pricing {
             Self::Standard { amount } => units * amount,
             Self::Package { amount, free_units, package_size } => {
                 let paid = units.clone() - &Decimal::from(*free_units);
-                if paid.is_negative() { Decimal::zero() } else { &paid.parts_of(&Decimal::from(*package_size)) * amount }
+                if paid.is_negative() {
+                    Decimal::zero()
+                } else {
+                    &paid.parts_of(&Decimal::from(*package_size)) * amount
+                }
             }
             Self::Graduated { ranges } => graduated(ranges, units),
             Self::Volume { ranges } => ranges
@@ -135,7 +139,12 @@ fn ranges(properties: &Map<String, Value>, name: &str) -> Result<Vec<Range>, Ref
             return Err(invalid());
         }
         expected = to_value.map(|last| last.saturating_add(1));
-        read.push(Range { from_value, to_value, per_unit_amount: amount(item, "per_unit_amount")?, flat_amount: amount(item, "flat_amount")? });
+        read.push(Range {
+            from_value,
+            to_value,
+            per_unit_amount: amount(item, "per_unit_amount")?,
+            flat_amount: amount(item, "flat_amount")?,
+        });
     }
     if expected.is_some() { Err(invalid()) } else { Ok(read) }
 }
@@ -167,30 +176,69 @@ mod tests {
     #[test]
     fn volume_prices_all_units_by_the_range_of_the_total() {
         let volume = pricing("volume", json!({ "volume_ranges": tiers() }));
-        assert_prices(&volume, &[("0", "0"), ("1", "12"), ("100", "210"), ("100.5", "100.5"), ("101", "101"), ("200", "200"), ("201", "150.5"), ("300", "200"), ("-5", "0")]);
+        assert_prices(
+            &volume,
+            &[
+                ("0", "0"),
+                ("1", "12"),
+                ("100", "210"),
+                ("100.5", "100.5"),
+                ("101", "101"),
+                ("200", "200"),
+                ("201", "150.5"),
+                ("300", "200"),
+                ("-5", "0"),
+            ],
+        );
     }
 
     #[test]
     fn graduated_prices_each_unit_by_its_own_range() {
         let graduated = pricing("graduated", json!({ "graduated_ranges": tiers() }));
-        assert_prices(&graduated, &[("0", "0"), ("1", "12"), ("0.5", "11"), ("100", "210"), ("100.5", "210.5"), ("101", "211"), ("200", "310"), ("201", "360.5"), ("300", "410")]);
+        assert_prices(
+            &graduated,
+            &[
+                ("0", "0"),
+                ("1", "12"),
+                ("0.5", "11"),
+                ("100", "210"),
+                ("100.5", "210.5"),
+                ("101", "211"),
+                ("200", "310"),
+                ("201", "360.5"),
+                ("300", "410"),
+            ],
+        );
     }
 
     #[test]
     fn package_bills_started_packages_beyond_the_free_units() {
         let package = pricing("package", json!({ "amount": "0.10", "free_units": 10, "package_size": 5 }));
-        assert_prices(&package, &[("0", "0"), ("10", "0"), ("10.001", "0.1"), ("15", "0.1"), ("15.5", "0.2"), ("16", "0.2"), ("20", "0.2")]);
+        assert_prices(
+            &package,
+            &[("0", "0"), ("10", "0"), ("10.001", "0.1"), ("15", "0.1"), ("15.5", "0.2"), ("16", "0.2"), ("20", "0.2")],
+        );
     }
 
     #[test]
     fn ranges_with_a_gap_an_overlap_or_no_end_are_refused() {
         let range = |from: u64, to: Option<u64>| json!({ "from_value": from, "to_value": to, "per_unit_amount": "1", "flat_amount": "0" });
-        for list in [json!([]), json!([range(1, None)]), json!([range(0, Some(10))]), json!([range(0, Some(10)), range(12, None)]), json!([range(0, None), range(11, None)]), json!([range(0, Some(10)), range(10, None)])] {
+        for list in [
+            json!([]),
+            json!([range(1, None)]),
+            json!([range(0, Some(10))]),
+            json!([range(0, Some(10)), range(12, None)]),
+            json!([range(0, None), range(11, None)]),
+            json!([range(0, Some(10)), range(10, None)]),
+        ] {
             let properties = json!({ "volume_ranges": list });
             assert!(Pricing::read("volume", properties.as_object().unwrap()).is_err(), "{properties}");
         }
         assert!(Pricing::read("standard", json!({ "amount": "-1" }).as_object().unwrap()).is_err());
-        assert!(Pricing::read("package", json!({ "amount": "1", "free_units": 0, "package_size": 0 }).as_object().unwrap()).is_err());
+        assert!(
+            Pricing::read("package", json!({ "amount": "1", "free_units": 0, "package_size": 0 }).as_object().unwrap())
+                .is_err()
+        );
     }
 
     proptest! {

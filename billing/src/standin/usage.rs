@@ -31,7 +31,12 @@ struct Line<'a> {
 }
 
 /// Lago's `customer_usage` of one subscription.
-pub(super) fn customer_usage(book: &Book, subscription: &Subscription, taxes: Taxes, now: DateTime<Utc>) -> Result<Value, Refusal> {
+pub(super) fn customer_usage(
+    book: &Book,
+    subscription: &Subscription,
+    taxes: Taxes,
+    now: DateTime<Utc>,
+) -> Result<Value, Refusal> {
     let plan = book.plans.get(&subscription.plan_code).ok_or(Refusal::NotFound("plan"))?;
     let period = Period::current(subscription, now);
     let counted: Vec<&Event> = book
@@ -40,7 +45,8 @@ pub(super) fn customer_usage(book: &Book, subscription: &Subscription, taxes: Ta
         .collect();
     let mut lines = plan.charges.iter().map(|charge| line(book, charge, &counted)).collect::<Result<Vec<_>, _>>()?;
     lines.sort_by_key(|line| line.metric.name.to_lowercase());
-    let amount_cents = lines.iter().try_fold(0i64, |sum, line| sum.checked_add(line.amount_cents)).ok_or_else(too_large)?;
+    let amount_cents =
+        lines.iter().try_fold(0i64, |sum, line| sum.checked_add(line.amount_cents)).ok_or_else(too_large)?;
     let taxes_amount_cents = match taxes {
         Taxes::Applied => taxes_of(book, plan, &lines)?,
         Taxes::LeftOut => 0,

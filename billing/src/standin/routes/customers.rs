@@ -17,8 +17,24 @@ const ROOT: &str = "customer";
 
 /// What a customer may say about itself; kept and echoed, of no effect on amounts.
 const FIELDS: [&str; 18] = [
-    "name", "firstname", "lastname", "email", "address_line1", "address_line2", "city", "country", "state", "zipcode", "phone",
-    "url", "legal_name", "legal_number", "logo_url", "tax_identification_number", "currency", "customer_type",
+    "name",
+    "firstname",
+    "lastname",
+    "email",
+    "address_line1",
+    "address_line2",
+    "city",
+    "country",
+    "state",
+    "zipcode",
+    "phone",
+    "url",
+    "legal_name",
+    "legal_number",
+    "logo_url",
+    "tax_identification_number",
+    "currency",
+    "customer_type",
 ];
 
 /// Creates, or changes the fields that are sent, null included.
@@ -52,7 +68,9 @@ pub(super) fn new(book: &Book, external_id: &str, now: chrono::DateTime<chrono::
 
 pub(super) async fn show(State(keeper): State<Keeper>, Path(external_id): Path<String>) -> Answer {
     keeper
-        .read(move |book, _| Ok(json!({ ROOT: view(book.customers.get(&external_id).ok_or(Refusal::NotFound(ROOT))?) })))
+        .read(move |book, _| {
+            Ok(json!({ ROOT: view(book.customers.get(&external_id).ok_or(Refusal::NotFound(ROOT))?) }))
+        })
         .await
 }
 
@@ -66,11 +84,16 @@ pub(super) struct UsageQuery {
     apply_taxes: Option<String>,
 }
 
-pub(super) async fn current_usage(State(keeper): State<Keeper>, Path(external_id): Path<String>, Query(query): Query<UsageQuery>) -> Answer {
+pub(super) async fn current_usage(
+    State(keeper): State<Keeper>,
+    Path(external_id): Path<String>,
+    Query(query): Query<UsageQuery>,
+) -> Answer {
     keeper
         .read(move |book, now| {
             let customer = book.customers.get(&external_id).ok_or(Refusal::NotFound(ROOT))?;
-            let subscription = query.external_subscription_id.as_deref().and_then(|id| book.active_subscription(id, now));
+            let subscription =
+                query.external_subscription_id.as_deref().and_then(|id| book.active_subscription(id, now));
             let subscription = subscription.filter(|subscription| subscription.customer_id == customer.id);
             let subscription = subscription.ok_or(Refusal::NotAllowed("no_active_subscription"))?;
             let left_out = query.apply_taxes.as_deref().is_some_and(|text| text.eq_ignore_ascii_case("false"));

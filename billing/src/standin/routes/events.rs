@@ -83,7 +83,11 @@ pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer 
 pub(super) async fn batch(State(keeper): State<Keeper>, body: Bytes) -> Answer {
     let inputs: Vec<Input> = match rooted(&body, ROOTS) {
         // An empty or missing list is no malformed request to Lago.
-        Err(Refusal::BadRequest(_)) if serde_json::from_slice::<Value>(&body).is_ok_and(|body| body.get(ROOTS).is_none()) => Vec::new(),
+        Err(Refusal::BadRequest(_))
+            if serde_json::from_slice::<Value>(&body).is_ok_and(|body| body.get(ROOTS).is_none()) =>
+        {
+            Vec::new()
+        }
         other => other?,
     };
     if inputs.is_empty() {
@@ -106,7 +110,10 @@ pub(super) async fn batch(State(keeper): State<Keeper>, body: Bytes) -> Answer {
                 let mut seen = std::collections::HashSet::new();
                 for (index, event) in events.iter().enumerate() {
                     if book.has_event(event) || !seen.insert((&event.external_subscription_id, &event.transaction_id)) {
-                        errors.insert(index.to_string(), Value::Object(complaint("transaction_id", "value_already_exist")));
+                        errors.insert(
+                            index.to_string(),
+                            Value::Object(complaint("transaction_id", "value_already_exist")),
+                        );
                     }
                 }
             }
@@ -137,7 +144,11 @@ pub(super) struct ListQuery {
 }
 
 /// Newest first.
-pub(super) async fn list(State(keeper): State<Keeper>, Query(query): Query<ListQuery>, Query(paging): Query<Paging>) -> Answer {
+pub(super) async fn list(
+    State(keeper): State<Keeper>,
+    Query(query): Query<ListQuery>,
+    Query(paging): Query<Paging>,
+) -> Answer {
     keeper
         .read(move |book, now| {
             let mut matching: Vec<&Event> = book
@@ -145,7 +156,10 @@ pub(super) async fn list(State(keeper): State<Keeper>, Query(query): Query<ListQ
                 .iter()
                 .filter(|event| {
                     query.code.as_ref().is_none_or(|code| *code == event.code)
-                        && query.external_subscription_id.as_ref().is_none_or(|id| Some(id) == event.external_subscription_id.as_ref())
+                        && query
+                            .external_subscription_id
+                            .as_ref()
+                            .is_none_or(|id| Some(id) == event.external_subscription_id.as_ref())
                         && query.timestamp_from.is_none_or(|from| from <= event.timestamp)
                         && query.timestamp_to.is_none_or(|to| event.timestamp <= to)
                 })

@@ -116,9 +116,7 @@ pub(super) async fn update(State(keeper): State<Keeper>, Path(code): Path<String
 }
 
 pub(super) async fn show(State(keeper): State<Keeper>, Path(code): Path<String>) -> Answer {
-    keeper
-        .read(move |book, _| Ok(json!({ ROOT: view(book.metrics.get(&code).ok_or(Refusal::NotFound(ROOT))?) })))
-        .await
+    keeper.read(move |book, _| Ok(json!({ ROOT: view(book.metrics.get(&code).ok_or(Refusal::NotFound(ROOT))?) }))).await
 }
 
 pub(super) async fn list(State(keeper): State<Keeper>, Query(paging): Query<Paging>) -> Answer {

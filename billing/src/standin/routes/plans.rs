@@ -70,9 +70,16 @@ impl Input {
 }
 
 impl ChargeInput {
-    fn charge(self, book: &Book, known: Option<&Charge>, plan_is_used: bool, now: DateTime<Utc>) -> Result<Charge, Refusal> {
+    fn charge(
+        self,
+        book: &Book,
+        known: Option<&Charge>,
+        plan_is_used: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Charge, Refusal> {
         let id = self.billable_metric_id.or(known.map(|charge| charge.metric_id));
-        let metric = book.metrics.values().find(|metric| Some(metric.id) == id).ok_or(Refusal::NotFound("billable_metrics"))?;
+        let metric =
+            book.metrics.values().find(|metric| Some(metric.id) == id).ok_or(Refusal::NotFound("billable_metrics"))?;
         let sent = self.charge_model.as_deref();
         let kept = known.map(|charge| charge.pricing.model());
         let model = if plan_is_used { kept.or(sent) } else { sent.or(kept) };
@@ -84,7 +91,10 @@ impl ChargeInput {
             metric_code: metric.code.clone(),
             invoice_display_name: self.invoice_display_name,
             pricing,
-            tax_codes: known_taxes(book, self.tax_codes.unwrap_or_else(|| known.map_or_else(Vec::new, |charge| charge.tax_codes.clone())))?,
+            tax_codes: known_taxes(
+                book,
+                self.tax_codes.unwrap_or_else(|| known.map_or_else(Vec::new, |charge| charge.tax_codes.clone())),
+            )?,
             created_at: known.map_or(now, |charge| charge.created_at),
         })
     }
@@ -112,7 +122,8 @@ pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer 
             if !errors.is_empty() {
                 return Err(Refusal::Invalid(errors));
             }
-            let charges = input.charges.unwrap_or_default().into_iter().map(|charge| charge.charge(book, None, false, now));
+            let charges =
+                input.charges.unwrap_or_default().into_iter().map(|charge| charge.charge(book, None, false, now));
             let plan = Plan {
                 id: Uuid::now_v7(),
                 code,
@@ -170,16 +181,25 @@ pub(super) async fn update(State(keeper): State<Keeper>, Path(code): Path<String
 
 pub(super) async fn show(State(keeper): State<Keeper>, Path(code): Path<String>) -> Answer {
     keeper
-        .read(move |book, now| Ok(json!({ ROOT: view(book, book.plans.get(&code).ok_or(Refusal::NotFound(ROOT))?, now) })))
+        .read(move |book, now| {
+            Ok(json!({ ROOT: view(book, book.plans.get(&code).ok_or(Refusal::NotFound(ROOT))?, now) }))
+        })
         .await
 }
 
 pub(super) async fn list(State(keeper): State<Keeper>, Query(paging): Query<Paging>) -> Answer {
-    keeper.read(move |book, now| Ok(paging.answer("plans", book.plans.values().map(|plan| view(book, plan, now)).collect()))).await
+    keeper
+        .read(move |book, now| {
+            Ok(paging.answer("plans", book.plans.values().map(|plan| view(book, plan, now)).collect()))
+        })
+        .await
 }
 
 pub(super) fn view(book: &Book, plan: &Plan, now: DateTime<Utc>) -> Value {
-    let active = book.subscriptions.iter().filter(|subscription| subscription.plan_code == plan.code && subscription.is_active(now));
+    let active = book
+        .subscriptions
+        .iter()
+        .filter(|subscription| subscription.plan_code == plan.code && subscription.is_active(now));
     json!({
         "lago_id": plan.id,
         "name": plan.name,

@@ -64,7 +64,9 @@ pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer 
             let plan = book.plans.get(&plan_code).ok_or(Refusal::NotFound("plan"))?;
             if let Some(known) = current(book, &external_id, now) {
                 return match known {
-                    other if other.external_customer_id != customer_id => Err(Refusal::field("external_id", "value_already_exist")),
+                    other if other.external_customer_id != customer_id => {
+                        Err(Refusal::field("external_id", "value_already_exist"))
+                    }
                     same if same.plan_code == plan.code => Ok((Vec::new(), answer(book, same, now))),
                     _ => Err(Refusal::NotImplemented("a change of plan".to_owned())),
                 };
@@ -99,7 +101,8 @@ pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer 
 pub(super) async fn terminate(State(keeper): State<Keeper>, Path(external_id): Path<String>) -> Answer {
     keeper
         .change(move |book, now| {
-            let mut subscription = book.active_subscription(&external_id, now).cloned().ok_or(Refusal::NotFound(ROOT))?;
+            let mut subscription =
+                book.active_subscription(&external_id, now).cloned().ok_or(Refusal::NotFound(ROOT))?;
             subscription.terminated_at = Some(now);
             let answer = answer(book, &subscription, now);
             Ok((vec![Record::Subscription(subscription)], answer))
@@ -108,7 +111,11 @@ pub(super) async fn terminate(State(keeper): State<Keeper>, Path(external_id): P
 }
 
 /// Without `status` only an active one is found, as in Lago.
-pub(super) async fn show(State(keeper): State<Keeper>, Path(external_id): Path<String>, Query(query): Query<StatusQuery>) -> Answer {
+pub(super) async fn show(
+    State(keeper): State<Keeper>,
+    Path(external_id): Path<String>,
+    Query(query): Query<StatusQuery>,
+) -> Answer {
     keeper
         .read(move |book, now| {
             let status = query.status.as_deref().unwrap_or("active");
@@ -120,7 +127,11 @@ pub(super) async fn show(State(keeper): State<Keeper>, Path(external_id): Path<S
 }
 
 /// Active ones, newest first.
-pub(super) async fn list(State(keeper): State<Keeper>, Query(query): Query<ListQuery>, Query(paging): Query<Paging>) -> Answer {
+pub(super) async fn list(
+    State(keeper): State<Keeper>,
+    Query(query): Query<ListQuery>,
+    Query(paging): Query<Paging>,
+) -> Answer {
     keeper
         .read(move |book, now| {
             let matching = book.subscriptions.iter().rev().filter(|item| {

@@ -45,7 +45,9 @@ pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer 
 }
 
 pub(super) async fn list(State(keeper): State<Keeper>, Query(paging): Query<Paging>) -> Answer {
-    keeper.read(move |book, _| Ok(paging.answer("webhook_endpoints", book.webhook_endpoints.iter().map(view).collect()))).await
+    keeper
+        .read(move |book, _| Ok(paging.answer("webhook_endpoints", book.webhook_endpoints.iter().map(view).collect())))
+        .await
 }
 
 fn view(endpoint: &WebhookEndpoint) -> Value {
