@@ -93,7 +93,7 @@ impl LagoClient {
                 Err(LagoError::Rejected { status, body }) if blames_the_events(status) => (status, body),
                 Err(error) => return Err(error),
             };
-            let refused = Refusal::read(status, &body, batch.len());
+            let refused = named_events(status, &body, batch.len());
             if refused.is_empty() {
                 match batch.as_slice() {
                     [single] => {
@@ -141,36 +141,32 @@ fn blames_the_events(status: u16) -> bool {
 }
 
 /// The `error_details` of a 422, by position in the batch.
-struct Refusal;
-
-impl Refusal {
-    fn read(status: u16, body: &str, batch: usize) -> HashMap<usize, Delivery> {
-        #[derive(Deserialize)]
-        struct Answer {
-            error_details: BTreeMap<String, serde_json::Value>,
-        }
-        if status != UNPROCESSABLE {
-            return HashMap::new();
-        }
-        let Ok(answer) = serde_json::from_str::<Answer>(body) else {
-            return HashMap::new();
-        };
-        // A batch of one may be answered like a single event: fields at the top instead of an index.
-        if batch == 1 && answer.error_details.get("transaction_id").is_some_and(names_a_duplicate) {
-            return HashMap::from([(0, Delivery::Delivered)]);
-        }
-        answer
-            .error_details
-            .into_iter()
-            .filter_map(|(index, details)| {
-                let position = index.parse().ok().filter(|position| *position < batch)?;
-                let duplicate = details.get("transaction_id").is_some_and(names_a_duplicate);
-                let outcome =
-                    if duplicate { Delivery::Delivered } else { Delivery::DeadLetter { reason: details.to_string() } };
-                Some((position, outcome))
-            })
-            .collect()
+fn named_events(status: u16, body: &str, batch: usize) -> HashMap<usize, Delivery> {
+    #[derive(Deserialize)]
+    struct Answer {
+        error_details: BTreeMap<String, serde_json::Value>,
     }
+    if status != UNPROCESSABLE {
+        return HashMap::new();
+    }
+    let Ok(answer) = serde_json::from_str::<Answer>(body) else {
+        return HashMap::new();
+    };
+    // A batch of one may be answered like a single event: fields at the top instead of an index.
+    if batch == 1 && answer.error_details.get("transaction_id").is_some_and(names_a_duplicate) {
+        return HashMap::from([(0, Delivery::Delivered)]);
+    }
+    answer
+        .error_details
+        .into_iter()
+        .filter_map(|(index, details)| {
+            let position = index.parse().ok().filter(|position| *position < batch)?;
+            let duplicate = details.get("transaction_id").is_some_and(names_a_duplicate);
+            let outcome =
+                if duplicate { Delivery::Delivered } else { Delivery::DeadLetter { reason: details.to_string() } };
+            Some((position, outcome))
+        })
+        .collect()
 }
 
 fn names_a_duplicate(errors: &serde_json::Value) -> bool {
@@ -185,7 +181,7 @@ mod tests {
     fn a_batch_refusal_is_read_by_index() {
         let body = r#"{"status":422,"code":"validation_errors","error_details":{
             "1":{"transaction_id":["value_already_exist"]},"2":{"timestamp":["invalid_format"]},"9":{"code":["x"]}}}"#;
-        let refused = Refusal::read(422, body, 3);
+        let refused = named_events(422, body, 3);
         assert_eq!(refused.len(), 2);
         assert_eq!(refused[&1], Delivery::Delivered);
         assert_eq!(refused[&2], Delivery::DeadLetter { reason: r#"{"timestamp":["invalid_format"]}"#.to_owned() });
@@ -194,13 +190,13 @@ mod tests {
     #[test]
     fn a_single_duplicate_without_index_is_delivered() {
         let body = r#"{"error_details":{"transaction_id":["value_already_exist"]}}"#;
-        assert_eq!(Refusal::read(422, body, 1)[&0], Delivery::Delivered);
-        assert!(Refusal::read(422, body, 2).is_empty());
+        assert_eq!(named_events(422, body, 1)[&0], Delivery::Delivered);
+        assert!(named_events(422, body, 2).is_empty());
     }
 
     #[test]
     fn an_unreadable_refusal_names_nobody() {
-        assert!(Refusal::read(422, "<html>", 3).is_empty());
-        assert!(Refusal::read(400, r#"{"error_details":{"0":{}}}"#, 3).is_empty());
+        assert!(named_events(422, "<html>", 3).is_empty());
+        assert!(named_events(400, r#"{"error_details":{"0":{}}}"#, 3).is_empty());
     }
 }

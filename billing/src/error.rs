@@ -38,7 +38,7 @@ impl LagoError {
         matches!(self, Self::Unavailable { .. })
     }
 
-    pub(crate) fn unavailable(reason: impl ToString) -> Self {
+    pub(crate) fn unavailable(reason: &impl ToString) -> Self {
         Self::Unavailable { reason: reason.to_string(), retry_after: None }
     }
 
@@ -66,7 +66,7 @@ impl From<lago_types::error::LagoError> for LagoError {
     fn from(error: lago_types::error::LagoError) -> Self {
         use lago_types::error::LagoError as Crate;
         match error {
-            Crate::Http(error) => Self::unavailable(error),
+            Crate::Http(error) => Self::unavailable(&error),
             Crate::Serialization(error) => Self::Unexpected(error.to_string()),
             Crate::Api { status, message } => Self::from_status(status, message, None),
             Crate::Configuration(message) => Self::Invalid(message),
@@ -78,7 +78,7 @@ impl From<lago_types::error::LagoError> for LagoError {
 
 impl From<reqwest::Error> for LagoError {
     fn from(error: reqwest::Error) -> Self {
-        if error.is_builder() { Self::Invalid(error.to_string()) } else { Self::unavailable(error.without_url()) }
+        if error.is_builder() { Self::Invalid(error.to_string()) } else { Self::unavailable(&error.without_url()) }
     }
 }
 

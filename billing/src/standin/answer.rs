@@ -16,6 +16,8 @@ pub(super) enum Refusal {
     Unauthorized,
     /// `customer` becomes `customer_not_found`.
     NotFound(&'static str),
+    /// A feature of Lago's licence, which this stand-in has not.
+    Forbidden,
     NotAllowed(&'static str),
     /// Field (or index) to its errors.
     Invalid(Map<String, Value>),
@@ -39,6 +41,7 @@ impl IntoResponse for Refusal {
             Self::NotFound(what) => {
                 (StatusCode::NOT_FOUND, json!({ "error": "Not Found", "code": format!("{what}_not_found") }))
             }
+            Self::Forbidden => (StatusCode::FORBIDDEN, json!({ "error": "Forbidden", "code": "feature_unavailable" })),
             Self::NotAllowed(code) => {
                 (StatusCode::METHOD_NOT_ALLOWED, json!({ "error": "Method Not Allowed", "code": code }))
             }

@@ -155,7 +155,7 @@ mod tests {
 
     use super::*;
 
-    fn pricing(model: &str, properties: Value) -> Pricing {
+    fn pricing(model: &str, properties: &Value) -> Pricing {
         Pricing::read(model, properties.as_object().unwrap()).unwrap()
     }
 
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn volume_prices_all_units_by_the_range_of_the_total() {
-        let volume = pricing("volume", json!({ "volume_ranges": tiers() }));
+        let volume = pricing("volume", &json!({ "volume_ranges": tiers() }));
         assert_prices(
             &volume,
             &[
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn graduated_prices_each_unit_by_its_own_range() {
-        let graduated = pricing("graduated", json!({ "graduated_ranges": tiers() }));
+        let graduated = pricing("graduated", &json!({ "graduated_ranges": tiers() }));
         assert_prices(
             &graduated,
             &[
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn package_bills_started_packages_beyond_the_free_units() {
-        let package = pricing("package", json!({ "amount": "0.10", "free_units": 10, "package_size": 5 }));
+        let package = pricing("package", &json!({ "amount": "0.10", "free_units": 10, "package_size": 5 }));
         assert_prices(
             &package,
             &[("0", "0"), ("10", "0"), ("10.001", "0.1"), ("15", "0.1"), ("15.5", "0.2"), ("16", "0.2"), ("20", "0.2")],
@@ -249,7 +249,7 @@ mod tests {
             let starts = [0, first + 1, first + second + 1];
             let cents = |value: u64| format!("{}.{:02}", value / 100, value % 100);
             let ranges: Vec<_> = (0..3).map(|tier| json!({ "from_value": starts[tier], "to_value": bounds[tier], "per_unit_amount": cents(prices[tier]), "flat_amount": cents(flats[tier]) })).collect();
-            let graduated = pricing("graduated", json!({ "graduated_ranges": ranges }));
+            let graduated = pricing("graduated", &json!({ "graduated_ranges": ranges }));
             let mut expected = 0;
             let mut entered = [false; 3];
             for unit in 1..=units {

@@ -34,11 +34,13 @@ pub(super) struct Metric {
 
 /// The aggregations that the stand-in computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub(super) enum Aggregation {
-    CountAgg,
-    SumAgg,
-    MaxAgg,
+    #[serde(rename = "count_agg")]
+    Count,
+    #[serde(rename = "sum_agg")]
+    Sum,
+    #[serde(rename = "max_agg")]
+    Max,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -69,12 +69,12 @@ fn line<'a>(book: &'a Book, charge: &'a Charge, events: &[&Event]) -> Result<Lin
     let of_metric = events.iter().filter(|event| event.code == metric.code);
     let field = metric.field_name.as_deref().unwrap_or_default();
     let values: Vec<Decimal> = match metric.aggregation {
-        Aggregation::CountAgg => of_metric.map(|_| Decimal::from(1u64)).collect(),
-        Aggregation::SumAgg | Aggregation::MaxAgg => of_metric.filter_map(|event| event.number(field)).collect(),
+        Aggregation::Count => of_metric.map(|_| Decimal::from(1u64)).collect(),
+        Aggregation::Sum | Aggregation::Max => of_metric.filter_map(|event| event.number(field)).collect(),
     };
     let units = match metric.aggregation {
-        Aggregation::MaxAgg => values.iter().max().cloned().unwrap_or_else(Decimal::zero),
-        Aggregation::CountAgg | Aggregation::SumAgg => values.iter().fold(Decimal::zero(), |sum, value| sum + value),
+        Aggregation::Max => values.iter().max().cloned().unwrap_or_else(Decimal::zero),
+        Aggregation::Count | Aggregation::Sum => values.iter().fold(Decimal::zero(), |sum, value| sum + value),
     };
     let units = if units.is_negative() { Decimal::zero() } else { units };
     let amount_cents = charge.pricing.amount(&units).minor_units(MINOR_DIGITS).ok_or_else(too_large)?;

@@ -44,9 +44,9 @@ impl Input {
     fn aggregation(&self) -> Result<Option<Aggregation>, Refusal> {
         match self.aggregation_type.as_deref() {
             None => Ok(None),
-            Some("count_agg") => Ok(Some(Aggregation::CountAgg)),
-            Some("sum_agg") => Ok(Some(Aggregation::SumAgg)),
-            Some("max_agg") => Ok(Some(Aggregation::MaxAgg)),
+            Some("count_agg") => Ok(Some(Aggregation::Count)),
+            Some("sum_agg") => Ok(Some(Aggregation::Sum)),
+            Some("max_agg") => Ok(Some(Aggregation::Max)),
             Some(other @ ("unique_count_agg" | "weighted_sum_agg" | "latest_agg" | "custom_agg")) => {
                 Err(Refusal::NotImplemented(format!("the aggregation {other}")))
             }
@@ -68,7 +68,7 @@ pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer 
                 errors.insert("code".to_owned(), json!(["value_already_exist"]));
             }
             let field_missing = input.field_name.as_ref().is_none_or(String::is_empty);
-            if field_missing && aggregation.is_some_and(|kind| kind != Aggregation::CountAgg) {
+            if field_missing && aggregation.is_some_and(|kind| kind != Aggregation::Count) {
                 errors.insert("field_name".to_owned(), json!(["value_is_mandatory"]));
             }
             let (Some(aggregation), true) = (aggregation, errors.is_empty()) else {

@@ -47,8 +47,7 @@ pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer 
         return Err(Refusal::NotImplemented("a billing time other than calendar".to_owned()));
     }
     if input.plan_overrides.is_some_and(|overrides| !overrides.is_null()) {
-        // A premium feature: Lago without a licence refuses it, too.
-        return Err(Refusal::NotImplemented("plan_overrides".to_owned()));
+        return Err(Refusal::Forbidden);
     }
     let subscription_at = time("subscription_at", input.subscription_at.as_deref())?;
     let ending_at = time("ending_at", input.ending_at.as_deref())?;

@@ -1,11 +1,9 @@
 //! The stand-in keeps what it answered, says what it is, and refuses what it cannot do.
 
-mod harness;
-
 use std::path::PathBuf;
 
+use crate::harness::{Standin, acme, event};
 use billing::{Delivery, Metric, standin};
-use harness::{Standin, acme, event};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -96,6 +94,14 @@ async fn lagos_complaints_come_in_lagos_shape() {
         )
         .await;
     assert_eq!((status, &body["error_details"]), (422, &json!({ "external_id": ["value_already_exist"] })));
+}
+
+#[tokio::test]
+async fn what_needs_a_licence_is_forbidden() {
+    let lago = Standin::with_acme("team").await;
+    let subscription = json!({ "external_customer_id": "b", "external_id": "b", "plan_code": "team", "plan_overrides": { "amount_cents": 1 } });
+    let (status, body) = lago.call("POST", "subscriptions", json!({ "subscription": subscription })).await;
+    assert_eq!((status, &body["code"]), (403, &json!("feature_unavailable")));
 }
 
 #[tokio::test]

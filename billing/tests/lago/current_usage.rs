@@ -1,9 +1,7 @@
 //! Amounts of the open period against cases computed by hand from the price list.
 
-mod harness;
-
+use crate::harness::{Standin, acme, event, id, now, raw};
 use billing::{LagoError, Metric};
-use harness::{Standin, acme, event, id, now, raw};
 use serde_json::json;
 
 #[tokio::test]

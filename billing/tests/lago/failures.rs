@@ -1,19 +1,18 @@
 //! A Lago that is away, overloaded, or refuses: each is told apart, nothing is repeated behind the caller's back.
 
-mod harness;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::harness::{Standin, acme, event};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use billing::{Delivery, LagoClient, LagoError, Metric};
-use harness::{Standin, acme, event};
 use tokio::net::TcpListener;
 
+#[allow(clippy::unwrap_used)]
 async fn lago_that(
     answers: impl Fn(usize) -> (StatusCode, HeaderMap, String) + Clone + Send + Sync + 'static,
 ) -> (LagoClient, Arc<AtomicUsize>) {

@@ -1,5 +1,5 @@
 //! A stand-in of one's own for each test, with a client, a clock's second and the verbs of metering.
-#![allow(dead_code)]
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

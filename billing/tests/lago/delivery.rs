@@ -1,9 +1,7 @@
 //! Events reach Lago once, whatever is wrong with their neighbours.
 
-mod harness;
-
+use crate::harness::{Standin, acme, event, id, now, raw};
 use billing::{Delivery, Metric, UsageEvent};
-use harness::{Standin, acme, event, id, now, raw};
 use serde_json::json;
 
 fn compute(count: usize, prefix: &str) -> Vec<UsageEvent> {

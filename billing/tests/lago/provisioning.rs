@@ -1,10 +1,8 @@
 //! `setup` and `ensure_tenant` bring Lago to what they say, and a second run changes nothing.
 
-mod harness;
-
+use crate::harness::{Standin, acme, event, id, now};
 use billing::{Catalogue, Change, Kind, Metric, Price, ensure_tenant, setup};
 use chrono::{Duration, SubsecRound};
-use harness::{Standin, acme, event, id, now};
 use serde_json::json;
 
 fn with_webhook() -> Catalogue {
