@@ -4,9 +4,9 @@ use alloy::primitives::U256;
 use jobs::leaf::Leaf;
 use jobs::merkle::Entry;
 
-use crate::registry;
+use crate::ZamaJobsRegistry;
 
-impl From<&Leaf> for registry::Leaf {
+impl From<&Leaf> for ZamaJobsRegistry::Leaf {
     fn from(leaf: &Leaf) -> Self {
         Self {
             index: U256::from(leaf.index.get()),
@@ -20,7 +20,7 @@ impl From<&Leaf> for registry::Leaf {
     }
 }
 
-impl From<&Entry> for registry::Entry {
+impl From<&Entry> for ZamaJobsRegistry::Entry {
     fn from(entry: &Entry) -> Self {
         Self { word: U256::from(entry.word), mask: entry.mask }
     }
@@ -30,10 +30,10 @@ impl From<&Entry> for registry::Entry {
 #[derive(Debug, PartialEq, Eq)]
 pub struct WordTooLarge;
 
-impl TryFrom<&registry::Entry> for Entry {
+impl TryFrom<&ZamaJobsRegistry::Entry> for Entry {
     type Error = WordTooLarge;
 
-    fn try_from(entry: &registry::Entry) -> Result<Self, WordTooLarge> {
+    fn try_from(entry: &ZamaJobsRegistry::Entry) -> Result<Self, WordTooLarge> {
         let word = u64::try_from(entry.word).map_err(|_| WordTooLarge)?;
         Ok(Self { word, mask: entry.mask })
     }

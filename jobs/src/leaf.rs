@@ -4,7 +4,6 @@ use alloy::primitives::{Address, B256, U256, keccak256};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 /// Length of a leaf's ABI encoding in bytes: seven words.
 pub const LEAF_ABI_LENGTH: usize = 7 * 32;
@@ -78,7 +77,7 @@ impl TryFrom<u8> for LeafStatus {
 pub struct Leaf {
     /// The job's sequential number.
     pub index: Index,
-    /// The 16 bytes of the job's UUID, left-aligned ([`job_word`]).
+    /// The 16 bytes of the job's UUID, left-aligned ([`crate::JobId::to_word`]).
     #[schema(value_type = String)]
     pub job_id: B256,
     /// Registered address of the client that submitted the job.
@@ -118,13 +117,6 @@ impl Leaf {
     }
 }
 
-/// A job's UUID as the leaf holds it: its 16 bytes, left-aligned in 32.
-pub fn job_word(id: Uuid) -> B256 {
-    let mut word = B256::ZERO;
-    word[..16].copy_from_slice(id.as_bytes());
-    word
-}
-
 /// The leaf's content hash: SHA-256(salt | content hash). The salt keeps a body that could be guessed from being
 /// recognised on chain; it stands in the receipt.
 pub fn salted_content_hash(salt: B256, content_hash: B256) -> B256 {
@@ -150,8 +142,7 @@ pub struct Handle {
 impl Handle {
     /// `keccak256(abi.encode(inputsHash, programHash, keyId, resultHash, attestationHash))`.
     pub fn commitment(&self) -> B256 {
-        let encoded: [u8; 5 * 32] =
-            encode_words([self.inputs, self.program, self.key, self.result, self.attestation]);
+        let encoded: [u8; 5 * 32] = encode_words([self.inputs, self.program, self.key, self.result, self.attestation]);
         keccak256(encoded)
     }
 }
@@ -170,12 +161,15 @@ mod tests {
     use alloy::primitives::{address, b256};
     use alloy::sol_types::SolValue;
 
+    use uuid::Uuid;
+
     use super::*;
+    use crate::JobId;
 
     fn leaf() -> Leaf {
         Leaf {
             index: Index::new(513),
-            job_id: job_word(Uuid::from_u128(0x0193_5a5a_0000_7000_8000_0000_0000_0001)),
+            job_id: JobId(Uuid::from_u128(0x0193_5a5a_0000_7000_8000_0000_0000_0001)).to_word().into(),
             submitter: address!("70997970c51812dc3a010c7d01b50e0d17dc79c8"),
             result_hash: B256::repeat_byte(0x11),
             status: LeafStatus::Failed,
