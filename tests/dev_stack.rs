@@ -1,5 +1,7 @@
 //! `zama-jobs dev` against the real engines: it starts, it is honest about itself, and it never leaves a process.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 #[path = "dev_stack/harness.rs"]
 mod harness;
 
@@ -41,7 +43,7 @@ fn kill_9_leaves_no_process_and_the_next_start_finds_everything() {
     let mut dev = Dev::start(&place);
     place.sql("CREATE TABLE kept (word text); INSERT INTO kept VALUES ('still here')");
     let account = "0x00000000000000000000000000000000000abcde";
-    place.rpc("anvil_setBalance", serde_json::json!([account, "0x2a"]));
+    place.rpc("anvil_setBalance", &serde_json::json!([account, "0x2a"]));
     // The chain is written every second.
     std::thread::sleep(Duration::from_secs(3));
 
@@ -53,7 +55,7 @@ fn kill_9_leaves_no_process_and_the_next_start_finds_everything() {
     eventually("every process of the killed stack is gone", || processes.iter().all(|process| !process.is_alive()));
 
     assert_eq!(place.sql_value("SELECT word FROM kept"), "still here");
-    assert_eq!(place.rpc("eth_getBalance", serde_json::json!([account, "latest"])), "0x2a");
+    assert_eq!(place.rpc("eth_getBalance", &serde_json::json!([account, "latest"])), "0x2a");
     dev.stop();
 }
 
@@ -74,6 +76,18 @@ fn a_part_that_dies_comes_back_and_is_counted() {
     let told = dev.stop();
     assert!(told.contains("died (signal 9)"), "{told}");
     assert!(told.contains("ready again"), "{told}");
+}
+
+#[test]
+fn an_interrupted_start_leaves_nothing_and_can_be_repeated() {
+    let place = Place::new();
+    let mut dev = Dev::begin(&place);
+    eventually("the cluster is being made", || place.data_dir().join("postgres/cluster.new").exists());
+    let processes = descendants(dev.pid());
+    dev.signal(Signal::SIGINT);
+    assert_eq!(dev.exit_code(), Some(130));
+    eventually("every process is gone", || processes.iter().all(|process| !process.is_alive()));
+    Dev::start(&place).stop();
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 mod anvil_state;
 mod board;
-mod console;
+pub mod console;
 mod data_dir;
 mod engines;
 mod part;
@@ -13,11 +13,11 @@ mod parts;
 mod ports;
 mod postgres;
 mod probe;
-mod progress;
+pub mod progress;
 mod provision;
 mod spawn;
 mod spawner;
-mod stack;
+pub mod stack;
 mod status;
 mod supervisor;
 mod wiring;

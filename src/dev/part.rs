@@ -52,6 +52,9 @@ pub struct Identity {
     pub gid: u32,
 }
 
+/// Mends a part's files; answers what a person should know about it.
+pub type BeforeStart = fn(&DataDir) -> Result<Option<String>>;
+
 /// One process of the stack.
 #[derive(Clone, Debug)]
 pub struct Part {
@@ -77,5 +80,5 @@ pub struct Part {
     /// How long the first start may take.
     pub start_timeout: Duration,
     /// Looks after the part's files before each start; what it says is shown.
-    pub before_start: Option<fn(&DataDir) -> Result<Option<String>>>,
+    pub before_start: Option<BeforeStart>,
 }

@@ -100,7 +100,7 @@ impl Place {
         })
     }
 
-    pub fn rpc(&self, method: &str, params: serde_json::Value) -> serde_json::Value {
+    pub fn rpc(&self, method: &str, params: &serde_json::Value) -> serde_json::Value {
         let question = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let answer: serde_json::Value = block_on(async {
             let request = reqwest::Client::new().post(self.env("ZAMA_RPC")).json(&question);
@@ -133,15 +133,20 @@ pub struct Dev {
 }
 
 impl Dev {
-    /// Starts a stack and waits until it says that it is ready.
-    pub fn start(place: &Place) -> Self {
-        let ready = place.path("ready.json");
+    /// Starts a stack and does not wait.
+    pub fn begin(place: &Place) -> Self {
         let told = place.path("told.txt");
-        let _ = fs::remove_file(&ready);
         let output = File::create(&told).unwrap();
         let mut command = place.command();
         command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
-        let mut dev = Self { child: command.spawn().unwrap(), told };
+        Self { child: command.spawn().unwrap(), told }
+    }
+
+    /// Starts a stack and waits until it says that it is ready.
+    pub fn start(place: &Place) -> Self {
+        let ready = place.path("ready.json");
+        let _ = fs::remove_file(&ready);
+        let mut dev = Self::begin(place);
         eventually("the stack is ready", || {
             let ended = dev.child.try_wait().unwrap();
             assert!(ended.is_none(), "the stack ended: {}", dev.told());
