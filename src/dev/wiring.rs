@@ -6,9 +6,6 @@ use super::parts::CHAIN_ID;
 use super::ports::Ports;
 use super::postgres;
 
-/// anvil's account 2: the development tenant's submitter. Public, development only.
-const SUBMITTER_KEY: &str = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
-
 /// Addresses and names that provisioning found out or the options said.
 #[derive(Clone, Debug)]
 pub struct Wiring {
@@ -23,6 +20,8 @@ pub struct Wiring {
     pub token: Option<String>,
     /// An API key for the development tenant, once there is one.
     pub api_key: Option<String>,
+    /// Private key of the development tenant's submitter; everybody can derive it.
+    pub submitter_key: Option<String>,
 }
 
 impl Wiring {
@@ -75,7 +74,7 @@ impl Wiring {
             ("ZAMA_REGISTRY", self.registry.clone()),
             ("ZAMA_LAGO_URL", Some(self.lago_url.clone())),
             ("ZAMA_LAGO_KEY", Some(self.lago_key.clone())),
-            ("ZAMA_SUBMITTER_KEY", Some(SUBMITTER_KEY.to_owned())),
+            ("ZAMA_SUBMITTER_KEY", self.submitter_key.clone()),
         ];
         let lines = known.into_iter().filter_map(|(key, value)| Some(format!("{key}={}\n", quoted(&value?))));
         lines.collect()
@@ -104,6 +103,7 @@ mod tests {
             registry: None,
             token: Some("a.b.c".to_owned()),
             api_key: None,
+            submitter_key: None,
         }
     }
 
