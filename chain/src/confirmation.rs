@@ -66,7 +66,8 @@ async fn examine(
     log: &Log,
     newest: u64,
 ) -> Result<Option<Confirmed>, ChainError> {
-    let (Some(tx_hash), Some(block_number), Some(block_hash)) = (log.transaction_hash, log.block_number, log.block_hash)
+    let (Some(tx_hash), Some(block_number), Some(block_hash)) =
+        (log.transaction_hash, log.block_number, log.block_hash)
     else {
         return Ok(None);
     };

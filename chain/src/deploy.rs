@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use alloy::primitives::{Address, B256, Bytes, aliases::U48, address, keccak256};
+use alloy::primitives::{Address, B256, Bytes, address, aliases::U48, keccak256};
 use alloy::providers::{Provider, RootProvider};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::{SolCall, SolConstructor};
@@ -90,21 +90,17 @@ impl Deployment {
         let from = self.signer.address();
         let estimate = sender::estimate(&self.provider, from, to, input.clone()).await?;
         let nonce = self.provider.get_transaction_count(from).pending().await?;
-        let call = Call {
-            chain_id: self.chain_id,
-            nonce,
-            to,
-            input,
-            gas_limit: estimate.gas_limit,
-            fees: estimate.fees,
-        };
+        let call =
+            Call { chain_id: self.chain_id, nonce, to, input, gas_limit: estimate.gas_limit, fees: estimate.fees };
         let signed = signing::sign(&self.signer, call)?;
         sender::broadcast(&self.provider, &signed.raw).await?;
         let deadline = Instant::now() + INCLUSION_TIMEOUT;
         loop {
             match self.provider.get_transaction_receipt(signed.hash).await? {
                 Some(receipt) if receipt.status() => return Ok(()),
-                Some(_) => return Err(ChainError::Reverted(RevertReason::Other(format!("transaction {}", signed.hash)))),
+                Some(_) => {
+                    return Err(ChainError::Reverted(RevertReason::Other(format!("transaction {}", signed.hash))));
+                }
                 None if Instant::now() > deadline => {
                     return Err(ChainError::Rejected {
                         rejection: Rejection::Other,

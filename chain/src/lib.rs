@@ -12,7 +12,7 @@ mod fees;
 mod rpc;
 mod sender;
 mod signing;
-// pub mod verify;
+pub mod verify;
 
 pub use client::{ChainClient, ChainConfig, TransactionCount};
 pub use confirmation::Confirmed;

@@ -32,9 +32,9 @@ pub(crate) struct Call {
 
 /// Reads a 0x-hex private key. The error never repeats the key.
 pub(crate) fn signer(private_key: &str) -> Result<PrivateKeySigner, ChainError> {
-    private_key
-        .parse()
-        .map_err(|_| ChainError::Configuration("a signer's key must be 32 bytes of 0x-hex, a valid secp256k1 key".into()))
+    private_key.parse().map_err(|_| {
+        ChainError::Configuration("a signer's key must be 32 bytes of 0x-hex, a valid secp256k1 key".into())
+    })
 }
 
 /// The account that a private key (0x-hex) signs for.
