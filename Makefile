@@ -17,7 +17,7 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 # Arguments for `make dev` and `make demo`, for example ARGS='--port-base 7700'.
 ARGS ?=
 
-.PHONY: help setup build demo dev test contracts lint fmt check clean-data
+.PHONY: help setup build demo dev test lago-clients contracts lint fmt check clean-data
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,7 +38,11 @@ contracts: setup
 	@if [ -x contracts/check.sh ]; then contracts/check.sh; fi
 
 test: setup build contracts ## Run every test, against real engines.
-	$(CARGO) test --workspace
+	tools/with-postgres.sh $(CARGO) test --workspace
+	$(MAKE) lago-clients
+
+lago-clients: ## Hold the Lago stand-in to Lago's official clients.
+	ZAMA_BIN=$(ZAMA_JOBS) billing/tests/official/run.sh
 
 # clippy-driver as the workspace's compiler lints our crates and reuses the dependencies that build and test made.
 lint: ## Clippy, warnings are errors.

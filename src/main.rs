@@ -1,6 +1,7 @@
 //! The `zama-jobs` binary: one subcommand a role.
 
 mod commands;
+mod demo;
 mod dev;
 
 use std::path::PathBuf;
@@ -29,6 +30,8 @@ struct Cli {
 enum Command {
     /// Start the whole stack on this machine for a developer.
     Dev(dev::DevArgs),
+    /// Run one job end to end on a stack of its own, then stop it.
+    Demo(demo::DemoArgs),
     /// Serve the REST API, dispatch accepted jobs.
     Api,
     /// Serve a task queue.
@@ -73,6 +76,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     let settings = || Settings::load(cli.config.as_deref());
     match cli.command {
         Command::Dev(args) => return dev::run(args),
+        Command::Demo(args) => return demo::run(&args),
         // Before anything is set up: it is about to be another program.
         Command::Spawn(args) => return dev::spawn(&args),
         Command::Api => commands::api::run(&settings()?)?,

@@ -125,6 +125,8 @@ struct Ready {
 /// # Errors
 /// One clear line about what is missing, taken or broken.
 pub fn run(args: DevArgs) -> Result<ExitCode> {
+    // Several libraries bring a crypto provider; this one is for all.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async move {
         match args.command {
@@ -165,7 +167,7 @@ fn announce(stack: &Stack, env_file: &Path, data: &DataDir, began: Instant) {
     println!("  Temporal UI  {}", wiring.temporal_ui());
     println!("  Database     {}", wiring.database_url());
     println!("  Chain        {} (registry {})", wiring.rpc_url(), wiring.registry.as_deref().unwrap_or("not deployed"));
-    println!("  Metering     {}", wiring.lago_url);
+    println!("  Metering     {} ({})", wiring.lago_url, wiring.billing_name());
     if let Some(token) = &wiring.token {
         println!("  Token        {token}");
     }
@@ -175,7 +177,7 @@ fn announce(stack: &Stack, env_file: &Path, data: &DataDir, began: Instant) {
 
 /// The first Ctrl-C, SIGTERM or closed terminal asks for a clean stop; a second one leaves at once, and the kernel
 /// ends the children.
-fn watch_signals(interrupt: CancellationToken) -> Result<()> {
+pub fn watch_signals(interrupt: CancellationToken) -> Result<()> {
     let mut signals = [
         signal(SignalKind::interrupt()).context("Failed to watch for Ctrl-C")?,
         signal(SignalKind::terminate()).context("Failed to watch for SIGTERM")?,

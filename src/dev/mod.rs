@@ -20,7 +20,7 @@ mod spawner;
 pub mod stack;
 mod status;
 mod supervisor;
-mod wiring;
+pub mod wiring;
 
 pub use console::{DevArgs, run};
 pub use spawn::{SpawnArgs, spawn};

@@ -25,6 +25,12 @@ pub struct Wiring {
 }
 
 impl Wiring {
+    /// What answers under `lago_url`: nobody shall take the stand-in for Lago.
+    pub fn billing_name(&self) -> &'static str {
+        let standin = self.lago_url == format!("http://{}", self.ports.lago());
+        if standin { "the Lago stand-in (not a billing system)" } else { "Lago" }
+    }
+
     pub fn database_url(&self) -> String {
         postgres::url(self.ports.postgres())
     }

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs a command beside a fresh, migrated PostgreSQL of its own: tools/with-postgres.sh COMMAND [ARGS...]
+# The command finds it in ZAMA_TEST_DATABASE_URL and may create databases there; all of it is gone afterwards.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# PostgreSQL runs as another user when we are root: a root home would be closed to it.
+if [ "$(id -u)" = 0 ]; then parent=/var/lib/zama-jobs; else parent=${TMPDIR:-/tmp}; fi
+mkdir -p "$parent"
+scratch=$(mktemp -d "$parent/test-postgres.XXXXXX")
+chmod 755 "$scratch"
+port_base=$((20000 + RANDOM % 20000))
+"${CARGO_TARGET_DIR:?}/debug/zama-jobs" dev --only postgres --port-base "$port_base" --data-dir "$scratch/data" \
+  --env-file "$scratch/env" --ready-file "$scratch/ready" >"$scratch/log" 2>&1 &
+dev=$!
+finish() {
+  kill -TERM "$dev" 2>/dev/null || true
+  wait "$dev" 2>/dev/null || true
+  rm -rf "$scratch"
+}
+trap finish EXIT
+
+for _ in $(seq 600); do
+  [ -e "$scratch/ready" ] && break
+  kill -0 "$dev" 2>/dev/null || { cat "$scratch/log" >&2; exit 1; }
+  sleep 0.1
+done
+[ -e "$scratch/ready" ] || { cat "$scratch/log" >&2; exit 1; }
+ZAMA_TEST_DATABASE_URL=$(sed -n 's/^ZAMA_DATABASE_URL=//p' "$scratch/env")
+export ZAMA_TEST_DATABASE_URL
+"$@"
