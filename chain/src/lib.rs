@@ -1,1 +1,22 @@
-//! placeholder
+//! The EVM side: deploys the registry, sends batches, looks for their confirmation and verifies receipts.
+//!
+//! Every call is one small step that a durable activity can repeat. Nothing is kept between calls, above all no nonce:
+//! what was signed is the caller's to write down before it is sent.
+
+mod client;
+mod confirmation;
+mod deploy;
+mod error;
+mod fees;
+mod rpc;
+mod sender;
+mod signing;
+pub mod verify;
+
+pub use client::{ChainClient, ChainConfig, TransactionCount};
+pub use confirmation::Confirmed;
+pub use deploy::{ensure_registry, registry_address};
+pub use error::{ChainError, Rejection, RevertReason};
+pub use fees::Fees;
+pub use sender::{Estimate, Sender};
+pub use signing::SignedTx;

@@ -1,0 +1,137 @@
+//! Reading the registry: a client that is bound to one chain and one registry.
+
+use std::time::Duration;
+
+use alloy::eips::BlockId;
+use alloy::primitives::{Address, B256, U256};
+use alloy::providers::{Provider, RootProvider};
+use contracts::ZamaJobsRegistry;
+use contracts::ZamaJobsRegistry::ZamaJobsRegistryInstance;
+use jobs::leaf::{Index, Leaf};
+use jobs::merkle::Inclusion;
+
+use crate::confirmation::{self, Confirmed};
+use crate::{ChainError, rpc};
+
+/// Which registry on which chain, and how patient to be.
+#[derive(Clone, Debug)]
+pub struct ChainConfig {
+    pub rpc_url: String,
+    pub chain_id: u64,
+    pub registry: Address,
+    /// Depth from which a batch counts as confirmed; the event's own block is 1.
+    pub confirmations: u64,
+    /// Time-out of one JSON-RPC request.
+    pub timeout: Duration,
+}
+
+/// Which transactions of an account to count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionCount {
+    /// Those in blocks: any lower nonce is used up.
+    Latest,
+    /// And those that wait in the node's pool.
+    Pending,
+}
+
+/// A connection to one registry. Cheap to clone; keeps no state between calls.
+#[derive(Clone, Debug)]
+pub struct ChainClient {
+    pub(crate) provider: RootProvider,
+    config: ChainConfig,
+}
+
+impl ChainClient {
+    /// Connects and checks that the node serves the right chain and that the registry's code is there.
+    ///
+    /// # Errors
+    /// [`ChainError::WrongChain`], [`ChainError::NotARegistry`], or the node is unavailable.
+    pub async fn connect(config: ChainConfig) -> Result<Self, ChainError> {
+        let provider = rpc::provider(&config.rpc_url, config.timeout)?;
+        rpc::require_chain(&provider, config.chain_id).await?;
+        require_registry(&provider, config.registry).await?;
+        Ok(Self { provider, config })
+    }
+
+    /// What the client was made with.
+    pub fn config(&self) -> &ChainConfig {
+        &self.config
+    }
+
+    /// Whether an event at this depth counts as confirmed.
+    pub fn is_deep_enough(&self, confirmed: &Confirmed) -> bool {
+        confirmed.depth >= self.config.confirmations
+    }
+
+    /// Number of the newest block.
+    ///
+    /// # Errors
+    /// The node is unavailable.
+    pub async fn block_number(&self) -> Result<u64, ChainError> {
+        Ok(self.provider.get_block_number().await?)
+    }
+
+    /// Number of the newest finalized block; `None` where there is none.
+    ///
+    /// # Errors
+    /// The node is unavailable.
+    pub async fn finalized_block(&self) -> Result<Option<u64>, ChainError> {
+        confirmation::finalized_block(&self.provider).await
+    }
+
+    /// The canonical event that confirmed `root`, looked for from `from_block` on (0 searches the whole chain).
+    ///
+    /// # Errors
+    /// The node is unavailable.
+    pub async fn find_confirmation(&self, root: B256, from_block: u64) -> Result<Option<Confirmed>, ChainError> {
+        confirmation::find(&self.provider, self.config.registry, root, from_block).await
+    }
+
+    /// Whether the canonical block of this number has this hash: false after a reorganisation took it away.
+    ///
+    /// # Errors
+    /// The node is unavailable.
+    pub async fn is_canonical(&self, block_number: u64, block_hash: B256) -> Result<bool, ChainError> {
+        confirmation::is_canonical(&self.provider, block_number, block_hash).await
+    }
+
+    /// Whether the index's bit is set. Says nothing about which batch set it: see [`Self::find_confirmation`].
+    ///
+    /// # Errors
+    /// The node is unavailable.
+    pub async fn is_confirmed(&self, index: Index) -> Result<bool, ChainError> {
+        Ok(self.registry().isConfirmed(U256::from(index.get())).call().await?)
+    }
+
+    /// The registry's own verdict on a leaf.
+    ///
+    /// # Errors
+    /// The node is unavailable.
+    pub async fn verify_inclusion(&self, leaf: &Leaf, inclusion: &Inclusion) -> Result<bool, ChainError> {
+        let entries = inclusion.entries.iter().map(Into::into).collect();
+        let registry = self.registry();
+        Ok(registry.verifyInclusion(inclusion.root, entries, leaf.into(), inclusion.proof.clone()).call().await?)
+    }
+
+    /// Number of transactions of `account`, which is its next nonce.
+    ///
+    /// # Errors
+    /// The node is unavailable.
+    pub async fn transaction_count(&self, account: Address, which: TransactionCount) -> Result<u64, ChainError> {
+        let block = match which {
+            TransactionCount::Latest => BlockId::latest(),
+            TransactionCount::Pending => BlockId::pending(),
+        };
+        Ok(self.provider.get_transaction_count(account).block_id(block).await?)
+    }
+
+    pub(crate) fn registry(&self) -> ZamaJobsRegistryInstance<&RootProvider> {
+        ZamaJobsRegistry::new(self.config.registry, &self.provider)
+    }
+}
+
+/// Refuses an address that does not hold the registry's code.
+pub(crate) async fn require_registry(provider: &RootProvider, address: Address) -> Result<(), ChainError> {
+    let code = provider.get_code_at(address).await?;
+    if contracts::is_registry_code(&code) { Ok(()) } else { Err(ChainError::NotARegistry(address)) }
+}

@@ -1,0 +1,210 @@
+//! Verifying receipts: a true one passes, a change of any field fails, garbage never panics.
+
+mod anvil;
+
+use alloy::primitives::{Address, B256, Bytes, U256};
+use alloy::providers::{Provider, ProviderBuilder};
+use anvil::{Anvil, CHAIN_ID, SALT, confirm, content_hash, leaves};
+use chain::verify::{Report, Source, verify_receipt};
+use jobs::leaf::{Index, Leaf, LeafStatus};
+use jobs::merkle::{Batch, Entry};
+use jobs::receipt::{Anchor, Receipt};
+use proptest::prelude::*;
+
+async fn issued(anvil: &Anvil) -> Receipt {
+    let sender = anvil.sender().await;
+    let leaves = leaves(200..211);
+    let batch = Batch::seal(&leaves).unwrap();
+    let (_, confirmed) = confirm(&sender, &batch).await;
+    let anchor = Anchor {
+        chain_id: CHAIN_ID,
+        registry: sender.client().config().registry,
+        tx_hash: confirmed.tx_hash,
+        block_number: confirmed.block_number,
+        block_hash: confirmed.block_hash,
+    };
+    Receipt::of_plain_job(leaves[4].clone(), SALT, content_hash(204), batch.inclusion(4).unwrap(), anchor)
+}
+
+fn rpc(anvil: &Anvil) -> Source {
+    Source::Rpc { url: anvil.rpc_url.clone(), registry: None }
+}
+
+fn failed(report: &Report) -> Vec<&'static str> {
+    report.checks.iter().filter(|check| !check.passed).map(|check| check.name).collect()
+}
+
+#[tokio::test]
+async fn a_true_receipt_passes_every_check() {
+    let anvil = Anvil::start(&[]);
+    let receipt = issued(&anvil).await;
+    let report = verify_receipt(&receipt, &rpc(&anvil)).await;
+    assert!(report.passed(), "{report:#?}");
+    let names: Vec<_> = report.checks.iter().map(|check| check.name).collect();
+    assert_eq!(
+        names,
+        ["document", "leaf", "leaf_hash", "content", "inclusion", "registry", "event", "canonical", "bit", "verdict"]
+    );
+    let pinned = Source::Rpc { url: anvil.rpc_url.clone(), registry: Some(receipt.registry) };
+    assert!(verify_receipt(&receipt, &pinned).await.passed());
+    assert!(verify_receipt(&receipt, &Source::Root(receipt.root)).await.passed());
+}
+
+#[tokio::test]
+async fn a_change_of_any_field_fails() {
+    let anvil = Anvil::start(&[]);
+    let receipt = issued(&anvil).await;
+    let flip = |hash: &mut B256| hash[31] ^= 1;
+    let changes: Vec<(&str, Box<dyn Fn(&mut Receipt)>)> = vec![
+        ("version", Box::new(|r| r.version = 2)),
+        ("schema", Box::new(|r| r.schema.push('x'))),
+        ("leaf.index", Box::new(|r| r.leaf.index = Index::new(205))),
+        ("leaf.job_id", Box::new(|r| r.leaf.job_id[0] ^= 1)),
+        ("leaf.submitter", Box::new(|r| r.leaf.submitter = Address::ZERO)),
+        ("leaf.result_hash", Box::new(move |r| flip(&mut r.leaf.result_hash))),
+        (
+            "leaf.status",
+            Box::new(|r| {
+                r.leaf.status = match r.leaf.status {
+                    LeafStatus::Completed => LeafStatus::Failed,
+                    LeafStatus::Failed => LeafStatus::Completed,
+                }
+            }),
+        ),
+        ("leaf.content_hash", Box::new(move |r| flip(&mut r.leaf.content_hash))),
+        ("leaf.handle", Box::new(move |r| flip(&mut r.leaf.handle))),
+        ("leaf_abi", Box::new(|r| r.leaf_abi = Bytes::new())),
+        ("leaf_hash", Box::new(move |r| flip(&mut r.leaf_hash))),
+        ("salt", Box::new(move |r| flip(&mut r.salt))),
+        ("proof", Box::new(move |r| flip(&mut r.proof[2]))),
+        ("proof, longer", Box::new(|r| r.proof.push(B256::ZERO))),
+        ("proof, empty", Box::new(|r| r.proof.clear())),
+        ("entries", Box::new(|r| r.entries[0].mask |= U256::ONE << 255)),
+        ("entries, empty", Box::new(|r| r.entries.clear())),
+        ("root", Box::new(move |r| flip(&mut r.root))),
+        ("chain_id", Box::new(|r| r.chain_id = 1)),
+        ("registry", Box::new(|r| r.registry = Address::repeat_byte(1))),
+        ("tx_hash", Box::new(move |r| flip(&mut r.tx_hash))),
+        ("block_number", Box::new(|r| r.block_number -= 1)),
+        ("block_number, huge", Box::new(|r| r.block_number = u64::MAX)),
+        ("block_hash", Box::new(move |r| flip(&mut r.block_hash))),
+        ("input_hash", Box::new(|r| r.input_hash = Some(B256::ZERO))),
+        ("input_hash, absent", Box::new(|r| r.input_hash = None)),
+        ("program_hash", Box::new(|r| r.program_hash = Some(B256::ZERO))),
+        ("key_hash", Box::new(|r| r.key_hash = Some(B256::ZERO))),
+        ("attestation", Box::new(|r| r.attestation = Some(Bytes::new()))),
+    ];
+    for (field, change) in changes {
+        let mut forged = receipt.clone();
+        change(&mut forged);
+        let report = verify_receipt(&forged, &rpc(&anvil)).await;
+        assert!(!report.passed(), "a changed {field} was not noticed");
+        assert!(report.checks.iter().all(|check| !check.explanation.is_empty()), "{report:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_receipt_is_held_against_the_root_and_registry_that_are_trusted() {
+    let anvil = Anvil::start(&[]);
+    let receipt = issued(&anvil).await;
+    assert_eq!(failed(&verify_receipt(&receipt, &Source::Root(B256::repeat_byte(1))).await), ["root"]);
+    let other = Source::Rpc { url: anvil.rpc_url.clone(), registry: Some(Address::ZERO) };
+    assert_eq!(failed(&verify_receipt(&receipt, &other).await), ["expected_registry"]);
+}
+
+/// A whole batch that the registry never saw, consistent in itself.
+#[tokio::test]
+async fn a_forged_batch_fails_on_chain_only() {
+    let anvil = Anvil::start(&[]);
+    let receipt = issued(&anvil).await;
+    let leaves = leaves(900..904);
+    let anchor = Anchor {
+        chain_id: CHAIN_ID,
+        registry: receipt.registry,
+        tx_hash: receipt.tx_hash,
+        block_number: receipt.block_number,
+        block_hash: receipt.block_hash,
+    };
+    let inclusion = Batch::seal(&leaves).unwrap().inclusion(1).unwrap();
+    let forged = Receipt::of_plain_job(leaves[1].clone(), SALT, content_hash(901), inclusion, anchor);
+    assert_eq!(failed(&verify_receipt(&forged, &rpc(&anvil)).await), ["event", "bit", "verdict"]);
+}
+
+#[tokio::test]
+async fn a_receipt_of_a_block_that_was_reorganised_away_fails() {
+    let anvil = Anvil::start(&[]);
+    let receipt = issued(&anvil).await;
+    let provider = ProviderBuilder::new().connect_http(anvil.rpc_url.parse().unwrap());
+    let nothing: [u8; 0] = [];
+    let _: serde_json::Value = provider.raw_request("anvil_reorg".into(), (1, nothing)).await.unwrap();
+    let report = verify_receipt(&receipt, &rpc(&anvil)).await;
+    assert!(failed(&report).contains(&"canonical"), "{report:#?}");
+}
+
+#[tokio::test]
+async fn an_absent_node_is_a_failed_check() {
+    let mut anvil = Anvil::start(&[]);
+    let receipt = issued(&anvil).await;
+    anvil.stop();
+    let report = verify_receipt(&receipt, &rpc(&anvil)).await;
+    assert_eq!(failed(&report), ["registry"]);
+    assert!(report.checks.last().unwrap().explanation.contains("unavailable"), "{report:#?}");
+}
+
+fn hash() -> impl Strategy<Value = B256> {
+    prop_oneof![Just(B256::ZERO), any::<[u8; 32]>().prop_map(B256::from)]
+}
+
+fn any_receipt() -> impl Strategy<Value = Receipt> {
+    let entry = (any::<u64>(), hash()).prop_map(|(word, mask)| Entry { word, mask: mask.into() });
+    let chain = (hash(), hash(), hash(), hash(), any::<u64>(), any::<u32>(), ".{0,9}");
+    let lists = (
+        prop::collection::vec(hash(), 0..90),
+        prop::collection::vec(entry, 0..9),
+        prop::collection::vec(any::<u8>(), 0..300),
+        prop::option::of(hash()),
+    );
+    (chain, lists).prop_map(|((a, b, c, d, number, version, text), (proof, entries, bytes, optional))| Receipt {
+        version,
+        schema: text.clone(),
+        leaf: Leaf {
+            index: Index::new(number),
+            job_id: a,
+            submitter: Address::from_word(b),
+            result_hash: c,
+            status: LeafStatus::Completed,
+            content_hash: d,
+            handle: a,
+        },
+        leaf_abi: bytes.clone().into(),
+        leaf_hash: b,
+        salt: c,
+        proof,
+        entries,
+        root: d,
+        chain_id: number,
+        registry: Address::from_word(a),
+        tx_hash: b,
+        block_number: number,
+        block_hash: c,
+        input_hash: optional,
+        program_hash: optional,
+        key_hash: optional,
+        attestation: optional.map(|hash| hash.to_vec().into()),
+        software: text,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn garbage_fails_without_panic(receipt in any_receipt(), root in hash()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        prop_assert!(!runtime.block_on(verify_receipt(&receipt, &Source::Root(root))).passed());
+        let nowhere = Source::Rpc { url: "http://127.0.0.1:1".into(), registry: None };
+        prop_assert!(!runtime.block_on(verify_receipt(&receipt, &nowhere)).passed());
+        let json = serde_json::to_string(&receipt).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Receipt>(&json).unwrap(), receipt);
+    }
+}
