@@ -1,1 +1,90 @@
-fn main() {}
+//! The `zama-jobs` binary: one subcommand a role.
+
+mod commands;
+mod dev;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use settings::Settings;
+
+#[derive(Parser)]
+#[command(
+    name = "zama-jobs",
+    version,
+    about = "Durable jobs, plain or encrypted, confirmed on chain",
+    max_term_width = 110
+)]
+struct Cli {
+    /// Configuration file; `zama-jobs config` prints every key with its default.
+    #[arg(long, global = true, value_name = "FILE", env = "ZAMA_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the whole stack on this machine for a developer.
+    Dev(dev::DevArgs),
+    /// Serve the REST API, dispatch accepted jobs.
+    Api,
+    /// Serve a task queue.
+    Worker {
+        /// The queue; worker.queue when not given.
+        #[arg(long)]
+        queue: Option<String>,
+    },
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Prepare a Temporal server.
+    #[command(subcommand)]
+    Temporal(commands::temporal::TemporalCommand),
+    /// Deploy and look after the registry.
+    #[command(subcommand)]
+    Chain(commands::chain::ChainCommand),
+    /// Provision and read the billing system.
+    #[command(subcommand)]
+    Billing(commands::billing::BillingCommand),
+    /// Print an access token for development.
+    Token(commands::token::TokenArgs),
+    /// Print every setting with its default.
+    Config,
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Run the stand-in for Lago (development only).
+    LagoStandin(commands::lago_standin::LagoStandinArgs),
+    /// Become another program that cannot outlive its parent.
+    #[command(hide = true)]
+    Spawn(dev::SpawnArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    run(cli).unwrap_or_else(|error| {
+        eprintln!("zama-jobs: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    let settings = || Settings::load(cli.config.as_deref());
+    match cli.command {
+        Command::Dev(args) => return dev::run(args),
+        // Before anything is set up: it is about to be another program.
+        Command::Spawn(args) => return dev::spawn(&args),
+        Command::Api => commands::api::run(&settings()?)?,
+        Command::Worker { queue } => commands::worker::run(&settings()?, queue)?,
+        Command::Migrate => commands::migrate::run(&settings()?)?,
+        Command::Temporal(command) => commands::temporal::run(&settings()?, &command)?,
+        Command::Chain(command) => commands::chain::run(&settings()?, &command)?,
+        Command::Billing(command) => commands::billing::run(&settings()?, &command)?,
+        Command::Token(args) => commands::token::run(&settings()?, &args)?,
+        Command::Config => commands::config::run(),
+        Command::Openapi => commands::openapi::run()?,
+        Command::LagoStandin(args) => commands::lago_standin::run(&settings()?, args)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,1 +1,20 @@
-//! placeholder
+//! Side effects: one file an activity. Each is a struct that holds its clients, so that tests can hand in others.
+
+pub mod billing_delivery;
+mod compute;
+mod conclude;
+mod confirm;
+mod confirm_batches;
+mod failure;
+mod meter;
+mod report_usage;
+mod validate;
+pub mod worker;
+
+pub use compute::{Compute, Pace};
+pub use conclude::Conclude;
+pub use confirm::Confirm;
+pub use confirm_batches::{BatchPolicy, Batching, ConfirmBatches};
+pub use meter::Meter;
+pub use report_usage::ReportUsage;
+pub use validate::Validate;

@@ -1,3 +1,17 @@
-//! The REST server.
+//! The REST server: routes by resource, policies that hold for all of them, tokens, and the dispatcher that starts
+//! what was accepted.
 
 pub mod dispatcher;
+mod openapi;
+pub mod policy;
+mod router;
+mod routes;
+mod server;
+mod state;
+pub mod token;
+
+pub use openapi::openapi;
+pub use policy::observation::recorder;
+pub use router::router;
+pub use server::serve;
+pub use state::ApiState;

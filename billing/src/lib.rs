@@ -1,1 +1,28 @@
-//! placeholder
+//! Billing: usage events to Lago, the price list that Lago is given, and a stand-in for Lago on a developer's machine.
+//!
+//! There is no database here: ledger rows come in as values, and what became of them goes out as values.
+
+mod catalogue;
+mod client;
+mod decimal;
+mod delivery;
+mod error;
+mod event;
+mod identity;
+mod metric;
+mod setup;
+pub mod standin;
+mod tenant;
+mod usage;
+
+pub use catalogue::{Catalogue, ChargeTerms, PlanTerms, Price, TaxTerms, Tier};
+pub use client::LagoClient;
+pub use decimal::{Decimal, NotDecimal};
+pub use delivery::{Delivery, LARGEST_BATCH};
+pub use error::LagoError;
+pub use event::{RecordedEvent, UsageEvent};
+pub use identity::{ExternalId, Origin};
+pub use metric::{Metric, UnknownMetric};
+pub use setup::{Change, Entry, Kind, Report, setup};
+pub use tenant::{Subscription, ensure_tenant};
+pub use usage::{CurrentUsage, Invoice, UsageLine};

@@ -6,6 +6,7 @@
 mod client;
 mod confirmation;
 mod deploy;
+pub mod development;
 mod error;
 mod fees;
 mod rpc;
@@ -19,4 +20,4 @@ pub use deploy::{ensure_registry, registry_address};
 pub use error::{ChainError, Rejection, RevertReason};
 pub use fees::Fees;
 pub use sender::{Estimate, Sender};
-pub use signing::SignedTx;
+pub use signing::{SignedTx, address_of};

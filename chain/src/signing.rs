@@ -37,6 +37,14 @@ pub(crate) fn signer(private_key: &str) -> Result<PrivateKeySigner, ChainError> 
     })
 }
 
+/// The account that a private key (0x-hex) signs for.
+///
+/// # Errors
+/// A text that is no key.
+pub fn address_of(private_key: &str) -> Result<Address, ChainError> {
+    Ok(signer(private_key)?.address())
+}
+
 /// Signs `call` as an EIP-1559 transaction.
 pub(crate) fn sign(signer: &PrivateKeySigner, call: Call) -> Result<SignedTx, ChainError> {
     let mut tx = TxEip1559 {

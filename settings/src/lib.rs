@@ -27,6 +27,7 @@ pub struct Settings {
     pub chain: Chain,
     pub billing: Billing,
     pub metering: Metering,
+    pub development: Development,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -131,17 +132,32 @@ pub struct Metering {
     pub reporter_seconds: u64,
 }
 
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Development {
+    pub compute_pause_ms: u64,
+}
+
 impl Settings {
     /// Reads defaults, the file if one is given, and the environment.
     ///
     /// # Errors
     /// An unreadable file, an unknown key, a value of the wrong type, or a development secret in production.
     pub fn load(file: Option<&Path>) -> Result<Self> {
+        Self::load_with(file, std::env::vars())
+    }
+
+    /// As [`Settings::load`], with these variables in place of the process's own.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn load_with(file: Option<&Path>, variables: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
         let mut layers = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
         if let Some(path) = file {
             layers = layers.add_source(File::from(path).format(FileFormat::Toml));
         }
-        let environment = Environment::with_prefix("ZAMA").prefix_separator("__").separator("__");
+        let environment = Environment::with_prefix("ZAMA").prefix_separator("__").separator("__")
+            .source(Some(variables.into_iter().collect()));
         let settings: Self = layers
             .add_source(environment.try_parsing(true))
             .build()

@@ -23,6 +23,9 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
         .filter(|(_, value)| is_development_value(value))
         .map(|(key, _)| *key)
         .collect();
+    if settings.development.compute_pause_ms != 0 {
+        bail!("production refuses development.compute_pause_ms; set it to 0");
+    }
     if !public.is_empty() {
         bail!("production refuses development values; set: {}", public.join(", "));
     }

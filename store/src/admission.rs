@@ -29,8 +29,8 @@ pub enum Admitted {
     New,
     /// The key was used with this body before: its 202 again.
     Replayed { response: String },
-    /// The key was used with another body.
-    KeyReused,
+    /// The key was used with another body, at this time.
+    KeyReused { first_use: DateTime<Utc> },
     /// Another request holds the key at this moment.
     InProgress,
     /// The token's user is not registered.
@@ -56,7 +56,10 @@ pub async fn admit(pool: &PgPool, admission: Admission<'_>) -> Result<Admitted, 
     let oldest = admission.created_at - chrono::Duration::hours(idempotency::LIFETIME_HOURS);
     if let Some(first) = previous.as_ref().filter(|first| first.created_at > oldest) {
         let same = first.content_hash == admission.submission.content_hash.as_slice();
-        return Ok(if same { Admitted::Replayed { response: first.response.clone() } } else { Admitted::KeyReused });
+        return Ok(match same {
+            true => Admitted::Replayed { response: first.response.clone() },
+            false => Admitted::KeyReused { first_use: first.created_at },
+        });
     }
     let user = sqlx::query!(
         "SELECT submitter FROM users WHERE tenant = $1 AND id = $2",

@@ -226,3 +226,32 @@ pub async fn waiting(pool: &PgPool) -> Result<(i64, Option<DateTime<Utc>>), Stor
     .await?;
     Ok((row.count, row.oldest))
 }
+
+/// The right to run a registry's batcher: while it lives, nobody else has it. It ends with its connection.
+pub struct Leadership {
+    connection: sqlx::PgConnection,
+}
+
+/// Takes the leadership over a registry, or `None` when another process has it.
+///
+/// # Errors
+/// The database is away.
+pub async fn lead(pool: &PgPool, registry: &str) -> Result<Option<Leadership>, StoreError> {
+    let mut connection = pool.acquire().await?.detach();
+    let name = format!("batcher/{registry}");
+    let locked = sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS "locked!""#, name)
+        .fetch_one(&mut connection)
+        .await?;
+    Ok(locked.then_some(Leadership { connection }))
+}
+
+impl Leadership {
+    /// Whether the leadership still stands.
+    ///
+    /// # Errors
+    /// The connection is gone, and the leadership with it.
+    pub async fn check(&mut self) -> Result<(), StoreError> {
+        sqlx::query_scalar!("SELECT 1").fetch_one(&mut self.connection).await?;
+        Ok(())
+    }
+}

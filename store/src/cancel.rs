@@ -1,10 +1,11 @@
 //! Cancellation: a durable wish first; the workflow is told afterwards and told again until it heard.
 
-use jobs::{JobId, JobStatus, TenantId};
+use jobs::{JobId, JobStatus};
 use sqlx::PgPool;
 
 use crate::StoreError;
-use crate::transition::{Ending, end, lock};
+use crate::jobs::Reader;
+use crate::transition::{Ending, Locked, end, lock};
 
 /// A workflow run to be told of a cancellation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct WorkflowRun {
 /// What a request to cancel did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cancelled {
-    /// The job is not the tenant's, or does not exist.
+    /// The caller sees no such job.
     NoSuchJob,
     /// The job had not begun and is CANCELLED, or it was too late and nothing changed.
     Done,
@@ -28,9 +29,12 @@ pub enum Cancelled {
 ///
 /// # Errors
 /// The database is away.
-pub async fn request(pool: &PgPool, tenant: &TenantId, job: JobId) -> Result<Cancelled, StoreError> {
+pub async fn request(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Cancelled, StoreError> {
     let mut tx = pool.begin().await?;
-    let Some(row) = lock(&mut tx, job).await?.filter(|row| row.tenant == tenant.as_str()) else {
+    let sees = |row: &Locked| {
+        row.tenant == reader.tenant.as_str() && reader.user_column().is_none_or(|user| row.user == user)
+    };
+    let Some(row) = lock(&mut tx, job).await?.filter(sees) else {
         return Ok(Cancelled::NoSuchJob);
     };
     let answer = match row.status {

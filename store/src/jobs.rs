@@ -2,13 +2,27 @@
 
 use chrono::{DateTime, Utc};
 use jobs::submission::{JobType, Priority};
-use jobs::{ErrorCode, JobId, JobStatus, TenantId};
+use jobs::{ErrorCode, JobId, JobStatus, TenantId, UserId};
 use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::StoreError;
 use crate::admission::{job_type_of, priority_of};
+
+/// Whose jobs a caller may see; everything that a client reads is read through one of these.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    pub tenant: &'a TenantId,
+    /// Only what this user submitted; `None` is the whole tenant.
+    pub user: Option<&'a UserId>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn user_column(&self) -> Option<&'a str> {
+        self.user.map(UserId::as_str)
+    }
+}
 
 /// A job with its usage and confirmation.
 #[derive(Clone, Debug)]
@@ -75,8 +89,6 @@ pub struct JobFilter {
     pub submitter: Option<[u8; 20]>,
     /// Only jobs older than this one.
     pub before: Option<JobId>,
-    /// Only jobs that this user sent.
-    pub user: Option<String>,
 }
 
 /// One statement reads one job and many: the condition at its end is what differs.
@@ -141,22 +153,45 @@ struct Row {
     usage: Value,
 }
 
-/// Reads a tenant's job.
+/// Reads one job.
 ///
 /// # Errors
 /// The database is away.
-pub async fn find(pool: &PgPool, tenant: &TenantId, job: JobId) -> Result<Option<StoredJob>, StoreError> {
-    let row = select_jobs!("WHERE j.tenant = $1 AND j.id = $2", tenant.as_str(), job.0).fetch_optional(pool).await?;
+pub async fn find(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Option<StoredJob>, StoreError> {
+    let row = select_jobs!(
+        "WHERE j.tenant = $1 AND j.id = $2 AND ($3::text IS NULL OR j.user_id = $3)",
+        reader.tenant.as_str(),
+        job.0,
+        reader.user_column()
+    )
+    .fetch_optional(pool)
+    .await?;
     row.map(StoredJob::try_from).transpose()
 }
 
-/// Reads up to `limit` of a tenant's jobs, newest first.
+/// Reads a job's state alone: what a caller that waits for a change asks again and again.
+///
+/// # Errors
+/// The database is away.
+pub async fn status(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Option<JobStatus>, StoreError> {
+    let status = sqlx::query_scalar!(
+        "SELECT status FROM jobs WHERE tenant = $1 AND id = $2 AND ($3::text IS NULL OR user_id = $3)",
+        reader.tenant.as_str(),
+        job.0,
+        reader.user_column()
+    )
+    .fetch_optional(pool)
+    .await?;
+    status.map(|status| status.parse().map_err(|_| StoreError::corrupt("status", status))).transpose()
+}
+
+/// Reads up to `limit` jobs, newest first.
 ///
 /// # Errors
 /// The database is away.
 pub async fn list(
     pool: &PgPool,
-    tenant: &TenantId,
+    reader: Reader<'_>,
     filter: &JobFilter,
     limit: i64,
 ) -> Result<Vec<StoredJob>, StoreError> {
@@ -166,14 +201,14 @@ pub async fn list(
            AND ($6::bytea IS NULL OR j.submitter = $6) AND ($7::uuid IS NULL OR j.id < $7)
            AND ($8::text IS NULL OR j.user_id = $8)
          ORDER BY j.id DESC LIMIT $9",
-        tenant.as_str(),
+        reader.tenant.as_str(),
         filter.status.map(JobStatus::as_str),
         filter.job_type.map(JobType::as_str),
         filter.created_after,
         filter.created_before,
         filter.submitter.as_ref().map(|address| &address[..]),
         filter.before.map(|job| job.0),
-        filter.user.as_deref(),
+        reader.user_column(),
         limit
     )
     .fetch_all(pool)
@@ -181,40 +216,54 @@ pub async fn list(
     rows.into_iter().map(StoredJob::try_from).collect()
 }
 
-/// The bytes of a result and their media type; `None` inside when the job has no result yet.
+/// How a job ended, with its result's bytes.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub status: JobStatus,
+    /// Why the job failed.
+    pub error: Option<(ErrorCode, String)>,
+    pub result: Option<ResultBytes>,
+}
+
+/// A result as it is sent.
+#[derive(Clone, Debug)]
+pub struct ResultBytes {
+    pub bytes: Vec<u8>,
+    pub media_type: String,
+    /// SHA-256 of the bytes.
+    pub hash: [u8; 32],
+}
+
+/// Reads a job's result whole.
 ///
 /// # Errors
 /// The database is away.
-pub async fn result(
-    pool: &PgPool,
-    tenant: &TenantId,
-    job: JobId,
-) -> Result<Option<(JobStatus, Option<(Vec<u8>, String)>)>, StoreError> {
+pub async fn outcome(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Option<Outcome>, StoreError> {
     let row = sqlx::query!(
-        "SELECT status, result_bytes, result_media_type FROM jobs WHERE tenant = $1 AND id = $2",
-        tenant.as_str(),
-        job.0
+        "SELECT status, error_code, error_detail, result_bytes, result_media_type, result_hash FROM jobs
+          WHERE tenant = $1 AND id = $2 AND ($3::text IS NULL OR user_id = $3)",
+        reader.tenant.as_str(),
+        job.0,
+        reader.user_column()
     )
     .fetch_optional(pool)
     .await?;
-    row.map(|row| {
-        let status = row.status.parse().map_err(|_| StoreError::corrupt("status", &row.status))?;
-        Ok((status, row.result_bytes.zip(row.result_media_type)))
-    })
-    .transpose()
+    let Some(row) = row else { return Ok(None) };
+    let result = match (row.result_bytes, row.result_media_type, row.result_hash) {
+        (Some(content), Some(media_type), Some(hash)) => {
+            Some(ResultBytes { bytes: content, media_type, hash: bytes("result hash", &hash)? })
+        }
+        _ => None,
+    };
+    let status = row.status.parse().map_err(|_| StoreError::corrupt("status", &row.status))?;
+    Ok(Some(Outcome { status, error: error_of(row.error_code, row.error_detail)?, result }))
 }
 
 impl TryFrom<Row> for StoredJob {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        let error = match row.error_code {
-            None => None,
-            Some(code) => {
-                let code = code.parse().map_err(|_| StoreError::corrupt("error code", &code))?;
-                Some((code, row.error_detail.unwrap_or_default()))
-            }
-        };
+        let error = error_of(row.error_code, row.error_detail)?;
         let result = match (row.result_hash, row.result_media_type, row.result_size) {
             (Some(hash), Some(media_type), Some(size)) => {
                 Some(StoredResult { hash: bytes("result hash", &hash)?, media_type, size, inline: row.result_inline })
@@ -260,6 +309,15 @@ impl TryFrom<Row> for StoredJob {
             usage: row.usage,
         })
     }
+}
+
+pub(crate) fn error_of(
+    code: Option<String>,
+    detail: Option<String>,
+) -> Result<Option<(ErrorCode, String)>, StoreError> {
+    let Some(code) = code else { return Ok(None) };
+    let code = code.parse().map_err(|_| StoreError::corrupt("error code", &code))?;
+    Ok(Some((code, detail.unwrap_or_default())))
 }
 
 /// A column of fixed length.

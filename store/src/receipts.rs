@@ -1,11 +1,11 @@
 //! What a receipt is made of.
 
-use jobs::{JobId, JobStatus, TenantId};
+use jobs::{ErrorCode, JobId, JobStatus};
 use serde_json::Value;
 use sqlx::PgPool;
 
 use crate::StoreError;
-use crate::jobs::bytes;
+use crate::jobs::{Reader, bytes, error_of};
 use crate::sealing::{LeafJob, leaves};
 
 /// A confirmed job's batch with all its leaves.
@@ -23,36 +23,43 @@ pub struct ReceiptParts {
     pub leaves: Vec<LeafJob>,
 }
 
-/// Reads what a receipt needs; `None` inside while the job is not confirmed.
+/// A job's state, and its receipt's parts once it is confirmed.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub status: JobStatus,
+    /// Why the job failed.
+    pub error: Option<(ErrorCode, String)>,
+    pub parts: Option<ReceiptParts>,
+}
+
+/// Reads what a receipt needs.
 ///
 /// # Errors
 /// The database is away.
-pub async fn find(
-    pool: &PgPool,
-    tenant: &TenantId,
-    job: JobId,
-) -> Result<Option<(JobStatus, Option<ReceiptParts>)>, StoreError> {
+pub async fn find(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Option<Found>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT j.status, j.algorithm, b.id AS "batch?", b.chain_id AS "chain_id?", b.registry AS "registry?",
+        r#"SELECT j.status, j.error_code, j.error_detail, j.algorithm, b.id AS "batch?", b.chain_id AS "chain_id?", b.registry AS "registry?",
                   b.root AS "root?", b.entries AS "entries?", b.tx_hash, b.block_number, b.block_hash
              FROM jobs j
              LEFT JOIN confirmations c ON c.job_id = j.id
              LEFT JOIN batches b ON b.id = c.batch_id AND b.tx_hash IS NOT NULL
-            WHERE j.tenant = $1 AND j.id = $2"#,
-        tenant.as_str(),
-        job.0
+            WHERE j.tenant = $1 AND j.id = $2 AND ($3::text IS NULL OR j.user_id = $3)"#,
+        reader.tenant.as_str(),
+        job.0,
+        reader.user_column()
     )
     .fetch_optional(pool)
     .await?;
     let Some(row) = row else { return Ok(None) };
     let status = row.status.parse().map_err(|_| StoreError::corrupt("status", &row.status))?;
+    let error = error_of(row.error_code, row.error_detail)?;
     let (Some(batch), Some(chain_id), Some(registry), Some(root), Some(entries)) =
         (row.batch, row.chain_id, row.registry, row.root, row.entries)
     else {
-        return Ok(Some((status, None)));
+        return Ok(Some(Found { status, error, parts: None }));
     };
     let (Some(tx_hash), Some(block_number), Some(block_hash)) = (row.tx_hash, row.block_number, row.block_hash) else {
-        return Ok(Some((status, None)));
+        return Ok(Some(Found { status, error, parts: None }));
     };
     let parts = ReceiptParts {
         chain_id,
@@ -65,5 +72,5 @@ pub async fn find(
         algorithm: row.algorithm,
         leaves: leaves(pool, batch).await?,
     };
-    Ok(Some((status, Some(parts))))
+    Ok(Some(Found { status, error, parts: Some(parts) }))
 }

@@ -1,7 +1,9 @@
 //! Sealing: the point of no return of a batch. One transaction takes waiting jobs and gives batch and indices.
 
+use alloy::primitives::B256;
 use jobs::JobId;
-use serde_json::Value;
+use jobs::leaf::{Index, Leaf, LeafStatus, salted_content_hash};
+use jobs::merkle::Batch;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -13,18 +15,27 @@ use crate::jobs::bytes;
 pub struct LeafJob {
     pub job_id: JobId,
     pub leaf_index: u64,
-    pub leaf_status: u8,
+    pub leaf_status: LeafStatus,
     pub submitter: [u8; 20],
     pub result_hash: [u8; 32],
     pub content_hash: [u8; 32],
     pub salt: [u8; 32],
 }
 
-/// What the tree over the leaves came to.
-pub struct Sealed {
-    pub root: [u8; 32],
-    /// JSON array of {word, mask}.
-    pub entries: Value,
+impl LeafJob {
+    /// The leaf as it stands in the tree and in a receipt.
+    #[must_use]
+    pub fn leaf(&self) -> Leaf {
+        Leaf {
+            index: Index::new(self.leaf_index),
+            job_id: B256::from(self.job_id.to_word()),
+            submitter: self.submitter.into(),
+            result_hash: self.result_hash.into(),
+            status: self.leaf_status,
+            content_hash: salted_content_hash(self.salt.into(), self.content_hash.into()),
+            handle: B256::ZERO,
+        }
+    }
 }
 
 /// When and for which registry to seal.
@@ -53,8 +64,7 @@ pub async fn is_due(pool: &PgPool, policy: &SealPolicy) -> Result<bool, StoreErr
     Ok(due)
 }
 
-/// Seals the jobs that have waited longest. `build` makes the tree over their leaves, which come in index order.
-/// Returns the batch's id and size, or `None` when nothing waits.
+/// Seals the jobs that have waited longest. Returns the batch's id and size, or `None` when nothing waits.
 ///
 /// # Errors
 /// The database is away; then nothing was sealed.
@@ -62,14 +72,16 @@ pub async fn seal(
     pool: &PgPool,
     policy: &SealPolicy,
     from_block: i64,
-    build: impl FnOnce(&[LeafJob]) -> Sealed + Send,
 ) -> Result<Option<(Uuid, usize)>, StoreError> {
     let mut tx = pool.begin().await?;
     let leaves = take_waiting(&mut tx, policy.max_jobs).await?;
     if leaves.is_empty() {
         return Ok(None);
     }
-    let sealed = build(&leaves);
+    let tree: Vec<Leaf> = leaves.iter().map(LeafJob::leaf).collect();
+    let sealed = Batch::seal(&tree).map_err(|error| StoreError::corrupt("order of leaves", error))?;
+    let root = sealed.root();
+    let entries = serde_json::to_value(sealed.entries()).map_err(|error| StoreError::corrupt("entries", error))?;
     let batch = Uuid::now_v7();
     sqlx::query!(
         "INSERT INTO batches (id, chain_id, registry, root, entries, job_count, from_block)
@@ -77,8 +89,8 @@ pub async fn seal(
         batch,
         policy.chain_id,
         &policy.registry[..],
-        &sealed.root[..],
-        sealed.entries,
+        root.as_slice(),
+        entries,
         i32::try_from(leaves.len()).unwrap_or(i32::MAX),
         from_block
     )
@@ -162,7 +174,10 @@ fn leaf(
     Ok(LeafJob {
         job_id: JobId(job),
         leaf_index: u64::try_from(index).map_err(|_| StoreError::corrupt("leaf index", index))?,
-        leaf_status: u8::try_from(status).map_err(|_| StoreError::corrupt("leaf status", status))?,
+        leaf_status: u8::try_from(status)
+            .ok()
+            .and_then(|number| LeafStatus::try_from(number).ok())
+            .ok_or_else(|| StoreError::corrupt("leaf status", status))?,
         submitter: bytes("submitter", submitter)?,
         result_hash: bytes("result hash", result_hash)?,
         content_hash: bytes("content hash", content_hash)?,

@@ -26,6 +26,7 @@ pub enum Ending {
 pub(crate) struct Locked {
     pub(crate) job: JobId,
     pub(crate) tenant: String,
+    pub(crate) user: String,
     pub(crate) status: JobStatus,
     pub(crate) cancel_requested: bool,
     pub(crate) deadline_passed: bool,
@@ -33,7 +34,7 @@ pub(crate) struct Locked {
 
 pub(crate) async fn lock(tx: &mut PgConnection, job: JobId) -> Result<Option<Locked>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT tenant, status, cancel_requested_at IS NOT NULL AS "cancel_requested!",
+        r#"SELECT tenant, user_id, status, cancel_requested_at IS NOT NULL AS "cancel_requested!",
                   coalesce(deadline <= now(), false) AS "deadline_passed!"
              FROM jobs WHERE id = $1 FOR UPDATE"#,
         job.0
@@ -43,7 +44,7 @@ pub(crate) async fn lock(tx: &mut PgConnection, job: JobId) -> Result<Option<Loc
     row.map(|row| {
         let status = row.status.parse().map_err(|_| StoreError::corrupt("status", &row.status))?;
         let (cancel_requested, deadline_passed) = (row.cancel_requested, row.deadline_passed);
-        Ok(Locked { job, tenant: row.tenant, status, cancel_requested, deadline_passed })
+        Ok(Locked { job, tenant: row.tenant, user: row.user_id, status, cancel_requested, deadline_passed })
     })
     .transpose()
 }

@@ -1,10 +1,13 @@
 //! The usage ledger as the outbox of the billing system.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
-use jobs::{JobId, TenantId};
+use jobs::JobId;
 use sqlx::PgPool;
 
 use crate::StoreError;
+use crate::jobs::Reader;
 
 /// A ledger row.
 #[derive(Clone, Debug)]
@@ -91,25 +94,51 @@ pub async fn dead(pool: &PgPool, id: &str, reason: &str) -> Result<(), StoreErro
     Ok(())
 }
 
-/// A tenant's rows in `[from, to)`, oldest first, after the row `after`.
+/// The newest `limit` rows that a reader sees, of one job or of all. Rows without a job belong to the whole tenant.
 ///
 /// # Errors
 /// The database is away.
 pub async fn list(
     pool: &PgPool,
-    tenant: &TenantId,
+    reader: Reader<'_>,
     job: Option<JobId>,
     limit: i64,
 ) -> Result<Vec<UsageRow>, StoreError> {
     let rows = sqlx::query_as!(
         UsageRow,
-        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason FROM usage_ledger
-          WHERE tenant = $1 AND ($2::uuid IS NULL OR job_id = $2) ORDER BY occurred_at DESC, id LIMIT $3",
-        tenant.as_str(),
+        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason FROM usage_ledger u
+          WHERE tenant = $1 AND ($2::uuid IS NULL OR job_id = $2)
+            AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM jobs j WHERE j.id = u.job_id AND j.user_id = $3))
+          ORDER BY occurred_at DESC, id LIMIT $4",
+        reader.tenant.as_str(),
         job.map(|job| job.0),
+        reader.user_column(),
         limit
     )
     .fetch_all(pool)
     .await?;
     Ok(rows)
+}
+
+/// Units by metric over all rows that [`list`] would give without its limit.
+///
+/// # Errors
+/// The database is away.
+pub async fn totals(
+    pool: &PgPool,
+    reader: Reader<'_>,
+    job: Option<JobId>,
+) -> Result<BTreeMap<String, i64>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT metric, sum(units)::bigint AS "units!" FROM usage_ledger u
+            WHERE tenant = $1 AND ($2::uuid IS NULL OR job_id = $2)
+              AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM jobs j WHERE j.id = u.job_id AND j.user_id = $3))
+            GROUP BY metric"#,
+        reader.tenant.as_str(),
+        job.map(|job| job.0),
+        reader.user_column()
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.metric, row.units)).collect())
 }

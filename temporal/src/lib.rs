@@ -1,1 +1,11 @@
-//! placeholder
+//! The connection to Temporal: client, payload codec, namespace set-up, and the calls that the API and workers make.
+
+pub mod codec;
+pub mod codec_server;
+mod connect;
+mod engine;
+pub mod setup;
+
+pub use connect::{Target, connect, wait_connected};
+pub use engine::{Engine, EngineError, RunState, Started};
+pub use temporalio_client::Client;

@@ -1,5 +1,55 @@
-//! From the outbox to Temporal.
+//! From the outbox to Temporal: starts what was admitted, tells workflows of cancellations, and looks after jobs whose
+//! workflow was lost. It runs in every API process; claims in the database keep the processes apart.
 
+mod cancels;
 mod handle;
+mod lost;
+mod starts;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use store::PgPool;
+use temporal::{Engine, Target};
+use tokio_util::sync::CancellationToken;
+use workflows::{BatcherInput, ReporterInput};
 
 pub use handle::{Handle, Mailbox, channel};
+
+/// How the dispatcher works.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// StartWorkflow calls in flight.
+    pub concurrency: usize,
+    /// Between two sweeps.
+    pub sweep: Duration,
+    /// After which another process may take over a claimed start.
+    pub claim: Duration,
+    /// An open job that has not moved for this long is looked after.
+    pub idle: Duration,
+    pub batcher: BatcherInput,
+    pub reporter: ReporterInput,
+}
+
+/// Runs until `stop`. Temporal may be away at any time: admitted jobs wait in the outbox.
+pub async fn run(
+    pool: PgPool,
+    target: Target,
+    policy: Policy,
+    mailbox: Mailbox,
+    temporal_is_up: Arc<AtomicBool>,
+    stop: CancellationToken,
+) {
+    let engine = tokio::select! {
+        client = temporal::wait_connected(&target) => Engine::new(client),
+        () = stop.cancelled() => return,
+    };
+    temporal_is_up.store(true, Ordering::Relaxed);
+    let Mailbox { starts, cancels } = mailbox;
+    tokio::join!(
+        starts::run(pool.clone(), engine.clone(), policy.clone(), starts, temporal_is_up, stop.clone()),
+        cancels::run(pool.clone(), engine.clone(), policy.sweep, cancels, stop.clone()),
+        lost::run(pool, engine, policy, stop),
+    );
+}

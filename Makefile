@@ -1,0 +1,56 @@
+# Two commands matter: `make demo` shows the product, `make test` proves it. What is built and the engines are kept
+# outside the checkout (CARGO_TARGET_DIR and ZAMA_TOOLS_DIR say where), so that a fresh clone starts warm.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+ifeq ($(shell id -u),0)
+ZAMA_CACHE ?= /var/lib/zama-jobs
+else
+ZAMA_CACHE ?= $(HOME)/.cache/zama-jobs
+endif
+CARGO_TARGET_DIR ?= $(ZAMA_CACHE)/target
+export CARGO_TARGET_DIR
+
+CARGO ?= cargo
+ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
+# Arguments for `make dev` and `make demo`, for example ARGS='--port-base 7700'.
+ARGS ?=
+
+.PHONY: help setup build demo dev test contracts lint fmt check clean-data
+
+help: ## Show this list.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: ## Check Rust, Node and Go and bring the pinned engines.
+	@tools/setup.sh
+
+build: ## Compile everything.
+	$(CARGO) build --workspace
+
+demo: setup build ## Run one job end to end on a stack of its own, then stop it.
+	$(ZAMA_JOBS) demo $(ARGS)
+
+dev: setup build ## Start the whole stack and leave it running.
+	$(ZAMA_JOBS) dev $(ARGS)
+
+contracts: setup
+	@if [ -x contracts/check.sh ]; then contracts/check.sh; fi
+
+test: setup build contracts ## Run every test, against real engines.
+	$(CARGO) test --workspace
+
+# clippy-driver as the workspace's compiler lints our crates and reuses the dependencies that build and test made.
+lint: ## Clippy, warnings are errors.
+	RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS="-Dwarnings__CLIPPY_HACKERY__" $(CARGO) build --workspace --all-targets
+
+fmt: ## Format all code.
+	$(CARGO) fmt --all
+
+check: ## What CI asks besides the tests: format and lints.
+	$(CARGO) fmt --all --check
+	$(MAKE) lint
+
+clean-data: ## Forget the development stack's state (jobs, chain, workflows).
+	@if [ -x $(ZAMA_JOBS) ]; then $(ZAMA_JOBS) dev stop 2>/dev/null || true; fi
+	@rm -rf .zama $(if $(filter 0,$(shell id -u)),/var/lib/zama-jobs/dev)

@@ -1,0 +1,175 @@
+//! `compute`: runs a plain algorithm on a thread of its own, with heartbeats, progress, cancellation and resume.
+
+mod control;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use algorithms::{Checkpoint, Output, RunError};
+use jobs::algorithm::{Input, payload_units};
+use jobs::{ErrorCode, JobStatus};
+use sha2::{Digest, Sha256};
+use store::PgPool;
+use store::compute::{self as stored, ComputeJob, Computed};
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio_util::sync::CancellationToken;
+use workflows::activities::{JobRef, Step};
+
+use crate::conclude::read_input;
+use crate::failure::of_the_job;
+use crate::validate::step;
+use control::{Board, Snapshot};
+
+/// How often a running computation heartbeats; the SDK throttles what reaches the server.
+const HEARTBEAT: Duration = Duration::from_millis(250);
+/// How often progress is written where clients see it.
+const PROGRESS: Duration = Duration::from_secs(1);
+const MEDIA_TYPE: &str = "application/json";
+
+/// Development only: an artificial pause before each computation, so that a person or a test can watch, cancel or kill
+/// one. Plain algorithms are over in less than a second.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pace {
+    pub pause: Duration,
+}
+
+pub struct Compute {
+    pub pool: PgPool,
+    /// Computations at once: more than there are cores only makes each slower.
+    pub slots: Arc<Semaphore>,
+    pub pace: Pace,
+    /// Set when the worker stops: running computations are given back.
+    pub stopping: CancellationToken,
+}
+
+/// Why the wait for a computation ended.
+enum Ended {
+    Done(Result<Output, RunError>),
+    Cancelled,
+    Stopping,
+    TimedOut,
+}
+
+#[activities]
+impl Compute {
+    #[activity(name = "compute")]
+    pub async fn compute(self: Arc<Self>, ctx: ActivityContext, reference: JobRef) -> Result<Step, ActivityError> {
+        let job = stored::load(&self.pool, reference.job_id).await?;
+        match job.status {
+            JobStatus::Processing if job.cancel_requested => return Err(ActivityError::cancelled()),
+            JobStatus::Processing => {}
+            JobStatus::Confirming => return Ok(Step::Confirm),
+            ended if ended.is_terminal() => return Ok(Step::Ended(ended)),
+            other => return Err(anyhow::anyhow!("job {} is {other}", reference.job_id).into()),
+        }
+        let Some(input) = read_input(&job.payload) else {
+            return Err(of_the_job(ErrorCode::InternalError, "the stored payload cannot be read"));
+        };
+        let resume: Option<Snapshot> = ctx.heartbeat_details().deserialize().unwrap_or_default();
+        match self.run(&ctx, reference, &job, &input, resume).await? {
+            Ended::Done(Ok(output)) => self.finish(reference, &job, &input, &output).await,
+            Ended::Done(Err(RunError::Stopped)) | Ended::Cancelled => Err(ActivityError::cancelled()),
+            Ended::Done(Err(error)) => Err(of_the_job(ErrorCode::ComputeFailed, error.to_string())),
+            Ended::TimedOut => {
+                let detail = format!("The computation took longer than {} seconds.", job.timeout_seconds);
+                Err(of_the_job(ErrorCode::ComputeTimeout, detail))
+            }
+            Ended::Stopping => Err(anyhow::anyhow!("the worker stops; another goes on").into()),
+        }
+    }
+
+    async fn run(
+        &self,
+        ctx: &ActivityContext,
+        reference: JobRef,
+        job: &ComputeJob,
+        input: &Input,
+        resume: Option<Snapshot>,
+    ) -> Result<Ended, ActivityError> {
+        let board = Arc::new(Board::new(resume.clone().unwrap_or_default()));
+        let mut thread: Option<JoinHandle<_>> = None;
+        let mut heartbeat = interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut progress = interval(PROGRESS);
+        progress.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut told = Snapshot::default();
+        let timeout = Duration::from_secs(job.timeout_seconds.unsigned_abs().into());
+        let mut deadline = Instant::now() + timeout;
+        // Whatever ends the wait, the thread must not go on without it.
+        let _stop = board.stop_on_drop();
+        loop {
+            tokio::select! {
+                done = finished(&mut thread), if thread.is_some() => return done.map(Ended::Done),
+                permit = self.slots.clone().acquire_owned(), if thread.is_none() => {
+                    let permit = permit.map_err(|_| anyhow::anyhow!("the worker stops"))?;
+                    deadline = Instant::now() + timeout;
+                    let checkpoint = resume.clone().and_then(|snapshot| snapshot.checkpoint);
+                    thread = Some(spawn(input.clone(), checkpoint, board.clone(), self.pace, permit));
+                }
+                () = ctx.cancelled() => {
+                    let ended = if self.stopping.is_cancelled() { Ended::Stopping } else { Ended::Cancelled };
+                    return Ok(ended);
+                }
+                () = self.stopping.cancelled() => return Ok(Ended::Stopping),
+                () = sleep_until(deadline), if thread.is_some() => return Ok(Ended::TimedOut),
+                _ = heartbeat.tick() => ctx.record_heartbeat(board.snapshot()).await?,
+                _ = progress.tick() => {
+                    let now = board.snapshot();
+                    if now.percent != told.percent || now.stage != told.stage {
+                        // Progress is a courtesy: a database that is away for a moment must not stop a computation.
+                        if let Err(error) = stored::progress(&self.pool, reference.job_id, &now.to_wire()).await {
+                            tracing::debug!(job.id = %reference.job_id, %error, "progress was not written");
+                        }
+                        told = now;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn finish(
+        &self,
+        reference: JobRef,
+        job: &ComputeJob,
+        input: &Input,
+        output: &Output,
+    ) -> Result<Step, ActivityError> {
+        let bytes = serde_json::to_vec(output)?;
+        let computed = Computed {
+            hash: Sha256::digest(&bytes).into(),
+            bytes: &bytes,
+            media_type: MEDIA_TYPE,
+            compute_units: payload_units(job.payload.len()) + input.execution_units(),
+            salt: rand::random(),
+        };
+        Ok(step(stored::finish(&self.pool, reference.job_id, &computed).await?))
+    }
+}
+
+type Thread = JoinHandle<Result<Output, RunError>>;
+
+async fn finished(thread: &mut Option<Thread>) -> Result<Result<Output, RunError>, ActivityError> {
+    match thread {
+        Some(thread) => Ok(thread.await.map_err(|error| anyhow::anyhow!("the computation died: {error}"))?),
+        None => std::future::pending().await,
+    }
+}
+
+/// A blocking thread, because a computation that shares the runtime's threads would stop heartbeats.
+fn spawn(
+    input: Input,
+    checkpoint: Option<Checkpoint>,
+    board: Arc<Board>,
+    pace: Pace,
+    permit: tokio::sync::OwnedSemaphorePermit,
+) -> Thread {
+    tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        board.pause(pace.pause)?;
+        algorithms::run(&input, checkpoint.as_ref(), &mut board.control())
+    })
+}

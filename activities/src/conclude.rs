@@ -1,0 +1,77 @@
+//! `conclude`: ends a job that has no result, billing what was done unless the fault is ours.
+
+use std::sync::Arc;
+
+use jobs::algorithm::{Input, payload_units, units_done};
+use store::PgPool;
+use store::compute::{self, ComputeJob};
+use store::transition::{self, Ending};
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use workflows::activities::{Conclusion, Reason, Step};
+
+use crate::validate::step;
+
+pub struct Conclude {
+    pub pool: PgPool,
+}
+
+#[activities]
+impl Conclude {
+    #[activity(name = "conclude")]
+    pub async fn conclude(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        conclusion: Conclusion,
+    ) -> Result<Step, ActivityError> {
+        let job = compute::load(&self.pool, conclusion.job_id).await?;
+        let ending = match conclusion.reason {
+            Reason::Cancelled => Ending::Cancelled,
+            Reason::Failed { code, detail } => Ending::Failed { code, detail },
+        };
+        let stage = transition::conclude(&self.pool, conclusion.job_id, &ending, done(&job)).await?;
+        Ok(step(stage))
+    }
+}
+
+/// Units of a computation that was cut short: the payload's, and the share of the execution's that was done.
+fn done(job: &ComputeJob) -> u64 {
+    let execution = read_input(&job.payload).map_or(0, |input| input.execution_units());
+    // Progress is between 0 and 100; what is not a whole percent is given away.
+    let percent = job.progress_percent.clamp(0.0, 100.0) as u8;
+    payload_units(job.payload.len()) + units_done(execution, percent)
+}
+
+/// The input of a stored payload, which admission has checked.
+pub(crate) fn read_input(payload: &str) -> Option<Input> {
+    let payload: serde_json::Value = serde_json::from_str(payload).ok()?;
+    let algorithm = payload.get("algorithm")?.as_str()?.parse().ok()?;
+    Input::parse(algorithm, payload.get("input")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jobs::JobStatus;
+
+    fn job(progress_percent: f32) -> ComputeJob {
+        ComputeJob {
+            tenant: "acme".into(),
+            status: JobStatus::Processing,
+            payload: r#"{"algorithm":"prime_factorization","input":{"number":"340282366920938463463374607431768211455"}}"#
+                .into(),
+            timeout_seconds: 300,
+            deadline: None,
+            cancel_requested: true,
+            progress_percent,
+        }
+    }
+
+    #[test]
+    fn half_of_the_work_is_half_of_the_units() {
+        let [none, half, all] = [0.0, 50.9, 100.0].map(|percent| done(&job(percent)));
+        assert_eq!(none, 1, "carrying the payload was done");
+        assert_eq!(all - none, 64);
+        assert_eq!(half - none, 32);
+    }
+}

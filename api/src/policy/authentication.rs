@@ -1,0 +1,75 @@
+//! Who asks: a bearer token (RFC 6750) becomes a [`Principal`], and a principal must have the scope.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use jobs::ErrorCode;
+use store::jobs::Reader;
+
+use super::observation::Caller;
+use super::problem::Problem;
+use crate::ApiState;
+use crate::token::{Principal, Rejection, Scope};
+
+const REALM: &str = r#"Bearer realm="zama-jobs""#;
+
+impl Principal {
+    /// # Errors
+    /// INSUFFICIENT_SCOPE when the token lacks the scope.
+    pub fn require(&self, scope: Scope) -> Result<(), Problem> {
+        if self.scopes.contains(scope) {
+            return Ok(());
+        }
+        let challenge = format!(r#"{REALM}, error="insufficient_scope", scope="{scope}""#);
+        let detail = format!("The token lacks the scope {scope}.");
+        Err(Problem::new(ErrorCode::InsufficientScope, detail).with_challenge(&challenge))
+    }
+
+    /// Whose jobs the principal sees: its own, or with `jobs:read:team` the tenant's.
+    #[must_use]
+    pub fn reader(&self) -> Reader<'_> {
+        let team = self.scopes.contains(Scope::JobsReadTeam);
+        Reader { tenant: &self.tenant, user: (!team).then_some(&self.user) }
+    }
+}
+
+impl FromRequestParts<Arc<ApiState>> for Principal {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<ApiState>) -> Result<Self, Problem> {
+        let Some(token) = bearer(&parts.headers)? else {
+            return Err(Problem::new(ErrorCode::InvalidToken, "The request has no bearer token.").with_challenge(REALM));
+        };
+        let principal = state.tokens.verify(token).map_err(refusal)?;
+        if let Some(caller) = parts.extensions.get::<Caller>() {
+            caller.is(&principal);
+        }
+        Ok(principal)
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let parts = value.to_str().ok().and_then(|text| text.split_once(' '));
+    match parts {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && values.next().is_none() => {
+            Ok(Some(token.trim()).filter(|token| !token.is_empty()))
+        }
+        _ => Err(refusal(Rejection::Invalid)),
+    }
+}
+
+fn refusal(rejection: Rejection) -> Problem {
+    let (code, detail) = match rejection {
+        Rejection::Invalid => (ErrorCode::InvalidToken, "The access token is not valid.".to_owned()),
+        Rejection::Expired(at) => {
+            let at = at.map(|at| at.format(" at %Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default();
+            (ErrorCode::TokenExpired, format!("The access token expired{at}."))
+        }
+    };
+    let challenge = format!(r#"{REALM}, error="invalid_token", error_description="{detail}""#);
+    Problem::new(code, detail).with_challenge(&challenge)
+}

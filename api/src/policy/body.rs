@@ -1,0 +1,86 @@
+//! Request bodies: of the right type, not too large, and strict JSON.
+
+use std::sync::Arc;
+
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use jobs::ErrorCode;
+use jobs::json::{self, JsonError};
+use serde_json::Value;
+
+use super::problem::Problem;
+use crate::ApiState;
+
+/// How far beyond the limit a body is read and thrown away, in bytes, so that the client hears the answer instead of
+/// a broken connection.
+const DRAIN_BYTES: usize = 8 << 20;
+
+/// A JSON body as [`jobs::json::parse`] reads it.
+pub struct StrictJson(pub Value);
+
+impl FromRequest<Arc<ApiState>> for StrictJson {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &Arc<ApiState>) -> Result<Self, Problem> {
+        check_content_type(request.headers())?;
+        let expects_continue = request.headers().contains_key(header::EXPECT);
+        let bytes = read(request.into_body(), state.max_body_bytes, expects_continue).await?;
+        json::parse(&bytes).map(Self).map_err(refusal)
+    }
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let unsupported = |is: &str| {
+        let detail = format!("The content type must be application/json; it is {is}.");
+        Err(Problem::new(ErrorCode::InvalidContentType, detail))
+    };
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return unsupported("missing or given twice") };
+    let Ok(text) = value.to_str() else { return unsupported("not ASCII") };
+    let mut parts = text.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    let is_utf8 = parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, charset)) if name.eq_ignore_ascii_case("charset") => {
+            charset.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        // A parameter that JSON does not define changes nothing (RFC 8259 section 11).
+        _ => true,
+    });
+    if is_json && is_utf8 { Ok(()) } else { unsupported(&text.chars().take(100).collect::<String>()) }
+}
+
+/// Reads a body of at most `limit` bytes, whether or not its length was announced.
+async fn read(mut body: Body, limit: usize, expects_continue: bool) -> Result<Bytes, Problem> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let too_large = || Problem::new(ErrorCode::PayloadTooLarge, format!("The body is larger than {limit} bytes."));
+    if announced > limit && (expects_continue || announced > DRAIN_BYTES) {
+        return Err(too_large());
+    }
+    let mut content = Vec::with_capacity(announced.min(limit));
+    let mut length = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::new(ErrorCode::InvalidRequest, "The body ended before its end."))?;
+        let Ok(data) = frame.into_data() else { continue };
+        length = length.saturating_add(data.len());
+        if length <= limit {
+            content.extend_from_slice(&data);
+        } else if length > DRAIN_BYTES {
+            break;
+        }
+    }
+    if length > limit { Err(too_large()) } else { Ok(content.into()) }
+}
+
+fn refusal(error: JsonError) -> Problem {
+    let problem = |detail: String| Problem::new(ErrorCode::InvalidRequest, detail);
+    match error {
+        JsonError::Refused(field) => problem("The body is not acceptable JSON.".to_owned()).with_errors(vec![field]),
+        JsonError::Utf8(_) | JsonError::Syntax(_) => {
+            let sentence = error.to_string();
+            problem(format!("The {}.", sentence.trim_start_matches("the ")))
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! `{id}` in a path.
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use jobs::{ErrorCode, JobId};
+
+use super::problem::Problem;
+
+/// The job that a path names.
+#[derive(Clone, Copy, Debug)]
+pub struct JobPath(pub JobId);
+
+impl<S: Send + Sync> FromRequestParts<S> for JobPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Ok(Path(text)) = Path::<String>::from_request_parts(parts, state).await else {
+            return Err(Problem::new(ErrorCode::InvalidRequest, "The path is not valid UTF-8."));
+        };
+        // What is no id cannot be a job's id; that is all a client needs to know.
+        text.parse().map(Self).map_err(|_| not_found(text.chars().take(64).collect::<String>()))
+    }
+}
+
+/// The job does not exist, or not for this caller: one answer, so that ids reveal nothing.
+pub fn not_found(id: impl std::fmt::Display) -> Problem {
+    Problem::new(ErrorCode::JobNotFound, format!("There is no job {id}."))
+}

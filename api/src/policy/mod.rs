@@ -1,0 +1,14 @@
+//! What holds for every route: who asks, what a request may look like, how errors are told, what is recorded.
+
+pub mod authentication;
+pub mod body;
+pub mod conditional;
+pub mod error_responses;
+pub mod job_path;
+pub mod observation;
+pub mod prefer;
+pub mod problem;
+pub mod query;
+pub mod request_id;
+pub mod security_headers;
+pub mod time_limit;

@@ -1,0 +1,90 @@
+//! One log event and two metrics a request. Bodies, queries and tokens are never recorded.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use metrics::{counter, histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+use super::request_id::RequestId;
+use crate::token::Principal;
+
+const REQUESTS: &str = "zama_http_requests_total";
+const DURATION: &str = "zama_http_request_duration_seconds";
+
+/// Upper bounds of the latency histogram, in seconds: dense where the objectives lie (0.1, 0.3, 0.5).
+const BUCKETS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 5.0, 30.0];
+
+/// What unmatched paths are called, so that a scanner cannot make endless series.
+const NO_ROUTE: &str = "unmatched";
+
+/// Where authentication notes who asks, for the log; a request extension.
+#[derive(Clone, Debug, Default)]
+pub struct Caller(Arc<OnceLock<(String, String)>>);
+
+impl Caller {
+    pub(super) fn is(&self, principal: &Principal) {
+        // A second note would be of the same request's same token.
+        let _ = self.0.set((principal.tenant.to_string(), principal.user.to_string()));
+    }
+}
+
+/// The process's recorder of metrics; the first call installs it, and `None` means that another one is installed.
+pub fn recorder() -> Option<PrometheusHandle> {
+    static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    let install = || {
+        let matcher = metrics_exporter_prometheus::Matcher::Full(DURATION.to_owned());
+        let builder = PrometheusBuilder::new().set_buckets_for_metric(matcher, &BUCKETS).ok()?;
+        let handle = builder.install_recorder().ok()?;
+        metrics::describe_counter!(REQUESTS, "Answered requests by route, method and status");
+        metrics::describe_histogram!(DURATION, metrics::Unit::Seconds, "Time from request to answer by route");
+        Some(handle)
+    };
+    RECORDER.get_or_init(install).clone()
+}
+
+/// Records a request when it is answered.
+pub async fn record(mut request: Request, next: Next) -> Response {
+    let begin = Instant::now();
+    let caller = Caller::default();
+    request.extensions_mut().insert(caller.clone());
+    let id = request.extensions().get::<RequestId>().cloned();
+    let route = request.extensions().get::<MatchedPath>().map_or(NO_ROUTE, |path| path.as_str()).to_owned();
+    let method = known(request.method());
+
+    let response = next.run(request).await;
+
+    let status = response.status().as_u16();
+    let elapsed = begin.elapsed();
+    counter!(REQUESTS, "route" => route.clone(), "method" => method, "status" => status.to_string()).increment(1);
+    histogram!(DURATION, "route" => route.clone()).record(elapsed.as_secs_f64());
+    let who = caller.0.get();
+    tracing::info!(
+        request.id = id.as_ref().map(RequestId::as_str),
+        tenant.id = who.map(|(tenant, _)| tenant.as_str()),
+        user.id = who.map(|(_, user)| user.as_str()),
+        http.method = method,
+        http.route = route,
+        http.status = status,
+        duration_ms = elapsed.as_secs_f64() * 1e3,
+        "{method} {route} answered {status}"
+    );
+    response
+}
+
+/// Methods are the client's to choose; labels are not.
+fn known(method: &axum::http::Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
+}

@@ -1,0 +1,54 @@
+//! Every route, grouped by who uses it. Reading it is reading the product.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::ApiState;
+use crate::policy::{observation, problem, request_id, security_headers, time_limit};
+use crate::routes::{docs, errors, fallback, health, jobs, livez, metrics, openapi, readyz, usage};
+
+/// The routes with their documentation.
+pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
+    OpenApiRouter::with_openapi(crate::openapi::base())
+        // Clients: jobs
+        .routes(routes!(jobs::submit::submit, jobs::list::list))
+        .routes(routes!(jobs::get::get))
+        .routes(routes!(jobs::cancel::cancel))
+        .routes(routes!(jobs::result::result))
+        .routes(routes!(jobs::receipt::receipt))
+        // Clients: what it costs
+        .routes(routes!(usage::usage))
+        // Everyone: is it up, how is it used
+        .routes(routes!(health::health))
+        .routes(routes!(docs::docs))
+        .routes(routes!(openapi::yaml))
+        .routes(routes!(openapi::json))
+        .routes(routes!(errors::index))
+        .routes(routes!(errors::page))
+        // Operators and their machines
+        .routes(routes!(livez::livez))
+        .routes(routes!(readyz::readyz))
+        .routes(routes!(metrics::metrics))
+}
+
+/// The whole server.
+pub fn router(state: ApiState) -> Router {
+    let state = Arc::new(state);
+    let (routes, _) = documented().split_for_parts();
+    // The last layer is the first to see a request.
+    routes
+        .fallback(fallback::no_route)
+        .method_not_allowed_fallback(fallback::wrong_method)
+        .layer(CatchPanicLayer::custom(problem::Problem::from_panic))
+        .layer(from_fn_with_state(state.clone(), time_limit::enforce))
+        .layer(from_fn_with_state(state.clone(), problem::render))
+        .layer(from_fn(observation::record))
+        .layer(from_fn(security_headers::add))
+        .layer(from_fn(request_id::assign))
+        .with_state(state)
+}

@@ -1,0 +1,12 @@
+//! The endpoints: a folder a resource, a file an endpoint.
+
+pub mod docs;
+pub mod errors;
+pub mod fallback;
+pub mod health;
+pub mod jobs;
+pub mod livez;
+pub mod metrics;
+pub mod openapi;
+pub mod readyz;
+pub mod usage;

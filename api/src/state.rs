@@ -1,0 +1,47 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use jobs::{ErrorCode, JobId, wire};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::dispatcher;
+use crate::token::TokenVerifier;
+
+/// One for the whole server.
+pub struct ApiState {
+    pub pool: store::PgPool,
+    pub dispatcher: dispatcher::Handle,
+    pub tokens: TokenVerifier,
+    /// Origin under which clients reach the API, without a slash at its end.
+    pub public_url: String,
+    /// Largest JSON body, in bytes.
+    pub max_body_bytes: usize,
+    /// Time within which a request is answered; a `Prefer: wait` adds its own.
+    pub request_timeout: Duration,
+    /// Whether the dispatcher reaches Temporal now; the dispatcher writes it, health reads it.
+    pub temporal_health: Arc<AtomicBool>,
+    /// Renders `/metrics`; without one the page is empty. See [`crate::recorder`].
+    pub prometheus: Option<PrometheusHandle>,
+}
+
+impl ApiState {
+    /// URL of the page about a code.
+    pub(crate) fn problem_type(&self, code: ErrorCode) -> String {
+        format!("{}/docs/errors/{code}", self.public_url)
+    }
+
+    /// Where the parts of a job are found.
+    pub(crate) fn links(&self, job: JobId) -> wire::Links {
+        let this = format!("{}/v1/jobs/{job}", self.public_url);
+        wire::Links {
+            events: format!("{this}/events"),
+            result: format!("{this}/result"),
+            receipt: format!("{this}/receipt"),
+            cancel: format!("{this}/cancel"),
+            this,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! `LagoClient`: the connection to Lago. lago-client serves where it can; calls that it lacks are made here.
+
+use std::time::Duration;
+
+use lago_client::{Config, Credentials, Region, RetryConfig, RetryMode};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{LagoError, Origin};
+
+/// Longest time for one call, connecting included.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time for reaching Lago at all.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest wait that is believed when Lago asks for patience.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(300);
+/// Lago's own header for the seconds until its rate limit opens again.
+const RATE_LIMIT_RESET: &str = "x-ratelimit-reset";
+
+/// A connection to one Lago organisation. Cheap to clone; every call has a time-out and none is repeated here.
+#[derive(Clone)]
+pub struct LagoClient {
+    origin: Origin,
+    key: String,
+    /// Lago's own client, for what it covers.
+    pub(crate) sdk: lago_client::LagoClient,
+    http: reqwest::Client,
+}
+
+impl std::fmt::Debug for LagoClient {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("LagoClient").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+impl LagoClient {
+    /// Prepares the connection; nothing is sent yet. `origin` has no path, `key` is an API key of the organisation.
+    ///
+    /// # Errors
+    /// [`LagoError::Invalid`] when the origin or the key cannot be used.
+    pub fn new(origin: &str, key: &str) -> Result<Self, LagoError> {
+        let origin = Origin::parse(origin)?;
+        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(LagoError::Invalid("the API key of Lago must be visible ASCII".to_owned()));
+        }
+        let agent = format!("zama-jobs/{}", env!("CARGO_PKG_VERSION"));
+        // With attempts above zero lago-client repeats transport errors even when retries are off.
+        let never = RetryConfig::builder().mode(RetryMode::Off).max_attempts(0).build();
+        let config = Config::builder()
+            .region(Region::Custom(origin.api()))
+            .credentials(Credentials::new(key))
+            .timeout(CALL_TIMEOUT)
+            .retry_config(never)
+            .user_agent(agent.clone())
+            .build();
+        let http = reqwest::Client::builder()
+            .timeout(CALL_TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(agent)
+            .build()?;
+        Ok(Self { origin, key: key.to_owned(), sdk: lago_client::LagoClient::new(config), http })
+    }
+
+    /// Where this client sends to.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Asks for the API's `path`, given as segments that are encoded here; `None` when Lago answers 404.
+    pub(crate) async fn find<T: DeserializeOwned>(&self, path: &[&str]) -> Result<Option<T>, LagoError> {
+        LagoError::absent_is_none(self.answer(self.request(Method::GET, path)?).await)
+    }
+
+    pub(crate) async fn post<B: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &B,
+    ) -> Result<T, LagoError> {
+        self.answer(self.request(Method::POST, path)?.json(body)).await
+    }
+
+    pub(crate) async fn put<B: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &B,
+    ) -> Result<T, LagoError> {
+        self.answer(self.request(Method::PUT, path)?.json(body)).await
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, LagoError> {
+        let mut url = Url::parse(&self.origin.api()).map_err(|error| LagoError::Invalid(error.to_string()))?;
+        url.path_segments_mut()
+            .map_err(|()| LagoError::Invalid(format!("{} cannot have a path", self.origin)))?
+            .extend(path);
+        Ok(self.http.request(method, url).bearer_auth(&self.key))
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, LagoError> {
+        let response = request.send().await?;
+        let status = response.status();
+        let retry_after = patience(response.headers());
+        let body = response.text().await?;
+        if !status.is_success() {
+            return Err(LagoError::from_status(status.as_u16(), body, retry_after));
+        }
+        serde_json::from_str(&body).map_err(|error| LagoError::Unexpected(error.to_string()))
+    }
+}
+
+fn patience(headers: &HeaderMap) -> Option<Duration> {
+    [RETRY_AFTER.as_str(), RATE_LIMIT_RESET]
+        .into_iter()
+        .find_map(|name| headers.get(name)?.to_str().ok()?.parse().ok())
+        .map(|seconds| Duration::from_secs(seconds).min(LONGEST_PATIENCE))
+}

@@ -1,0 +1,126 @@
+//! Usage events: a ledger row in the shape that Lago takes, and the same thing read back.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{Decimal, ExternalId, LagoClient, LagoError, Metric};
+
+/// One ledger row on its way to Lago. All of it is frozen before the first send: a repeat must be the same event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageEvent {
+    /// The ledger row's id, `{job}:{metric}:{segment}`; Lago takes each id once per subscription.
+    pub transaction_id: String,
+    /// The tenant's subscription, which bears the tenant's id.
+    pub external_subscription_id: ExternalId,
+    /// What is metered.
+    pub code: Metric,
+    /// When it is billed, in Unix seconds.
+    pub timestamp: i64,
+    /// How many units; negative in a correction.
+    pub value: Decimal,
+}
+
+impl UsageEvent {
+    pub(crate) fn to_wire(&self) -> WireEvent<'_> {
+        WireEvent {
+            transaction_id: &self.transaction_id,
+            external_subscription_id: self.external_subscription_id.as_str(),
+            code: self.code.code(),
+            timestamp: self.timestamp,
+            properties: WireProperties { value: &self.value },
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct WireEvent<'a> {
+    transaction_id: &'a str,
+    external_subscription_id: &'a str,
+    code: &'static str,
+    timestamp: i64,
+    properties: WireProperties<'a>,
+}
+
+/// The field is named as [`Metric::FIELD`] says.
+#[derive(Serialize)]
+struct WireProperties<'a> {
+    value: &'a Decimal,
+}
+
+/// An event as Lago has recorded it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecordedEvent {
+    pub transaction_id: String,
+    pub external_subscription_id: Option<String>,
+    /// The metric's code; Lago records codes that it does not know, too.
+    pub code: String,
+    pub timestamp: DateTime<Utc>,
+    /// Units, when the event carries them as we send them.
+    pub value: Option<Decimal>,
+}
+
+#[derive(Deserialize)]
+struct EventAnswer {
+    event: EventBody,
+}
+
+#[derive(Deserialize)]
+struct EventBody {
+    transaction_id: String,
+    external_subscription_id: Option<String>,
+    code: String,
+    timestamp: DateTime<Utc>,
+    properties: Option<EventProperties>,
+}
+
+#[derive(Deserialize)]
+struct EventProperties {
+    value: Option<serde_json::Value>,
+}
+
+impl EventProperties {
+    fn decimal(self) -> Option<Decimal> {
+        match self.value? {
+            serde_json::Value::String(text) => text.parse().ok(),
+            serde_json::Value::Number(number) => number.to_string().parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+impl LagoClient {
+    /// The event that Lago holds under a transaction id, or `None` when it has none.
+    ///
+    /// # Errors
+    /// Any [`LagoError`].
+    pub async fn get_event(&self, transaction_id: &str) -> Result<Option<RecordedEvent>, LagoError> {
+        let found: Option<EventAnswer> = self.find(&["events", transaction_id]).await?;
+        Ok(found.map(|answer| RecordedEvent {
+            transaction_id: answer.event.transaction_id,
+            external_subscription_id: answer.event.external_subscription_id,
+            code: answer.event.code,
+            timestamp: answer.event.timestamp,
+            value: answer.event.properties.and_then(EventProperties::decimal),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_travel_as_text_under_the_field_that_lago_sums() {
+        let event = UsageEvent {
+            transaction_id: "job:compute_units:0".to_owned(),
+            external_subscription_id: ExternalId::parse("acme").unwrap(),
+            code: Metric::ComputeUnits,
+            timestamp: 1_790_000_000,
+            value: "0.1".parse().unwrap(),
+        };
+        let wire = serde_json::to_value(event.to_wire()).unwrap();
+        assert_eq!(wire["properties"][Metric::FIELD], "0.1");
+        assert_eq!(wire["timestamp"], 1_790_000_000);
+        assert_eq!(wire["code"], "compute_units");
+    }
+}

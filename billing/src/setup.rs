@@ -1,0 +1,237 @@
+//! `setup`: brings Lago's metrics, taxes, plans and webhook endpoint to what the catalogue says, and tells what it did.
+
+use std::collections::HashMap;
+
+use lago_types::requests::billable_metric::{
+    CreateBillableMetricInput, CreateBillableMetricRequest, GetBillableMetricRequest, UpdateBillableMetricInput,
+    UpdateBillableMetricRequest,
+};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::{Catalogue, Decimal, LagoClient, LagoError, Metric, TaxTerms};
+
+mod plans;
+
+/// What setup did, in the order in which it did it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    pub entries: Vec<Entry>,
+}
+
+/// One thing in Lago.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    pub kind: Kind,
+    /// Its code, or the address of a webhook endpoint.
+    pub code: String,
+    pub change: Change,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Metric,
+    Tax,
+    Plan,
+    WebhookEndpoint,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "outcome", content = "fields")]
+pub enum Change {
+    Created,
+    Unchanged,
+    /// These fields differed and are as the catalogue says now.
+    Updated(Vec<String>),
+    /// These fields still differ: Lago keeps them once a subscription depends on them.
+    Kept(Vec<String>),
+}
+
+impl Report {
+    /// Whether Lago is as the catalogue says.
+    pub fn is_settled(&self) -> bool {
+        !self.entries.iter().any(|entry| matches!(entry.change, Change::Kept(_)))
+    }
+
+    fn add(&mut self, kind: Kind, code: &str, change: Change) {
+        self.entries.push(Entry { kind, code: code.to_owned(), change });
+    }
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for entry in &self.entries {
+            let kind = match entry.kind {
+                Kind::Metric => "metric",
+                Kind::Tax => "tax",
+                Kind::Plan => "plan",
+                Kind::WebhookEndpoint => "webhook endpoint",
+            };
+            let change = match &entry.change {
+                Change::Created => "created".to_owned(),
+                Change::Unchanged => "unchanged".to_owned(),
+                Change::Updated(fields) => format!("updated ({})", fields.join(", ")),
+                Change::Kept(fields) => format!("kept by Lago, still different ({})", fields.join(", ")),
+            };
+            writeln!(formatter, "{kind:<17}{:<24}{change}", entry.code)?;
+        }
+        Ok(())
+    }
+}
+
+/// Provisions everything in the catalogue. What is in Lago besides is left alone; a second run changes nothing.
+///
+/// # Errors
+/// Any [`LagoError`]. What was done until then stays; run it again.
+pub async fn setup(client: &LagoClient, catalogue: &Catalogue) -> Result<Report, LagoError> {
+    let mut report = Report::default();
+    let mut metric_ids = HashMap::new();
+    for metric in &catalogue.metrics {
+        let (id, change) = ensure_metric(client, *metric).await?;
+        metric_ids.insert(*metric, id);
+        report.add(Kind::Metric, metric.code(), change);
+    }
+    for tax in &catalogue.taxes {
+        let change = ensure_tax(client, tax).await?;
+        report.add(Kind::Tax, &tax.code, change);
+    }
+    for plan in &catalogue.plans {
+        let change = plans::ensure(client, plan, &metric_ids).await?;
+        report.add(Kind::Plan, &plan.code, change);
+    }
+    if let Some(url) = &catalogue.webhook_url {
+        let change = ensure_webhook_endpoint(client, url).await?;
+        report.add(Kind::WebhookEndpoint, url, change);
+    }
+    Ok(report)
+}
+
+/// The outcome of an update, from what differed before and what differs after it.
+fn after_update(before: Vec<String>, after: Vec<String>) -> Change {
+    if after.is_empty() { Change::Updated(before) } else { Change::Kept(after) }
+}
+
+async fn ensure_metric(client: &LagoClient, metric: Metric) -> Result<(String, Change), LagoError> {
+    let answer = client.sdk.get_billable_metric(GetBillableMetricRequest::new(metric.code().to_owned())).await;
+    let Some(found) = LagoError::absent_is_none(answer.map_err(LagoError::from))? else {
+        let input =
+            CreateBillableMetricInput::new(metric.title().to_owned(), metric.code().to_owned(), metric.aggregation())
+                .with_description(metric.description().to_owned())
+                .with_recurring(false)
+                .with_field_name(Metric::FIELD.to_owned());
+        let created = client.sdk.create_billable_metric(CreateBillableMetricRequest::new(input)).await?;
+        return Ok((created.billable_metric.lago_id.to_string(), Change::Created));
+    };
+    let id = found.billable_metric.lago_id.to_string();
+    let before = metric_differences(metric, &found.billable_metric)?;
+    if before.is_empty() {
+        return Ok((id, Change::Unchanged));
+    }
+    let input = UpdateBillableMetricInput::new()
+        .with_name(metric.title().to_owned())
+        .with_description(metric.description().to_owned())
+        .with_aggregation_type(metric.aggregation())
+        .with_recurring(false)
+        .with_field_name(Metric::FIELD.to_owned());
+    let request = UpdateBillableMetricRequest::new(metric.code().to_owned(), input);
+    let updated = client.sdk.update_billable_metric(request).await?;
+    Ok((id, after_update(before, metric_differences(metric, &updated.billable_metric)?)))
+}
+
+fn metric_differences(metric: Metric, found: &lago_types::models::BillableMetric) -> Result<Vec<String>, LagoError> {
+    let wanted = json!({
+        "name": metric.title(), "description": metric.description(), "recurring": false,
+        "aggregation_type": metric.aggregation(), "field_name": Metric::FIELD,
+    });
+    let found = serde_json::to_value(found).map_err(|error| LagoError::Unexpected(error.to_string()))?;
+    Ok(differing_fields(&wanted, &found))
+}
+
+/// The fields of `wanted` that `found` lacks or has otherwise; numbers are compared as numbers, however written.
+fn differing_fields(wanted: &serde_json::Value, found: &serde_json::Value) -> Vec<String> {
+    let Some(wanted) = wanted.as_object() else {
+        return Vec::new();
+    };
+    wanted.iter().filter(|(name, value)| !same(value, &found[name.as_str()])).map(|(name, _)| name.clone()).collect()
+}
+
+fn same(wanted: &serde_json::Value, found: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match (wanted, found) {
+        (Value::Array(left), Value::Array(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
+        }
+        (Value::Object(_), Value::Object(_)) => differing_fields(wanted, found).is_empty(),
+        _ => wanted == found || number(wanted).zip(number(found)).is_some_and(|(left, right)| left == right),
+    }
+}
+
+fn number(value: &serde_json::Value) -> Option<Decimal> {
+    match value {
+        serde_json::Value::Number(number) => number.to_string().parse().ok(),
+        serde_json::Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+#[derive(Deserialize)]
+struct TaxAnswer {
+    tax: serde_json::Value,
+}
+
+async fn ensure_tax(client: &LagoClient, tax: &TaxTerms) -> Result<Change, LagoError> {
+    let wanted = json!({ "name": tax.name, "code": tax.code, "rate": tax.rate });
+    let body = json!({ "tax": wanted });
+    let Some(found) = client.find::<TaxAnswer>(&["taxes", &tax.code]).await? else {
+        client.post::<_, TaxAnswer>(&["taxes"], &body).await?;
+        return Ok(Change::Created);
+    };
+    let before = differing_fields(&wanted, &found.tax);
+    if before.is_empty() {
+        return Ok(Change::Unchanged);
+    }
+    let updated: TaxAnswer = client.put(&["taxes", &tax.code], &body).await?;
+    Ok(after_update(before, differing_fields(&wanted, &updated.tax)))
+}
+
+async fn ensure_webhook_endpoint(client: &LagoClient, url: &str) -> Result<Change, LagoError> {
+    #[derive(Deserialize)]
+    struct List {
+        webhook_endpoints: Vec<Endpoint>,
+    }
+    #[derive(Deserialize)]
+    struct Endpoint {
+        webhook_url: String,
+    }
+    let list: Option<List> = client.find(&["webhook_endpoints"]).await?;
+    let known = list.is_some_and(|list| list.webhook_endpoints.iter().any(|endpoint| endpoint.webhook_url == url));
+    if known {
+        return Ok(Change::Unchanged);
+    }
+    let body = json!({ "webhook_endpoint": { "webhook_url": url, "signature_algo": "jwt" } });
+    client.post::<_, IgnoredAny>(&["webhook_endpoints"], &body).await?;
+    Ok(Change::Created)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_the_same_however_it_is_written() {
+        let wanted = json!({ "amount": "0.1", "free_units": 10, "ranges": [{ "to": null, "price": "2" }] });
+        assert!(
+            differing_fields(
+                &wanted,
+                &json!({ "amount": "0.100", "free_units": "10", "ranges": [{ "to": null, "price": 2.0, "x": 1 }] })
+            )
+            .is_empty()
+        );
+        assert_eq!(
+            differing_fields(&wanted, &json!({ "amount": "0.11", "free_units": 10, "ranges": [] })),
+            ["amount", "ranges"]
+        );
+    }
+}

@@ -1,0 +1,97 @@
+//! The stand-in's memory: all records, found by the names under which the API asks for them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::records::{Customer, Event, Metric, Plan, Record, Subscription, Tax, WebhookEndpoint};
+
+/// Lago's unique key of an event: subscription and transaction id.
+type EventKey = (Option<String>, String);
+
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    pub metrics: BTreeMap<String, Metric>,
+    pub taxes: BTreeMap<String, Tax>,
+    pub plans: BTreeMap<String, Plan>,
+    pub customers: BTreeMap<String, Customer>,
+    pub subscriptions: Vec<Subscription>,
+    pub webhook_endpoints: Vec<WebhookEndpoint>,
+    /// In the order of arrival.
+    pub events: Vec<Event>,
+    event_keys: HashMap<EventKey, usize>,
+    events_of: HashMap<String, Vec<usize>>,
+}
+
+impl Book {
+    pub(super) fn apply(&mut self, record: Record) {
+        match record {
+            Record::Metric(metric) => drop(self.metrics.insert(metric.code.clone(), metric)),
+            Record::Tax(tax) => drop(self.taxes.insert(tax.code.clone(), tax)),
+            Record::Plan(plan) => drop(self.plans.insert(plan.code.clone(), plan)),
+            Record::Customer(customer) => drop(self.customers.insert(customer.external_id.clone(), customer)),
+            Record::Subscription(subscription) => {
+                replace_or_push(&mut self.subscriptions, subscription, |item| item.id)
+            }
+            Record::WebhookEndpoint(endpoint) => replace_or_push(&mut self.webhook_endpoints, endpoint, |item| item.id),
+            Record::Event(event) => self.add(event),
+        }
+    }
+
+    fn add(&mut self, event: Event) {
+        let index = self.events.len();
+        self.event_keys.insert((event.external_subscription_id.clone(), event.transaction_id.clone()), index);
+        if let Some(subscription) = &event.external_subscription_id {
+            self.events_of.entry(subscription.clone()).or_default().push(index);
+        }
+        self.events.push(event);
+    }
+
+    pub(super) fn has_event(&self, event: &Event) -> bool {
+        self.event_keys.contains_key(&(event.external_subscription_id.clone(), event.transaction_id.clone()))
+    }
+
+    pub(super) fn event(&self, transaction_id: &str) -> Option<&Event> {
+        self.events.iter().find(|event| event.transaction_id == transaction_id)
+    }
+
+    /// The events that name this subscription, whether or not they fall into its time.
+    pub(super) fn events_of(&self, external_subscription_id: &str) -> impl Iterator<Item = &Event> {
+        self.events_of.get(external_subscription_id).into_iter().flatten().map(|index| &self.events[*index])
+    }
+
+    pub(super) fn active_subscription(&self, external_id: &str, now: DateTime<Utc>) -> Option<&Subscription> {
+        self.subscriptions
+            .iter()
+            .find(|subscription| subscription.external_id == external_id && subscription.is_active(now))
+    }
+
+    /// The subscription that an event belongs to, the one that is still open first.
+    pub(super) fn subscription_of(&self, event: &Event, now: DateTime<Utc>) -> Option<&Subscription> {
+        let id = event.external_subscription_id.as_deref()?;
+        let covering = self
+            .subscriptions
+            .iter()
+            .filter(|subscription| subscription.external_id == id && subscription.covers(event.timestamp, now));
+        covering.max_by_key(|subscription| {
+            (subscription.terminated_at.is_none(), subscription.terminated_at, subscription.subscription_at)
+        })
+    }
+
+    pub(super) fn plan_is_used(&self, code: &str) -> bool {
+        self.subscriptions.iter().any(|subscription| subscription.plan_code == code)
+    }
+
+    pub(super) fn metric_is_used(&self, id: Uuid) -> bool {
+        let charging = self.plans.values().filter(|plan| plan.charges.iter().any(|charge| charge.metric_id == id));
+        charging.into_iter().any(|plan| self.plan_is_used(&plan.code))
+    }
+}
+
+fn replace_or_push<T>(items: &mut Vec<T>, item: T, id: impl Fn(&T) -> Uuid) {
+    match items.iter().position(|known| id(known) == id(&item)) {
+        Some(index) => items[index] = item,
+        None => items.push(item),
+    }
+}

@@ -1,0 +1,63 @@
+//! The Lago stand-in: our small server for the part of Lago's API that we call, for machines without a Lago.
+//!
+//! Status codes, bodies and arithmetic are those of Lago 1.50 (Postgres event store, no licence). What it does not
+//! do it refuses with 501 instead of guessing. It names itself in every answer, binds to loopback only, and keeps its
+//! data in one journal file that survives kill -9.
+
+mod answer;
+mod book;
+mod gate;
+mod journal;
+mod keeper;
+mod page;
+mod period;
+mod pricing;
+mod records;
+mod routes;
+mod usage;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+use tokio::net::TcpListener;
+
+pub use gate::STAND_IN_HEADER;
+
+use self::keeper::Keeper;
+
+/// The version of Lago whose behaviour is followed.
+pub const LAGO_VERSION: &str = "1.50";
+
+/// The line that tells at the start what this is, and what it is not.
+pub fn banner(address: SocketAddr) -> String {
+    format!(
+        "Lago stand-in (not Lago; behaves like Lago {LAGO_VERSION} for the calls that Zama Jobs makes) on http://{address}"
+    )
+}
+
+/// Serves until `shutdown` resolves, then ends the open requests.
+///
+/// # Errors
+/// A listener that is not on loopback, an empty key, or a data file that cannot be used.
+pub async fn serve(
+    listener: TcpListener,
+    data_file: PathBuf,
+    api_key: String,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<()> {
+    let address = listener.local_addr().context("Failed to read the stand-in's address")?;
+    if !address.ip().is_loopback() {
+        bail!("the Lago stand-in listens on loopback only, not on {address}");
+    }
+    ensure!(!api_key.is_empty(), "the Lago stand-in needs an API key");
+    let opened =
+        tokio::task::spawn_blocking(move || Keeper::open(&data_file)).await.context("Failed to read the data file")?;
+    let keeper = opened?;
+    tracing::info!(lago.address = %address, "{}", banner(address));
+    axum::serve(listener, routes::router(keeper, api_key))
+        .with_graceful_shutdown(shutdown)
+        .await
+        .context("The Lago stand-in stopped")
+}

@@ -1,0 +1,100 @@
+//! The billing period: calendar months in UTC, clipped to the subscription's own time.
+
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, SecondsFormat, Utc};
+
+use super::records::Subscription;
+
+/// The month that is open now, as far as one subscription takes part in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Period {
+    /// First moment that counts.
+    pub from: DateTime<Utc>,
+    /// First moment of the next month.
+    pub until: DateTime<Utc>,
+}
+
+impl Period {
+    pub(super) fn current(subscription: &Subscription, now: DateTime<Utc>) -> Self {
+        let first = now.date_naive().with_day(1).unwrap_or_else(|| now.date_naive());
+        let next = first.checked_add_months(Months::new(1)).unwrap_or(NaiveDate::MAX);
+        Self { from: midnight(first).max(subscription.subscription_at), until: midnight(next) }
+    }
+
+    pub(super) fn contains(&self, moment: DateTime<Utc>) -> bool {
+        self.from <= moment && moment < self.until
+    }
+
+    /// The period's last day, which is the invoice's date.
+    pub(super) fn last_day(&self) -> NaiveDate {
+        let next = self.until.date_naive();
+        next.checked_sub_days(Days::new(1)).unwrap_or(next)
+    }
+
+    /// The period's last second, as Lago writes it.
+    pub(super) fn last_second(&self) -> String {
+        format!("{}T23:59:59Z", self.last_day())
+    }
+}
+
+fn midnight(day: NaiveDate) -> DateTime<Utc> {
+    day.and_time(NaiveTime::MIN).and_utc()
+}
+
+/// Lago's form of a time.
+pub(super) fn iso(moment: DateTime<Utc>) -> String {
+    moment.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Lago's form of an event's and a start's time.
+pub(super) fn iso_millis(moment: DateTime<Utc>) -> String {
+    moment.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn subscription(start: &str) -> Subscription {
+        Subscription {
+            id: Uuid::nil(),
+            external_id: "acme".to_owned(),
+            customer_id: Uuid::nil(),
+            external_customer_id: "acme".to_owned(),
+            plan_code: "team".to_owned(),
+            name: None,
+            subscription_at: at(start),
+            ending_at: None,
+            terminated_at: None,
+            created_at: at(start),
+        }
+    }
+
+    #[test]
+    fn an_older_subscription_is_billed_from_the_first_of_the_month() {
+        let period = Period::current(&subscription("2026-03-20T10:00:00Z"), at("2027-02-10T00:00:00Z"));
+        assert_eq!(period.from, at("2027-02-01T00:00:00Z"));
+        assert_eq!(period.last_second(), "2027-02-28T23:59:59Z");
+    }
+
+    #[test]
+    fn the_month_boundary_belongs_to_the_next_month() {
+        let period = Period::current(&subscription("2026-11-20T10:00:00Z"), at("2026-12-31T12:00:00Z"));
+        assert!(period.contains(at("2026-12-31T23:59:59.900Z")));
+        assert!(!period.contains(at("2027-01-01T00:00:00Z")));
+        assert!(period.contains(at("2026-12-01T00:00:00Z")));
+        assert!(!period.contains(at("2026-11-30T23:59:59.999Z")));
+    }
+
+    #[test]
+    fn the_first_period_starts_with_the_subscription() {
+        let period = Period::current(&subscription("2026-11-20T10:00:00Z"), at("2026-11-21T00:00:00Z"));
+        assert!(!period.contains(at("2026-11-20T09:59:59Z")));
+        assert!(period.contains(at("2026-11-20T10:00:00Z")));
+    }
+}

@@ -1,0 +1,165 @@
+//! What the stand-in remembers. These are the journal's lines, so a field may be added but not renamed.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::pricing::Pricing;
+use crate::Decimal;
+
+/// One change: the thing as it is from now on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "is", rename_all = "snake_case")]
+pub(super) enum Record {
+    Metric(Metric),
+    Tax(Tax),
+    Plan(Plan),
+    Customer(Customer),
+    Subscription(Subscription),
+    WebhookEndpoint(WebhookEndpoint),
+    Event(Event),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Metric {
+    pub id: Uuid,
+    pub code: String,
+    pub name: String,
+    pub description: Option<String>,
+    pub aggregation: Aggregation,
+    pub field_name: Option<String>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// The aggregations that the stand-in computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Aggregation {
+    #[serde(rename = "count_agg")]
+    Count,
+    #[serde(rename = "sum_agg")]
+    Sum,
+    #[serde(rename = "max_agg")]
+    Max,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Tax {
+    pub id: Uuid,
+    pub code: String,
+    pub name: String,
+    pub description: Option<String>,
+    /// Percent.
+    pub rate: Decimal,
+    /// Applies where neither charge nor plan names a tax.
+    pub applied_to_organization: bool,
+    pub created_at: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Plan {
+    pub id: Uuid,
+    pub code: String,
+    pub name: String,
+    pub invoice_display_name: Option<String>,
+    pub description: Option<String>,
+    pub amount_cents: i64,
+    pub amount_currency: String,
+    pub pay_in_advance: bool,
+    pub tax_codes: Vec<String>,
+    pub charges: Vec<Charge>,
+    pub created_at: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Charge {
+    pub id: Uuid,
+    pub metric_id: Uuid,
+    pub metric_code: String,
+    pub invoice_display_name: Option<String>,
+    pub pricing: Pricing,
+    pub tax_codes: Vec<String>,
+    pub created_at: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Customer {
+    pub id: Uuid,
+    pub sequential_id: usize,
+    pub external_id: String,
+    /// Name, address, currency and the like, as they were sent last.
+    pub fields: Map<String, Value>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Subscription {
+    pub id: Uuid,
+    pub external_id: String,
+    pub customer_id: Uuid,
+    pub external_customer_id: String,
+    pub plan_code: String,
+    pub name: Option<String>,
+    /// From when on it is active.
+    pub subscription_at: DateTime<Utc>,
+    pub ending_at: Option<DateTime<Utc>>,
+    pub terminated_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct WebhookEndpoint {
+    pub id: Uuid,
+    pub webhook_url: String,
+    pub signature_algo: String,
+    pub name: Option<String>,
+    pub created_at: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Event {
+    pub id: Uuid,
+    pub transaction_id: String,
+    pub external_subscription_id: Option<String>,
+    pub code: String,
+    /// To the millisecond.
+    pub timestamp: DateTime<Utc>,
+    pub properties: Map<String, Value>,
+    pub created_at: DateTime<Utc>,
+}
+
+impl Subscription {
+    pub(super) fn status(&self, now: DateTime<Utc>) -> &'static str {
+        match (self.terminated_at, self.started_at(now)) {
+            (Some(_), _) => "terminated",
+            (None, Some(_)) => "active",
+            (None, None) => "pending",
+        }
+    }
+
+    /// Lago starts a subscription of today or earlier at once, with the time that was asked for.
+    pub(super) fn started_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        (self.subscription_at.date_naive() <= now.date_naive()).then_some(self.subscription_at)
+    }
+
+    pub(super) fn is_active(&self, now: DateTime<Utc>) -> bool {
+        self.status(now) == "active"
+    }
+
+    /// Whether an event of this time belongs to this subscription.
+    pub(super) fn covers(&self, event: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        self.started_at(now).is_some_and(|start| start <= event) && self.terminated_at.is_none_or(|end| event <= end)
+    }
+}
+
+impl Event {
+    /// The property as the number that Lago's sum sees; text that is no plain number counts as absent.
+    pub(super) fn number(&self, field: &str) -> Option<Decimal> {
+        match self.properties.get(field)? {
+            Value::String(text) => text.parse().ok(),
+            Value::Number(number) => number.to_string().parse().ok(),
+            _ => None,
+        }
+    }
+}

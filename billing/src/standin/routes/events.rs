@@ -1,0 +1,187 @@
+//! `/events`: Lago takes what it is given, codes and subscriptions that it does not know included, but each once.
+
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::standin::answer::{Paging, Refusal, rooted};
+use crate::standin::book::Book;
+use crate::standin::keeper::{Answer, Keeper};
+use crate::standin::period::{iso, iso_millis};
+use crate::standin::records::{Event, Record};
+use crate::{Decimal, LARGEST_BATCH};
+
+const ROOT: &str = "event";
+const ROOTS: &str = "events";
+
+#[derive(Deserialize)]
+struct Input {
+    transaction_id: Option<String>,
+    external_subscription_id: Option<String>,
+    code: Option<String>,
+    /// Unix seconds as a number or as text; now when absent.
+    timestamp: Option<Value>,
+    properties: Option<Map<String, Value>>,
+}
+
+impl Input {
+    /// The event, or Lago's complaints by field.
+    fn event(self, now: DateTime<Utc>) -> Result<Event, Map<String, Value>> {
+        let timestamp = match self.timestamp {
+            None | Some(Value::Null) => Some(now),
+            Some(Value::Number(number)) => moment(&number.to_string()),
+            Some(Value::String(text)) => moment(&text),
+            Some(_) => None,
+        };
+        let Some(timestamp) = timestamp else {
+            return Err(complaint("timestamp", "invalid_format"));
+        };
+        let mut errors = Map::new();
+        let transaction_id = super::metrics::required(&mut errors, "transaction_id", self.transaction_id);
+        let code = super::metrics::required(&mut errors, "code", self.code);
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Event {
+            id: Uuid::now_v7(),
+            transaction_id,
+            external_subscription_id: self.external_subscription_id,
+            code,
+            timestamp,
+            properties: self.properties.unwrap_or_default(),
+            created_at: now,
+        })
+    }
+}
+
+fn complaint(field: &str, error: &str) -> Map<String, Value> {
+    Map::from_iter([(field.to_owned(), json!([error]))])
+}
+
+fn moment(seconds: &str) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(seconds.parse::<Decimal>().ok()?.minor_units(3)?)
+}
+
+pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer {
+    let input: Input = rooted(&body, ROOT)?;
+    keeper
+        .change(move |book, now| {
+            let event = input.event(now).map_err(Refusal::Invalid)?;
+            if book.has_event(&event) {
+                return Err(Refusal::field("transaction_id", "value_already_exist"));
+            }
+            let answer = json!({ ROOT: view(book, &event, now) });
+            Ok((vec![Record::Event(event)], answer))
+        })
+        .await
+}
+
+/// All or nothing; malformed events are named first, and duplicates only once none is left.
+pub(super) async fn batch(State(keeper): State<Keeper>, body: Bytes) -> Answer {
+    let inputs: Vec<Input> = match rooted(&body, ROOTS) {
+        // An empty or missing list is no malformed request to Lago.
+        Err(Refusal::BadRequest(_))
+            if serde_json::from_slice::<Value>(&body).is_ok_and(|body| body.get(ROOTS).is_none()) =>
+        {
+            Vec::new()
+        }
+        other => other?,
+    };
+    if inputs.is_empty() {
+        return Err(Refusal::field(ROOTS, "no_events"));
+    }
+    if inputs.len() > LARGEST_BATCH {
+        return Err(Refusal::field(ROOTS, "too_many_events"));
+    }
+    keeper
+        .change(move |book, now| {
+            let mut events: Vec<Event> = Vec::with_capacity(inputs.len());
+            let mut errors = Map::new();
+            for (index, input) in inputs.into_iter().enumerate() {
+                match input.event(now) {
+                    Ok(event) => events.push(event),
+                    Err(details) => drop(errors.insert(index.to_string(), Value::Object(details))),
+                }
+            }
+            if errors.is_empty() {
+                let mut seen = std::collections::HashSet::new();
+                for (index, event) in events.iter().enumerate() {
+                    if book.has_event(event) || !seen.insert((&event.external_subscription_id, &event.transaction_id)) {
+                        errors.insert(
+                            index.to_string(),
+                            Value::Object(complaint("transaction_id", "value_already_exist")),
+                        );
+                    }
+                }
+            }
+            if !errors.is_empty() {
+                return Err(Refusal::Invalid(errors));
+            }
+            let answer = json!({ ROOTS: events.iter().map(|event| view(book, event, now)).collect::<Vec<_>>() });
+            Ok((events.into_iter().map(Record::Event).collect(), answer))
+        })
+        .await
+}
+
+pub(super) async fn show(State(keeper): State<Keeper>, Path(transaction_id): Path<String>) -> Answer {
+    keeper
+        .read(move |book, now| {
+            let event = book.event(&transaction_id).ok_or(Refusal::NotFound(ROOT))?;
+            Ok(json!({ ROOT: view(book, event, now) }))
+        })
+        .await
+}
+
+#[derive(Deserialize)]
+pub(super) struct ListQuery {
+    code: Option<String>,
+    external_subscription_id: Option<String>,
+    timestamp_from: Option<DateTime<Utc>>,
+    timestamp_to: Option<DateTime<Utc>>,
+}
+
+/// Newest first.
+pub(super) async fn list(
+    State(keeper): State<Keeper>,
+    Query(query): Query<ListQuery>,
+    Query(paging): Query<Paging>,
+) -> Answer {
+    keeper
+        .read(move |book, now| {
+            let mut matching: Vec<&Event> = book
+                .events
+                .iter()
+                .filter(|event| {
+                    query.code.as_ref().is_none_or(|code| *code == event.code)
+                        && query
+                            .external_subscription_id
+                            .as_ref()
+                            .is_none_or(|id| Some(id) == event.external_subscription_id.as_ref())
+                        && query.timestamp_from.is_none_or(|from| from <= event.timestamp)
+                        && query.timestamp_to.is_none_or(|to| event.timestamp <= to)
+                })
+                .collect();
+            matching.sort_by_key(|event| std::cmp::Reverse((event.timestamp, event.id)));
+            Ok(paging.answer(ROOTS, matching.into_iter().map(|event| view(book, event, now)).collect()))
+        })
+        .await
+}
+
+fn view(book: &Book, event: &Event, now: DateTime<Utc>) -> Value {
+    let subscription = book.subscription_of(event, now);
+    json!({
+        "lago_id": event.id,
+        "transaction_id": event.transaction_id,
+        "lago_customer_id": subscription.map(|subscription| subscription.customer_id),
+        "code": event.code,
+        "timestamp": iso_millis(event.timestamp),
+        "precise_total_amount_cents": null,
+        "properties": event.properties,
+        "lago_subscription_id": subscription.map(|subscription| subscription.id),
+        "external_subscription_id": event.external_subscription_id,
+        "created_at": iso(event.created_at),
+    })
+}

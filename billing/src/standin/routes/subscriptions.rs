@@ -1,0 +1,193 @@
+//! `/subscriptions`: when events begin and cease to count.
+
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::metrics::required;
+use super::{customers, plans};
+use crate::standin::answer::{Paging, Refusal, rooted};
+use crate::standin::book::Book;
+use crate::standin::keeper::{Answer, Keeper};
+use crate::standin::period::{Period, iso, iso_millis};
+use crate::standin::records::{Record, Subscription};
+
+const ROOT: &str = "subscription";
+
+#[derive(Deserialize)]
+struct Input {
+    external_customer_id: Option<String>,
+    plan_code: Option<String>,
+    external_id: Option<String>,
+    name: Option<String>,
+    billing_time: Option<String>,
+    subscription_at: Option<String>,
+    ending_at: Option<String>,
+    plan_overrides: Option<Value>,
+}
+
+/// Lago's names of a subscription's states.
+#[derive(Deserialize)]
+pub(super) struct StatusQuery {
+    status: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ListQuery {
+    external_customer_id: Option<String>,
+    plan_code: Option<String>,
+}
+
+pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer {
+    let input: Input = rooted(&body, ROOT)?;
+    if input.billing_time.as_deref().is_some_and(|time| time != "calendar") {
+        return Err(Refusal::NotImplemented("a billing time other than calendar".to_owned()));
+    }
+    if input.plan_overrides.is_some_and(|overrides| !overrides.is_null()) {
+        return Err(Refusal::Forbidden);
+    }
+    let subscription_at = time("subscription_at", input.subscription_at.as_deref())?;
+    let ending_at = time("ending_at", input.ending_at.as_deref())?;
+    keeper
+        .change(move |book, now| {
+            let mut errors = Map::new();
+            let customer_id = required(&mut errors, "external_customer_id", input.external_customer_id);
+            let external_id = required(&mut errors, "external_id", input.external_id);
+            if !errors.is_empty() {
+                return Err(Refusal::Invalid(errors));
+            }
+            let plan_code = input.plan_code.unwrap_or_default();
+            let plan = book.plans.get(&plan_code).ok_or(Refusal::NotFound("plan"))?;
+            if let Some(known) = current(book, &external_id, now) {
+                return match known {
+                    other if other.external_customer_id != customer_id => {
+                        Err(Refusal::field("external_id", "value_already_exist"))
+                    }
+                    same if same.plan_code == plan.code => Ok((Vec::new(), answer(book, same, now))),
+                    _ => Err(Refusal::NotImplemented("a change of plan".to_owned())),
+                };
+            }
+            // Lago makes the customer when a subscription names a new one.
+            let customer = book.customers.get(&customer_id).cloned();
+            let mut records = Vec::new();
+            let customer = customer.unwrap_or_else(|| {
+                let customer = customers::new(book, &customer_id, now);
+                records.push(Record::Customer(customer.clone()));
+                customer
+            });
+            let subscription = Subscription {
+                id: Uuid::now_v7(),
+                external_id,
+                customer_id: customer.id,
+                external_customer_id: customer_id,
+                plan_code,
+                name: input.name,
+                subscription_at: subscription_at.unwrap_or(now),
+                ending_at,
+                terminated_at: None,
+                created_at: now,
+            };
+            let answer = answer(book, &subscription, now);
+            records.push(Record::Subscription(subscription));
+            Ok((records, answer))
+        })
+        .await
+}
+
+pub(super) async fn terminate(State(keeper): State<Keeper>, Path(external_id): Path<String>) -> Answer {
+    keeper
+        .change(move |book, now| {
+            let mut subscription =
+                book.active_subscription(&external_id, now).cloned().ok_or(Refusal::NotFound(ROOT))?;
+            subscription.terminated_at = Some(now);
+            let answer = answer(book, &subscription, now);
+            Ok((vec![Record::Subscription(subscription)], answer))
+        })
+        .await
+}
+
+/// Without `status` only an active one is found, as in Lago.
+pub(super) async fn show(
+    State(keeper): State<Keeper>,
+    Path(external_id): Path<String>,
+    Query(query): Query<StatusQuery>,
+) -> Answer {
+    keeper
+        .read(move |book, now| {
+            let status = query.status.as_deref().unwrap_or("active");
+            let newest = book.subscriptions.iter().rev();
+            let found = newest.into_iter().find(|item| item.external_id == external_id && item.status(now) == status);
+            Ok(answer(book, found.ok_or(Refusal::NotFound(ROOT))?, now))
+        })
+        .await
+}
+
+/// Active ones, newest first.
+pub(super) async fn list(
+    State(keeper): State<Keeper>,
+    Query(query): Query<ListQuery>,
+    Query(paging): Query<Paging>,
+) -> Answer {
+    keeper
+        .read(move |book, now| {
+            let matching = book.subscriptions.iter().rev().filter(|item| {
+                item.is_active(now)
+                    && query.external_customer_id.as_ref().is_none_or(|id| *id == item.external_customer_id)
+                    && query.plan_code.as_ref().is_none_or(|code| *code == item.plan_code)
+            });
+            Ok(paging.answer("subscriptions", matching.map(|item| view(book, item, now)).collect()))
+        })
+        .await
+}
+
+/// The subscription that is active or will be.
+fn current<'a>(book: &'a Book, external_id: &str, now: DateTime<Utc>) -> Option<&'a Subscription> {
+    book.subscriptions.iter().find(|item| item.external_id == external_id && item.status(now) != "terminated")
+}
+
+fn time(field: &str, text: Option<&str>) -> Result<Option<DateTime<Utc>>, Refusal> {
+    let Some(text) = text else { return Ok(None) };
+    let parsed = DateTime::parse_from_rfc3339(text).map_err(|_| Refusal::field(field, "invalid_date"))?;
+    Ok(Some(parsed.to_utc()))
+}
+
+/// One subscription with its plan.
+fn answer(book: &Book, subscription: &Subscription, now: DateTime<Utc>) -> Value {
+    let mut view = view(book, subscription, now);
+    view["plan"] = book.plans.get(&subscription.plan_code).map_or(Value::Null, |plan| plans::view(book, plan, now));
+    json!({ ROOT: view })
+}
+
+fn view(book: &Book, subscription: &Subscription, now: DateTime<Utc>) -> Value {
+    let plan = book.plans.get(&subscription.plan_code);
+    let period = Period::current(subscription, now);
+    json!({
+        "lago_id": subscription.id,
+        "external_id": subscription.external_id,
+        "lago_customer_id": subscription.customer_id,
+        "external_customer_id": subscription.external_customer_id,
+        "name": subscription.name,
+        "plan_code": subscription.plan_code,
+        "plan_amount_cents": plan.map(|plan| plan.amount_cents),
+        "plan_amount_currency": plan.map(|plan| &plan.amount_currency),
+        "status": subscription.status(now),
+        "billing_time": "calendar",
+        "subscription_at": iso(subscription.subscription_at),
+        "started_at": subscription.started_at(now).map(iso_millis),
+        "trial_ended_at": null,
+        "ending_at": subscription.ending_at.map(iso),
+        "terminated_at": subscription.terminated_at.map(iso),
+        "canceled_at": null,
+        "created_at": iso(subscription.created_at),
+        "previous_plan_code": null,
+        "next_plan_code": null,
+        "downgrade_plan_date": null,
+        "current_billing_period_started_at": iso(period.from),
+        "current_billing_period_ending_at": period.last_second(),
+        "on_termination_credit_note": null,
+        "on_termination_invoice": "generate",
+    })
+}

@@ -1,0 +1,137 @@
+//! Current usage: the open period's events, added up and priced as Lago prices them, with taxes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::answer::Refusal;
+use super::book::Book;
+use super::period::{Period, iso};
+use super::records::{Aggregation, Charge, Event, Metric, Plan, Subscription};
+use crate::Decimal;
+
+/// Decimals of every currency that plans may have here.
+const MINOR_DIGITS: u32 = 2;
+
+/// Whether taxes are added; Lago's `apply_taxes`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taxes {
+    Applied,
+    LeftOut,
+}
+
+/// A charge's part of the open period.
+struct Line<'a> {
+    charge: &'a Charge,
+    metric: &'a Metric,
+    units: Decimal,
+    events_count: usize,
+    amount_cents: i64,
+}
+
+/// Lago's `customer_usage` of one subscription.
+pub(super) fn customer_usage(
+    book: &Book,
+    subscription: &Subscription,
+    taxes: Taxes,
+    now: DateTime<Utc>,
+) -> Result<Value, Refusal> {
+    let plan = book.plans.get(&subscription.plan_code).ok_or(Refusal::NotFound("plan"))?;
+    let period = Period::current(subscription, now);
+    let counted: Vec<&Event> = book
+        .events_of(&subscription.external_id)
+        .filter(|event| period.contains(event.timestamp) && subscription.covers(event.timestamp, now))
+        .collect();
+    let mut lines = plan.charges.iter().map(|charge| line(book, charge, &counted)).collect::<Result<Vec<_>, _>>()?;
+    lines.sort_by_key(|line| line.metric.name.to_lowercase());
+    let amount_cents =
+        lines.iter().try_fold(0i64, |sum, line| sum.checked_add(line.amount_cents)).ok_or_else(too_large)?;
+    let taxes_amount_cents = match taxes {
+        Taxes::Applied => taxes_of(book, plan, &lines)?,
+        Taxes::LeftOut => 0,
+    };
+    Ok(json!({ "customer_usage": {
+        "from_datetime": iso(period.from),
+        "to_datetime": period.last_second(),
+        "issuing_date": period.last_day().to_string(),
+        "lago_invoice_id": null,
+        "currency": plan.amount_currency,
+        "amount_cents": amount_cents,
+        "taxes_amount_cents": taxes_amount_cents,
+        "total_amount_cents": amount_cents.checked_add(taxes_amount_cents).ok_or_else(too_large)?,
+        "charges_usage": lines.iter().map(|line| line.view(plan)).collect::<Vec<_>>(),
+    } }))
+}
+
+fn line<'a>(book: &'a Book, charge: &'a Charge, events: &[&Event]) -> Result<Line<'a>, Refusal> {
+    let metric = book.metrics.get(&charge.metric_code).ok_or(Refusal::NotFound("billable_metric"))?;
+    let of_metric = events.iter().filter(|event| event.code == metric.code);
+    let field = metric.field_name.as_deref().unwrap_or_default();
+    let values: Vec<Decimal> = match metric.aggregation {
+        Aggregation::Count => of_metric.map(|_| Decimal::from(1u64)).collect(),
+        Aggregation::Sum | Aggregation::Max => of_metric.filter_map(|event| event.number(field)).collect(),
+    };
+    let units = match metric.aggregation {
+        Aggregation::Max => values.iter().max().cloned().unwrap_or_else(Decimal::zero),
+        Aggregation::Count | Aggregation::Sum => values.iter().fold(Decimal::zero(), |sum, value| sum + value),
+    };
+    let units = if units.is_negative() { Decimal::zero() } else { units };
+    let amount_cents = charge.pricing.amount(&units).minor_units(MINOR_DIGITS).ok_or_else(too_large)?;
+    Ok(Line { charge, metric, units, events_count: values.len(), amount_cents })
+}
+
+impl Line<'_> {
+    fn view(&self, plan: &Plan) -> Value {
+        let units = with_fraction(&self.units);
+        json!({
+            "units": units,
+            "total_aggregated_units": units,
+            "events_count": self.events_count,
+            "amount_cents": self.amount_cents,
+            "amount_currency": plan.amount_currency,
+            "pricing_unit_details": null,
+            "charge": {
+                "lago_id": self.charge.id,
+                "charge_model": self.charge.pricing.model(),
+                "invoice_display_name": self.charge.invoice_display_name,
+            },
+            "billable_metric": {
+                "lago_id": self.metric.id,
+                "name": self.metric.name,
+                "code": self.metric.code,
+                "aggregation_type": self.metric.aggregation,
+            },
+            "filters": [],
+            "grouped_usage": [],
+        })
+    }
+}
+
+/// Lago writes units with at least one decimal.
+fn with_fraction(units: &Decimal) -> String {
+    let text = units.to_string();
+    if text.contains('.') { text } else { format!("{text}.0") }
+}
+
+/// A charge's own taxes, else its plan's, else the organisation's; each tax on the sum of its lines, rounded at the end.
+fn taxes_of(book: &Book, plan: &Plan, lines: &[Line<'_>]) -> Result<i64, Refusal> {
+    let general: BTreeSet<&str> =
+        book.taxes.values().filter(|tax| tax.applied_to_organization).map(|tax| tax.code.as_str()).collect();
+    let mut taxed: BTreeMap<&str, Decimal> = BTreeMap::new();
+    for line in lines {
+        let own = [&line.charge.tax_codes, &plan.tax_codes].into_iter().find(|codes| !codes.is_empty());
+        let codes = own.map_or_else(|| general.clone(), |codes| codes.iter().map(String::as_str).collect());
+        for code in codes {
+            let sum = taxed.remove(code).unwrap_or_else(Decimal::zero) + &Decimal::from(line.amount_cents);
+            taxed.insert(code, sum);
+        }
+    }
+    let due = taxed.iter().filter_map(|(code, sum)| Some(&book.taxes.get(*code)?.rate * sum));
+    let due = due.fold(Decimal::zero(), |total, tax| total + &tax.percent());
+    due.minor_units(0).ok_or_else(too_large)
+}
+
+fn too_large() -> Refusal {
+    Refusal::Broken("an amount is larger than 64 bits hold".to_owned())
+}

@@ -1,0 +1,74 @@
+//! A tenant in Lago: its customer and its subscription, both under the tenant's own id.
+
+use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
+use lago_types::models::SubscriptionBillingTime;
+use lago_types::requests::customer::{CreateCustomerInput, CreateCustomerRequest, GetCustomerRequest};
+use lago_types::requests::subscription::{CreateSubscriptionInput, CreateSubscriptionRequest, GetSubscriptionRequest};
+
+use crate::{ExternalId, LagoClient, LagoError};
+
+/// An active subscription, as far as metering cares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    pub external_id: ExternalId,
+    /// The plan's code.
+    pub plan: String,
+    /// Earlier events are never counted.
+    pub started_at: Option<DateTime<Utc>>,
+}
+
+impl Subscription {
+    /// Whether Lago counts an event of this Unix second.
+    pub(crate) fn bills(&self, timestamp: i64) -> bool {
+        let event = DateTime::from_timestamp(timestamp, 0);
+        event.zip(self.started_at).is_some_and(|(event, start)| event >= start)
+    }
+}
+
+impl LagoClient {
+    /// The active subscription under this id.
+    ///
+    /// # Errors
+    /// Any [`LagoError`].
+    pub async fn subscription(&self, id: &ExternalId) -> Result<Option<Subscription>, LagoError> {
+        let request = GetSubscriptionRequest::new(id.to_string());
+        let answer = self.sdk.get_subscription(request).await.map_err(LagoError::from);
+        let found = LagoError::absent_is_none(answer)?;
+        Ok(found.map(|answer| Subscription {
+            external_id: id.clone(),
+            plan: answer.subscription.plan_code,
+            started_at: answer.subscription.started_at,
+        }))
+    }
+}
+
+/// Makes sure that the tenant is a customer with a subscription that began when the tenant did.
+///
+/// What exists is left as it is, whatever finance has added to it; a change of plan is not made here.
+///
+/// # Errors
+/// Any [`LagoError`]; [`LagoError::Rejected`] with 404 when the plan was not provisioned.
+pub async fn ensure_tenant(
+    client: &LagoClient,
+    tenant: &ExternalId,
+    plan: &ExternalId,
+    created_at: DateTime<Utc>,
+) -> Result<(), LagoError> {
+    let answer = client.sdk.get_customer(GetCustomerRequest::new(tenant.to_string())).await;
+    if LagoError::absent_is_none(answer.map_err(LagoError::from))?.is_none() {
+        let customer = CreateCustomerInput::new(tenant.to_string()).with_name(tenant.to_string());
+        client.sdk.create_customer(CreateCustomerRequest::new(customer)).await?;
+    }
+    if client.subscription(tenant).await?.is_some() {
+        return Ok(());
+    }
+    // Events carry whole seconds: a start within the tenant's first second would lose what happened in it.
+    let start = created_at.trunc_subsecs(0).to_rfc3339_opts(SecondsFormat::Secs, true);
+    let subscription = CreateSubscriptionInput::new(tenant.to_string(), plan.to_string())
+        .with_external_id(tenant.to_string())
+        .with_name(tenant.to_string())
+        .with_billing_time(SubscriptionBillingTime::Calendar)
+        .with_subscription_at(start);
+    client.sdk.create_subscription(CreateSubscriptionRequest::new(subscription)).await?;
+    Ok(())
+}

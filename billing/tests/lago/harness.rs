@@ -1,0 +1,116 @@
+//! A stand-in of one's own for each test, with a client, a clock's second and the verbs of metering.
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use billing::{Catalogue, ExternalId, LagoClient, Metric, UsageEvent, ensure_tenant, setup, standin};
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub const KEY: &str = "test-key";
+
+pub struct Standin {
+    pub address: SocketAddr,
+    pub client: LagoClient,
+    folder: TempDir,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Standin {
+    pub async fn start() -> Self {
+        Self::on(tempfile::tempdir().unwrap()).await
+    }
+
+    /// With the standard catalogue and the tenant `acme` on a plan.
+    pub async fn with_acme(plan: &str) -> Self {
+        let standin = Self::start().await;
+        setup(&standin.client, &Catalogue::standard()).await.unwrap();
+        ensure_tenant(&standin.client, &acme(), &id(plan), now()).await.unwrap();
+        standin
+    }
+
+    async fn on(folder: TempDir) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let data = folder.path().join("lago.jsonl");
+        let task = tokio::spawn(async move {
+            standin::serve(listener, data, KEY.to_owned(), async { drop(stopped.await) }).await.unwrap();
+        });
+        let client = LagoClient::new(&format!("http://{address}"), KEY).unwrap();
+        Self { address, client, folder, stop: Some(stop), task }
+    }
+
+    pub fn data_file(&self) -> PathBuf {
+        self.folder.path().join("lago.jsonl")
+    }
+
+    /// Ends the server without a word to it, tears the file as a dying write would, and starts anew on the same data.
+    pub async fn crash_and_restart(self) -> Self {
+        drop(self.client);
+        self.task.abort();
+        drop(self.stop);
+        drop(self.task.await);
+        let path = self.folder.path().join("lago.jsonl");
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes.extend_from_slice(b"[{\"kind\":\"event\",\"is\":{\"id\"");
+        std::fs::write(&path, bytes).unwrap();
+        Self::on(self.folder).await
+    }
+
+    /// A call as plain HTTP: status and body.
+    pub async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let method: reqwest::Method = method.parse().unwrap();
+        let request =
+            reqwest::Client::new().request(method, format!("http://{}/api/v1/{path}", self.address)).bearer_auth(KEY);
+        let request = if body.is_null() { request } else { request.json(&body) };
+        let response = request.send().await.unwrap();
+        assert_eq!(response.headers()[standin::STAND_IN_HEADER], "zama-jobs");
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    pub async fn send(&self, event: UsageEvent) {
+        assert_eq!(self.client.send(&[event]).await.unwrap(), [billing::Delivery::Delivered]);
+    }
+
+    /// Units, events and cents of one metric in acme's open period.
+    pub async fn usage_of(&self, metric: Metric) -> (String, i64, i64) {
+        let usage = self.client.current_usage(&acme()).await.unwrap();
+        let line = usage.lines.into_iter().find(|line| line.metric == metric.code()).unwrap();
+        (line.units.to_string(), line.events_count, line.amount_cents)
+    }
+}
+
+pub fn id(text: &str) -> ExternalId {
+    ExternalId::parse(text).unwrap()
+}
+
+pub fn acme() -> ExternalId {
+    id("acme")
+}
+
+pub fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+/// An event of acme, now.
+pub fn event(transaction_id: &str, metric: Metric, value: &str) -> UsageEvent {
+    UsageEvent {
+        transaction_id: transaction_id.to_owned(),
+        external_subscription_id: acme(),
+        code: metric,
+        timestamp: now().timestamp(),
+        value: value.parse().unwrap(),
+    }
+}
+
+/// A raw event as JSON.
+pub fn raw(transaction_id: &str, timestamp: Value) -> Value {
+    json!({ "transaction_id": transaction_id, "external_subscription_id": "acme", "code": "compute_units", "timestamp": timestamp, "properties": { "value": "1" } })
+}

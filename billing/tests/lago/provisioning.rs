@@ -1,0 +1,101 @@
+//! `setup` and `ensure_tenant` bring Lago to what they say, and a second run changes nothing.
+
+use crate::harness::{Standin, acme, event, id, now};
+use billing::{Catalogue, Change, Kind, Metric, Price, ensure_tenant, setup};
+use chrono::{Duration, SubsecRound};
+use serde_json::json;
+
+fn with_webhook() -> Catalogue {
+    Catalogue { webhook_url: Some("https://zama.example/hooks/lago".to_owned()), ..Catalogue::standard() }
+}
+
+#[tokio::test]
+async fn the_first_setup_creates_everything_and_the_second_nothing() {
+    let lago = Standin::start().await;
+    let first = setup(&lago.client, &with_webhook()).await.unwrap();
+    assert_eq!(first.entries.len(), 7 + 1 + 3 + 1);
+    assert!(first.entries.iter().all(|entry| entry.change == Change::Created), "{first}");
+    let file = std::fs::metadata(lago.data_file()).unwrap().len();
+    let second = setup(&lago.client, &with_webhook()).await.unwrap();
+    assert!(second.entries.iter().all(|entry| entry.change == Change::Unchanged), "{second}");
+    assert_eq!(std::fs::metadata(lago.data_file()).unwrap().len(), file);
+}
+
+#[tokio::test]
+async fn drift_is_mended_and_named_and_charges_keep_their_ids() {
+    let lago = Standin::with_acme("team").await;
+    let charge_ids = |plan: &serde_json::Value| {
+        plan["plan"]["charges"].as_array().unwrap().iter().map(|charge| charge["lago_id"].clone()).collect::<Vec<_>>()
+    };
+    let before = charge_ids(&lago.call("GET", "plans/team", json!(null)).await.1);
+
+    lago.call("PUT", "billable_metrics/api_calls", json!({ "billable_metric": { "name": "Calls" } })).await;
+    lago.call("PUT", "taxes/vat-standard", json!({ "tax": { "rate": 7.5 } })).await;
+    let mut catalogue = Catalogue::standard();
+    let team = catalogue.plans.iter_mut().find(|plan| plan.code == "team").unwrap();
+    team.amount_cents = 5_900;
+    let storage = team.charges.iter_mut().find(|charge| charge.metric == Metric::StorageGbHours).unwrap();
+    storage.price = Price::Standard { amount: "0.5".parse().unwrap() };
+
+    let report = setup(&lago.client, &catalogue).await.unwrap();
+    let changed: Vec<_> = report
+        .entries
+        .iter()
+        .filter(|entry| entry.change != Change::Unchanged)
+        .map(|entry| (entry.kind, entry.code.as_str(), entry.change.clone()))
+        .collect();
+    let updated = |fields: &[&str]| Change::Updated(fields.iter().map(|field| (*field).to_owned()).collect());
+    assert_eq!(
+        changed,
+        [
+            (Kind::Metric, "api_calls", updated(&["name"])),
+            (Kind::Tax, "vat-standard", updated(&["rate"])),
+            (Kind::Plan, "team", updated(&["amount_cents", "charges.storage_gb_hours.properties"])),
+        ]
+    );
+    assert!(report.is_settled());
+    let after = lago.call("GET", "plans/team", json!(null)).await.1;
+    assert_eq!(charge_ids(&after), before);
+    assert_eq!(after["plan"]["amount_cents"], 5_900);
+}
+
+#[tokio::test]
+async fn what_lago_keeps_because_a_subscription_depends_on_it_is_reported() {
+    let lago = Standin::with_acme("team").await;
+    let mut catalogue = Catalogue::standard();
+    let team = catalogue.plans.iter_mut().find(|plan| plan.code == "team").unwrap();
+    team.currency = "USD".to_owned();
+    let report = setup(&lago.client, &catalogue).await.unwrap();
+    assert!(!report.is_settled());
+    assert!(report.to_string().contains("kept by Lago, still different (amount_currency)"), "{report}");
+}
+
+#[tokio::test]
+async fn a_tenant_becomes_customer_and_subscription_once_and_stays_as_finance_left_it() {
+    let lago = Standin::with_acme("team").await;
+    lago.call("POST", "customers", json!({ "customer": { "external_id": "acme", "legal_name": "Acme SARL" } })).await;
+    ensure_tenant(&lago.client, &acme(), &id("developer"), now()).await.unwrap();
+    let customer = lago.call("GET", "customers/acme", json!(null)).await.1;
+    assert_eq!(customer["customer"]["legal_name"], "Acme SARL");
+    assert_eq!(lago.call("GET", "subscriptions", json!(null)).await.1["meta"]["total_count"], 1);
+    assert_eq!(lago.client.subscription(&acme()).await.unwrap().unwrap().plan, "team");
+}
+
+#[tokio::test]
+async fn what_happens_in_the_tenants_first_second_is_billed() {
+    let lago = Standin::start().await;
+    setup(&lago.client, &Catalogue::standard()).await.unwrap();
+    let created_at = now().trunc_subsecs(0) + Duration::milliseconds(700);
+    ensure_tenant(&lago.client, &acme(), &id("team"), created_at).await.unwrap();
+    let mut first = event("job:compute_units:0", Metric::ComputeUnits, "5");
+    first.timestamp = created_at.timestamp();
+    lago.send(first).await;
+    assert_eq!(lago.usage_of(Metric::ComputeUnits).await.0, "5");
+}
+
+#[tokio::test]
+async fn an_unknown_plan_is_refused() {
+    let lago = Standin::start().await;
+    let error = ensure_tenant(&lago.client, &acme(), &id("gold"), now()).await.unwrap_err();
+    assert!(matches!(error, billing::LagoError::Rejected { status: 404, .. }), "{error}");
+}

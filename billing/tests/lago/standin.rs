@@ -1,0 +1,114 @@
+//! The stand-in keeps what it answered, says what it is, and refuses what it cannot do.
+
+use std::path::PathBuf;
+
+use crate::harness::{Standin, acme, event};
+use billing::{Delivery, Metric, standin};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+#[tokio::test]
+async fn everything_that_was_answered_survives_a_crash() {
+    let lago = Standin::with_acme("team").await;
+    let sent = event("job:compute_units:0", Metric::ComputeUnits, "100000");
+    lago.send(sent.clone()).await;
+    let before = lago.client.current_usage(&acme()).await.unwrap();
+    let lago = lago.crash_and_restart().await;
+    assert_eq!(lago.client.current_usage(&acme()).await.unwrap(), before);
+    assert_eq!(lago.client.send(&[sent]).await.unwrap(), [Delivery::Delivered]);
+    assert_eq!(lago.usage_of(Metric::ComputeUnits).await, ("100000".to_owned(), 1, 800));
+}
+
+#[tokio::test]
+async fn without_the_key_nothing_is_told_but_the_name_and_the_health() {
+    let lago = Standin::start().await;
+    let get = async |path: &str| reqwest::get(format!("http://{}{path}", lago.address)).await.unwrap();
+    let refused = get("/api/v1/plans").await;
+    assert_eq!(refused.status(), 401);
+    assert_eq!(refused.headers()[standin::STAND_IN_HEADER], "zama-jobs");
+    assert_eq!(refused.json::<serde_json::Value>().await.unwrap(), json!({ "status": 401, "error": "Unauthorized" }));
+    assert_eq!(get("/health").await.status(), 200);
+    assert!(get("/").await.text().await.unwrap().contains("This is not Lago"));
+}
+
+#[tokio::test]
+async fn what_it_cannot_do_it_refuses_instead_of_guessing() {
+    let lago = Standin::with_acme("team").await;
+    let metric =
+        lago.call("GET", "billable_metrics/compute_units", json!(null)).await.1["billable_metric"]["lago_id"].clone();
+    let plan = |charge: serde_json::Value| json!({ "plan": { "name": "P", "code": "p", "interval": "monthly", "amount_cents": 0, "amount_currency": "EUR", "charges": [charge] } });
+    let cases = [
+        ("POST", "wallets", json!({})),
+        ("DELETE", "plans/team", json!(null)),
+        (
+            "POST",
+            "plans",
+            plan(json!({ "billable_metric_id": metric, "charge_model": "percentage", "properties": { "rate": "1" } })),
+        ),
+        (
+            "POST",
+            "plans",
+            plan(
+                json!({ "billable_metric_id": metric, "charge_model": "standard", "pay_in_advance": true, "properties": { "amount": "1" } }),
+            ),
+        ),
+        (
+            "POST",
+            "billable_metrics",
+            json!({ "billable_metric": { "name": "M", "code": "m", "aggregation_type": "latest_agg", "field_name": "x" } }),
+        ),
+        (
+            "POST",
+            "subscriptions",
+            json!({ "subscription": { "external_customer_id": "acme", "external_id": "acme", "plan_code": "developer" } }),
+        ),
+    ];
+    for (method, path, body) in cases {
+        let (status, answer) = lago.call(method, path, body).await;
+        assert_eq!((status, &answer["code"]), (501, &json!("stand_in_not_implemented")), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn lagos_complaints_come_in_lagos_shape() {
+    let lago = Standin::with_acme("team").await;
+    let (status, body) = lago
+        .call(
+            "POST",
+            "billable_metrics",
+            json!({ "billable_metric": { "code": "compute_units", "aggregation_type": "sum_agg" } }),
+        )
+        .await;
+    let details = json!({ "name": ["value_is_mandatory"], "code": ["value_already_exist"], "field_name": ["value_is_mandatory"] });
+    assert_eq!((status, &body["error_details"]), (422, &details));
+    assert_eq!(
+        lago.call("GET", "plans/gold", json!(null)).await.1,
+        json!({ "status": 404, "error": "Not Found", "code": "plan_not_found" })
+    );
+    assert_eq!(lago.call("POST", "events", json!({ "evt": {} })).await.0, 400);
+    let (status, body) = lago
+        .call(
+            "POST",
+            "subscriptions",
+            json!({ "subscription": { "external_customer_id": "other", "external_id": "acme", "plan_code": "team" } }),
+        )
+        .await;
+    assert_eq!((status, &body["error_details"]), (422, &json!({ "external_id": ["value_already_exist"] })));
+}
+
+#[tokio::test]
+async fn what_needs_a_licence_is_forbidden() {
+    let lago = Standin::with_acme("team").await;
+    let subscription = json!({ "external_customer_id": "b", "external_id": "b", "plan_code": "team", "plan_overrides": { "amount_cents": 1 } });
+    let (status, body) = lago.call("POST", "subscriptions", json!({ "subscription": subscription })).await;
+    assert_eq!((status, &body["code"]), (403, &json!("feature_unavailable")));
+}
+
+#[tokio::test]
+async fn it_serves_on_loopback_only() {
+    let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let refused =
+        standin::serve(listener, PathBuf::from("/nonexistent/lago.jsonl"), "key".to_owned(), std::future::pending())
+            .await;
+    assert!(refused.unwrap_err().to_string().contains("loopback only"));
+}

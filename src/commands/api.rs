@@ -1,0 +1,87 @@
+//! `zama-jobs api`: the REST server, its dispatcher, and the codec server.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use ::api::dispatcher::{self, Policy};
+use ::api::token::TokenVerifier;
+use ::api::{ApiState, recorder, router, serve};
+use anyhow::{Context, Result};
+use settings::Settings;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use workflows::{BatcherInput, ReporterInput};
+
+use super::{Role, parts, process};
+
+/// An open job that has not moved for this long is looked after.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// Serves until told to stop.
+///
+/// # Errors
+/// Settings that cannot be used, or an address that is taken.
+pub fn run(settings: &Settings) -> Result<()> {
+    process::run(settings, Role::Server, |stop| start(settings, stop))
+}
+
+async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
+    let pool = parts::pool(settings)?;
+    let target = parts::target(settings, "api")?;
+    let (handle, mailbox) = dispatcher::channel();
+    let temporal_health = Arc::new(AtomicBool::new(false));
+    let state = ApiState {
+        pool: pool.clone(),
+        dispatcher: handle,
+        tokens: verifier(settings)?,
+        public_url: settings.api.public_url.trim_end_matches('/').to_owned(),
+        max_body_bytes: settings.api.max_body_bytes,
+        request_timeout: Duration::from_secs(settings.api.request_timeout_seconds),
+        temporal_health: temporal_health.clone(),
+        prometheus: Some(recorder()?),
+    };
+    let listener = bind(&settings.api.listen).await?;
+    tracing::info!(http.address = settings.api.listen, "serving");
+    let codec = serve_codec(settings, &target, stop.clone()).await?;
+    let dispatcher = tokio::spawn(dispatcher::run(pool, target, policy(settings), mailbox, temporal_health, stop.clone()));
+    serve(listener, router(state), stop.clone().cancelled_owned()).await?;
+    stop.cancel();
+    dispatcher.await.context("the dispatcher died")?;
+    codec.await.context("the codec server died")?
+}
+
+fn verifier(settings: &Settings) -> Result<TokenVerifier> {
+    let auth = &settings.auth;
+    TokenVerifier::from_file(Path::new(&auth.signing_key_file), &auth.issuer, &auth.audience)
+        .context("auth.signing_key_file cannot be used")
+}
+
+fn policy(settings: &Settings) -> Policy {
+    Policy {
+        concurrency: settings.dispatcher.concurrency,
+        sweep: Duration::from_secs(settings.dispatcher.sweep_seconds),
+        claim: Duration::from_secs(settings.dispatcher.claim_seconds),
+        idle: IDLE,
+        batcher: BatcherInput { chain_id: settings.chain.chain_id, registry: settings.chain.registry.clone() },
+        reporter: ReporterInput { every_seconds: settings.metering.reporter_seconds },
+    }
+}
+
+async fn serve_codec(
+    settings: &Settings,
+    target: &temporal::Target,
+    stop: CancellationToken,
+) -> Result<tokio::task::JoinHandle<Result<()>>> {
+    if settings.temporal.codec_listen.is_empty() {
+        return Ok(tokio::spawn(async { Ok(()) }));
+    }
+    let listener = bind(&settings.temporal.codec_listen).await?;
+    let (keys, ui) = (target.keys.clone(), settings.temporal.ui_url.clone());
+    Ok(tokio::spawn(async move { temporal::codec_server::serve(listener, keys, &ui, stop.cancelled_owned()).await }))
+}
+
+async fn bind(address: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("Failed to bind {address}"))
+}

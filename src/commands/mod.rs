@@ -1,0 +1,16 @@
+//! The roles of the binary, one file a subcommand. Each reads its settings, builds its parts and runs until told to stop.
+
+pub mod api;
+pub mod billing;
+pub mod chain;
+pub mod config;
+pub mod lago_standin;
+pub mod migrate;
+pub mod openapi;
+pub mod parts;
+mod process;
+pub mod temporal;
+pub mod token;
+pub mod worker;
+
+use process::Role;

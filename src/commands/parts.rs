@@ -1,0 +1,46 @@
+//! From settings to the parts that roles are built of.
+
+use std::time::Duration;
+
+use ::billing::LagoClient;
+use ::chain::ChainConfig;
+use ::temporal::Target;
+use ::temporal::codec::KeyRing;
+use anyhow::{Context, Result};
+use settings::Settings;
+use store::PgPool;
+
+pub(crate) fn pool(settings: &Settings) -> Result<PgPool> {
+    let database = &settings.database;
+    let timeout = Duration::from_secs(database.acquire_timeout_seconds);
+    store::connect(&database.url, database.max_connections, timeout).context("database.url is not valid")
+}
+
+pub(crate) fn target(settings: &Settings, role: &str) -> Result<Target> {
+    Ok(Target {
+        address: settings.temporal.address.clone(),
+        namespace: settings.temporal.namespace.clone(),
+        identity: format!("zama-jobs {role} {}", std::process::id()),
+        keys: KeyRing::parse(&settings.temporal.codec_keys).context("temporal.codec_keys is not valid")?,
+    })
+}
+
+pub(crate) fn chain(settings: &Settings) -> Result<ChainConfig> {
+    let chain = &settings.chain;
+    Ok(ChainConfig {
+        rpc_url: chain.rpc_url.clone(),
+        chain_id: chain.chain_id,
+        registry: chain.registry.parse().context("chain.registry is not an address")?,
+        confirmations: chain.confirmations,
+        timeout: Duration::from_secs(chain.rpc_timeout_seconds),
+    })
+}
+
+/// The billing system, if one is configured.
+pub(crate) fn lago(settings: &Settings) -> Result<Option<LagoClient>> {
+    if settings.billing.lago_url.is_empty() {
+        return Ok(None);
+    }
+    let client = LagoClient::new(&settings.billing.lago_url, &settings.billing.lago_key);
+    client.map(Some).context("billing.lago_url is not valid")
+}

@@ -1,0 +1,66 @@
+//! What all long-running roles share: runtime, logs, the signal to stop.
+
+use std::future::Future;
+
+use anyhow::{Context, Result};
+use settings::{LogFormat, Settings};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Whether a command is a server, which logs to stdout, or a tool, whose stdout is its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Server,
+    Tool,
+}
+
+/// Sets the process up, then runs `work` on a runtime of its own.
+///
+/// # Errors
+/// Whatever `work` says.
+pub fn run<F>(settings: &Settings, role: Role, work: impl FnOnce(CancellationToken) -> F) -> Result<()>
+where
+    F: Future<Output = Result<()>>,
+{
+    start_logs(settings, role)?;
+    // Several libraries bring a crypto provider; this one is for all.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let runtime = tokio::runtime::Runtime::new().context("Failed to start the runtime")?;
+    let result = runtime.block_on(async {
+        let stop = stop_on_signal()?;
+        work(stop).await
+    });
+    // A computation on a blocking thread must not hold the process back.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    result
+}
+
+fn start_logs(settings: &Settings, role: Role) -> Result<()> {
+    let filter = EnvFilter::try_new(&settings.log.filter).context("log.filter is not a valid filter")?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let layer = tracing_subscriber::fmt::layer().with_target(false);
+    match (role, settings.log.format) {
+        (Role::Tool, _) => registry.with(layer.with_writer(std::io::stderr)).init(),
+        (Role::Server, LogFormat::Text) => registry.with(layer).init(),
+        (Role::Server, LogFormat::Json) => registry.with(layer.json().flatten_event(true)).init(),
+    }
+    Ok(())
+}
+
+fn stop_on_signal() -> Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    let mut terminate = signal(SignalKind::terminate()).context("Failed to listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("Failed to listen for SIGINT")?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        told.cancel();
+    });
+    Ok(stop)
+}

@@ -1,0 +1,100 @@
+//! `zama-jobs token`: an access token for development; creates tenant and user when they are missing.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use api::token::{Principal, Role as UserRole, TokenIssuer};
+use clap::Args;
+use jobs::{TenantId, UserId};
+use settings::{Deployment, Settings};
+
+use super::{Role, parts, process};
+
+/// Plan of tenants that are made here: no limits.
+const PLAN: &str = "development";
+
+#[derive(Args)]
+pub struct TokenArgs {
+    /// Tenant; created when missing.
+    #[arg(long, default_value = "dev")]
+    pub tenant: String,
+    /// User of the tenant; created when missing.
+    #[arg(long, default_value = "developer")]
+    pub user: String,
+    /// developer, team_lead or admin.
+    #[arg(long, default_value = "developer")]
+    pub role: String,
+    /// Scopes, separated by spaces; the role's when not given.
+    #[arg(long)]
+    pub scopes: Option<String>,
+    /// Lifetime, for example 90s, 15m or 12h.
+    #[arg(long, default_value = "15m", value_parser = lifetime)]
+    pub ttl: Duration,
+}
+
+/// Prints only the token on stdout.
+///
+/// # Errors
+/// Production, names that are not valid, or a database that is away.
+pub fn run(settings: &Settings, args: &TokenArgs) -> Result<()> {
+    process::run(settings, Role::Tool, |_stop| async {
+        println!("{}", issue(settings, args).await?);
+        Ok(())
+    })
+}
+
+/// Makes tenant and user, and a token for them.
+///
+/// # Errors
+/// As [`run`].
+pub async fn issue(settings: &Settings, args: &TokenArgs) -> Result<String> {
+    if settings.environment == Deployment::Production {
+        bail!("tokens are made here in development only; production has its issuer's endpoints");
+    }
+    let tenant: TenantId = args.tenant.parse()?;
+    let user: UserId = args.user.parse()?;
+    let role: UserRole = args.role.parse().map_err(anyhow::Error::msg)?;
+    let scopes = match &args.scopes {
+        Some(scopes) => scopes.parse().map_err(anyhow::Error::msg)?,
+        None => role.scopes(),
+    };
+    let submitter = chain::development::submitter(&tenant, &user)?.address;
+    let pool = parts::pool(settings)?;
+    store::tenants::ensure_tenant(&pool, &tenant, PLAN).await?;
+    store::tenants::ensure_user(&pool, &tenant, &user, role.as_str(), submitter.into_array()).await?;
+    let auth = &settings.auth;
+    let issuer = TokenIssuer::from_file_or_create(Path::new(&auth.signing_key_file), &auth.issuer, &auth.audience)
+        .context("auth.signing_key_file cannot be used")?;
+    issuer.issue(&Principal { tenant, user, role, scopes }, args.ttl)
+}
+
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let seconds = match unit {
+        "s" | "" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err("is not a number followed by s, m, h or d".to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| "does not begin with a number".to_owned())?;
+    match number.checked_mul(seconds) {
+        Some(total @ 1..=31_536_000) => Ok(Duration::from_secs(total)),
+        _ => Err("is not between a second and a year".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lifetimes_have_units() {
+        assert_eq!(lifetime("15m"), Ok(Duration::from_secs(900)));
+        assert_eq!(lifetime("90"), Ok(Duration::from_secs(90)));
+        for bad in ["", "m", "0s", "1w", "-1s", "99999999999999999999d"] {
+            assert!(lifetime(bad).is_err(), "{bad}");
+        }
+    }
+}

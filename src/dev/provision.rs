@@ -1,0 +1,96 @@
+//! The steps between the engines and our own parts, in order. Each is idempotent: a stack that was stopped or killed
+//! anywhere passes through all of them again.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use settings::Settings;
+
+use crate::commands::token::TokenArgs;
+use crate::commands::{self, parts};
+
+use super::data_dir::DataDir;
+use super::part::PartName;
+use super::postgres;
+use super::progress::{Event, Progress};
+use super::wiring::Wiring;
+
+/// Runs every step whose engines run, and writes into `wiring` what our own parts must know.
+///
+/// # Errors
+/// A step failed; the message names it.
+pub async fn run(data: &DataDir, running: &[PartName], wiring: &mut Wiring, progress: &Progress) -> Result<()> {
+    let runs = |part| running.contains(&part);
+    if runs(PartName::Postgres) {
+        step("database", progress, postgres::ensure_database(data, wiring.ports.postgres())).await?;
+        step("migrations", progress, migrate(wiring)).await?;
+        step("token", progress, token(wiring)).await?;
+    }
+    if runs(PartName::Temporal) {
+        step("namespace", progress, namespace(wiring)).await?;
+    }
+    if runs(PartName::Anvil) {
+        step("registry", progress, registry(wiring)).await?;
+    }
+    if runs(PartName::Lago) || !wiring.lago_url.is_empty() && runs(PartName::Worker) {
+        step("billing", progress, billing(wiring)).await?;
+    }
+    Ok(())
+}
+
+/// Lifetime of the token that `.zama/dev.env` carries: a developer's stack may run for days.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+const TENANT: &str = "dev";
+const USER: &str = "developer";
+
+async fn migrate(wiring: &Wiring) -> Result<()> {
+    let pool = store::connect(&wiring.database_url(), 1, Duration::from_secs(30))?;
+    store::migrate(&pool).await?;
+    pool.close().await;
+    Ok(())
+}
+
+async fn namespace(wiring: &Wiring) -> Result<()> {
+    let client = temporal::connect(&parts::target(&settings(wiring)?, "dev")?).await?;
+    temporal::setup::ensure(&client).await?;
+    Ok(())
+}
+
+async fn registry(wiring: &mut Wiring) -> Result<()> {
+    wiring.registry = Some(commands::chain::deploy(&settings(wiring)?).await?);
+    Ok(())
+}
+
+async fn billing(wiring: &Wiring) -> Result<()> {
+    let lago = parts::lago(&settings(wiring)?)?.context("there is no billing system")?;
+    commands::billing::setup(&lago).await?;
+    Ok(())
+}
+
+/// An admin of the development tenant.
+async fn token(wiring: &mut Wiring) -> Result<()> {
+    let args = TokenArgs {
+        tenant: TENANT.to_owned(),
+        user: USER.to_owned(),
+        role: "admin".to_owned(),
+        scopes: None,
+        ttl: TOKEN_LIFETIME,
+    };
+    wiring.token = Some(commands::token::issue(&settings(wiring)?, &args).await?);
+    let submitter = chain::development::submitter(&TENANT.parse()?, &USER.parse()?)?;
+    wiring.submitter_key = Some(submitter.private_key);
+    Ok(())
+}
+
+/// The settings that our own processes will have.
+fn settings(wiring: &Wiring) -> Result<Settings> {
+    Settings::load_with(None, wiring.settings())
+}
+
+async fn step<T>(name: &'static str, progress: &Progress, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let began = Instant::now();
+    let done = work.await.with_context(|| format!("Provisioning failed at step {name}"))?;
+    progress(&Event::Provisioned { step: name, took: began.elapsed() });
+    Ok(done)
+}

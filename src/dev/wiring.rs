@@ -1,0 +1,134 @@
+//! What the parts must know of each other: as settings for our own processes, as `.zama/dev.env` for people.
+
+use std::path::PathBuf;
+
+use super::parts::CHAIN_ID;
+use super::ports::Ports;
+use super::postgres;
+
+/// Addresses and names that provisioning found out or the options said.
+#[derive(Clone, Debug)]
+pub struct Wiring {
+    pub ports: Ports,
+    pub lago_url: String,
+    pub lago_key: String,
+    /// The key that signs access tokens; the API and `zama-jobs token` share it.
+    pub signing_key_file: PathBuf,
+    /// Address of the registry, once it is deployed.
+    pub registry: Option<String>,
+    /// A token for the development tenant, once there is one.
+    pub token: Option<String>,
+    /// An API key for the development tenant, once there is one.
+    pub api_key: Option<String>,
+    /// Private key of the development tenant's submitter; everybody can derive it.
+    pub submitter_key: Option<String>,
+}
+
+impl Wiring {
+    pub fn database_url(&self) -> String {
+        postgres::url(self.ports.postgres())
+    }
+
+    pub fn rpc_url(&self) -> String {
+        format!("http://{}", self.ports.anvil())
+    }
+
+    pub fn api_url(&self) -> String {
+        format!("http://{}", self.ports.api())
+    }
+
+    pub fn temporal_ui(&self) -> String {
+        format!("http://{}", self.ports.temporal_ui())
+    }
+
+    /// Environment variables that override `config.default.toml` in our own processes.
+    pub fn settings(&self) -> Vec<(String, String)> {
+        let mut settings = vec![
+            ("ZAMA__API__LISTEN", self.ports.api().to_string()),
+            ("ZAMA__API__PUBLIC_URL", self.api_url()),
+            ("ZAMA__AUTH__SIGNING_KEY_FILE", self.signing_key_file.display().to_string()),
+            ("ZAMA__DATABASE__URL", self.database_url()),
+            ("ZAMA__TEMPORAL__ADDRESS", self.ports.temporal().to_string()),
+            ("ZAMA__TEMPORAL__UI_URL", self.temporal_ui()),
+            ("ZAMA__TEMPORAL__CODEC_LISTEN", self.ports.codec().to_string()),
+            ("ZAMA__WORKER__METRICS_LISTEN", self.ports.worker().to_string()),
+            ("ZAMA__CHAIN__RPC_URL", self.rpc_url()),
+            ("ZAMA__CHAIN__CHAIN_ID", CHAIN_ID.to_string()),
+            ("ZAMA__BILLING__LAGO_URL", self.lago_url.clone()),
+            ("ZAMA__BILLING__LAGO_KEY", self.lago_key.clone()),
+        ];
+        settings.extend(self.registry.clone().map(|registry| ("ZAMA__CHAIN__REGISTRY", registry)));
+        settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
+    /// The text of `.zama/dev.env`: `KEY=value` lines that sh can source.
+    pub fn env_file(&self) -> String {
+        let known = [
+            ("ZAMA_API", Some(self.api_url())),
+            ("ZAMA_TOKEN", self.token.clone()),
+            ("ZAMA_API_KEY", self.api_key.clone()),
+            ("ZAMA_DATABASE_URL", Some(self.database_url())),
+            ("ZAMA_TEMPORAL", Some(self.ports.temporal().to_string())),
+            ("ZAMA_TEMPORAL_UI", Some(self.temporal_ui())),
+            ("ZAMA_RPC", Some(self.rpc_url())),
+            ("ZAMA_REGISTRY", self.registry.clone()),
+            ("ZAMA_LAGO_URL", Some(self.lago_url.clone())),
+            ("ZAMA_LAGO_KEY", Some(self.lago_key.clone())),
+            ("ZAMA_SUBMITTER_KEY", self.submitter_key.clone()),
+        ];
+        let lines = known.into_iter().filter_map(|(key, value)| Some(format!("{key}={}\n", quoted(&value?))));
+        lines.collect()
+    }
+}
+
+/// A value as sh reads it: bare where that is safe, else in single quotes.
+fn quoted(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+=,%".contains(c);
+    if !value.is_empty() && value.chars().all(plain) {
+        return value.to_owned();
+    }
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wiring(lago_key: &str) -> Wiring {
+        Wiring {
+            ports: Ports::new(7600),
+            lago_url: "http://127.0.0.1:7608".to_owned(),
+            lago_key: lago_key.to_owned(),
+            signing_key_file: PathBuf::from("/data/token-signing.pem"),
+            registry: None,
+            token: Some("a.b.c".to_owned()),
+            api_key: None,
+            submitter_key: None,
+        }
+    }
+
+    #[test]
+    fn sh_reads_what_was_written() {
+        let nasty = "it's $HOME; `id` \"x\"";
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("dev.env");
+        std::fs::write(&file, wiring(nasty).env_file()).unwrap();
+        let script =
+            format!(". {}; printf '%s|%s|%s' \"$ZAMA_API\" \"$ZAMA_TOKEN\" \"$ZAMA_LAGO_KEY\"", file.display());
+        let output = std::process::Command::new("sh").args(["-euc", &script]).output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("http://127.0.0.1:7600|a.b.c|{nasty}"));
+    }
+
+    #[test]
+    fn every_override_is_a_known_setting() {
+        let mut wiring = wiring("key");
+        wiring.registry = Some("0x5FbDB2315678afecb367f032d93F642f64180aa3".to_owned());
+        for (key, _) in wiring.settings() {
+            let path: Vec<String> = key.split("__").skip(1).map(str::to_lowercase).collect();
+            let [section, name] = path.as_slice() else { panic!("{key} has no section") };
+            let defaults = settings::DEFAULTS.split(&format!("\n[{section}]\n")).nth(1).expect("the section exists");
+            let section_text = defaults.split("\n[").next().unwrap();
+            assert!(section_text.lines().any(|line| line.starts_with(&format!("{name} = "))), "{key} is not a setting");
+        }
+    }
+}

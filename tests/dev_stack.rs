@@ -1,0 +1,112 @@
+//! `zama-jobs dev` against the real engines: it starts, it is honest about itself, and it never leaves a process.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+#[path = "dev_stack/harness.rs"]
+mod harness;
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use harness::{Dev, Place, descendants, eventually};
+use nix::sys::signal::Signal;
+
+#[test]
+fn it_serves_until_ctrl_c_and_leaves_nothing() {
+    let place = Place::new();
+    let mut dev = Dev::start(&place);
+
+    let parts = place.status();
+    assert_eq!(parts.iter().map(|part| part.name.as_str()).collect::<Vec<_>>(), ["postgres", "temporal", "anvil"]);
+    assert!(parts.iter().all(|part| part.healthy && part.restarts == 0), "{parts:?}");
+
+    let env_file = place.path("dev.env");
+    assert_eq!(env_file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let rpc = place.env("ZAMA_RPC");
+    let temporal = place.env("ZAMA_TEMPORAL");
+    assert!(rpc.starts_with("http://127.0.0.1:"), "{rpc}");
+    assert!(temporal.starts_with("127.0.0.1:"), "{temporal}");
+
+    let processes = descendants(dev.pid());
+    assert!(processes.len() > 3, "{processes:?}");
+    dev.signal(Signal::SIGINT);
+    assert_eq!(dev.exit_code(), Some(0));
+    let left: Vec<_> = processes.iter().filter(|process| process.is_alive()).collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+    assert_eq!(place.status_exit_code(), Some(1));
+}
+
+#[test]
+fn kill_9_leaves_no_process_and_the_next_start_finds_everything() {
+    let place = Place::new();
+    let mut dev = Dev::start(&place);
+    place.sql("CREATE TABLE kept (word text); INSERT INTO kept VALUES ('still here')");
+    let account = "0x00000000000000000000000000000000000abcde";
+    place.rpc("anvil_setBalance", &serde_json::json!([account, "0x2a"]));
+    // The chain is written every second.
+    std::thread::sleep(Duration::from_secs(3));
+
+    let processes = descendants(dev.pid());
+    dev.signal(Signal::SIGKILL);
+    assert_eq!(dev.exit_code(), None);
+    // At once, while PostgreSQL may still be closing its files.
+    let dev = Dev::start(&place);
+    eventually("every process of the killed stack is gone", || processes.iter().all(|process| !process.is_alive()));
+
+    assert_eq!(place.sql_value("SELECT word FROM kept"), "still here");
+    assert_eq!(place.rpc("eth_getBalance", &serde_json::json!([account, "latest"])), "0x2a");
+    dev.stop();
+}
+
+#[test]
+fn a_part_that_dies_comes_back_and_is_counted() {
+    let place = Place::new();
+    let dev = Dev::start(&place);
+    for name in ["anvil", "postgres"] {
+        let before = place.part(name);
+        place.kill_9(&before);
+        eventually("the part is back", || {
+            let now = place.part(name);
+            now.healthy && now.restarts >= 1 && now.pid.is_some() && now.pid != before.pid
+        });
+    }
+    assert_eq!(place.part("temporal").restarts, 0);
+    assert_eq!(place.sql_value("SELECT 'serves'"), "serves");
+    let told = dev.stop();
+    assert!(told.contains("died (signal 9)"), "{told}");
+    assert!(told.contains("ready again"), "{told}");
+}
+
+#[test]
+fn an_interrupted_start_leaves_nothing_and_can_be_repeated() {
+    let place = Place::new();
+    let mut dev = Dev::begin(&place);
+    eventually("the cluster is being made", || place.data_dir().join("postgres/cluster.new").exists());
+    let processes = descendants(dev.pid());
+    dev.signal(Signal::SIGINT);
+    assert_eq!(dev.exit_code(), Some(130));
+    eventually("every process is gone", || processes.iter().all(|process| !process.is_alive()));
+    Dev::start(&place).stop();
+}
+
+#[test]
+fn what_is_in_the_way_is_one_clear_line() {
+    let place = Place::new();
+    let taken = TcpListener::bind(("127.0.0.1", place.port_base + 7)).unwrap();
+    let refusal = place.refused_start(&[]);
+    assert!(refusal.contains(&format!("port {} for anvil is taken by", place.port_base + 7)), "{refusal}");
+    assert!(refusal.contains(&format!("(pid {})", std::process::id())), "{refusal}");
+    drop(taken);
+
+    let empty = place.path("no-tools");
+    let refusal = place.refused_start(&[("ZAMA_TOOLS_DIR", empty.as_path())]);
+    assert!(refusal.contains("PostgreSQL is missing"), "{refusal}");
+    assert!(refusal.contains("make setup"), "{refusal}");
+
+    let dev = Dev::start(&place);
+    let refusal = place.refused_start(&[]);
+    assert!(refusal.contains(&format!("already runs on {}", place.data_dir().display())), "{refusal}");
+    assert!(refusal.contains(&format!("(pid {})", dev.pid())), "{refusal}");
+    dev.stop();
+}
