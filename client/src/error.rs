@@ -58,9 +58,7 @@ impl ClientError {
     pub fn is_transient(&self) -> bool {
         match self {
             // Whoever fetches a result too early had better wait for the job.
-            Self::Problem(problem) => {
-                problem.code.retry() == Retry::Later && problem.code != ErrorCode::ResultNotReady
-            }
+            Self::Problem(problem) => problem.code.retry() == Retry::Later && problem.code != ErrorCode::ResultNotReady,
             Self::Unexpected { status, .. } => matches!(status, 429 | 502 | 503 | 504),
             Self::Transport(_) => true,
             Self::ResultHash { .. } | Self::Configuration(_) => false,

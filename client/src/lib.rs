@@ -22,6 +22,8 @@ mod error;
 mod listing;
 mod outcome;
 mod retry;
+#[cfg(test)]
+mod sample;
 mod submit;
 mod transport;
 mod usage;
@@ -33,5 +35,5 @@ pub use outcome::ResultBytes;
 pub use retry::RetryPolicy;
 pub use submit::{Answer, Submitted};
 pub use transport::Client;
-pub use usage::{Usage, UsageRow};
+pub use usage::{Usage, UsageFilter, UsageRow};
 pub use wait::{WaitOptions, Waited};

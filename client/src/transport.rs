@@ -36,9 +36,12 @@ impl Client {
     /// [`ClientError::Configuration`] when the origin is no http(s) address or the token is no header value.
     pub fn new(origin: &str, token: &str) -> Result<Self, ClientError> {
         let configuration = |text: String| ClientError::Configuration(text);
-        let url = Url::parse(origin).map_err(|error| configuration(format!("{origin:?} is not an address: {error}")))?;
+        let url =
+            Url::parse(origin).map_err(|error| configuration(format!("{origin:?} is not an address: {error}")))?;
         if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || url.fragment().is_some() {
-            return Err(configuration(format!("{origin:?} is not the origin of an API, such as https://api.example.com")));
+            return Err(configuration(format!(
+                "{origin:?} is not the origin of an API, such as https://api.example.com"
+            )));
         }
         let mut bearer = HeaderValue::from_str(&format!("Bearer {token}"))
             .map_err(|_| configuration("the token holds characters that no header can carry".to_owned()))?;
