@@ -1,11 +1,18 @@
 //! Which API the commands talk to, as whom, and how they answer: flags, then the environment, then `.zama/dev.env`.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::dev_env::DevEnv;
 use super::error::CliError;
 use super::output::Output;
+use super::paint::tame;
+use crate::error::ClientError;
 use crate::transport::Client;
+
+/// Shortest pause before a repetition that is worth a message.
+const NOTICEABLE: Duration = Duration::from_millis(500);
 
 /// What every command about jobs takes.
 #[derive(Args, Clone, Debug, Default)]
@@ -18,7 +25,7 @@ pub struct Globals {
     #[arg(help_heading = "Connection")]
     pub token: Option<String>,
     /// Print JSON on stdout; progress and messages stay on stderr
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 900)]
     pub json: bool,
 }
 
@@ -41,7 +48,14 @@ impl Session {
             _ => DevEnv::find()?,
         };
         let (api, token) = resolve(api, token, dev.as_ref())?;
-        Ok(Client::new(&api, &token)?)
+        Ok(Client::new(&api, &token)?.with_retry_notice(announce_retry))
+    }
+}
+
+/// Only for pauses that a person would notice.
+fn announce_retry(error: &ClientError, pause: Duration) {
+    if pause >= NOTICEABLE {
+        eprintln!("{}; trying again in {} s", tame(&error.to_string()), pause.as_secs_f64().ceil());
     }
 }
 

@@ -115,7 +115,12 @@ fn text(receipt: &Receipt, report: &Report, paint: Paint) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jobs::leaf::{Index, Leaf, LeafStatus, salted_content_hash};
+    use jobs::merkle::Batch;
+    use jobs::receipt::Anchor;
+
     use super::*;
+    use crate::cli::Globals;
 
     fn args() -> VerifyArgs {
         VerifyArgs { receipt: "-".to_owned(), rpc: None, registry: None, root: None, result: None }
@@ -137,6 +142,65 @@ mod tests {
 
         let root = VerifyArgs { root: Some(B256::ZERO), ..given };
         assert!(matches!(source(&root, dev), Ok(Source::Root(_))));
+    }
+
+    /// The receipt of a job that is alone in its batch.
+    fn receipt(result: &[u8]) -> Receipt {
+        let (salt, content_hash) = (B256::repeat_byte(1), B256::repeat_byte(2));
+        let leaf = Leaf {
+            index: Index::new(9),
+            job_id: B256::from("019cebab-804e-7c41-9b5e-3f2a8d6c1e07".parse::<jobs::JobId>().unwrap().to_word()),
+            submitter: Address::ZERO,
+            result_hash: B256::from_slice(&Sha256::digest(result)),
+            status: LeafStatus::Completed,
+            content_hash: salted_content_hash(salt, content_hash),
+            handle: B256::ZERO,
+        };
+        let inclusion = Batch::seal(std::slice::from_ref(&leaf)).unwrap().inclusion(0).unwrap();
+        let anchor = Anchor {
+            chain_id: 31337,
+            registry: Address::repeat_byte(0xaa),
+            tx_hash: B256::repeat_byte(3),
+            block_number: 7,
+            block_hash: B256::repeat_byte(4),
+        };
+        Receipt::of_plain_job(leaf, salt, content_hash, inclusion, anchor)
+    }
+
+    /// Exit code of `verify` of a document against `root`, with `result` as the result's file.
+    async fn verified(document: &str, root: B256, result: &[u8]) -> Result<Exit, CliError> {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, result_file) = (folder.path().join("receipt.json"), folder.path().join("result"));
+        std::fs::write(&file, document).unwrap();
+        std::fs::write(&result_file, result).unwrap();
+        let name = file.to_str().unwrap().to_owned();
+        let args = VerifyArgs { receipt: name, root: Some(root), result: Some(result_file), ..args() };
+        verify(&Session::new(Globals::default()), &args).await
+    }
+
+    #[tokio::test]
+    async fn a_receipt_verifies_only_whole() {
+        let receipt = receipt(b"result");
+        let document = serde_json::to_string(&receipt).unwrap();
+        assert_eq!(verified(&document, receipt.root, b"result").await.unwrap(), Exit::Success);
+        assert_eq!(verified(&document, B256::ZERO, b"result").await.unwrap(), Exit::NotVerified);
+        assert_eq!(verified(&document, receipt.root, b"another").await.unwrap(), Exit::NotVerified);
+
+        let mut forged = receipt.clone();
+        forged.leaf.submitter = Address::repeat_byte(6);
+        let forged = serde_json::to_string(&forged).unwrap();
+        assert_eq!(verified(&forged, receipt.root, b"result").await.unwrap(), Exit::NotVerified);
+        assert!(matches!(verified("{}", receipt.root, b"").await, Err(CliError::Usage(_))));
+    }
+
+    #[tokio::test]
+    async fn each_check_has_its_line() {
+        let receipt = receipt(b"result");
+        let report = verify_receipt(&receipt, &Source::Root(B256::ZERO)).await;
+        let text = text(&receipt, &report, Paint::plain());
+        assert!(text.contains("ok    inclusion  the proof leads"), "{text}");
+        assert!(text.contains("FAIL  root       the receipt's root is 0x"), "{text}");
+        assert!(text.ends_with("The receipt of job 019cebab-804e-7c41-9b5e-3f2a8d6c1e07 does not verify.\n"), "{text}");
     }
 
     #[test]
