@@ -22,6 +22,8 @@ struct Cli {
     /// Configuration file; `zama-jobs config` prints every key with its default.
     #[arg(long, global = true, value_name = "FILE", env = "ZAMA_CONFIG")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    globals: client::cli::Globals,
     #[command(subcommand)]
     command: Command,
 }
@@ -32,6 +34,8 @@ enum Command {
     Dev(dev::DevArgs),
     /// Run one job end to end on a stack of its own, then stop it.
     Demo(demo::DemoArgs),
+    #[command(flatten)]
+    Jobs(client::cli::JobsCommand),
     /// Serve the REST API, dispatch accepted jobs.
     Api,
     /// Serve a task queue.
@@ -79,6 +83,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Demo(args) => return demo::run(&args),
         // Before anything is set up: it is about to be another program.
         Command::Spawn(args) => return dev::spawn(&args),
+        Command::Jobs(command) => return ask(command, cli.globals),
         Command::Api => commands::api::run(&settings()?)?,
         Command::Worker { queue } => commands::worker::run(&settings()?, queue)?,
         Command::Migrate => commands::migrate::run(&settings()?)?,
@@ -91,4 +96,11 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::LagoStandin(args) => commands::lago_standin::run(&settings()?, args)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a command that only speaks to the API.
+fn ask(command: client::cli::JobsCommand, globals: client::cli::Globals) -> Result<ExitCode> {
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(client::cli::run(command, globals)))
 }

@@ -58,8 +58,9 @@ mod tests {
         ComputeJob {
             tenant: "acme".into(),
             status: JobStatus::Processing,
-            payload: r#"{"algorithm":"prime_factorization","input":{"number":"340282366920938463463374607431768211455"}}"#
-                .into(),
+            payload:
+                r#"{"algorithm":"prime_factorization","input":{"number":"340282366920938463463374607431768211455"}}"#
+                    .into(),
             timeout_seconds: 300,
             deadline: None,
             cancel_requested: true,

@@ -11,16 +11,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chain::{ChainClient, ChainConfig, Sender};
+use store::PgPool;
 use store::batches::{self, Leadership};
 use store::sealing::{self, SealPolicy};
-use store::PgPool;
 use temporal::Engine;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use workflows::activities::BatcherReport;
-
 
 /// How long one activity works: its successor begins with a short history.
 const SHIFT: Duration = Duration::from_secs(600);
@@ -83,7 +82,8 @@ impl ConfirmBatches {
     }
 
     async fn connect(&self) -> Result<Sender> {
-        let client = ChainClient::connect(self.batching.chain.clone()).await.context("the chain could not be reached")?;
+        let client =
+            ChainClient::connect(self.batching.chain.clone()).await.context("the chain could not be reached")?;
         Ok(Sender::new(client, &self.batching.confirmer_key)?)
     }
 

@@ -26,6 +26,8 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
         // Everyone: is it up, how is it used
         .routes(routes!(health::health))
         .routes(routes!(docs::docs))
+        .routes(routes!(docs::script))
+        .routes(routes!(docs::style))
         .routes(routes!(openapi::yaml))
         .routes(routes!(openapi::json))
         .routes(routes!(errors::index))

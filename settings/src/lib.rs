@@ -156,7 +156,9 @@ impl Settings {
         if let Some(path) = file {
             layers = layers.add_source(File::from(path).format(FileFormat::Toml));
         }
-        let environment = Environment::with_prefix("ZAMA").prefix_separator("__").separator("__")
+        let environment = Environment::with_prefix("ZAMA")
+            .prefix_separator("__")
+            .separator("__")
             .source(Some(variables.into_iter().collect()));
         let settings: Self = layers
             .add_source(environment.try_parsing(true))
@@ -194,7 +196,9 @@ mod tests {
         let file = dir.path().join("zama.toml");
         std::fs::write(&file, "environment = \"production\"\n").expect("the file is written");
         let error = format!("{:#}", Settings::load(Some(&file)).expect_err("development secrets are refused"));
-        for key in ["database.url", "temporal.codec_keys", "chain.confirmer_key", "chain.deployer_key", "billing.lago_key"] {
+        for key in
+            ["database.url", "temporal.codec_keys", "chain.confirmer_key", "chain.deployer_key", "billing.lago_key"]
+        {
             assert!(error.contains(key), "{key} is not named in: {error}");
         }
     }

@@ -18,11 +18,8 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
         ("chain.deployer_key", &settings.chain.deployer_key),
         ("billing.lago_key", &settings.billing.lago_key),
     ];
-    let public: Vec<&str> = in_force
-        .iter()
-        .filter(|(_, value)| is_development_value(value))
-        .map(|(key, _)| *key)
-        .collect();
+    let public: Vec<&str> =
+        in_force.iter().filter(|(_, value)| is_development_value(value)).map(|(key, _)| *key).collect();
     if settings.development.compute_pause_ms != 0 {
         bail!("production refuses development.compute_pause_ms; set it to 0");
     }
@@ -33,10 +30,7 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
 }
 
 fn is_development_value(value: &str) -> bool {
-    DEFAULTS
-        .lines()
-        .filter(|line| line.contains(MARK))
-        .any(|line| line.contains(&format!("\"{value}\"")))
+    DEFAULTS.lines().filter(|line| line.contains(MARK)).any(|line| line.contains(&format!("\"{value}\"")))
 }
 
 #[cfg(test)]
@@ -45,10 +39,7 @@ mod tests {
 
     #[test]
     fn every_marked_line_is_checked() {
-        let marked = DEFAULTS
-            .lines()
-            .filter(|line| !line.starts_with('#') && line.contains(MARK))
-            .count();
+        let marked = DEFAULTS.lines().filter(|line| !line.starts_with('#') && line.contains(MARK)).count();
         assert_eq!(marked, 5, "a new DEVELOPMENT ONLY value must be added to check()");
     }
 }

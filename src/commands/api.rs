@@ -45,7 +45,8 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let listener = bind(&settings.api.listen).await?;
     tracing::info!(http.address = settings.api.listen, "serving");
     let codec = serve_codec(settings, &target, stop.clone()).await?;
-    let dispatcher = tokio::spawn(dispatcher::run(pool, target, policy(settings), mailbox, temporal_health, stop.clone()));
+    let dispatcher =
+        tokio::spawn(dispatcher::run(pool, target, policy(settings), mailbox, temporal_health, stop.clone()));
     serve(listener, router(state), stop.clone().cancelled_owned()).await?;
     stop.cancel();
     dispatcher.await.context("the dispatcher died")?;

@@ -56,7 +56,12 @@ pub fn table(tenant: &str, usage: &CurrentUsage) -> String {
     let mut text = format!("{tenant}, {} to {}\n", usage.from.date_naive(), usage.to.date_naive());
     for line in &usage.lines {
         let amount = money(line.amount_cents, &usage.currency);
-        text.push_str(&format!("  {:<22} {:>12}  {:<10} {amount:>14}\n", line.name, line.units.to_string(), line.charge_model));
+        text.push_str(&format!(
+            "  {:<22} {:>12}  {:<10} {amount:>14}\n",
+            line.name,
+            line.units.to_string(),
+            line.charge_model
+        ));
     }
     let total = money(usage.total_amount_cents, &usage.currency);
     text.push_str(&format!("  {:<46} {total:>15}  (taxes included)\n", "would be invoiced"));

@@ -31,9 +31,8 @@ pub enum Cancelled {
 /// The database is away.
 pub async fn request(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Cancelled, StoreError> {
     let mut tx = pool.begin().await?;
-    let sees = |row: &Locked| {
-        row.tenant == reader.tenant.as_str() && reader.user_column().is_none_or(|user| row.user == user)
-    };
+    let sees =
+        |row: &Locked| row.tenant == reader.tenant.as_str() && reader.user_column().is_none_or(|user| row.user == user);
     let Some(row) = lock(&mut tx, job).await?.filter(sees) else {
         return Ok(Cancelled::NoSuchJob);
     };

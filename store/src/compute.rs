@@ -119,8 +119,7 @@ pub async fn finish(pool: &PgPool, job: JobId, computed: &Computed<'_>) -> Resul
             .execute(&mut *tx)
             .await?;
             charge(&mut tx, job, &row.tenant, Metric::ComputeUnits, computed.compute_units).await?;
-            events::status(&mut tx, job, &row.tenant, Some(JobStatus::Processing), JobStatus::Confirming, None)
-                .await?;
+            events::status(&mut tx, job, &row.tenant, Some(JobStatus::Processing), JobStatus::Confirming, None).await?;
             Stage::Confirm
         }
         JobStatus::Confirming => Stage::Confirm,

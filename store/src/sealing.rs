@@ -68,11 +68,7 @@ pub async fn is_due(pool: &PgPool, policy: &SealPolicy) -> Result<bool, StoreErr
 ///
 /// # Errors
 /// The database is away; then nothing was sealed.
-pub async fn seal(
-    pool: &PgPool,
-    policy: &SealPolicy,
-    from_block: i64,
-) -> Result<Option<(Uuid, usize)>, StoreError> {
+pub async fn seal(pool: &PgPool, policy: &SealPolicy, from_block: i64) -> Result<Option<(Uuid, usize)>, StoreError> {
     let mut tx = pool.begin().await?;
     let leaves = take_waiting(&mut tx, policy.max_jobs).await?;
     if leaves.is_empty() {
@@ -134,7 +130,15 @@ async fn take_waiting(tx: &mut PgConnection, limit: i64) -> Result<Vec<LeafJob>,
     let mut leaves = rows
         .into_iter()
         .map(|row| {
-            leaf(row.job_id, row.leaf_index, row.leaf_status, &row.submitter, &row.result_hash, &row.content_hash, &row.salt)
+            leaf(
+                row.job_id,
+                row.leaf_index,
+                row.leaf_status,
+                &row.submitter,
+                &row.result_hash,
+                &row.content_hash,
+                &row.salt,
+            )
         })
         .collect::<Result<Vec<_>, _>>()?;
     leaves.sort_by_key(|leaf| leaf.leaf_index);
@@ -157,7 +161,15 @@ pub async fn leaves(pool: &PgPool, batch: Uuid) -> Result<Vec<LeafJob>, StoreErr
     .await?;
     rows.into_iter()
         .map(|row| {
-            leaf(row.job_id, row.leaf_index, row.leaf_status, &row.submitter, &row.result_hash, &row.content_hash, &row.salt)
+            leaf(
+                row.job_id,
+                row.leaf_index,
+                row.leaf_status,
+                &row.submitter,
+                &row.result_hash,
+                &row.content_hash,
+                &row.salt,
+            )
         })
         .collect()
 }

@@ -96,7 +96,10 @@ pub async fn conclude(pool: &PgPool, job: JobId, ending: &Ending, units_done: u6
 }
 
 pub(crate) fn deadline_exceeded() -> Ending {
-    Ending::Failed { code: ErrorCode::DeadlineExceeded, detail: "The deadline passed before there was a result.".into() }
+    Ending::Failed {
+        code: ErrorCode::DeadlineExceeded,
+        detail: "The deadline passed before there was a result.".into(),
+    }
 }
 
 /// The move itself, with event, usage and settled reservation.

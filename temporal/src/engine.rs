@@ -6,8 +6,9 @@ use store::cancel::WorkflowRun;
 use store::starts::PendingStart;
 use temporalio_client::errors::{AsyncActivityError, WorkflowInteractionError, WorkflowStartError};
 use temporalio_client::{
-    ActivityIdentifier, Client, RpcOptions, UntypedWorkflow, WorkflowCancelOptions, WorkflowDescribeOptions, WorkflowExecutionInfo,
-    WorkflowExecutionStatus, WorkflowHandle, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowStartOptions,
+    ActivityIdentifier, Client, RpcOptions, UntypedWorkflow, WorkflowCancelOptions, WorkflowDescribeOptions,
+    WorkflowExecutionInfo, WorkflowExecutionStatus, WorkflowHandle, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
+    WorkflowStartOptions,
 };
 use temporalio_common::data_converters::TemporalSerializable;
 use temporalio_common::search_attributes::SearchAttributes;
@@ -130,7 +131,12 @@ impl Engine {
     /// Temporal is away.
     pub async fn complete_confirmation(&self, run: &WorkflowRun) -> Result<(), EngineError> {
         let id = ActivityIdentifier::by_id_workflow(&run.workflow_id, &run.run_id, CONFIRM_ACTIVITY_ID);
-        match self.client.get_async_activity_handle(id).complete(Some(Step::Ended(JobStatus::Completed)), RpcOptions::default()).await {
+        match self
+            .client
+            .get_async_activity_handle(id)
+            .complete(Some(Step::Ended(JobStatus::Completed)), RpcOptions::default())
+            .await
+        {
             Ok(()) | Err(AsyncActivityError::NotFound(_)) => Ok(()),
             Err(error) => Err(EngineError::Unavailable(error.to_string())),
         }

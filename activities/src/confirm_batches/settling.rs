@@ -13,12 +13,7 @@ use super::ConfirmBatches;
 const COMPLETIONS: usize = 32;
 
 impl ConfirmBatches {
-    pub(super) async fn advance(
-        &self,
-        sender: &Sender,
-        batch: &OpenBatch,
-        report: &mut BatcherReport,
-    ) -> Result<()> {
+    pub(super) async fn advance(&self, sender: &Sender, batch: &OpenBatch, report: &mut BatcherReport) -> Result<()> {
         if !batch.was_sent {
             return self.send(sender, batch).await;
         }

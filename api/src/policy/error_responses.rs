@@ -41,10 +41,8 @@ fn response(codes: &[ErrorCode]) -> Response {
         let example = ExampleBuilder::new().summary(code.title()).value(Some(example(*code))).build();
         (code.to_string(), RefOr::T(example))
     });
-    let content = ContentBuilder::new()
-        .schema(Some(Ref::from_schema_name("Problem")))
-        .examples_from_iter(examples)
-        .build();
+    let content =
+        ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).examples_from_iter(examples).build();
     ResponseBuilder::new().description(lines.join("\n\n")).content(MEDIA_TYPE, content).build()
 }
 

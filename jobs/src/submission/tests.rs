@@ -42,7 +42,13 @@ fn all_that_is_wrong_is_told_at_once() {
         "payload": {"algorithm": "prime_factorization", "input": {"number": -1, "x": 1}, "more": []}
     });
     let expected = [
-        "/deadline", "/extra", "/payload/input/number", "/payload/input/x", "/payload/more", "/priority", "/type",
+        "/deadline",
+        "/extra",
+        "/payload/input/number",
+        "/payload/input/x",
+        "/payload/more",
+        "/priority",
+        "/type",
         "/use_fhe",
     ];
     assert_eq!(pointers(&body), expected);

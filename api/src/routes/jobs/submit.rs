@@ -54,7 +54,14 @@ errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, In
     ),
     request_body(content = NewJob, description = "At most 1 MiB.", example = json!(submission_example())),
     responses(
-        (status = 202, description = "The job is accepted.", body = Accepted, example = json!(accepted_example())),
+        (status = 202, description = "The job is accepted.", body = Accepted,
+         headers(
+             ("Location" = String, description = "The job."),
+             ("Retry-After" = u64, description = "Seconds after which a look at the job is worth while."),
+             ("Idempotency-Key" = String, description = "The key, the client's or a new one."),
+             ("Idempotency-Replayed" = String, description = "`true` when the key was used before.")
+         ),
+         example = json!(accepted_example())),
         (status = 200, description = "The job has ended within the time that the client would wait.", body = Job,
          example = json!(job_example())),
         Errors
@@ -154,8 +161,7 @@ fn stored(response: &str) -> Result<Accepted, Problem> {
 fn accept(accepted: &Accepted) -> Response {
     let estimate = (accepted.estimated_completion - accepted.created_at).num_seconds();
     let seconds = u64::try_from(estimate).unwrap_or_default().clamp(1, MAX_RETRY_SECONDS);
-    let headers =
-        [(header::LOCATION, accepted.links.this.clone()), (header::RETRY_AFTER, seconds.to_string())];
+    let headers = [(header::LOCATION, accepted.links.this.clone()), (header::RETRY_AFTER, seconds.to_string())];
     (StatusCode::ACCEPTED, headers, Json(accepted)).into_response()
 }
 

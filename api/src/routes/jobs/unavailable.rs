@@ -9,8 +9,6 @@ pub fn problem(what: &str, status: JobStatus, error: Option<(ErrorCode, String)>
     match (status, error) {
         (JobStatus::Cancelled, _) => Problem::new(ErrorCode::JobCancelled, "The job was cancelled."),
         (JobStatus::Failed, Some((code, detail))) => Problem::new(code, detail),
-        (status, _) => {
-            Problem::new(ErrorCode::ResultNotReady, format!("The job is {status}; it has no {what} yet."))
-        }
+        (status, _) => Problem::new(ErrorCode::ResultNotReady, format!("The job is {status}; it has no {what} yet.")),
     }
 }
