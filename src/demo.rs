@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use billing::{ExternalId, LagoClient};
 use chain::verify::{Source, verify_receipt};
 use clap::Args;
-use client::{Client, JobFilter, Usage, WaitOptions, Waited};
+use client::{Client, JobFilter, Usage, UsageFilter, WaitOptions, Waited};
 use indicatif::{ProgressBar, ProgressStyle};
 use jobs::receipt::Receipt;
 use jobs::wire::Job;
@@ -127,7 +127,8 @@ fn tell_result(job: &Job) -> Result<()> {
 async fn tell_receipt(zama: &Client, wiring: &Wiring, job: &Job) -> Result<()> {
     let receipt: Receipt = serde_json::from_value(zama.receipt(job.job_id).await?)?;
     println!("\nReceipt, verified against the chain");
-    let report = verify_receipt(&receipt, &Source::Rpc(wiring.rpc_url())).await;
+    let registry = wiring.registry.as_deref().map(str::parse).transpose().context("the registry has no address")?;
+    let report = verify_receipt(&receipt, &Source::Rpc { url: wiring.rpc_url(), registry }).await;
     for check in &report.checks {
         println!("  {} {}: {}", if check.passed { "ok  " } else { "FAIL" }, check.name, check.explanation);
     }
@@ -153,7 +154,7 @@ async fn tell_usage(zama: &Client, wiring: &Wiring, job: JobId) -> Result<()> {
 async fn delivered(zama: &Client, job: JobId) -> Result<Usage> {
     let looked = async {
         loop {
-            let usage = zama.usage(Some(job)).await?;
+            let usage = zama.usage(UsageFilter { job_id: Some(job), limit: None }).await?;
             if !usage.data.is_empty() && usage.data.iter().all(|row| row.delivered_at.is_some()) {
                 return Ok::<_, anyhow::Error>(usage);
             }

@@ -1,14 +1,18 @@
 //! Deploying and confirming against a real anvil.
+#![allow(clippy::unwrap_used)] // Clippy's exception for tests does not reach their helper functions.
 
 mod anvil;
+
+use std::time::Duration;
 
 use alloy::primitives::{Address, U256, b256};
 use alloy::providers::{Provider, ProviderBuilder};
 use anvil::{Anvil, CHAIN_ID, CONFIRMER, CONFIRMER_KEY, DEPLOYER_KEY, TIMEOUT, confirm, found, leaves};
-use chain::{ChainClient, ChainError, Rejection, RevertReason, Sender, TransactionCount, ensure_registry};
+use chain::{ChainClient, ChainConfig, ChainError, Rejection, RevertReason, Sender, TransactionCount, ensure_registry};
 use contracts::ZamaJobsRegistry::ZamaJobsRegistryErrors;
 use jobs::leaf::Index;
 use jobs::merkle::{self, Batch};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
 async fn deploying_twice_gives_one_registry() {
@@ -99,9 +103,8 @@ async fn depth_counts_the_event_s_own_block() {
 
 #[tokio::test]
 async fn a_waiting_transaction_is_sent_again_harmlessly_and_replaced_with_bumped_fees() {
-    let anvil = Anvil::start(&["--no-mining"]);
-    let provider = ProviderBuilder::new().connect_http(anvil.rpc_url.parse().unwrap());
-    let _: bool = provider.raw_request("evm_setAutomine".into(), (true,)).await.unwrap_or_default();
+    let anvil = Anvil::start(&[]);
+    let provider = provider(&anvil);
     let sender = anvil.sender().await;
     let _: serde_json::Value = provider.raw_request("evm_setAutomine".into(), (false,)).await.unwrap();
 
@@ -116,7 +119,7 @@ async fn a_waiting_transaction_is_sent_again_harmlessly_and_replaced_with_bumped
     assert_eq!(count(TransactionCount::Pending).await, nonce + 1);
 
     let mut cheap = estimate;
-    cheap.fees.max_fee_per_gas += 1;
+    cheap.fees.max_fee_per_gas -= 1;
     let cheap = sender.build_and_sign(batch.root(), batch.entries(), nonce, cheap).unwrap();
     let refused = sender.broadcast(&cheap.raw).await.unwrap_err();
     assert!(matches!(refused, ChainError::Rejected { rejection: Rejection::Underpriced, .. }), "{refused}");
@@ -148,6 +151,50 @@ async fn an_absent_node_is_unavailable_and_nothing_else() {
     for error in errors {
         assert!(error.is_retryable(), "{error}");
     }
+}
+
+/// A load balancer's error page, a half-dead node, something that is no node at all.
+#[tokio::test]
+async fn an_answer_that_is_no_answer_is_unavailable() {
+    let answers = [
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\ncontent-length: 38\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":null}",
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n",
+        "",
+    ];
+    for answer in answers {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let rpc_url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        let config = ChainConfig {
+            rpc_url,
+            chain_id: CHAIN_ID,
+            registry: Address::ZERO,
+            confirmations: 1,
+            timeout: Duration::from_secs(2),
+        };
+        let error = ChainClient::connect(config).await.unwrap_err();
+        assert!(error.is_retryable(), "{answer:?}: {error}");
+        server.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_never_answers_is_unavailable_in_time() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let rpc_url = format!("http://{}", listener.local_addr().unwrap());
+    let timeout = Duration::from_millis(200);
+    let config = ChainConfig { rpc_url, chain_id: CHAIN_ID, registry: Address::ZERO, confirmations: 1, timeout };
+    let connect = ChainClient::connect(config);
+    let error = tokio::time::timeout(Duration::from_secs(5), connect).await.unwrap().unwrap_err();
+    assert!(error.is_retryable(), "{error}");
 }
 
 /// The Rust tree and the Solidity verifier are written apart from each other.

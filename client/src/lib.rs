@@ -1,1 +1,39 @@
-//! placeholder
+//! The Rust client of Zama Jobs: submit, follow, fetch and cancel jobs over REST, and the CLI's commands built on it.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), client::ClientError> {
+//! let zama = client::Client::new("http://127.0.0.1:7600", "the access token")?;
+//! let body = serde_json::json!({
+//!     "type": "compute",
+//!     "payload": { "algorithm": "prime_factorization", "input": { "number": 104_729 } },
+//! });
+//! let submitted = zama.submit(&body, None, None).await?;
+//! let waited = zama.wait(submitted.job_id(), client::WaitOptions::default(), |_job| ()).await?;
+//! println!("{}", waited.job().status);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Every request may be repeated without harm: reads change nothing, a cancel is idempotent, and a submission always
+//! carries an `Idempotency-Key`. So the client repeats what failed for a moment, as its [`RetryPolicy`] says.
+
+pub mod cli;
+mod error;
+mod listing;
+mod outcome;
+mod retry;
+#[cfg(test)]
+mod sample;
+mod submit;
+mod transport;
+mod usage;
+mod wait;
+
+pub use error::ClientError;
+pub use listing::JobFilter;
+pub use outcome::ResultBytes;
+pub use retry::RetryPolicy;
+pub use submit::{Answer, Submitted};
+pub use transport::Client;
+pub use usage::{Usage, UsageFilter, UsageRow};
+pub use wait::{WaitOptions, Waited};

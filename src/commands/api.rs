@@ -40,7 +40,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         max_body_bytes: settings.api.max_body_bytes,
         request_timeout: Duration::from_secs(settings.api.request_timeout_seconds),
         temporal_health: temporal_health.clone(),
-        prometheus: Some(recorder()?),
+        prometheus: recorder(),
     };
     let listener = bind(&settings.api.listen).await?;
     tracing::info!(http.address = settings.api.listen, "serving");

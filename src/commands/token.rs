@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use api::token::{Principal, Role as UserRole, TokenIssuer};
+use api::token::{Principal, Role as UserRole, Scope, TokenIssuer};
 use clap::Args;
 use jobs::{TenantId, UserId};
 use settings::{Deployment, Settings};
@@ -56,7 +56,10 @@ pub async fn issue(settings: &Settings, args: &TokenArgs) -> Result<String> {
     let user: UserId = args.user.parse()?;
     let role: UserRole = args.role.parse().map_err(anyhow::Error::msg)?;
     let scopes = match &args.scopes {
-        Some(scopes) => scopes.parse().map_err(anyhow::Error::msg)?,
+        Some(scopes) => scopes
+            .split_whitespace()
+            .map(|scope| scope.parse::<Scope>().map_err(|_| anyhow::anyhow!("{scope} is not a scope")))
+            .collect::<Result<_>>()?,
         None => role.scopes(),
     };
     let submitter = chain::development::submitter(&tenant, &user)?.address;

@@ -128,6 +128,7 @@ async fn bring_up(
         registry: None,
         token: None,
         api_key: None,
+        submitter_key: None,
     };
     provision::run(site.data, &options.parts, &mut wiring, progress).await?;
     supervisor.start(wanted(parts::own(site, &wiring, &executable))).await?;

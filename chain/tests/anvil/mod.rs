@@ -1,4 +1,5 @@
 //! A real anvil on a free port, killed when the test is done, with a registry and a sender on it.
+#![allow(dead_code)] // Each test binary uses a part of it.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;

@@ -1,0 +1,13 @@
+//! `/v1/jobs`
+
+pub mod cancel;
+mod cursor;
+pub mod get;
+pub mod list;
+mod new_job;
+mod presentation;
+pub mod receipt;
+pub mod result;
+pub mod submit;
+mod unavailable;
+mod wait;

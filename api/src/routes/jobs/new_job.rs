@@ -1,0 +1,192 @@
+//! The body of a submission as the OpenAPI document shows it, and the document's examples.
+//! What is accepted is decided by [`jobs::submission::read`] alone.
+
+use chrono::{DateTime, Utc};
+use jobs::algorithm::Algorithm;
+use jobs::submission::{JobType, Priority};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+/// A job to run.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub struct NewJob {
+    #[serde(rename = "type")]
+    job_type: JobType,
+    payload: Payload,
+    #[schema(nullable = false, default = "normal")]
+    priority: Option<Priority>,
+    /// Says again what `type` says; `useFHE` is another name of it.
+    #[schema(nullable = false)]
+    use_fhe: Option<bool>,
+    /// The job fails if it has no result by then; at most 30 days ahead.
+    #[schema(nullable = false)]
+    deadline: Option<DateTime<Utc>>,
+}
+
+/// What to compute.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub struct Payload {
+    algorithm: Algorithm,
+    input: Input,
+    #[schema(nullable = false)]
+    parameters: Option<Parameters>,
+}
+
+/// What to compute on: the input of the algorithm that the payload names.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code)]
+pub enum Input {
+    PrimeFactorization(PrimeFactorizationInput),
+    StatisticalAnalysis(StatisticalAnalysisInput),
+    MatrixMultiplication(MatrixMultiplicationInput),
+}
+
+/// Input of `prime_factorization`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub struct PrimeFactorizationInput {
+    /// 1 to 2^128 - 1.
+    number: IntegerOrDecimal,
+}
+
+/// An integer; beyond 2^53 - 1 it is safer as a decimal string.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code)]
+pub enum IntegerOrDecimal {
+    Integer(u64),
+    Decimal(String),
+}
+
+/// Input of `statistical_analysis`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub struct StatisticalAnalysisInput {
+    #[schema(min_items = 1, max_items = 65536)]
+    values: Vec<f64>,
+}
+
+/// Input of `matrix_multiplication`: two matrices up to 512 by 512, each an array of rows.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub struct MatrixMultiplicationInput {
+    #[schema(min_items = 1, max_items = 512)]
+    a: Vec<Vec<f64>>,
+    /// As many rows as `a` has columns.
+    #[schema(min_items = 1, max_items = 512)]
+    b: Vec<Vec<f64>>,
+}
+
+/// How to compute.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub struct Parameters {
+    /// Seconds of computing after which the job fails.
+    #[schema(minimum = 1, maximum = 3600, default = 300, nullable = false)]
+    timeout: Option<u32>,
+}
+
+const ID: &str = "019cebab-804e-7c41-9b5e-3f2a8d6c1e07";
+
+pub fn submission_example() -> Value {
+    json!({
+        "type": "compute",
+        "payload": {
+            "algorithm": "prime_factorization",
+            "input": {"number": 104_729},
+            "parameters": {"timeout": 300}
+        },
+        "priority": "normal",
+        "use_fhe": false
+    })
+}
+
+fn links() -> Value {
+    let this = format!("https://api.example.com/v1/jobs/{ID}");
+    json!({
+        "self": this, "events": format!("{this}/events"), "result": format!("{this}/result"),
+        "receipt": format!("{this}/receipt"), "cancel": format!("{this}/cancel")
+    })
+}
+
+pub fn accepted_example() -> Value {
+    json!({
+        "job_id": ID,
+        "status": "PENDING",
+        "created_at": "2026-03-14T09:26:53.589Z",
+        "estimated_completion": "2026-03-14T09:26:58.589Z",
+        "links": links()
+    })
+}
+
+pub fn job_example() -> Value {
+    json!({
+        "job_id": ID,
+        "type": "compute",
+        "algorithm": "prime_factorization",
+        "status": "COMPLETED",
+        "priority": "normal",
+        "submitter": "0x70997970c51812dc3a010c7d01b50e0d17dc79c8",
+        "test_mode": false,
+        "use_fhe": false,
+        "content_hash": format!("0x{}", "2e".repeat(32)),
+        "created_at": "2026-03-14T09:26:53.589Z",
+        "updated_at": "2026-03-14T09:26:57.204Z",
+        "started_at": "2026-03-14T09:26:53.871Z",
+        "completed_at": "2026-03-14T09:26:57.204Z",
+        "deadline": null,
+        "estimated_completion": "2026-03-14T09:26:58.589Z",
+        "progress": {"percent": 100.0, "stage": "done", "detail": ""},
+        "error": null,
+        "result": {
+            "hash": format!("0x{}", "1f".repeat(32)),
+            "media_type": "application/json",
+            "size": 62,
+            "url": format!("https://api.example.com/v1/jobs/{ID}/result"),
+            "value": {"number": "104729", "factors": [{"prime": "104729", "exponent": 1}]}
+        },
+        "blockchain_confirmation": {
+            "chain_id": 31337,
+            "registry": format!("0x{}", "5f".repeat(20)),
+            "index": 41,
+            "merkle_root": format!("0x{}", "6a".repeat(32)),
+            "tx_hash": format!("0x{}", "4c".repeat(32)),
+            "block_number": 1207,
+            "block_hash": format!("0x{}", "5b".repeat(32)),
+            "confirmed_at": "2026-03-14T09:26:57.204Z",
+            "finalized": false
+        },
+        "usage": {"chain_confirmations": 1, "compute_units": 2, "jobs_completed": 1, "jobs_submitted": 1},
+        "links": links()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_are_what_the_code_reads_and_writes() {
+        assert!(jobs::submission::read(&submission_example(), Utc::now()).is_ok());
+        assert!(serde_json::from_value::<NewJob>(submission_example()).is_ok());
+        assert!(serde_json::from_value::<jobs::wire::Accepted>(accepted_example()).is_ok());
+        assert!(serde_json::from_value::<jobs::wire::Job>(job_example()).is_ok());
+    }
+
+    #[test]
+    fn the_shown_limits_are_those_that_are_enforced() {
+        assert_eq!(jobs::algorithm::MAX_VALUES, 65_536);
+        assert_eq!(jobs::algorithm::MAX_DIMENSION, 512);
+        assert_eq!((jobs::algorithm::DEFAULT_TIMEOUT_SECONDS, jobs::algorithm::MAX_TIMEOUT_SECONDS), (300, 3600));
+    }
+}

@@ -1,0 +1,109 @@
+//! GET /v1/jobs/{id}/receipt
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use jobs::JobId;
+use jobs::leaf::Leaf;
+use jobs::merkle::Batch;
+use jobs::receipt::{Anchor, Receipt};
+use store::receipts::ReceiptParts;
+use store::sealing::LeafJob;
+
+use super::unavailable;
+use crate::ApiState;
+use crate::errors;
+use crate::policy::job_path::{JobPath, not_found};
+use crate::policy::problem::Problem;
+use crate::token::{Principal, Scope};
+
+errors!(Errors: Token, JobNotFound, ResultNotReady, JobCancelled, ComputeFailed, ComputeTimeout, DeadlineExceeded,
+    WorkflowLost);
+
+/// Fetch a receipt
+///
+/// With it anyone can check, from the chain alone, that the result's hash was confirmed: `zama-jobs verify
+/// receipt.json`. It exists once the job is COMPLETED.
+#[utoipa::path(
+    get, path = "/v1/jobs/{id}/receipt", tag = "jobs", security(("bearer" = ["jobs:read"])),
+    params(("id" = uuid::Uuid, Path, description = "The job.", example = "019cebab-804e-7c41-9b5e-3f2a8d6c1e07")),
+    responses(
+        (status = 200, description = "The receipt.", body = Receipt, example = json!(receipt_example())),
+        Errors
+    )
+)]
+pub async fn receipt(
+    State(state): State<Arc<ApiState>>,
+    principal: Principal,
+    JobPath(id): JobPath,
+) -> Result<Json<Receipt>, Problem> {
+    principal.require(Scope::JobsRead)?;
+    let found = store::receipts::find(&state.pool, principal.reader(), id).await?.ok_or_else(|| not_found(id))?;
+    let Some(parts) = found.parts else {
+        return Err(unavailable::problem("receipt", found.status, found.error));
+    };
+    let receipt = build(id, &parts).ok_or_else(|| {
+        tracing::error!(job.id = %id, "the stored batch does not lead to the receipt's root");
+        Problem::internal()
+    })?;
+    Ok(Json(receipt))
+}
+
+/// Builds the batch's tree again. `None` when it is not the tree that was confirmed.
+fn build(id: JobId, parts: &ReceiptParts) -> Option<Receipt> {
+    let position = parts.leaves.iter().position(|leaf| leaf.job_id == id)?;
+    let job = &parts.leaves[position];
+    let leaves: Vec<Leaf> = parts.leaves.iter().map(LeafJob::leaf).collect();
+    let inclusion = Batch::seal(&leaves).ok()?.inclusion(position)?;
+    if inclusion.root != parts.root {
+        return None;
+    }
+    let anchor = Anchor {
+        chain_id: u64::try_from(parts.chain_id).ok()?,
+        registry: parts.registry.into(),
+        tx_hash: parts.tx_hash.into(),
+        block_number: u64::try_from(parts.block_number).ok()?,
+        block_hash: parts.block_hash.into(),
+    };
+    Some(Receipt::of_plain_job(job.leaf(), job.salt.into(), job.content_hash.into(), inclusion, anchor))
+}
+
+/// A receipt whose hashes agree, made as real ones are.
+fn receipt_example() -> Option<Receipt> {
+    let id = "019cebab-804e-7c41-9b5e-3f2a8d6c1e07".parse().ok()?;
+    let job = LeafJob {
+        job_id: id,
+        leaf_index: 41,
+        leaf_status: jobs::leaf::LeafStatus::Completed,
+        submitter: [0x70; 20],
+        result_hash: [0x1f; 32],
+        content_hash: [0x2e; 32],
+        salt: [0x3d; 32],
+    };
+    let root = Batch::seal(&[job.leaf()]).ok()?.root().into();
+    let parts = ReceiptParts {
+        chain_id: 31337,
+        registry: [0x5f; 20],
+        root,
+        entries: serde_json::Value::Null,
+        tx_hash: [0x4c; 32],
+        block_number: 1207,
+        block_hash: [0x5b; 32],
+        algorithm: String::new(),
+        leaves: vec![job],
+    };
+    build(id, &parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_is_built_only_for_the_confirmed_tree() {
+        let example = receipt_example().expect("it is built");
+        assert_eq!(example.leaf.hash(), example.leaf_hash);
+        assert_eq!(example.leaf_hash, example.root, "the only leaf of its batch is the root");
+    }
+}

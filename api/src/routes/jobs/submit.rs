@@ -1,0 +1,195 @@
+//! POST /v1/jobs
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{FromRequest as _, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
+use jobs::submission::{self, Refusal, Submission};
+use jobs::wire::{Accepted, Job};
+use jobs::{ErrorCode, IdempotencyKey, JobId, JobStatus};
+use store::admission::{Admission, Admitted, admit};
+
+use super::new_job::{NewJob, accepted_example, job_example, submission_example};
+use super::presentation::present;
+use super::wait::until_terminal;
+use crate::ApiState;
+use crate::errors;
+use crate::policy::body::StrictJson;
+use crate::policy::prefer;
+use crate::policy::problem::Problem;
+use crate::policy::request_id::RequestId;
+use crate::token::{Principal, Scope};
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// Seconds from a result to its confirmation on chain: a batch fills, and blocks go by.
+const CONFIRMATION_SECONDS: u64 = 4;
+
+/// Longest advice in `Retry-After`, in seconds.
+const MAX_RETRY_SECONDS: u64 = 30;
+
+errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, InvalidIdempotencyKey, RequestInProgress,
+    PayloadTooLarge, InvalidContentType, IdempotencyKeyReused);
+
+/// Submit a job
+///
+/// Answers 202 as soon as the job is stored; it is then started exactly once, whatever fails afterwards. With an
+/// `Idempotency-Key` of its own a client may repeat the request as often as it likes within 24 hours: the same body
+/// gets the same 202 again, and there is one job. With `Prefer: wait=N` the answer is 200 and the finished job if it
+/// ends within N seconds.
+#[utoipa::path(
+    post, path = "/v1/jobs", tag = "jobs", security(("bearer" = ["jobs:submit"])),
+    params(
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+         description = "The client's name for this submission: visible ASCII, not secret, its tenant's for 24 hours. \
+                        Made and returned when absent."),
+        ("Prefer" = Option<String>, Header, example = "wait=30",
+         description = "`wait=N`: wait up to N seconds (1 to 60) for the job's end.")
+    ),
+    request_body(content = NewJob, description = "At most 1 MiB.", example = json!(submission_example())),
+    responses(
+        (status = 202, description = "The job is accepted.", body = Accepted, example = json!(accepted_example())),
+        (status = 200, description = "The job has ended within the time that the client would wait.", body = Job,
+         example = json!(job_example())),
+        Errors
+    )
+)]
+pub async fn submit(
+    State(state): State<Arc<ApiState>>,
+    principal: Principal,
+    Extension(request_id): Extension<RequestId>,
+    request: Request,
+) -> Result<Response, Problem> {
+    principal.require(Scope::JobsSubmit)?;
+    let key = idempotency_key(request.headers())?;
+    let wait = prefer::wait(request.headers());
+    let StrictJson(body) = StrictJson::from_request(request, &state).await?;
+
+    // Milliseconds, so that the 202 and the stored job show the same time.
+    let now = Utc::now().trunc_subsecs(3);
+    let submission = submission::read(&body, now).map_err(refusal)?;
+    let accepted = accepted(&state, &submission, now);
+    let response = serde_json::to_string(&accepted).map_err(|_| Problem::internal())?;
+    let admitted = admit(
+        &state.pool,
+        Admission {
+            job_id: accepted.job_id,
+            tenant: &principal.tenant,
+            user: &principal.user,
+            key: &key,
+            submission: &submission,
+            created_at: now,
+            estimated_completion: accepted.estimated_completion,
+            request_id: request_id.as_str(),
+            response: &response,
+        },
+    )
+    .await?;
+    let (accepted, replayed) = match admitted {
+        Admitted::New => {
+            state.dispatcher.wake();
+            (accepted, false)
+        }
+        Admitted::Replayed { response } => (stored(&response)?, true),
+        Admitted::KeyReused { first_use } => return Err(key_reused(first_use)),
+        Admitted::InProgress => {
+            let detail = "Another request with this idempotency key is being handled.";
+            return Err(Problem::new(ErrorCode::RequestInProgress, detail));
+        }
+        Admitted::UnknownUser => {
+            return Err(Problem::new(ErrorCode::InvalidToken, "The token's user is not registered."));
+        }
+    };
+    let mut answer = match wait {
+        Some(limit) => wait_or_accept(&state, &principal, &accepted, limit).await?,
+        None => accept(&accepted),
+    };
+    let headers = answer.headers_mut();
+    if let Ok(key) = HeaderValue::from_str(key.as_str()) {
+        headers.insert(KEY, key);
+    }
+    if replayed {
+        headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(answer)
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<IdempotencyKey, Problem> {
+    let mut values = headers.get_all(KEY).iter();
+    let Some(value) = values.next() else { return Ok(IdempotencyKey::generate()) };
+    let key = value.to_str().ok().and_then(|text| text.parse().ok()).filter(|_| values.next().is_none());
+    key.ok_or_else(|| {
+        let detail = "An idempotency key is 1 to 255 visible ASCII characters.";
+        Problem::new(ErrorCode::InvalidIdempotencyKey, detail)
+    })
+}
+
+fn accepted(state: &ApiState, submission: &Submission, now: DateTime<Utc>) -> Accepted {
+    let job_id = JobId::generate();
+    let seconds = submission.input.estimated_seconds() + CONFIRMATION_SECONDS;
+    let estimate = TimeDelta::seconds(i64::try_from(seconds).unwrap_or(i64::from(u32::MAX)));
+    Accepted {
+        job_id,
+        status: JobStatus::Pending,
+        created_at: now,
+        estimated_completion: now + estimate,
+        links: state.links(job_id),
+    }
+}
+
+/// The first 202, as it was stored with its key.
+fn stored(response: &str) -> Result<Accepted, Problem> {
+    serde_json::from_str(response).map_err(|error| {
+        tracing::error!(%error, "a stored response is corrupt");
+        Problem::internal()
+    })
+}
+
+fn accept(accepted: &Accepted) -> Response {
+    let estimate = (accepted.estimated_completion - accepted.created_at).num_seconds();
+    let seconds = u64::try_from(estimate).unwrap_or_default().clamp(1, MAX_RETRY_SECONDS);
+    let headers =
+        [(header::LOCATION, accepted.links.this.clone()), (header::RETRY_AFTER, seconds.to_string())];
+    (StatusCode::ACCEPTED, headers, Json(accepted)).into_response()
+}
+
+async fn wait_or_accept(
+    state: &ApiState,
+    principal: &Principal,
+    accepted: &Accepted,
+    limit: Duration,
+) -> Result<Response, Problem> {
+    let ended = until_terminal(state, principal.reader(), accepted.job_id, limit).await;
+    let mut answer = match ended {
+        Some(job) => {
+            let location = [(header::LOCATION, accepted.links.this.clone())];
+            (location, Json(present(state, job)?)).into_response()
+        }
+        None => accept(accepted),
+    };
+    if let Ok(applied) = HeaderValue::from_str(&format!("wait={}", limit.as_secs())) {
+        answer.headers_mut().insert(PREFERENCE_APPLIED, applied);
+    }
+    Ok(answer)
+}
+
+fn refusal(refusal: Refusal) -> Problem {
+    let detail = match (refusal.code, refusal.errors.len()) {
+        (ErrorCode::UnknownAlgorithm, _) => "The algorithm is not known.".to_owned(),
+        (_, 1) => "The job is not valid: a field is wrong.".to_owned(),
+        (_, wrong) => format!("The job is not valid: {wrong} fields are wrong."),
+    };
+    Problem::new(refusal.code, detail).with_errors(refusal.errors)
+}
+
+fn key_reused(first_use: DateTime<Utc>) -> Problem {
+    let at = first_use.format("%Y-%m-%dT%H:%M:%SZ");
+    let detail = format!("The idempotency key was used with another body on {at}.");
+    Problem::new(ErrorCode::IdempotencyKeyReused, detail)
+}

@@ -1,0 +1,53 @@
+//! What the tenant has used, as the ledger holds it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use jobs::JobId;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ClientError;
+use crate::transport::{Client, read_json};
+
+/// Which rows to read. Everything absent is no restriction.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct UsageFilter {
+    pub job_id: Option<JobId>,
+    /// Rows at most, 1 to 1000; the totals count all of them.
+    pub limit: Option<u32>,
+}
+
+/// What was metered.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Usage {
+    /// Units by metric, over all rows that match.
+    pub totals: BTreeMap<String, i64>,
+    /// The newest rows.
+    pub data: Vec<UsageRow>,
+}
+
+/// A row of the usage ledger.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct UsageRow {
+    /// The transaction id under which the row is billed.
+    pub id: String,
+    /// Null where the row belongs to no job.
+    pub job_id: Option<JobId>,
+    pub metric: String,
+    pub units: i64,
+    pub occurred_at: DateTime<Utc>,
+    /// Time under which the row is billed.
+    pub billed_at: Option<DateTime<Utc>>,
+    /// When the billing system took the row.
+    pub delivered_at: Option<DateTime<Utc>>,
+}
+
+impl Client {
+    /// Reads the ledger of the tenant, or of the caller's own jobs, as the token allows.
+    ///
+    /// # Errors
+    /// [`ClientError`]. An unknown job has no rows.
+    pub async fn usage(&self, filter: UsageFilter) -> Result<Usage, ClientError> {
+        read_json(self.send(|| self.get_with("/v1/usage", &filter)).await?).await
+    }
+}
