@@ -27,6 +27,7 @@ pub struct Client {
     http: reqwest::Client,
     origin: Arc<str>,
     retries: RetryPolicy,
+    retry_notice: fn(&ClientError, Duration),
 }
 
 impl Client {
@@ -56,13 +57,25 @@ impl Client {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|error| configuration(error.to_string()))?;
-        Ok(Self { http, origin: origin.trim_end_matches('/').into(), retries: RetryPolicy::default() })
+        Ok(Self {
+            http,
+            origin: origin.trim_end_matches('/').into(),
+            retries: RetryPolicy::default(),
+            retry_notice: |_, _| (),
+        })
     }
 
     /// The same client with another retry policy.
     #[must_use]
     pub fn with_retries(mut self, retries: RetryPolicy) -> Self {
         self.retries = retries;
+        self
+    }
+
+    /// The same client, which tells `notice` why and for how long it pauses before it repeats a request.
+    #[must_use]
+    pub fn with_retry_notice(mut self, notice: fn(&ClientError, Duration)) -> Self {
+        self.retry_notice = notice;
         self
     }
 
@@ -119,6 +132,7 @@ impl Client {
             };
             let pause = self.retries.pause(attempt, paused, asked, rand::random());
             let Some(pause) = pause.filter(|_| error.is_transient()) else { return Err(error) };
+            (self.retry_notice)(&error, pause);
             tokio::time::sleep(pause).await;
             paused += pause;
         }

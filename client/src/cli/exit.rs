@@ -1,0 +1,114 @@
+//! How a command's end is told to scripts.
+
+use std::process::ExitCode;
+
+use jobs::JobStatus;
+use jobs::wire::Job;
+
+use crate::error::ClientError;
+use crate::wait::Waited;
+
+/// The exit codes, as `--help` prints them.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the service or the connection failed
+  2  the command line, a file or the set-up is wrong
+  3  the API refused the request (4xx)
+  4  the job failed
+  5  the job was cancelled
+  6  the time for waiting was up
+  7  the receipt does not verify, or could not be checked";
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Success = 0,
+    /// The service or the connection failed.
+    Failure = 1,
+    /// The command line, a file or the set-up is wrong (clap's own code too).
+    Usage = 2,
+    /// The API refused the request (4xx).
+    Refused = 3,
+    /// The job failed.
+    JobFailed = 4,
+    /// The job was cancelled.
+    JobCancelled = 5,
+    /// The time for waiting was up.
+    TimedOut = 6,
+    /// The receipt does not verify, or could not be checked.
+    NotVerified = 7,
+}
+
+impl Exit {
+    /// The number that the process ends with.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// For a job whose end was waited for.
+    #[must_use]
+    pub fn of_waited(waited: &Waited) -> Self {
+        match waited {
+            Waited::Ended(job) => Self::of_ended(job),
+            Waited::TimedOut(_) => Self::TimedOut,
+        }
+    }
+
+    /// For a job that has ended.
+    pub(crate) fn of_ended(job: &Job) -> Self {
+        match job.status {
+            JobStatus::Failed => Self::JobFailed,
+            JobStatus::Cancelled => Self::JobCancelled,
+            JobStatus::Pending | JobStatus::Processing | JobStatus::Confirming | JobStatus::Completed => Self::Success,
+        }
+    }
+
+    /// For a call that failed.
+    #[must_use]
+    pub fn of_error(error: &ClientError) -> Self {
+        match error {
+            ClientError::Configuration(_) => Self::Usage,
+            _ if error.status().is_some_and(|status| (400..500).contains(&status)) => Self::Refused,
+            _ => Self::Failure,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::B256;
+
+    use super::*;
+
+    #[test]
+    fn every_code_is_in_the_help() {
+        use Exit::*;
+        let all = [Success, Failure, Usage, Refused, JobFailed, JobCancelled, TimedOut, NotVerified];
+        let documented: Vec<u8> = EXIT_CODES
+            .lines()
+            .skip(1)
+            .map(|line| line.split_whitespace().next().expect("a code").parse().expect("a number"))
+            .collect();
+        assert_eq!(documented, all.map(Exit::code));
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_a_failure() {
+        let unexpected = |status| ClientError::Unexpected { status, body: String::new() };
+        assert_eq!([404, 409, 429].map(|status| Exit::of_error(&unexpected(status))), [Exit::Refused; 3]);
+        assert_eq!([200, 302, 500, 503].map(|status| Exit::of_error(&unexpected(status))), [Exit::Failure; 4]);
+        assert_eq!(Exit::of_error(&ClientError::Transport("refused".to_owned())), Exit::Failure);
+        assert_eq!(Exit::of_error(&ClientError::ResultHash { stated: None, actual: B256::ZERO }), Exit::Failure);
+        assert_eq!(Exit::of_error(&ClientError::Configuration("no address".to_owned())), Exit::Usage);
+    }
+}

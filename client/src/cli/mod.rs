@@ -1,0 +1,108 @@
+//! The CLI's commands about jobs: what they take, and how each is run. Results go to stdout, all else to stderr.
+
+mod card;
+mod dev_env;
+mod error;
+mod exit;
+mod follow;
+mod globals;
+mod inputs;
+mod list;
+mod moment;
+mod outcome;
+mod output;
+mod paint;
+mod progress;
+mod submit;
+mod table;
+mod usage;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use jobs::JobId;
+
+pub use error::CliError;
+pub use exit::{EXIT_CODES, Exit};
+pub use globals::Globals;
+
+use globals::Session;
+
+/// The commands about jobs. The binary flattens them into its own.
+#[derive(Debug, Subcommand)]
+pub enum JobsCommand {
+    /// Submit a job, and follow it to its end with --wait.
+    #[command(after_help = EXIT_CODES)]
+    Submit(Box<submit::SubmitArgs>),
+    /// Show a job.
+    #[command(after_help = EXIT_CODES)]
+    Status(JobArgs),
+    /// Wait until a job has ended, showing its progress.
+    #[command(after_help = EXIT_CODES)]
+    Wait(follow::WaitArgs),
+    /// List jobs, newest first.
+    #[command(after_help = EXIT_CODES)]
+    List(Box<list::ListArgs>),
+    /// Cancel a job. One that is past its computation stays as it is.
+    #[command(after_help = EXIT_CODES)]
+    Cancel(JobArgs),
+    /// Fetch a job's result and check its hash.
+    #[command(after_help = EXIT_CODES)]
+    Result(outcome::ResultArgs),
+    /// Fetch a job's receipt, which anyone can verify without this service.
+    #[command(after_help = EXIT_CODES)]
+    Receipt(outcome::ReceiptArgs),
+    /// Verify a receipt, against the chain or against a root that you trust.
+    #[command(after_help = EXIT_CODES)]
+    Verify(verify::VerifyArgs),
+    /// Show what was metered.
+    #[command(after_help = EXIT_CODES)]
+    Usage(usage::UsageArgs),
+}
+
+/// A command about one job.
+#[derive(Args, Debug)]
+pub struct JobArgs {
+    /// Id of the job.
+    pub id: JobId,
+}
+
+/// Runs a command and prints what it has to say, errors included.
+pub async fn run(command: JobsCommand, globals: Globals) -> ExitCode {
+    let session = Session::new(globals);
+    let outcome = match command {
+        JobsCommand::Submit(args) => Box::pin(submit::submit(&session, *args)).await,
+        JobsCommand::Status(args) => status(&session, &args).await,
+        JobsCommand::Wait(args) => follow::wait(&session, &args).await,
+        JobsCommand::List(args) => list::list(&session, *args).await,
+        JobsCommand::Cancel(args) => cancel(&session, &args).await,
+        JobsCommand::Result(args) => outcome::result(&session, &args).await,
+        JobsCommand::Receipt(args) => outcome::receipt(&session, &args).await,
+        JobsCommand::Verify(args) => Box::pin(verify::verify(&session, &args)).await,
+        JobsCommand::Usage(args) => usage::usage(&session, &args).await,
+    };
+    let exit = outcome.unwrap_or_else(|error| session.output.failure(&error));
+    exit.into()
+}
+
+async fn status(session: &Session, args: &JobArgs) -> Result<Exit, CliError> {
+    let job = session.client()?.job(args.id).await?;
+    session.output.job(&job)?;
+    Ok(Exit::Success)
+}
+
+async fn cancel(session: &Session, args: &JobArgs) -> Result<Exit, CliError> {
+    let job = session.client()?.cancel(args.id).await?;
+    session.output.job(&job)?;
+    let notice = match job.status {
+        jobs::JobStatus::Cancelled => return Ok(Exit::Success),
+        status if status.is_cancellable() => "the job will be cancelled in a moment".to_owned(),
+        status => format!("the job is {status} already: it stays so"),
+    };
+    session.output.notice(&notice);
+    Ok(Exit::Success)
+}
+
+#[cfg(test)]
+mod tests;

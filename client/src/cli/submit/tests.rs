@@ -1,0 +1,87 @@
+//! Flags become the body that the API documents.
+
+use clap::Parser;
+
+use super::*;
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    args: SubmitArgs,
+}
+
+fn read(line: &str) -> Result<Value, String> {
+    let words = std::iter::once("submit").chain(line.split(' '));
+    let cli = Cli::try_parse_from(words).map_err(|error| error.to_string())?;
+    let now = "2026-01-01T00:00:00Z".parse().expect("a time");
+    body(&cli.args, now).map_err(|error| error.to_string())
+}
+
+/// What the API itself thinks of the body.
+fn accepted(body: &Value) -> bool {
+    let now = "2026-01-01T00:00:00Z".parse().expect("a time");
+    jobs::submission::read(body, now).is_ok()
+}
+
+#[test]
+fn flags_make_the_documented_body() {
+    let body = read("prime_factorization --number 104729 --timeout 5m --priority high --deadline 10m").unwrap();
+    let expected = json!({
+        "type": "compute",
+        "payload": {
+            "algorithm": "prime_factorization",
+            "input": { "number": 104_729 },
+            "parameters": { "timeout": 300 }
+        },
+        "priority": "high",
+        "deadline": "2026-01-01T00:10:00Z"
+    });
+    assert_eq!(body, expected);
+    assert!(accepted(&body));
+}
+
+#[test]
+fn every_algorithm_is_accepted_by_the_api() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("matrix");
+    std::fs::write(&file, "1 2\n3 4\n").unwrap();
+    let file = file.display();
+    for line in [
+        "prime_factorization --number 340282366920938463463374607431768211455".to_owned(),
+        "statistical_analysis --values -1,2.5,3".to_owned(),
+        format!("statistical_analysis --values-file {file}"),
+        format!("matrix_multiplication --a {file} --b {file}"),
+    ] {
+        assert!(accepted(&read(&line).unwrap()), "{line}");
+    }
+}
+
+#[test]
+fn wrong_flags_are_named() {
+    for (line, word) in [
+        ("prime_factorization", "--number"),
+        ("prime_factorization --values 1", "--values belongs to statistical_analysis"),
+        ("statistical_analysis", "--values-file"),
+        ("statistical_analysis --values 1,x", "\"x\" is not a number"),
+        ("matrix_multiplication --a f", "--b FILE"),
+        ("matrix_multiplication --a - --b -", "stdin"),
+        ("prime_factorization --number 1 --timeout soon", "duration"),
+        ("prime_factorization --number 1 --priority urgent", "low, normal, high"),
+        ("prime_factorization --number 1 --max-wait 5", "--wait"),
+        ("sorting --number 1", "prime_factorization"),
+        ("--file f --number 1", "cannot be used with"),
+        ("--wait", "ALGORITHM"),
+    ] {
+        let fault = read(line).unwrap_err();
+        assert!(fault.contains(word), "{line}: {fault}");
+    }
+}
+
+#[test]
+fn a_file_is_the_whole_job() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("job.json");
+    std::fs::write(&file, r#"{"type":"compute","useFHE":false}"#).unwrap();
+    let body = read(&format!("--file {}", file.display())).unwrap();
+    assert_eq!(body, json!({ "type": "compute", "useFHE": false }));
+}

@@ -1,0 +1,75 @@
+//! `usage`: what was metered, in total and row by row.
+
+use clap::Args;
+use jobs::JobId;
+
+use super::card;
+use super::error::CliError;
+use super::exit::Exit;
+use super::globals::Session;
+use super::paint::{Paint, tame};
+use super::table::{Table, pairs};
+use crate::usage::{Usage, UsageFilter};
+
+/// What `usage` takes.
+#[derive(Args, Debug)]
+pub struct UsageArgs {
+    /// Only rows of this job
+    #[arg(long, value_name = "ID")]
+    job: Option<JobId>,
+    /// Rows at most; the totals count all of them
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+}
+
+pub(super) async fn usage(session: &Session, args: &UsageArgs) -> Result<Exit, CliError> {
+    let filter = UsageFilter { job_id: args.job, limit: Some(args.limit) };
+    let usage = session.client()?.usage(filter).await?;
+    session.output.result(&usage, |paint| text(&usage, paint))?;
+    if usage.data.is_empty() {
+        session.output.notice("nothing was metered");
+    }
+    Ok(Exit::Success)
+}
+
+fn text(usage: &Usage, paint: Paint) -> String {
+    if usage.data.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&["OCCURRED", "METRIC", "UNITS", "BILLING", "ROW"]);
+    for row in &usage.data {
+        let billing = row.delivered_at.map_or_else(|| "due".to_owned(), |_| "delivered".to_owned());
+        let (metric, id) = (tame(&row.metric), tame(&row.id));
+        table.row(vec![card::time(row.occurred_at), metric, row.units.to_string(), billing, id]);
+    }
+    let rows = table.render(|row, _, cell| if row.is_none() { paint.strong(cell) } else { cell.to_owned() });
+    let totals: Vec<(String, String)> =
+        usage.totals.iter().map(|(metric, units)| (tame(metric), units.to_string())).collect();
+    format!("{}\n{}\n{rows}", paint.strong("TOTALS"), pairs(&totals))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_go_before_the_rows() {
+        let usage: Usage = serde_json::from_value(serde_json::json!({
+            "totals": {"compute_units": 2, "jobs_submitted": 1},
+            "data": [{
+                "id": "019cebab:compute_units:0", "job_id": null, "metric": "compute_units", "units": 2,
+                "occurred_at": "2026-03-14T09:26:54.120Z", "billed_at": null, "delivered_at": null
+            }]
+        }))
+        .unwrap();
+        let expected = "\
+TOTALS
+compute_units   2
+jobs_submitted  1
+
+OCCURRED              METRIC         UNITS  BILLING  ROW
+2026-03-14 09:26:54Z  compute_units  2      due      019cebab:compute_units:0
+";
+        assert_eq!(text(&usage, Paint::plain()), expected);
+    }
+}

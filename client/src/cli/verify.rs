@@ -1,0 +1,213 @@
+//! `verify`: checks a receipt without believing the service.
+
+use std::path::PathBuf;
+
+use alloy::primitives::{Address, B256};
+use chain::verify::{Check, Report, Source, verify_receipt};
+use clap::Args;
+use jobs::receipt::Receipt;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::dev_env::DevEnv;
+use super::error::CliError;
+use super::exit::Exit;
+use super::globals::{Session, given};
+use super::inputs::read_source;
+use super::paint::{Paint, tame};
+
+/// What `verify` takes.
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// File with the receipt, or - for stdin.
+    receipt: String,
+    /// EVM node to ask [default: ZAMA_RPC of .zama/dev.env]
+    #[arg(long, env = "ZAMA_RPC", value_name = "URL")]
+    rpc: Option<String>,
+    /// Registry that must have confirmed the job; without it the receipt's own address is believed
+    #[arg(long, env = "ZAMA_REGISTRY", value_name = "ADDRESS")]
+    registry: Option<String>,
+    /// Verify without a network against this root of the batch, which you learnt elsewhere
+    #[arg(long, value_name = "0xHASH")]
+    root: Option<B256>,
+    /// Check also that this file holds the job's result
+    #[arg(long, value_name = "FILE")]
+    result: Option<PathBuf>,
+}
+
+pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit, CliError> {
+    let bytes = read_source(&args.receipt)?;
+    let receipt: Receipt = serde_json::from_slice(&bytes)
+        .map_err(|error| CliError::usage(format!("{} is not a receipt: {error}", args.receipt)))?;
+    let source = source(args, DevEnv::find)?;
+    let mut report = Box::pin(verify_receipt(&receipt, &source)).await;
+    if let Some(file) = &args.result {
+        let bytes =
+            std::fs::read(file).map_err(|error| CliError::usage(format!("cannot read {}: {error}", file.display())))?;
+        report.checks.push(result_check(&receipt, &bytes));
+    }
+    let passed = report.passed();
+    let document = json!({ "verified": passed, "job_id": job_id(&receipt), "checks": report.checks });
+    session.output.result(&document, |paint| text(&receipt, &report, paint))?;
+    if let Source::Rpc { registry: None, .. } = source {
+        let address = receipt.registry;
+        session.output.notice(&format!("the registry {address} is believed as it stands; name yours with --registry"));
+    }
+    Ok(if passed { Exit::Success } else { Exit::NotVerified })
+}
+
+/// A root excludes the chain, even where the environment names one.
+fn source(args: &VerifyArgs, dev: impl FnOnce() -> Result<Option<DevEnv>, CliError>) -> Result<Source, CliError> {
+    if let Some(root) = args.root {
+        return Ok(Source::Root(root));
+    }
+    let registry = given(args.registry.as_deref()).map(address).transpose()?;
+    if let Some(url) = given(args.rpc.as_deref()) {
+        return Ok(Source::Rpc { url: url.to_owned(), registry });
+    }
+    let dev = dev()?.unwrap_or_default();
+    let url = dev.get("ZAMA_RPC").ok_or_else(|| {
+        CliError::usage("no EVM node to ask: give --rpc URL or set ZAMA_RPC, or give a trusted --root 0x…")
+    })?;
+    let registry = match registry {
+        Some(registry) => Some(registry),
+        None => dev.get("ZAMA_REGISTRY").map(address).transpose()?,
+    };
+    Ok(Source::Rpc { url: url.to_owned(), registry })
+}
+
+fn address(text: &str) -> Result<Address, CliError> {
+    text.parse().map_err(|_| CliError::usage(format!("{text:?} is not the address of a registry")))
+}
+
+fn result_check(receipt: &Receipt, bytes: &[u8]) -> Check {
+    let hash = B256::from_slice(&Sha256::digest(bytes));
+    let passed = hash == receipt.leaf.result_hash;
+    let explanation = if passed {
+        "the file's SHA-256 is the leaf's result hash".to_owned()
+    } else {
+        format!("the file's SHA-256 is {hash}, the leaf's result hash {}", receipt.leaf.result_hash)
+    };
+    Check { name: "result", passed, explanation }
+}
+
+/// The job's UUID, which the leaf holds left-aligned.
+fn job_id(receipt: &Receipt) -> Option<jobs::JobId> {
+    let id = receipt.leaf.job_id.as_slice();
+    uuid::Uuid::from_slice(&id[..16]).ok().map(jobs::JobId)
+}
+
+fn text(receipt: &Receipt, report: &Report, paint: Paint) -> String {
+    let width = report.checks.iter().map(|check| check.name.len()).max().unwrap_or_default();
+    let mut text = String::new();
+    for check in &report.checks {
+        let mark = if check.passed { paint.good("ok  ") } else { paint.bad("FAIL") };
+        text.push_str(&format!("{mark}  {:width$}  {}\n", check.name, tame(&check.explanation)));
+    }
+    let job = job_id(receipt).map(|id| id.to_string()).unwrap_or_default();
+    let verdict = if report.passed() {
+        paint.good(&format!("The receipt of job {job} verifies."))
+    } else {
+        paint.bad(&format!("The receipt of job {job} does not verify."))
+    };
+    text + &verdict + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use jobs::leaf::{Index, Leaf, LeafStatus, salted_content_hash};
+    use jobs::merkle::Batch;
+    use jobs::receipt::Anchor;
+
+    use super::*;
+    use crate::cli::Globals;
+
+    fn args() -> VerifyArgs {
+        VerifyArgs { receipt: "-".to_owned(), rpc: None, registry: None, root: None, result: None }
+    }
+
+    fn dev() -> Result<Option<DevEnv>, CliError> {
+        let file = format!("ZAMA_RPC=http://dev\nZAMA_REGISTRY={}\n", Address::repeat_byte(2));
+        Ok(DevEnv::parse(&file).ok())
+    }
+
+    #[test]
+    fn flags_go_before_the_file() {
+        let Ok(Source::Rpc { url, registry }) = source(&args(), dev) else { panic!("the chain") };
+        assert_eq!((url.as_str(), registry), ("http://dev", Some(Address::repeat_byte(2))));
+
+        let given = VerifyArgs { rpc: Some("http://mine".to_owned()), ..args() };
+        let Ok(Source::Rpc { url, registry }) = source(&given, dev) else { panic!("the chain") };
+        assert_eq!((url.as_str(), registry), ("http://mine", None), "another chain has another registry");
+
+        let root = VerifyArgs { root: Some(B256::ZERO), ..given };
+        assert!(matches!(source(&root, dev), Ok(Source::Root(_))));
+    }
+
+    /// The receipt of a job that is alone in its batch.
+    fn receipt(result: &[u8]) -> Receipt {
+        let (salt, content_hash) = (B256::repeat_byte(1), B256::repeat_byte(2));
+        let leaf = Leaf {
+            index: Index::new(9),
+            job_id: B256::from("019cebab-804e-7c41-9b5e-3f2a8d6c1e07".parse::<jobs::JobId>().unwrap().to_word()),
+            submitter: Address::ZERO,
+            result_hash: B256::from_slice(&Sha256::digest(result)),
+            status: LeafStatus::Completed,
+            content_hash: salted_content_hash(salt, content_hash),
+            handle: B256::ZERO,
+        };
+        let inclusion = Batch::seal(std::slice::from_ref(&leaf)).unwrap().inclusion(0).unwrap();
+        let anchor = Anchor {
+            chain_id: 31337,
+            registry: Address::repeat_byte(0xaa),
+            tx_hash: B256::repeat_byte(3),
+            block_number: 7,
+            block_hash: B256::repeat_byte(4),
+        };
+        Receipt::of_plain_job(leaf, salt, content_hash, inclusion, anchor)
+    }
+
+    /// Exit code of `verify` of a document against `root`, with `result` as the result's file.
+    async fn verified(document: &str, root: B256, result: &[u8]) -> Result<Exit, CliError> {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, result_file) = (folder.path().join("receipt.json"), folder.path().join("result"));
+        std::fs::write(&file, document).unwrap();
+        std::fs::write(&result_file, result).unwrap();
+        let name = file.to_str().unwrap().to_owned();
+        let args = VerifyArgs { receipt: name, root: Some(root), result: Some(result_file), ..args() };
+        verify(&Session::new(Globals::default()), &args).await
+    }
+
+    #[tokio::test]
+    async fn a_receipt_verifies_only_whole() {
+        let receipt = receipt(b"result");
+        let document = serde_json::to_string(&receipt).unwrap();
+        assert_eq!(verified(&document, receipt.root, b"result").await.unwrap(), Exit::Success);
+        assert_eq!(verified(&document, B256::ZERO, b"result").await.unwrap(), Exit::NotVerified);
+        assert_eq!(verified(&document, receipt.root, b"another").await.unwrap(), Exit::NotVerified);
+
+        let mut forged = receipt.clone();
+        forged.leaf.submitter = Address::repeat_byte(6);
+        let forged = serde_json::to_string(&forged).unwrap();
+        assert_eq!(verified(&forged, receipt.root, b"result").await.unwrap(), Exit::NotVerified);
+        assert!(matches!(verified("{}", receipt.root, b"").await, Err(CliError::Usage(_))));
+    }
+
+    #[tokio::test]
+    async fn each_check_has_its_line() {
+        let receipt = receipt(b"result");
+        let report = verify_receipt(&receipt, &Source::Root(B256::ZERO)).await;
+        let text = text(&receipt, &report, Paint::plain());
+        assert!(text.contains("ok    inclusion  the proof leads"), "{text}");
+        assert!(text.contains("FAIL  root       the receipt's root is 0x"), "{text}");
+        assert!(text.ends_with("The receipt of job 019cebab-804e-7c41-9b5e-3f2a8d6c1e07 does not verify.\n"), "{text}");
+    }
+
+    #[test]
+    fn without_a_node_the_error_says_what_to_give() {
+        let error = source(&args(), || Ok(None)).unwrap_err();
+        assert!(matches!(error, CliError::Usage(text) if text.contains("--rpc") && text.contains("--root")));
+        let bad = VerifyArgs { registry: Some("0x12".to_owned()), ..args() };
+        assert!(matches!(source(&bad, dev), Err(CliError::Usage(_))));
+    }
+}
