@@ -4,7 +4,7 @@ mod commands;
 mod demo;
 mod dev;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -78,6 +78,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<ExitCode> {
     let settings = || Settings::load(cli.config.as_deref());
+    let beside_dev = || settings_beside_dev(cli.config.as_deref());
     match cli.command {
         Command::Dev(args) => return dev::run(args),
         Command::Demo(args) => return demo::run(&args),
@@ -89,13 +90,22 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Migrate => commands::migrate::run(&settings()?)?,
         Command::Temporal(command) => commands::temporal::run(&settings()?, &command)?,
         Command::Chain(command) => commands::chain::run(&settings()?, &command)?,
-        Command::Billing(command) => commands::billing::run(&settings()?, &command)?,
-        Command::Token(args) => commands::token::run(&settings()?, &args)?,
+        Command::Billing(command) => commands::billing::run(&beside_dev()?, &command)?,
+        Command::Token(args) => commands::token::run(&beside_dev()?, &args)?,
         Command::Config => commands::config::run(),
         Command::Openapi => commands::openapi::run()?,
         Command::LagoStandin(args) => commands::lago_standin::run(&settings()?, args)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Settings of a tool: where a `zama-jobs dev` runs (`.zama/dev.env`, here or in a folder above), its settings, unless
+/// the environment says otherwise.
+fn settings_beside_dev(config: Option<&Path>) -> Result<Settings> {
+    let dev = client::cli::DevEnv::find().map_err(|error| anyhow::anyhow!("{error}"))?.unwrap_or_default();
+    let settings = dev.values().filter(|(key, _)| key.starts_with("ZAMA__"));
+    let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    Settings::load_with(config, settings.chain(std::env::vars()))
 }
 
 /// Runs a command that only speaks to the API.

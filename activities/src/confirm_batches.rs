@@ -3,6 +3,7 @@
 //! One activity works for minutes, with heartbeats, and another follows. All that must survive a crash is in the
 //! database before it is done: a batch before it is signed, a transaction before it is sent.
 
+mod reanchoring;
 mod sending;
 mod settling;
 
@@ -12,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use chain::{ChainClient, ChainConfig, Sender};
 use store::PgPool;
-use store::batches::{self, Leadership};
+use store::batches::{self, Leadership, Registry};
 use store::sealing::{self, SealPolicy};
 use temporal::Engine;
 use temporalio_macros::activities;
@@ -97,14 +98,16 @@ impl ConfirmBatches {
         ends: Instant,
     ) -> Result<()> {
         let mut finality = Instant::now();
+        self.reanchor(sender.client()).await?;
         while Instant::now() < ends && !ctx.is_cancelled() && !self.stopping.is_cancelled() {
             leadership.check().await?;
             self.seal(sender.client()).await?;
-            for batch in batches::open(&self.pool, OPEN_BATCHES).await? {
+            for batch in batches::open(&self.pool, &self.registry()?, OPEN_BATCHES).await? {
                 self.advance(sender, &batch, report).await?;
             }
             if finality.elapsed() > FINALITY {
                 finality = Instant::now();
+                self.reanchor(sender.client()).await?;
                 self.finalize(sender.client()).await?;
                 self.look_around(report).await?;
             }
@@ -114,11 +117,15 @@ impl ConfirmBatches {
         Ok(())
     }
 
+    fn registry(&self) -> Result<Registry> {
+        let chain = &self.batching.chain;
+        Ok(Registry { chain_id: i64::try_from(chain.chain_id)?, address: chain.registry.into_array() })
+    }
+
     /// Seals as long as a batch is due.
     async fn seal(&self, chain: &ChainClient) -> Result<()> {
         let policy = SealPolicy {
-            chain_id: i64::try_from(self.batching.chain.chain_id)?,
-            registry: self.batching.chain.registry.into_array(),
+            on: self.registry()?,
             max_jobs: self.batching.policy.max_jobs.into(),
             max_age_seconds: self.batching.policy.max_age.as_secs_f64(),
         };

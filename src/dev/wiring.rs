@@ -82,8 +82,9 @@ impl Wiring {
             ("ZAMA_LAGO_KEY", Some(self.lago_key.clone())),
             ("ZAMA_SUBMITTER_KEY", self.submitter_key.clone()),
         ];
-        let lines = known.into_iter().filter_map(|(key, value)| Some(format!("{key}={}\n", quoted(&value?))));
-        lines.collect()
+        let known = known.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        // The settings come last: whoever sources the file runs `zama-jobs worker`, `token` and so on by hand.
+        known.chain(self.settings()).map(|(key, value)| format!("{key}={}\n", quoted(&value))).collect()
     }
 }
 

@@ -4,12 +4,19 @@ use chrono::{DateTime, Utc};
 use jobs::JobId;
 use jobs::usage::{FIRST_SEGMENT, Metric};
 use serde_json::{Value, json};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::StoreError;
 use crate::cancel::WorkflowRun;
 use crate::jobs::bytes;
+
+/// Whose batches: one batcher looks after one registry.
+#[derive(Clone, Copy, Debug)]
+pub struct Registry {
+    pub chain_id: i64,
+    pub address: [u8; 20],
+}
 
 /// A batch whose event has not N confirmations yet.
 #[derive(Clone, Debug)]
@@ -49,10 +56,12 @@ pub struct Anchor {
 ///
 /// # Errors
 /// The database is away.
-pub async fn open(pool: &PgPool, limit: i64) -> Result<Vec<OpenBatch>, StoreError> {
+pub async fn open(pool: &PgPool, on: &Registry, limit: i64) -> Result<Vec<OpenBatch>, StoreError> {
     let rows = sqlx::query!(
         "SELECT id, root, entries, job_count, from_block, sealed_at, status FROM batches
-          WHERE status IN ('SEALED', 'SENT') ORDER BY sealed_at LIMIT $1",
+          WHERE status IN ('SEALED', 'SENT') AND chain_id = $1 AND registry = $2 ORDER BY sealed_at LIMIT $3",
+        on.chain_id,
+        &on.address[..],
         limit
     )
     .fetch_all(pool)
@@ -159,6 +168,7 @@ pub async fn complete(
     )
     .fetch_all(&mut *tx)
     .await?;
+    reanchor(&mut tx, batch, anchor).await?;
     let ids: Vec<Uuid> = jobs.iter().map(|job| job.id).collect();
     let tenants: Vec<String> = jobs.iter().map(|job| job.tenant.clone()).collect();
     let metrics = [Metric::JobsCompleted, Metric::ChainConfirmations].map(|metric| metric.as_str().to_owned());
@@ -189,16 +199,105 @@ pub async fn complete(
     Ok(waiting.collect())
 }
 
+/// Tells the jobs that were COMPLETED in an earlier transaction and whose batch stands in another block now: their
+/// status and usage stay as they are.
+async fn reanchor(tx: &mut PgConnection, batch: Uuid, anchor: &Anchor) -> Result<(), StoreError> {
+    let event = json!({
+        "tx_hash": alloy::primitives::B256::from(anchor.tx_hash),
+        "block_number": anchor.block_number,
+        "block_hash": alloy::primitives::B256::from(anchor.block_hash),
+    });
+    sqlx::query!(
+        "WITH moved AS (
+             UPDATE jobs j SET version = version + 1, updated_at = now()
+               FROM confirmations c
+              WHERE c.batch_id = $1 AND j.id = c.job_id AND j.status = 'COMPLETED' AND j.completed_at < now()
+             RETURNING j.id, j.tenant
+         )
+         INSERT INTO job_events (job_id, tenant, event_type, data)
+         SELECT m.id, m.tenant, 'job.reanchored', $2 FROM moved m",
+        batch,
+        event
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// A batch that was confirmed, and where.
+#[derive(Clone, Debug)]
+pub struct AnchoredBatch {
+    pub id: Uuid,
+    pub block_number: i64,
+    pub block_hash: [u8; 32],
+}
+
+/// Confirmed batches, newest block first.
+///
+/// # Errors
+/// The database is away.
+pub async fn anchored(pool: &PgPool, on: &Registry, limit: i64) -> Result<Vec<AnchoredBatch>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT id, block_number AS "block_number!", block_hash AS "block_hash!" FROM batches
+            WHERE status IN ('CONFIRMED', 'FINALIZED') AND chain_id = $1 AND registry = $2
+            ORDER BY block_number DESC LIMIT $3"#,
+        on.chain_id,
+        &on.address[..],
+        limit
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let block_hash = bytes("block hash", &row.block_hash)?;
+            Ok(AnchoredBatch { id: row.id, block_number: row.block_number, block_hash })
+        })
+        .collect()
+}
+
+/// Takes a batch's confirmation back, because its block is not in the chain any more: the same root and entries are
+/// sent again. Its event may now stand in any block.
+///
+/// # Errors
+/// The database is away.
+pub async fn lift(pool: &PgPool, batch: Uuid) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE batches SET status = 'SENT', from_block = 0 WHERE id = $1 AND status IN ('CONFIRMED', 'FINALIZED')",
+        batch
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Lets batches whose first possible block lies beyond the newest one be looked for everywhere: the chain went back.
+///
+/// # Errors
+/// The database is away.
+pub async fn widen_search(pool: &PgPool, on: &Registry, newest_block: i64) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE batches SET from_block = 0
+          WHERE status IN ('SEALED', 'SENT') AND chain_id = $1 AND registry = $2 AND from_block > $3",
+        on.chain_id,
+        &on.address[..],
+        newest_block
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
 /// Notes that the chain will not take back blocks up to `block_number`.
 ///
 /// # Errors
 /// The database is away.
-pub async fn finalize(pool: &PgPool, chain_id: i64, block_number: i64) -> Result<u64, StoreError> {
+pub async fn finalize(pool: &PgPool, on: &Registry, block_number: i64) -> Result<u64, StoreError> {
     let mut tx = pool.begin().await?;
     let batches = sqlx::query_scalar!(
         "UPDATE batches SET status = 'FINALIZED'
-          WHERE chain_id = $1 AND status = 'CONFIRMED' AND block_number <= $2 RETURNING id",
-        chain_id,
+          WHERE chain_id = $1 AND registry = $2 AND status = 'CONFIRMED' AND block_number <= $3 RETURNING id",
+        on.chain_id,
+        &on.address[..],
         block_number
     )
     .fetch_all(&mut *tx)

@@ -56,27 +56,28 @@ pub async fn open_jobs(
     Ok(open.collect())
 }
 
-/// Puts a job whose run is gone back into the outbox under the next workflow id; after [`MAX_RESTARTS`] it fails.
+/// Puts a job whose workflow is gone, or could never be its own, back into the outbox under the next workflow id; after
+/// [`MAX_RESTARTS`] it fails.
 /// A job that waits for its confirmation never fails: its outcome is fixed and the batcher needs no workflow.
 ///
 /// # Errors
 /// The database is away.
-pub async fn recover(pool: &PgPool, open: &OpenJob) -> Result<Recovered, StoreError> {
+pub async fn recover(pool: &PgPool, job: JobId, lost_workflow_id: &str) -> Result<Recovered, StoreError> {
     let mut tx = pool.begin().await?;
-    let Some(row) = lock(&mut tx, open.job_id).await?.filter(|row| !row.status.is_terminal()) else {
+    let Some(row) = lock(&mut tx, job).await?.filter(|row| !row.status.is_terminal()) else {
         return Ok(Recovered::Unchanged);
     };
-    let job = sqlx::query!(
-        "SELECT workflow_id, workflow_restarts, priority FROM jobs WHERE id = $1 AND workflow_run_id = $2",
-        open.job_id.0,
-        open.run.run_id
+    let current = sqlx::query!(
+        "SELECT workflow_id, workflow_restarts, priority FROM jobs WHERE id = $1 AND current_workflow_id = $2",
+        job.0,
+        lost_workflow_id
     )
     .fetch_optional(&mut *tx)
     .await?;
-    let Some(job) = job else {
+    let Some(current) = current else {
         return Ok(Recovered::Unchanged);
     };
-    if job.workflow_restarts >= MAX_RESTARTS {
+    if current.workflow_restarts >= MAX_RESTARTS {
         if row.status == JobStatus::Confirming {
             return Ok(Recovered::Unchanged);
         }
@@ -85,12 +86,12 @@ pub async fn recover(pool: &PgPool, open: &OpenJob) -> Result<Recovered, StoreEr
         tx.commit().await?;
         return Ok(Recovered::Failed);
     }
-    let restarts = job.workflow_restarts + 1;
-    let next = workflow_id::restarted(&job.workflow_id, restarts.unsigned_abs().into());
+    let restarts = current.workflow_restarts + 1;
+    let next = workflow_id::restarted(&current.workflow_id, restarts.unsigned_abs().into());
     sqlx::query!(
         "UPDATE jobs SET workflow_restarts = $2, current_workflow_id = $3, workflow_run_id = NULL, updated_at = now()
           WHERE id = $1",
-        open.job_id.0,
+        job.0,
         restarts,
         next
     )
@@ -99,9 +100,9 @@ pub async fn recover(pool: &PgPool, open: &OpenJob) -> Result<Recovered, StoreEr
     sqlx::query!(
         "INSERT INTO job_starts (job_id, tenant, priority, workflow_id) VALUES ($1, $2, $3, $4)
          ON CONFLICT (job_id) DO UPDATE SET workflow_id = EXCLUDED.workflow_id, claimed_until = '-infinity'",
-        open.job_id.0,
+        job.0,
         row.tenant,
-        job.priority,
+        current.priority,
         next
     )
     .execute(&mut *tx)

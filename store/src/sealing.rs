@@ -8,6 +8,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::StoreError;
+use crate::batches::Registry;
 use crate::jobs::bytes;
 
 /// A job that waits for its confirmation, with all that its leaf is made of.
@@ -41,8 +42,7 @@ impl LeafJob {
 /// When and for which registry to seal.
 #[derive(Clone, Debug)]
 pub struct SealPolicy {
-    pub chain_id: i64,
-    pub registry: [u8; 20],
+    pub on: Registry,
     pub max_jobs: i64,
     /// Seconds after which a job waits no longer for company.
     pub max_age_seconds: f64,
@@ -83,8 +83,8 @@ pub async fn seal(pool: &PgPool, policy: &SealPolicy, from_block: i64) -> Result
         "INSERT INTO batches (id, chain_id, registry, root, entries, job_count, from_block)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
         batch,
-        policy.chain_id,
-        &policy.registry[..],
+        policy.on.chain_id,
+        &policy.on.address[..],
         root.as_slice(),
         entries,
         i32::try_from(leaves.len()).unwrap_or(i32::MAX),

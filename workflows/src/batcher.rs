@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jobs::workflow_id::SERVICE;
 use serde::{Deserialize, Serialize};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{ActivityOptions, ContinueAsNewOptions, RetryPolicy, WorkflowContext, WorkflowResult};
@@ -26,7 +27,7 @@ pub struct BatcherInput {
 impl BatcherInput {
     #[must_use]
     pub fn workflow_id(&self) -> String {
-        format!("batcher/{}/{}", self.chain_id, self.registry)
+        format!("{SERVICE}/batcher/{}/{}", self.chain_id, self.registry)
     }
 }
 

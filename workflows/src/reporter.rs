@@ -19,7 +19,7 @@ pub struct ReporterInput {
 }
 
 impl ReporterInput {
-    pub const WORKFLOW_ID: &'static str = "usage-reporter";
+    pub const WORKFLOW_ID: &'static str = "zama.jobs/usage-reporter";
 }
 
 #[workflow]

@@ -44,9 +44,11 @@ impl ConfirmBatches {
             return Ok(());
         }
         let used = sender.client().transaction_count(sender.address(), TransactionCount::Latest).await?;
-        if newest.nonce < used {
-            // Another transaction took the nonce, and ours did not bring our event: it can never land.
-            tracing::warn!(batch.id = %batch.id, chain.nonce = newest.nonce, "the nonce was taken; sending anew");
+        let next = sender.client().transaction_count(sender.address(), TransactionCount::Pending).await?;
+        if newest.nonce < used || newest.nonce > next {
+            // Another transaction took the nonce and ours did not bring our event, or the chain went back and nonces
+            // before ours are missing: it can never land.
+            tracing::warn!(batch.id = %batch.id, chain.nonce = newest.nonce, "the nonce leads nowhere; sending anew");
             return self.send(sender, batch).await;
         }
         match sender.broadcast(&newest.raw).await {

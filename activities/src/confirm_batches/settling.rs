@@ -60,8 +60,7 @@ impl ConfirmBatches {
 
     pub(super) async fn finalize(&self, chain: &ChainClient) -> Result<()> {
         let Some(block) = chain.finalized_block().await? else { return Ok(()) };
-        let chain_id = i64::try_from(self.batching.chain.chain_id)?;
-        batches::finalize(&self.pool, chain_id, i64::try_from(block)?).await?;
+        batches::finalize(&self.pool, &self.registry()?, i64::try_from(block)?).await?;
         Ok(())
     }
 }

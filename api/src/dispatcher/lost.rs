@@ -60,7 +60,7 @@ async fn turn(pool: &PgPool, engine: &Engine, idle: Duration, after: Option<JobI
 }
 
 async fn recover(pool: &PgPool, job: &OpenJob) {
-    match lost::recover(pool, job).await {
+    match lost::recover(pool, job.job_id, &job.run.workflow_id).await {
         Ok(Recovered::Restarted) => {
             metrics::counter!("zama_workflows_lost_total").increment(1);
             tracing::warn!(job.id = %job.job_id, workflow.id = job.run.workflow_id, "the workflow is gone; starting again");

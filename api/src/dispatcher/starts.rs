@@ -74,7 +74,11 @@ async fn round(pool: &PgPool, engine: &Engine, policy: &Policy) -> Round {
     for (outcome, start) in outcomes {
         match outcome {
             Ok(done) => started.push((start.job_id, done.run_id)),
-            Err(error) => unstarted.push(note(&start, &error)),
+            Err(EngineError::Conflict(_)) => give_another_id(pool, &start).await,
+            Err(error @ EngineError::Unavailable(_)) => {
+                tracing::debug!(job.id = %start.job_id, %error, "the start waits");
+                unstarted.push(start.job_id);
+            }
         }
     }
     metrics::counter!("zama_workflow_starts_total", "outcome" => "started").increment(started.len() as u64);
@@ -84,12 +88,12 @@ async fn round(pool: &PgPool, engine: &Engine, policy: &Policy) -> Round {
     Round { more: !troubled, troubled, temporal_is_up: Some(!troubled) }
 }
 
-fn note(start: &PendingStart, error: &EngineError) -> JobId {
-    match error {
-        EngineError::Unavailable(_) => tracing::debug!(job.id = %start.job_id, %error, "the start waits"),
-        EngineError::Conflict(_) => tracing::error!(job.id = %start.job_id, %error, "the job cannot start"),
+/// A workflow of somebody else, in a namespace that is not ours alone, has the id: the job goes on under another.
+async fn give_another_id(pool: &PgPool, start: &PendingStart) {
+    tracing::error!(job.id = %start.job_id, workflow.id = start.workflow_id, "the workflow id is taken by another");
+    if let Err(error) = store::lost::recover(pool, start.job_id, &start.workflow_id).await {
+        tracing::warn!(job.id = %start.job_id, %error, "the job gets another workflow id when its claim runs out");
     }
-    start.job_id
 }
 
 /// A failure here costs nothing but a repeated start, which is found to exist.

@@ -10,7 +10,7 @@ const FILE: &str = ".zama/dev.env";
 
 /// The values of one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct DevEnv(BTreeMap<String, String>);
+pub struct DevEnv(BTreeMap<String, String>);
 
 impl DevEnv {
     /// The nearest file, from the current folder upwards.
@@ -32,6 +32,11 @@ impl DevEnv {
         let fault = |text: String| CliError::usage(format!("cannot read {}: {text}", file.display()));
         let text = std::fs::read_to_string(file).map_err(|error| fault(error.to_string()))?;
         Self::parse(&text).map_err(fault)
+    }
+
+    /// All values, by key.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// Empty values are as good as none.

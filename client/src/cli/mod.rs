@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use jobs::JobId;
 
+pub use dev_env::DevEnv;
 pub use error::CliError;
 pub use exit::{EXIT_CODES, Exit};
 pub use globals::Globals;
