@@ -88,7 +88,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Api => commands::api::run(&settings()?)?,
         Command::Worker { queue } => commands::worker::run(&settings()?, queue)?,
         Command::Migrate => commands::migrate::run(&settings()?)?,
-        Command::Temporal(command) => commands::temporal::run(&settings()?, &command)?,
+        Command::Temporal(command) => commands::temporal::run(&beside_dev()?, &command)?,
         Command::Chain(command) => commands::chain::run(&settings()?, &command)?,
         Command::Billing(command) => commands::billing::run(&beside_dev()?, &command)?,
         Command::Token(args) => commands::token::run(&beside_dev()?, &args)?,

@@ -45,7 +45,9 @@ fn start_logs(settings: &Settings, role: Role) -> Result<()> {
     match (role, settings.log.format) {
         (Role::Tool, _) => registry.with(layer.with_writer(std::io::stderr)).init(),
         (Role::Server, LogFormat::Text) => registry.with(layer).init(),
-        (Role::Server, LogFormat::Json) => registry.with(layer.json().flatten_event(true)).init(),
+        (Role::Server, LogFormat::Json) => {
+            registry.with(layer.json().flatten_event(true).with_current_span(false).with_span_list(false)).init()
+        }
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
-//! `zama-jobs temporal setup`: namespace and search attributes on any Temporal server.
+//! `zama-jobs temporal`: prepares a Temporal server, and reads a workflow's history.
 
-use anyhow::Result;
+use std::io::Write as _;
+
+use anyhow::{Context, Result};
 use clap::Subcommand;
 use settings::Settings;
 
@@ -10,21 +12,35 @@ use super::{Role, parts, process};
 pub enum TemporalCommand {
     /// Register the namespace and the search attributes; repeating it changes nothing.
     Setup,
+    /// Print a workflow's history, as the replay tests read it.
+    History {
+        /// Workflow id, for example dev/my-key.
+        workflow_id: String,
+    },
 }
 
 /// # Errors
 /// The server is away, or refuses.
 pub fn run(settings: &Settings, command: &TemporalCommand) -> Result<()> {
-    let TemporalCommand::Setup = command;
     process::run(settings, Role::Tool, |_stop| async {
-        let client = temporal::connect(&parts::target(settings, "setup")?).await?;
-        let report = temporal::setup::ensure(&client).await?;
-        let namespace = &settings.temporal.namespace;
-        let registered = if report.namespace_registered { "registered" } else { "known" };
-        println!("namespace {namespace}: {registered}");
-        for name in &report.attributes_added {
-            println!("search attribute {name}: added");
+        let client = temporal::connect(&parts::target(settings, "tool")?).await?;
+        match command {
+            TemporalCommand::Setup => setup(settings, &client).await,
+            TemporalCommand::History { workflow_id } => {
+                let history = temporal::history::fetch(&client, workflow_id).await?;
+                std::io::stdout().write_all(&history).context("Failed to print the history")
+            }
         }
-        Ok(())
     })
+}
+
+async fn setup(settings: &Settings, client: &temporal::Client) -> Result<()> {
+    let report = temporal::setup::ensure(client).await?;
+    let namespace = &settings.temporal.namespace;
+    let registered = if report.namespace_registered { "registered" } else { "known" };
+    println!("namespace {namespace}: {registered}");
+    for name in &report.attributes_added {
+        println!("search attribute {name}: added");
+    }
+    Ok(())
 }

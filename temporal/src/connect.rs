@@ -23,6 +23,12 @@ pub struct Target {
     pub keys: KeyRing,
 }
 
+/// JSON, encrypted. Failure messages and stack traces are payloads too: they may quote inputs.
+#[must_use]
+pub fn data_converter(keys: KeyRing) -> DataConverter {
+    DataConverter::new(PayloadConverter::default(), DefaultFailureConverter::new(true), EncryptingCodec::new(keys))
+}
+
 /// Connects once.
 ///
 /// # Errors
@@ -38,10 +44,8 @@ pub async fn connect(target: &Target) -> Result<Client> {
     let connection = Connection::connect(options)
         .await
         .with_context(|| format!("Failed to connect to Temporal at {}", target.address))?;
-    let codec = EncryptingCodec::new(target.keys.clone());
-    // Failure messages and stack traces are payloads too: they may quote inputs.
-    let converter = DataConverter::new(PayloadConverter::default(), DefaultFailureConverter::new(true), codec);
-    let options = ClientOptions::new(target.namespace.clone()).data_converter(converter).build();
+    let options =
+        ClientOptions::new(target.namespace.clone()).data_converter(data_converter(target.keys.clone())).build();
     Client::new(connection, options).context("Failed to make a Temporal client")
 }
 

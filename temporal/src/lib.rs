@@ -4,8 +4,9 @@ pub mod codec;
 pub mod codec_server;
 mod connect;
 mod engine;
+pub mod history;
 pub mod setup;
 
-pub use connect::{Target, connect, wait_connected};
+pub use connect::{Target, connect, data_converter, wait_connected};
 pub use engine::{Engine, EngineError, RunState, Started};
 pub use temporalio_client::Client;

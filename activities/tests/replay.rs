@@ -1,0 +1,55 @@
+//! Recorded histories against today's workflow code: a change that would break running workflows fails here.
+//!
+//! The histories in `temporal/histories` were recorded with the development codec key; `README.md` there says how.
+
+use std::path::{Path, PathBuf};
+
+use temporal::codec::KeyRing;
+use temporalio_client::WorkflowHistory;
+use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
+use workflows::JobWorkflow;
+
+/// `temporal.codec_keys` of `settings/config.default.toml`.
+const KEYS: &str = "dev-1:7a616d612d6a6f62732d646576656c6f706d656e742d636f6465632d6b657931";
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../temporal/histories")
+}
+
+async fn replays(path: &Path) -> Result<(), String> {
+    let keys = KeyRing::parse(KEYS).expect("the development key is valid");
+    let options = WorkflowReplayerOptions::new()
+        .register_workflow::<JobWorkflow>()
+        .expect("the workflow registers once")
+        .data_converter(temporal::data_converter(keys))
+        .build();
+    let replayer = WorkflowReplayer::new(options).map_err(|error| error.to_string())?;
+    let recorded = std::fs::read(path).expect("a readable history");
+    let history = WorkflowHistory::from_json(&recorded).map_err(|error| error.to_string())?;
+    replayer.replay_workflow(history).await.map(drop).map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn every_recorded_path_replays() {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder()).expect("the histories exist") {
+        let path = entry.expect("a readable folder").path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            replays(&path).await.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            paths.push(path.file_stem().expect("a name").to_string_lossy().into_owned());
+        }
+    }
+    paths.sort();
+    assert_eq!(paths, ["cancelled", "completed", "deadline", "failed", "timeout"]);
+}
+
+/// The test above would be worth nothing if a history that does not fit replayed as well.
+#[tokio::test]
+async fn a_history_of_other_code_does_not_replay() {
+    let recorded = std::fs::read_to_string(folder().join("completed.json")).expect("a readable history");
+    let other = tempfile::NamedTempFile::new().expect("a temporary file");
+    let encoded = recorded.replace(r#""name":"meter""#, r#""name":"metre""#);
+    assert_ne!(encoded, recorded, "the history names the activity");
+    std::fs::write(other.path(), encoded).expect("the file is written");
+    assert!(replays(other.path()).await.is_err());
+}
