@@ -37,7 +37,8 @@ dev: setup build ## Start the whole stack and leave it running.
 contracts: setup
 	@if [ -x contracts/check.sh ]; then contracts/check.sh; fi
 
-test: setup build contracts ## Run every test, against real engines.
+test: setup contracts ## Run every test, against real engines.
+	$(CARGO) test --workspace --no-run
 	tools/with-postgres.sh $(CARGO) test --workspace
 	$(MAKE) lago-clients
 

@@ -328,7 +328,7 @@ pub async fn waiting(pool: &PgPool) -> Result<(i64, Option<DateTime<Utc>>), Stor
 
 /// The right to run a registry's batcher: while it lives, nobody else has it. It ends with its connection.
 pub struct Leadership {
-    connection: sqlx::PgConnection,
+    connection: PgConnection,
 }
 
 /// Takes the leadership over a registry, or `None` when another process has it.
