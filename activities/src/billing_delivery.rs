@@ -89,7 +89,10 @@ impl BillingDelivery {
     }
 
     /// Nothing is sent until billing has confirmed the tenant's subscription.
-    async fn ensure_account(&self, tenant: &str, account: &ExternalId) -> Result<()> {
+    ///
+    /// # Errors
+    /// Database or billing system away, or no such tenant.
+    pub async fn ensure_account(&self, tenant: &str, account: &ExternalId) -> Result<()> {
         let known = store::tenants::find(&self.pool, tenant).await?.context("there is no such tenant")?;
         if known.billing_ready {
             return Ok(());

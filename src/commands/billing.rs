@@ -1,6 +1,9 @@
 //! `zama-jobs billing`: provisions the billing system, and shows what it would invoice.
 
+use std::sync::Arc;
+
 use ::billing::{Catalogue, CurrentUsage, ExternalId, LagoClient};
+use activities::billing_delivery::BillingDelivery;
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use settings::Settings;
@@ -9,7 +12,7 @@ use super::{Role, parts, process};
 
 #[derive(Subcommand)]
 pub enum BillingCommand {
-    /// Provision metrics, plans and taxes; repeating it changes nothing.
+    /// Provision metrics, plans and taxes, and every tenant's customer and subscription; repeating it changes nothing.
     Setup,
     /// Show what a tenant would be invoiced if its period ended now.
     Usage {
@@ -27,7 +30,10 @@ pub fn run(settings: &Settings, command: &BillingCommand) -> Result<()> {
     process::run(settings, Role::Tool, |_stop| async {
         let lago = parts::lago(settings)?.context("billing.lago_url is not set")?;
         match command {
-            BillingCommand::Setup => print!("{}", setup(&lago).await?),
+            BillingCommand::Setup => {
+                print!("{}", setup(&lago).await?);
+                println!("{} tenants have a customer and a subscription", accounts(settings, lago).await?);
+            }
             BillingCommand::Usage { tenant, json } => {
                 let usage = lago.current_usage(&ExternalId::parse(tenant)?).await?;
                 if *json {
@@ -39,6 +45,17 @@ pub fn run(settings: &Settings, command: &BillingCommand) -> Result<()> {
         }
         Ok(())
     })
+}
+
+/// Makes sure that every tenant has its customer and subscription; tells how many there are.
+async fn accounts(settings: &Settings, lago: LagoClient) -> Result<usize> {
+    let pool = parts::pool(settings)?;
+    let tenants = store::tenants::list(&pool).await?;
+    let delivery = BillingDelivery::new(pool, Arc::new(lago), settings.billing.default_plan.clone());
+    for tenant in &tenants {
+        delivery.ensure_account(tenant, &ExternalId::parse(tenant)?).await?;
+    }
+    Ok(tenants.len())
 }
 
 /// Provisions the standard catalogue.

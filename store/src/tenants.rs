@@ -50,6 +50,14 @@ pub async fn ensure_user(
     Ok(())
 }
 
+/// All tenants, by name.
+///
+/// # Errors
+/// The database is away.
+pub async fn list(pool: &PgPool) -> Result<Vec<String>, StoreError> {
+    Ok(sqlx::query_scalar!("SELECT id FROM tenants ORDER BY id").fetch_all(pool).await?)
+}
+
 /// Reads a tenant.
 ///
 /// # Errors
