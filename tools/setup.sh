@@ -20,6 +20,12 @@ say() { echo "setup: $*"; }
 # at_least WANTED FOUND: true when the dotted version FOUND is WANTED or newer.
 at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
 
+# lago-client links the system's OpenSSL.
+check_openssl() {
+  command -v pkg-config >/dev/null || fail "pkg-config is missing: install it (Debian: apt install pkg-config libssl-dev)"
+  pkg-config --exists openssl || fail "OpenSSL's headers are missing: install them (Debian: apt install libssl-dev)"
+}
+
 check_prerequisites() {
   [ "$(uname -sm)" = "Linux x86_64" ] || fail "the pinned engines are for Linux on x86_64; this is $(uname -sm)"
   command -v cargo >/dev/null || fail "Rust is missing: install it with rustup (https://rustup.rs), any version; rust-toolchain.toml picks the right one"
@@ -32,6 +38,7 @@ check_prerequisites() {
   local go
   go=$(go env GOVERSION)
   at_least 1.24 "${go#go}" || fail "Go 1.24 or newer is needed, found ${go#go}"
+  check_openssl
 }
 
 # The Temporal CLI prints "temporal version 1.5.1 (Server 1.29.1, ...)", or 0.0.0-DEV when `go install` built it;
