@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-#[path = "dev_stack/harness.rs"]
+#[path = "harness/mod.rs"]
 mod harness;
 
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ use nix::sys::signal::Signal;
 
 #[test]
 fn it_serves_until_ctrl_c_and_leaves_nothing() {
-    let place = Place::new();
+    let place = Place::engines();
     let mut dev = Dev::start(&place);
 
     let parts = place.status();
@@ -39,7 +39,7 @@ fn it_serves_until_ctrl_c_and_leaves_nothing() {
 
 #[test]
 fn kill_9_leaves_no_process_and_the_next_start_finds_everything() {
-    let place = Place::new();
+    let place = Place::engines();
     let mut dev = Dev::start(&place);
     place.sql("CREATE TABLE kept (word text); INSERT INTO kept VALUES ('still here')");
     let account = "0x00000000000000000000000000000000000abcde";
@@ -61,7 +61,7 @@ fn kill_9_leaves_no_process_and_the_next_start_finds_everything() {
 
 #[test]
 fn a_part_that_dies_comes_back_and_is_counted() {
-    let place = Place::new();
+    let place = Place::engines();
     let dev = Dev::start(&place);
     for name in ["anvil", "postgres"] {
         let before = place.part(name);
@@ -80,7 +80,7 @@ fn a_part_that_dies_comes_back_and_is_counted() {
 
 #[test]
 fn an_interrupted_start_leaves_nothing_and_can_be_repeated() {
-    let place = Place::new();
+    let place = Place::engines();
     let mut dev = Dev::begin(&place);
     eventually("the cluster is being made", || place.data_dir().join("postgres/cluster.new").exists());
     let processes = descendants(dev.pid());
@@ -92,7 +92,7 @@ fn an_interrupted_start_leaves_nothing_and_can_be_repeated() {
 
 #[test]
 fn what_is_in_the_way_is_one_clear_line() {
-    let place = Place::new();
+    let place = Place::engines();
     let taken = TcpListener::bind(("127.0.0.1", place.port_base + 7)).unwrap();
     let refusal = place.refused_start(&[]);
     assert!(refusal.contains(&format!("port {} for anvil is taken by", place.port_base + 7)), "{refusal}");

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use crate::algorithm::{Algorithm, Input, Parameters, payload_units};
 use crate::canonical;
+use crate::field_error::MAX_FIELD_ERRORS;
 use crate::{ErrorCode, FieldError};
 use object::Object;
 
@@ -149,8 +150,10 @@ fn payload_text(body: &Value) -> Option<String> {
     body.get("payload").map(canonical::text)
 }
 
-/// An unknown algorithm has a code of its own, but only when nothing else is wrong.
-fn invalid(errors: Vec<FieldError>) -> Refusal {
+/// An unknown algorithm has a code of its own, but only when nothing else is wrong. A body of nonsense is not listed in
+/// full.
+fn invalid(mut errors: Vec<FieldError>) -> Refusal {
+    errors.truncate(MAX_FIELD_ERRORS);
     let only_algorithm = errors.len() == 1 && errors[0].pointer == "/payload/algorithm" && errors[0].reason != MISSING;
     let code = if only_algorithm { ErrorCode::UnknownAlgorithm } else { ErrorCode::JobValidationFailed };
     Refusal { code, errors }

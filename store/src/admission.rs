@@ -43,7 +43,17 @@ pub enum Admitted {
 /// [`StoreError::Unavailable`]: nothing is half done. A commit whose answer was lost is found again by its key.
 pub async fn admit(pool: &PgPool, admission: Admission<'_>) -> Result<Admitted, StoreError> {
     let mut tx = pool.begin().await?;
-    if !lock_key(&mut tx, &admission).await? {
+    let admitted = take_in(&mut tx, &admission).await?;
+    match admitted {
+        Admitted::New => tx.commit().await?,
+        // Awaited, because the key is locked until then: a client that got this answer may use the key again at once.
+        _ => tx.rollback().await?,
+    }
+    Ok(admitted)
+}
+
+async fn take_in(tx: &mut PgConnection, admission: &Admission<'_>) -> Result<Admitted, StoreError> {
+    if !lock_key(tx, admission).await? {
         return Ok(Admitted::InProgress);
     }
     let previous = sqlx::query!(
@@ -75,9 +85,8 @@ pub async fn admit(pool: &PgPool, admission: Admission<'_>) -> Result<Admitted, 
         None => workflow_id::first_use(admission.tenant, admission.key),
         Some(_) => workflow_id::later_use(admission.tenant, admission.key, admission.job_id),
     };
-    insert(&mut tx, &admission, &user.submitter, &workflow).await?;
-    events::status(&mut tx, admission.job_id, admission.tenant.as_str(), None, JobStatus::Pending, None).await?;
-    tx.commit().await?;
+    insert(tx, admission, &user.submitter, &workflow).await?;
+    events::status(tx, admission.job_id, admission.tenant.as_str(), None, JobStatus::Pending, None).await?;
     Ok(Admitted::New)
 }
 

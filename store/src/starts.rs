@@ -19,9 +19,11 @@ pub struct PendingStart {
     pub request_id: String,
 }
 
-/// Claims up to `per_tenant` starts of each tenant, `limit` in all, for `claim_seconds`.
+/// Claims up to `per_tenant` starts of each tenant, `limit` in all, for `claim_seconds`; in the order in which they are
+/// to be started: the tenants in turn, and of a tenant the highest priority first, then the oldest.
 ///
-/// Tenants are found by jumping through the index, so that one tenant's backlog does not slow down another's start.
+/// Each tenant that waits has the same share of the limit. When there are more tenants than that, chance decides who is
+/// left for the next round, so that none waits for ever. Tenants are found by jumping through the index, so that one tenant's backlog does not slow down another's start.
 /// A claim that runs out is free for any process: that is the sweep of what a dead process left.
 ///
 /// # Errors
@@ -39,26 +41,29 @@ pub async fn claim(
             UNION ALL
             SELECT (SELECT s.tenant FROM job_starts s WHERE s.tenant > t.tenant ORDER BY s.tenant LIMIT 1)
               FROM tenants t WHERE t.tenant IS NOT NULL
+        ), turns AS (
+            SELECT tenant, greatest(1, $2 / count(*) OVER ()) AS share
+              FROM tenants WHERE tenant IS NOT NULL
+             ORDER BY random() LIMIT $2
         ), next AS (
             SELECT turn.job_id
-              FROM tenants t
+              FROM turns t
               CROSS JOIN LATERAL (
-                    SELECT s.job_id, s.priority FROM job_starts s
+                    SELECT s.job_id FROM job_starts s
                      WHERE s.tenant = t.tenant AND s.claimed_until < now()
                      ORDER BY s.priority DESC, s.job_id
-                     LIMIT $1
+                     LIMIT least($1, t.share)
                      FOR UPDATE SKIP LOCKED
               ) turn
-             WHERE t.tenant IS NOT NULL
-             LIMIT $2
         ), claimed AS (
             UPDATE job_starts s
                SET claimed_until = now() + make_interval(secs => $3), attempts = attempts + 1
               FROM next WHERE s.job_id = next.job_id
-            RETURNING s.job_id, s.tenant, s.workflow_id
+            RETURNING s.job_id, s.tenant, s.priority, s.workflow_id
         )
         SELECT c.job_id, c.tenant, c.workflow_id, j.job_type, j.algorithm, j.deadline, j.timeout_seconds, j.request_id
           FROM claimed c JOIN jobs j ON j.id = c.job_id
+         ORDER BY row_number() OVER (PARTITION BY c.tenant ORDER BY c.priority DESC, c.job_id)
         "#,
         per_tenant,
         limit,

@@ -70,6 +70,11 @@ fn refusal(rejection: Rejection) -> Problem {
             (ErrorCode::TokenExpired, format!("The access token expired{at}."))
         }
     };
+    invalid_token(code, &detail)
+}
+
+/// A token that is not accepted, with the challenge that a 401 must carry (RFC 6750 section 3).
+pub fn invalid_token(code: ErrorCode, detail: &str) -> Problem {
     let challenge = format!(r#"{REALM}, error="invalid_token", error_description="{detail}""#);
     Problem::new(code, detail).with_challenge(&challenge)
 }

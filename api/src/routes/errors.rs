@@ -1,6 +1,7 @@
 //! GET /docs/errors and GET /docs/errors/{code}: the pages that problem types lead to.
 
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
@@ -35,12 +36,19 @@ pub async fn index() -> Result<Response, Problem> {
     responses((status = 200, description = "The page, as Markdown.", body = String, content_type = "text/markdown",
                example = "# RESULT_NOT_READY"), PageErrors)
 )]
-pub async fn page(Path(code): Path<String>) -> Result<Response, Problem> {
+pub async fn page(code: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
+    // A path that is not UTF-8 names no page.
+    let Path(code) = code.map_err(|_| Problem::new(ErrorCode::NotFound, "There is no such page."))?;
     answer(code.trim_end_matches(".md"))
 }
 
 fn answer(name: &str) -> Result<Response, Problem> {
     let page = PAGES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
-    let text = page.ok_or_else(|| Problem::new(ErrorCode::NotFound, format!("There is no page about {name}.")))?;
+    let text = page.ok_or_else(|| {
+        Problem::new(
+            ErrorCode::NotFound,
+            format!("There is no page about {}.", name.chars().take(64).collect::<String>()),
+        )
+    })?;
     Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], text).into_response())
 }

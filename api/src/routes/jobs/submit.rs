@@ -18,6 +18,7 @@ use super::presentation::present;
 use super::wait::until_terminal;
 use crate::ApiState;
 use crate::errors;
+use crate::policy::authentication::invalid_token;
 use crate::policy::body::StrictJson;
 use crate::policy::prefer;
 use crate::policy::problem::Problem;
@@ -110,7 +111,7 @@ pub async fn submit(
             return Err(Problem::new(ErrorCode::RequestInProgress, detail));
         }
         Admitted::UnknownUser => {
-            return Err(Problem::new(ErrorCode::InvalidToken, "The token's user is not registered."));
+            return Err(invalid_token(ErrorCode::InvalidToken, "The token's user is not registered."));
         }
     };
     let mut answer = match wait {

@@ -1,13 +1,11 @@
-//! A place for one stack (folder, ports), the stack as a child process, and eyes for its processes.
+//! A place for one stack: its folder, its ports, and how it is started there.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -16,34 +14,47 @@ use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tempfile::TempDir;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_zama-jobs");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_zama-jobs");
 const ENGINES: &str = "postgres,temporal,anvil";
 const PORTS_A_STACK: u16 = 12;
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Folders of stacks are named by this and the process that made them.
+const PREFIX: &str = "zama-jobs-test-";
 
 /// One object of `dev status --json`.
 #[derive(Debug, Deserialize)]
 pub struct PartStatus {
     pub name: String,
     pub pid: Option<i32>,
-    #[expect(dead_code, reason = "its presence is what the test checks")]
-    address: String,
+    pub address: String,
     pub healthy: bool,
     pub restarts: u32,
 }
 
-/// Where one stack lives.
+/// Where one stack lives. The folder goes with it, but a failed test's is kept until the next run, for its logs.
 pub struct Place {
     folder: TempDir,
     pub port_base: u16,
+    only: Option<&'static str>,
+    settings: Vec<(&'static str, &'static str)>,
 }
 
 impl Place {
-    pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    /// For a stack of foreign programs only.
+    pub fn engines() -> Self {
+        Self::make(Some(ENGINES), &[])
+    }
+
+    /// For the whole stack, with settings of its own.
+    pub fn whole(settings: &[(&'static str, &'static str)]) -> Self {
+        Self::make(None, settings)
+    }
+
+    fn make(only: Option<&'static str>, settings: &[(&'static str, &'static str)]) -> Self {
+        remove_leftovers();
+        let folder = tempfile::Builder::new().prefix(&format!("{PREFIX}{}-", std::process::id())).tempdir().unwrap();
         // When the tests run as root, PostgreSQL's user must pass through.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        Self { folder, port_base: free_port_base() }
+        Self { folder, port_base: free_port_base(), only, settings: settings.to_vec() }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -73,7 +84,11 @@ impl Place {
     }
 
     pub fn kill_9(&self, part: &PartStatus) {
-        kill(Pid::from_raw(part.pid.unwrap()), Signal::SIGKILL).unwrap();
+        self.signal(part, Signal::SIGKILL);
+    }
+
+    pub fn signal(&self, part: &PartStatus, signal: Signal) {
+        kill(Pid::from_raw(part.pid.unwrap()), signal).unwrap();
     }
 
     /// What a start that must fail says: exactly one line.
@@ -109,9 +124,14 @@ impl Place {
         answer["result"].clone()
     }
 
-    fn command(&self) -> Command {
+    /// `zama-jobs dev`, at this place.
+    pub fn command(&self) -> Command {
         let mut command = Command::new(PROGRAM);
-        command.args(["dev", "--only", ENGINES, "--port-base", &self.port_base.to_string()]);
+        command.args(["dev", "--port-base", &self.port_base.to_string()]);
+        if let Some(parts) = self.only {
+            command.args(["--only", parts]);
+        }
+        command.envs(self.settings.iter().copied());
         command.arg("--data-dir").arg(self.data_dir());
         command.arg("--env-file").arg(self.path("dev.env"));
         command.arg("--ready-file").arg(self.path("ready.json"));
@@ -126,128 +146,23 @@ impl Place {
     }
 }
 
-/// A stack that runs; killed with the test when that fails.
-pub struct Dev {
-    child: Child,
-    told: PathBuf,
-}
-
-impl Dev {
-    /// Starts a stack and does not wait.
-    pub fn begin(place: &Place) -> Self {
-        let told = place.path("told.txt");
-        let output = File::create(&told).unwrap();
-        let mut command = place.command();
-        command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
-        Self { child: command.spawn().unwrap(), told }
-    }
-
-    /// Starts a stack and waits until it says that it is ready.
-    pub fn start(place: &Place) -> Self {
-        let ready = place.path("ready.json");
-        let _ = fs::remove_file(&ready);
-        let mut dev = Self::begin(place);
-        eventually("the stack is ready", || {
-            let ended = dev.child.try_wait().unwrap();
-            assert!(ended.is_none(), "the stack ended: {}", dev.told());
-            ready.exists()
-        });
-        dev
-    }
-
-    pub fn pid(&self) -> i32 {
-        i32::try_from(self.child.id()).unwrap()
-    }
-
-    pub fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.pid()), signal).unwrap();
-    }
-
-    /// Waits for the end; none when a signal was the end.
-    pub fn exit_code(&mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
-    }
-
-    /// Stops it as Ctrl-C does and answers everything that it printed.
-    pub fn stop(mut self) -> String {
-        self.signal(Signal::SIGINT);
-        assert_eq!(self.exit_code(), Some(0), "{}", self.told());
-        self.told()
-    }
-
-    fn told(&self) -> String {
-        let mut text = String::new();
-        File::open(&self.told).unwrap().read_to_string(&mut text).unwrap();
-        text
-    }
-}
-
-impl Drop for Dev {
+impl Drop for Place {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// One process, told from a later one with the same pid by its start.
-#[derive(Debug)]
-#[expect(dead_code, reason = "the name is shown when a process is left behind")]
-pub struct Process {
-    pid: i32,
-    name: String,
-    started: String,
-}
-
-impl Process {
-    pub fn is_alive(&self) -> bool {
-        stat(self.pid).is_some_and(|stat| stat.started == self.started && stat.state != "Z")
-    }
-}
-
-/// All processes below one, at any depth.
-pub fn descendants(ancestor: i32) -> Vec<Process> {
-    let everyone: Vec<(i32, Stat)> = fs::read_dir("/proc")
-        .unwrap()
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter_map(|pid| Some((pid, stat(pid)?)))
-        .collect();
-    let mut below = vec![ancestor];
-    let mut found = Vec::new();
-    while let Some(parent) = below.pop() {
-        for (pid, stat) in everyone.iter().filter(|(_, stat)| stat.parent == parent) {
-            below.push(*pid);
-            found.push(Process { pid: *pid, name: stat.name.clone(), started: stat.started.clone() });
+        if std::thread::panicking() {
+            eprintln!("the stack's logs are kept in {}", self.data_dir().join("logs").display());
+            self.folder.disable_cleanup(true);
         }
     }
-    found
 }
 
-struct Stat {
-    name: String,
-    state: String,
-    parent: i32,
-    started: String,
-}
-
-fn stat(pid: i32) -> Option<Stat> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (name, rest) = text.rsplit_once(')')?;
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    Some(Stat {
-        name: name.to_owned(),
-        state: fields.first()?.to_string(),
-        parent: fields.get(1)?.parse().ok()?,
-        started: fields.get(19)?.to_string(),
-    })
-}
-
-/// Waits until a condition holds.
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
-        std::thread::sleep(Duration::from_millis(100));
+/// Folders of test processes that are gone: those of shared stacks, of failed tests, and of killed runs.
+fn remove_leftovers() {
+    for entry in fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
+        let name = entry.file_name();
+        let maker = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split_once('-')?.0.parse::<u32>().ok());
+        if maker.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 
