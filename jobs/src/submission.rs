@@ -119,15 +119,17 @@ pub fn read(body: &Value, now: DateTime<Utc>) -> Result<Submission, Refusal> {
     };
     let job_type = top.required("type").and_then(|at| at.word::<JobType>(&mut errors));
     let priority = top.optional("priority").map_or(Some(Priority::default()), |at| at.word(&mut errors));
-    let use_fhe = top.optional_alias("use_fhe", "useFHE", &mut errors).and_then(|at| at.boolean(&mut errors));
+    let use_fhe = top
+        .optional_alias("use_fhe", "useFHE", &mut errors)
+        .and_then(|at| at.boolean(&mut errors).map(|flag| (flag, at.pointer)));
     let deadline = top.optional("deadline").and_then(|at| at.time(&mut errors));
     let payload = top.required("payload").map(|at| (at.value, at.pointer));
     top.close(&mut errors);
 
-    if let (Some(kind), Some(flag)) = (job_type, use_fhe)
+    if let (Some(kind), Some((flag, pointer))) = (job_type, use_fhe)
         && flag != (kind == JobType::FheCompute)
     {
-        errors.push(FieldError::new("/use_fhe", "does not agree with /type"));
+        errors.push(FieldError::new(pointer, "does not agree with /type"));
     }
     if let Some(time) = deadline {
         if time <= now {
@@ -154,12 +156,13 @@ fn payload_text(body: &Value) -> Option<String> {
 /// full.
 fn invalid(mut errors: Vec<FieldError>) -> Refusal {
     errors.truncate(MAX_FIELD_ERRORS);
-    let only_algorithm = errors.len() == 1 && errors[0].pointer == "/payload/algorithm" && errors[0].reason != MISSING;
+    let only_algorithm = errors.len() == 1 && errors[0].reason.starts_with(NO_ALGORITHM);
     let code = if only_algorithm { ErrorCode::UnknownAlgorithm } else { ErrorCode::JobValidationFailed };
     Refusal { code, errors }
 }
 
 const MISSING: &str = "is required";
+const NO_ALGORITHM: &str = "is not an algorithm of type";
 
 fn read_payload(
     value: &Value,
@@ -178,8 +181,8 @@ fn read_payload(
     let algorithm = match algorithm?.parse::<Algorithm>() {
         Ok(algorithm) if job_type.is_none_or(|kind| kind == JobType::Compute) => algorithm,
         _ => {
-            let kind = job_type.map_or("any type", JobType::as_str);
-            errors.push(FieldError::new("/payload/algorithm", format!("is not an algorithm of type {kind}")));
+            let kind = job_type.map_or("compute or fhe_compute", JobType::as_str);
+            errors.push(FieldError::new("/payload/algorithm", format!("{NO_ALGORITHM} {kind}")));
             return None;
         }
     };

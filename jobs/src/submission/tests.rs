@@ -81,6 +81,8 @@ fn type_and_flag_agree() {
 fn an_unknown_algorithm_has_its_own_code() {
     let refusal = read(&plain(json!({"algorithm": "alchemy", "input": {}})), Utc::now()).expect_err("is refused");
     assert_eq!(refusal.code, ErrorCode::UnknownAlgorithm);
+    let refusal = read(&plain(json!({"algorithm": 5, "input": {}})), Utc::now()).expect_err("is refused");
+    assert_eq!(refusal.code, ErrorCode::JobValidationFailed);
 }
 
 #[test]

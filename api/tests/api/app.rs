@@ -1,0 +1,112 @@
+//! The server in this process on a database of its own, and the verbs of a test: who asks, what is asked, and what a
+//! worker would do meanwhile.
+
+mod requests;
+mod work;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use api::dispatcher;
+use api::token::{Principal, Role, Scopes, TokenIssuer};
+use api::{ApiState, router};
+use axum::Router;
+use sqlx::PgPool;
+
+use crate::database::TestDatabase;
+
+pub use requests::{Call, job};
+pub use work::RESULT;
+
+/// Origin that links and problem types begin with.
+pub const PUBLIC_URL: &str = "https://zama.test";
+pub const ISSUER: &str = "https://issuer.test";
+pub const AUDIENCE: &str = "zama-jobs";
+pub const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// Addresses of users differ, so that lists can be filtered by them.
+const ADDRESS: [u8; 20] = [0x70; 20];
+
+pub struct TestApp {
+    pub pool: PgPool,
+    pub router: Router,
+    /// Private key of the tokens, PKCS#8 in PEM.
+    pub key_file: PathBuf,
+    issuer: TokenIssuer,
+    // Held so that what handlers send to the dispatcher is kept and not refused.
+    _mailbox: dispatcher::Mailbox,
+    _database: Option<TestDatabase>,
+}
+
+/// A registered user with a token.
+#[derive(Clone, Debug)]
+pub struct User {
+    pub address: [u8; 20],
+    pub token: String,
+}
+
+impl TestApp {
+    pub async fn new() -> Self {
+        Self::with_timeout(Duration::from_secs(30)).await
+    }
+
+    pub async fn with_timeout(request_timeout: Duration) -> Self {
+        let database = TestDatabase::create().await;
+        Self::build(database.pool.clone(), request_timeout, Some(database))
+    }
+
+    /// A server whose database is away: nothing listens on the port.
+    pub fn without_database() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("postgres://zama@{}/zama", listener.local_addr().unwrap());
+        drop(listener);
+        let pool = store::connect(&url, 4, Duration::from_millis(300)).unwrap();
+        Self::build(pool, Duration::from_secs(30), None)
+    }
+
+    fn build(pool: PgPool, request_timeout: Duration, database: Option<TestDatabase>) -> Self {
+        let key_file = std::env::temp_dir().join(format!("zama-api-test-{}/key.pem", uuid::Uuid::new_v4()));
+        let issuer = TokenIssuer::from_file_or_create(&key_file, ISSUER, AUDIENCE).expect("a key is made");
+        let (dispatcher, mailbox) = dispatcher::channel();
+        let router = router(ApiState {
+            pool: pool.clone(),
+            dispatcher,
+            tokens: issuer.verifier(),
+            public_url: PUBLIC_URL.to_owned(),
+            max_body_bytes: MAX_BODY_BYTES,
+            request_timeout,
+            temporal_health: Arc::new(AtomicBool::new(true)),
+            prometheus: api::recorder(),
+        });
+        Self { pool, router, key_file, issuer, _mailbox: mailbox, _database: database }
+    }
+
+    /// A user of tenant `acme`.
+    pub async fn developer(&self, name: &str) -> User {
+        self.user("acme", name, Role::Developer).await
+    }
+
+    pub async fn user(&self, tenant: &str, name: &str, role: Role) -> User {
+        let (tenant_id, user_id) = (tenant.parse().unwrap(), name.parse().unwrap());
+        let mut address = ADDRESS;
+        address[..name.len().min(20)].copy_from_slice(&name.as_bytes()[..name.len().min(20)]);
+        store::tenants::ensure_tenant(&self.pool, &tenant_id, "development").await.unwrap();
+        store::tenants::ensure_user(&self.pool, &tenant_id, &user_id, role.as_str(), address).await.unwrap();
+        let token = self.token(tenant, name, role, role.scopes());
+        User { address, token }
+    }
+
+    /// A token, whether or not there is such a user.
+    pub fn token(&self, tenant: &str, name: &str, role: Role, scopes: Scopes) -> String {
+        let principal = Principal { tenant: tenant.parse().unwrap(), user: name.parse().unwrap(), role, scopes };
+        self.issuer.issue(&principal, Duration::from_secs(600)).expect("it is issued")
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(self.key_file.parent().expect("a folder of its own"));
+    }
+}

@@ -1,0 +1,75 @@
+//! What workers and the batcher would do to a job, by the store's own transitions.
+
+use jobs::JobId;
+use sha2::{Digest as _, Sha256};
+use store::batches::{self, Anchor};
+use store::compute::{self, Computed};
+use store::sealing::{self, SealPolicy};
+use store::transition::{self, Ending, Stage};
+use uuid::Uuid;
+
+use super::TestApp;
+
+/// What [`TestApp::finish`] computes.
+pub const RESULT: &str = r#"{"number":"104729","factors":[{"prime":"104729","exponent":1}]}"#;
+
+fn id(job: &str) -> JobId {
+    job.parse().unwrap()
+}
+
+impl TestApp {
+    /// PENDING to PROCESSING.
+    pub async fn begin(&self, job: &str) {
+        assert_eq!(transition::begin(&self.pool, id(job)).await.unwrap(), Stage::Compute);
+    }
+
+    /// PENDING to CONFIRMING, with [`RESULT`].
+    pub async fn finish(&self, job: &str) {
+        self.finish_with(job, RESULT.as_bytes(), "application/json").await;
+    }
+
+    pub async fn finish_with(&self, job: &str, bytes: &[u8], media_type: &str) {
+        self.begin(job).await;
+        let hash = Sha256::digest(bytes).into();
+        let computed = Computed { bytes, hash, media_type, compute_units: 2, salt: [7; 32] };
+        assert_eq!(compute::finish(&self.pool, id(job), &computed).await.unwrap(), Stage::Confirm);
+    }
+
+    /// Seals what waits.
+    pub async fn seal(&self) -> Uuid {
+        let policy = SealPolicy { chain_id: 31337, registry: [0x5f; 20], max_jobs: 100, max_age_seconds: 0.0 };
+        let (batch, _) = sealing::seal(&self.pool, &policy, 1).await.unwrap().expect("something waits");
+        batch
+    }
+
+    /// The batch's jobs become COMPLETED.
+    pub async fn confirm(&self, batch: Uuid) {
+        let anchor = Anchor { tx_hash: [0x4c; 32], block_number: 12, block_hash: [0x5b; 32] };
+        batches::complete(&self.pool, batch, &anchor).await.unwrap();
+    }
+
+    /// PENDING to COMPLETED.
+    pub async fn complete(&self, job: &str) {
+        self.finish(job).await;
+        let batch = self.seal().await;
+        self.confirm(batch).await;
+    }
+
+    /// Notes a workflow run, as the dispatcher does after a start.
+    pub async fn started(&self, job: &str, run: &str) {
+        store::starts::confirm(&self.pool, &[(id(job), run.to_owned())]).await.unwrap();
+    }
+
+    pub async fn fail(&self, job: &str, code: jobs::ErrorCode, detail: &str) {
+        let ending = Ending::Failed { code, detail: detail.to_owned() };
+        transition::conclude(&self.pool, id(job), &ending, 0).await.unwrap();
+    }
+
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+    }
+
+    pub async fn execute(&self, sql: &'static str) {
+        sqlx::query(sql).execute(&self.pool).await.unwrap();
+    }
+}

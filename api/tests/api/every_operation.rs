@@ -1,0 +1,115 @@
+//! One walk over every operation of the OpenAPI document: without a token, with a wrong one, with a wrong method. A new
+//! operation is walked as soon as it is documented, and the router documents all it serves.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::app::{Call, TestApp};
+
+const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "options"];
+
+/// Operations that need no token. Whoever adds one says so here.
+const PUBLIC: [&str; 11] = [
+    "/docs",
+    "/docs/errors",
+    "/docs/errors/{code}",
+    "/docs/page.css",
+    "/docs/page.js",
+    "/livez",
+    "/metrics",
+    "/openapi.json",
+    "/openapi.yml",
+    "/readyz",
+    "/v1/health",
+];
+
+struct Operation {
+    path: String,
+    method: String,
+    document: Value,
+}
+
+fn operations() -> Vec<Operation> {
+    let document = serde_json::to_value(api::openapi()).unwrap();
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap().iter().filter(|(name, _)| METHODS.contains(&name.as_str()))
+        {
+            all.push(Operation { path: path.clone(), method: method.clone(), document: operation.clone() });
+        }
+    }
+    assert!(all.len() > 15);
+    all
+}
+
+fn concrete(path: &str) -> String {
+    path.replace("{id}", "019cebab-804e-7c41-9b5e-3f2a8d6c1e07").replace("{code}", "JOB_NOT_FOUND")
+}
+
+#[tokio::test]
+async fn those_with_a_lock_open_to_nobody_without_the_key() {
+    let app = TestApp::new().await;
+    for Operation { path, method, document } in operations() {
+        let call = || Call::new(&method.to_uppercase(), &concrete(&path));
+        let is_public = PUBLIC.contains(&path.as_str());
+        assert_eq!(document.get("security").is_none(), is_public, "{method} {path}: what the document says");
+        if is_public {
+            let answer = app.send(call()).await;
+            assert!(answer.status.is_success(), "{method} {path}: {answer:?}");
+            continue;
+        }
+        let answer = app.send(call()).await;
+        assert_eq!(answer.problem("INVALID_TOKEN")["instance"], concrete(&path));
+        app.send(call().token("garbage")).await.problem("INVALID_TOKEN");
+        app.send(call().header("authorization", "Basic YTpi")).await.problem("INVALID_TOKEN");
+        let documented = document["responses"].as_object().unwrap();
+        for status in ["401", "403", "500", "503"] {
+            assert!(documented.contains_key(status), "{method} {path} documents {status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_method_is_refused_with_those_that_are_allowed() {
+    let app = TestApp::new().await;
+    let operations = operations();
+    let paths: BTreeSet<&String> = operations.iter().map(|operation| &operation.path).collect();
+    for path in paths {
+        let documented: BTreeSet<String> = operations
+            .iter()
+            .filter(|operation| operation.path == *path)
+            .map(|operation| operation.method.to_uppercase())
+            .collect();
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PURGE"] {
+            if documented.contains(method) {
+                continue;
+            }
+            let answer = app.send(Call::new(method, &concrete(path)).header("x-request-id", "walk")).await;
+            answer.problem("METHOD_NOT_ALLOWED");
+            let allowed: BTreeSet<String> =
+                answer.header("allow").split(',').map(|name| name.trim().to_owned()).collect();
+            let mut expected = documented.clone();
+            if expected.contains("GET") {
+                expected.insert("HEAD".to_owned());
+            }
+            assert_eq!(allowed, expected, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_says_what_it_is_and_what_can_go_wrong() {
+    let mut names = BTreeSet::new();
+    for Operation { path, method, document } in operations() {
+        let at = format!("{method} {path}");
+        assert!(names.insert(document["operationId"].as_str().expect(&at).to_owned()), "{at}: an id of its own");
+        assert!(document["summary"].as_str().is_some_and(|text| !text.is_empty()), "{at}");
+        for (status, response) in document["responses"].as_object().unwrap() {
+            assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{at} {status}");
+            if status.as_str() >= "400" {
+                assert!(response["content"]["application/problem+json"].is_object(), "{at} {status}");
+            }
+        }
+    }
+}

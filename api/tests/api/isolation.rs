@@ -1,0 +1,92 @@
+//! Another tenant's job and a job that never was are one answer, everywhere.
+
+use api::token::Role;
+use jobs::JobId;
+
+use crate::answer::Answer;
+use crate::app::{Call, TestApp};
+
+/// Every request that names a job.
+const REQUESTS: [(&str, &str); 4] = [
+    ("GET", "/v1/jobs/{id}"),
+    ("GET", "/v1/jobs/{id}/result"),
+    ("GET", "/v1/jobs/{id}/receipt"),
+    ("POST", "/v1/jobs/{id}/cancel"),
+];
+
+/// The bytes without what differs between any two requests, and the names of the headers.
+fn comparable(answer: &Answer, id: &str) -> (u16, String, Vec<(String, String)>) {
+    let mut text = String::from_utf8(answer.body.to_vec()).unwrap().replace(id, "ID");
+    let document = answer.problem("JOB_NOT_FOUND");
+    for member in ["request_id", "timestamp"] {
+        text = text.replace(document[member].as_str().unwrap(), member);
+    }
+    let headers = answer.headers.iter().filter(|(name, _)| *name != "x-request-id");
+    let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+    (answer.status.as_u16(), text, headers.collect())
+}
+
+#[tokio::test]
+async fn a_foreign_job_is_as_if_it_were_not() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    let eve = app.user("globex", "eve", Role::Admin).await;
+    let (pending, completed) = (app.accepted(&ada).await, app.accepted(&ada).await);
+    app.complete(&completed).await;
+    for (method, path) in REQUESTS {
+        let unknown = JobId::generate().to_string();
+        let ask = async |id: &str| app.send(Call::new(method, &path.replace("{id}", id)).by(&eve)).await;
+        let expected = comparable(&ask(&unknown).await, &unknown);
+        for foreign in [&pending, &completed] {
+            assert_eq!(comparable(&ask(foreign).await, foreign), expected, "{method} {path}");
+        }
+    }
+    assert_eq!(app.job(&ada, &pending).await["status"], "PENDING", "the foreign cancel did nothing");
+}
+
+#[tokio::test]
+async fn lists_and_usage_hold_the_tenants_own() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    let eve = app.user("globex", "eve", Role::Admin).await;
+    let (ours, theirs) = (app.accepted(&ada).await, app.accepted(&eve).await);
+
+    for (user, own, other) in [(&ada, &ours, &theirs), (&eve, &theirs, &ours)] {
+        let list = app.get(user, "/v1/jobs").await.expect(200);
+        assert_eq!(list["data"].as_array().unwrap().len(), 1);
+        assert_eq!(list["data"][0]["job_id"], own.as_str());
+        let usage = app.get(user, "/v1/usage").await.expect(200);
+        assert_eq!(usage["totals"]["jobs_submitted"], 1);
+        let foreign = app.get(user, &format!("/v1/usage?job_id={other}")).await.expect(200);
+        assert_eq!(foreign, serde_json::json!({"totals": {}, "data": []}));
+    }
+    let by_address = format!("/v1/jobs?submitter=0x{}", hex::encode(ada.address));
+    assert_eq!(app.get(&eve, &by_address).await.expect(200)["data"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn what_is_no_id_is_no_job() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    let id = app.accepted(&ada).await;
+    let upper = id.to_uppercase();
+    let bare = id.replace('-', "");
+    let long = "9".repeat(5000);
+    for id in [
+        "0",
+        "not-an-id",
+        "%00",
+        "..%2f..",
+        "%27%20OR%201=1",
+        &upper,
+        &bare,
+        &long,
+        "00000000-0000-0000-0000-000000000000",
+    ] {
+        for (method, path) in REQUESTS {
+            let call = Call::new(method, &path.replace("{id}", id)).by(&ada);
+            app.send(call).await.problem("JOB_NOT_FOUND");
+        }
+    }
+    app.get(&ada, "/v1/jobs/%ff").await.problem("INVALID_REQUEST");
+}

@@ -1,0 +1,32 @@
+//! The REST server as its clients meet it: routes and policies on a database of the test's own, without Temporal.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod answer;
+mod app;
+#[path = "../../../store/tests/store/database.rs"]
+mod database;
+
+mod authentication;
+mod cancel;
+mod conditional;
+mod database_away;
+mod documentation;
+mod every_operation;
+mod garbage;
+mod health;
+mod idempotency;
+mod isolation;
+mod list;
+mod openapi;
+mod prefer_wait;
+mod receipt;
+mod request_id;
+mod result;
+mod roles;
+mod routing;
+mod security_headers;
+mod submit;
+mod time_limit;
+mod usage;
+mod wire;

@@ -1,0 +1,45 @@
+//! GET /v1/jobs/{id}/receipt
+
+use jobs::receipt::Receipt;
+use sha2::{Digest as _, Sha256};
+
+use crate::app::{RESULT, TestApp};
+
+#[tokio::test]
+async fn it_leads_from_the_result_to_the_root() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    let mut batch_of_three = Vec::new();
+    for _ in 0..3 {
+        let id = app.accepted(&ada).await;
+        app.finish(&id).await;
+        batch_of_three.push(id);
+    }
+    let batch = app.seal().await;
+    for id in &batch_of_three {
+        app.get(&ada, &format!("/v1/jobs/{id}/receipt")).await.problem("RESULT_NOT_READY");
+    }
+    app.confirm(batch).await;
+
+    let root = app.job(&ada, &batch_of_three[0]).await["blockchain_confirmation"]["merkle_root"].take();
+    for id in &batch_of_three {
+        let document = app.get(&ada, &format!("/v1/jobs/{id}/receipt")).await.expect(200);
+        let job = app.job(&ada, id).await;
+        assert_eq!(document["root"], root);
+        for (of_receipt, of_job) in [
+            ("chain_id", "chain_id"),
+            ("registry", "registry"),
+            ("tx_hash", "tx_hash"),
+            ("block_number", "block_number"),
+        ] {
+            assert_eq!(document[of_receipt], job["blockchain_confirmation"][of_job], "{of_receipt}");
+        }
+        assert_eq!(document["input_hash"], job["content_hash"]);
+        let receipt: Receipt = serde_json::from_value(document).unwrap();
+        assert_eq!(receipt.leaf.result_hash.0, <[u8; 32]>::from(Sha256::digest(RESULT)));
+        assert_eq!(receipt.leaf.hash(), receipt.leaf_hash);
+        assert_eq!(receipt.leaf.job_id.0, id.parse::<jobs::JobId>().unwrap().to_word());
+        assert_eq!(receipt.leaf.submitter.0, ada.address);
+        assert_eq!(receipt.entries.len(), 1, "three neighbouring indices share a word");
+    }
+}

@@ -1,0 +1,57 @@
+//! A PostgreSQL database of a test's own, migrated; it is gone when the test is over.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+
+/// Names the PostgreSQL that the databases are made in; `tools/with-postgres.sh` sets it.
+const VARIABLE: &str = "ZAMA_TEST_DATABASE_URL";
+
+const CONNECTIONS: u32 = 8;
+
+pub struct TestDatabase {
+    pub pool: PgPool,
+    server: PgConnectOptions,
+    name: String,
+}
+
+impl TestDatabase {
+    pub async fn create() -> Self {
+        let url = std::env::var(VARIABLE).unwrap_or_else(|_| {
+            panic!("{VARIABLE} is not set: run `tools/with-postgres.sh cargo test --workspace` or `make test`")
+        });
+        let server = PgConnectOptions::from_str(&url).expect("a PostgreSQL URL");
+        let name = format!("zama_test_{}", uuid::Uuid::new_v4().simple());
+        let create = format!("CREATE DATABASE {name} TEMPLATE template0");
+        admin(&server, &create).await.expect("the test's PostgreSQL makes databases");
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_lazy_with(server.clone().database(&name));
+        store::migrate(&pool).await.expect("the migrations apply");
+        Self { pool, server, name }
+    }
+}
+
+async fn admin(server: &PgConnectOptions, statement: &str) -> sqlx::Result<()> {
+    let mut connection = PgConnection::connect_with(server).await?;
+    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
+    connection.close().await
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let (server, name) = (self.server.clone(), self.name.clone());
+        // Drop cannot wait, and the test's runtime may be ending: a thread with a runtime of its own does it.
+        let cleaner = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let statement = format!("DROP DATABASE {name} WITH (FORCE)");
+            if let Err(error) = runtime.block_on(admin(&server, &statement)) {
+                eprintln!("{name} stays: {error}");
+            }
+        });
+        let _ = cleaner.join();
+    }
+}

@@ -1,0 +1,14 @@
+//! The store on a database of its own: what must hold whoever calls, in whatever order, however many at once.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod database;
+mod outbox;
+
+mod admission;
+mod batches;
+mod events;
+mod lost;
+mod starts;
+mod transitions;
+mod usage;

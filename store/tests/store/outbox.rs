@@ -1,0 +1,123 @@
+//! Jobs for tests: admitted as the API admits them, and moved on by the store's own transitions.
+
+use chrono::Utc;
+use jobs::{JobId, JobStatus, TenantId, UserId, submission};
+use serde_json::json;
+use sqlx::PgPool;
+use store::admission::{Admission, Admitted, admit};
+use store::compute::{self, Computed};
+use store::jobs::Reader;
+use store::sealing::{self, SealPolicy};
+use store::transition::{self, Stage};
+use uuid::Uuid;
+
+use crate::database::TestDatabase;
+
+pub struct Outbox {
+    pub pool: PgPool,
+    pub user: UserId,
+    _database: TestDatabase,
+}
+
+/// A submission to be admitted.
+#[derive(Clone, Copy)]
+pub struct New<'a> {
+    pub tenant: &'a str,
+    pub key: &'a str,
+    pub priority: &'a str,
+    pub deadline_ms: Option<i64>,
+}
+
+impl Default for New<'_> {
+    fn default() -> Self {
+        Self { tenant: "acme", key: "", priority: "normal", deadline_ms: None }
+    }
+}
+
+impl Outbox {
+    pub async fn new() -> Self {
+        let database = TestDatabase::create().await;
+        Self { pool: database.pool.clone(), user: "ada".parse().unwrap(), _database: database }
+    }
+
+    /// Admits a job; without a key it gets one of its own.
+    pub async fn admit(&self, new: New<'_>) -> (JobId, Admitted) {
+        let tenant: TenantId = new.tenant.parse().unwrap();
+        store::tenants::ensure_tenant(&self.pool, &tenant, "development").await.unwrap();
+        store::tenants::ensure_user(&self.pool, &tenant, &self.user, "developer", [1; 20]).await.unwrap();
+        let now = Utc::now();
+        let deadline = new.deadline_ms.map(|ms| (now + chrono::Duration::milliseconds(ms)).to_rfc3339());
+        let body = json!({"type": "compute", "priority": new.priority, "deadline": deadline,
+                          "payload": {"algorithm": "prime_factorization", "input": {"number": 6}}});
+        let submission = submission::read(&body, now).unwrap();
+        let key = if new.key.is_empty() { jobs::IdempotencyKey::generate() } else { new.key.parse().unwrap() };
+        let job_id = JobId::generate();
+        let admission = Admission {
+            job_id,
+            tenant: &tenant,
+            user: &self.user,
+            key: &key,
+            submission: &submission,
+            created_at: now,
+            estimated_completion: now,
+            request_id: "r",
+            response: "{}",
+        };
+        (job_id, admit(&self.pool, admission).await.unwrap())
+    }
+
+    pub async fn job(&self) -> JobId {
+        self.admit(New::default()).await.0
+    }
+
+    pub async fn job_of(&self, tenant: &str, priority: &str) -> JobId {
+        self.admit(New { tenant, priority, ..New::default() }).await.0
+    }
+
+    pub async fn begin(&self, job: JobId) {
+        assert_eq!(transition::begin(&self.pool, job).await.unwrap(), Stage::Compute);
+    }
+
+    pub async fn finish(&self, job: JobId) -> Stage {
+        let computed =
+            Computed { bytes: b"{}", hash: [2; 32], media_type: "application/json", compute_units: 5, salt: [3; 32] };
+        compute::finish(&self.pool, job, &computed).await.unwrap()
+    }
+
+    /// A job that waits for its batch.
+    pub async fn confirming(&self) -> JobId {
+        let job = self.job().await;
+        self.begin(job).await;
+        assert_eq!(self.finish(job).await, Stage::Confirm);
+        job
+    }
+
+    pub async fn seal(&self, max_jobs: i64) -> Option<(Uuid, usize)> {
+        let policy = SealPolicy { chain_id: 31337, registry: [9; 20], max_jobs, max_age_seconds: 0.0 };
+        sealing::seal(&self.pool, &policy, 1).await.unwrap()
+    }
+
+    pub async fn status(&self, job: JobId) -> JobStatus {
+        compute::status(&self.pool, job).await.unwrap()
+    }
+
+    pub async fn cancel(&self, job: JobId) -> store::cancel::Cancelled {
+        let tenant = "acme".parse().unwrap();
+        let reader = Reader { tenant: &tenant, user: Some(&self.user) };
+        store::cancel::request(&self.pool, reader, job).await.unwrap()
+    }
+
+    /// Usage of a job as metric and units, by metric.
+    pub async fn usage(&self, job: JobId) -> Vec<(String, i64)> {
+        let rows = "SELECT metric, units FROM usage_ledger WHERE job_id = $1 ORDER BY metric";
+        sqlx::query_as(rows).bind(job.0).fetch_all(&self.pool).await.unwrap()
+    }
+
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+    }
+
+    pub async fn execute(&self, sql: &'static str) {
+        sqlx::query(sql).execute(&self.pool).await.unwrap();
+    }
+}

@@ -1,0 +1,29 @@
+//! Many jobs at once.
+
+use std::collections::BTreeSet;
+
+use futures::future::join_all;
+
+use crate::harness::{Stack, factor};
+
+const JOBS: usize = 200;
+
+#[tokio::test]
+async fn two_hundred_jobs_at_once_are_each_confirmed_and_billed_once() {
+    let zama = Stack::shared().tenant();
+    let bodies: Vec<_> = (0..JOBS as u64).map(|number| factor(1_000_003 + number)).collect();
+    let submitted = join_all(bodies.iter().map(|body| zama.submit(body))).await;
+    let ids: Vec<_> = submitted.iter().map(|job| job.id).collect();
+    zama.has(JOBS, "COMPLETED").await;
+
+    zama.all_complete_confirmed_and_billed_once(&ids).await;
+    let jobs = zama.jobs().await;
+    assert_eq!(jobs.len(), JOBS);
+    let roots: BTreeSet<_> = jobs.iter().map(|job| job.blockchain_confirmation.as_ref().unwrap().merkle_root).collect();
+    println!("{JOBS} jobs in {} batches", roots.len());
+    assert!(roots.len() <= JOBS / 2, "{} batches for {JOBS} jobs", roots.len());
+    // Some of a large batch, not all: each costs two calls of the chain.
+    for job in submitted.iter().step_by(50) {
+        Stack::shared().verifies(&job.receipt().await).await;
+    }
+}

@@ -1,0 +1,14 @@
+//! The product through its public REST API, on a whole stack that all tests here share and none disturbs.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod cancel;
+mod crowd;
+mod idempotency;
+mod limits_of_time;
+mod one_job;
+mod tenants;
+mod workflow;
+
+#[path = "../harness/mod.rs"]
+mod harness;

@@ -1,0 +1,64 @@
+//! Cancelling in states that pass too quickly to be met without an outage.
+
+use jobs::JobStatus;
+
+use crate::harness::{Stack, factor};
+
+#[tokio::test]
+async fn a_pending_job_is_cancelled_at_once_and_never_computes() {
+    let stack = Stack::own();
+    let zama = stack.tenant();
+    let outage = stack.stops("worker");
+    let job = zama.submit(&factor(91)).await;
+    stack.lists(1, &zama.tenant).await;
+    let answer = job.cancel().await;
+    assert_eq!((answer.status, answer.body["status"].as_str()), (200, Some("CANCELLED")));
+    outage.over();
+    let events = stack.whole_history(&job.workflow_id().await).await;
+    let computed =
+        events.iter().any(|event| event["activityTaskScheduledEventAttributes"]["activityType"]["name"] == "compute");
+    assert!(!computed, "{events:#?}");
+    assert_eq!(job.now().await.status, JobStatus::Cancelled);
+    assert_eq!(job.is_billed().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_job_that_was_cancelled_before_temporal_was_back_never_computes() {
+    let stack = Stack::own();
+    let zama = stack.tenant();
+    let outage = stack.stops("temporal");
+    let job = zama.submit(&factor(91)).await;
+    let answer = job.cancel().await;
+    assert_eq!((answer.status, answer.body["status"].as_str()), (200, Some("CANCELLED")));
+    outage.over();
+    assert_eq!(job.is_billed().await.len(), 1);
+    let ended = job.now().await;
+    assert!(ended.status == JobStatus::Cancelled && ended.started_at.is_none(), "{ended:#?}");
+}
+
+#[tokio::test]
+async fn a_job_that_has_its_result_is_confirmed_and_billed_whoever_cancels() {
+    let stack = Stack::own();
+    let zama = stack.tenant();
+    let outage = stack.stops("anvil");
+    let job = zama.submit(&factor(91)).await;
+    let before = job.reaches(JobStatus::Confirming).await;
+    let answer = job.cancel().await;
+    assert_eq!((answer.status, answer.body["status"].as_str()), (200, Some("CONFIRMING")));
+    assert_eq!(job.now().await.updated_at, before.updated_at);
+    outage.over();
+    zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
+}
+
+#[tokio::test]
+async fn a_cancel_while_temporal_is_away_takes_effect_when_it_is_back() {
+    let stack = Stack::with(&[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "3600000")]);
+    let zama = stack.tenant();
+    let job = zama.submit(&factor(91)).await;
+    job.reaches(JobStatus::Processing).await;
+    let outage = stack.stops("temporal");
+    let answer = job.cancel().await;
+    assert_eq!(answer.status, 200);
+    outage.over();
+    job.reaches(JobStatus::Cancelled).await;
+}

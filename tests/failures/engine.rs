@@ -1,0 +1,64 @@
+//! Temporal is away, or an operator ends a workflow.
+
+use futures::future::join_all;
+use jobs::JobStatus;
+
+use crate::harness::{Stack, factor};
+
+#[tokio::test]
+async fn fifty_submits_while_temporal_is_away_are_accepted_and_start_once_when_it_is_back() {
+    let stack = Stack::own();
+    let zama = stack.tenant();
+    let outage = stack.stops("temporal");
+    let bodies: Vec<_> = (0..50).map(|number| factor(1_000_003 + number)).collect();
+    let submitted = join_all(bodies.iter().map(|body| zama.submit(body))).await;
+    let ids: Vec<_> = submitted.iter().map(|job| job.id).collect();
+    assert!(zama.jobs().await.iter().all(|job| job.status == JobStatus::Pending));
+    outage.over();
+
+    zama.all_complete_confirmed_and_billed_once(&ids).await;
+    stack.lists(50, &zama.tenant).await;
+    assert_eq!(zama.jobs().await.len(), 50);
+}
+
+#[tokio::test]
+async fn submits_are_accepted_while_temporal_is_killed() {
+    let stack = Stack::own();
+    let zama = stack.tenant();
+    stack.kills("temporal");
+    let bodies: Vec<_> = (0..20).map(|number| factor(1_000_003 + number)).collect();
+    let submitted = join_all(bodies.iter().map(|body| zama.submit(body))).await;
+    let ids: Vec<_> = submitted.iter().map(|job| job.id).collect();
+    zama.all_complete_confirmed_and_billed_once(&ids).await;
+    stack.lists(20, &zama.tenant).await;
+}
+
+#[tokio::test]
+async fn a_job_whose_workflow_an_operator_terminated_goes_on_in_another() {
+    let stack = Stack::with(&[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "8000")]);
+    let zama = stack.tenant();
+    let job = zama.job(zama.submits_with_key("terminated", &factor(91)).await.job_id());
+    job.reaches(JobStatus::Processing).await;
+    let first = format!("{}/terminated", zama.tenant);
+    assert_eq!(job.workflow_id().await, first);
+    stack.terminates(&first);
+
+    job.completes().await;
+    assert_eq!(job.workflow_id().await, format!("{first}/1"));
+    zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
+    let mut listed = stack.lists(2, &zama.tenant).await;
+    listed.sort_unstable();
+    assert_eq!(listed, [first.clone(), format!("{first}/1")]);
+}
+
+#[tokio::test]
+async fn a_job_that_waits_for_its_confirmation_ends_although_its_workflow_was_terminated() {
+    let stack = Stack::own();
+    let zama = stack.tenant();
+    let outage = stack.stops("anvil");
+    let job = zama.submit(&factor(91)).await;
+    job.reaches(JobStatus::Confirming).await;
+    stack.terminates(&job.workflow_id().await);
+    outage.over();
+    zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
+}

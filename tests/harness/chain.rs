@@ -1,0 +1,72 @@
+//! What the chain says, asked without the product's help.
+
+use alloy::primitives::U256;
+use alloy::providers::{Provider, ProviderBuilder};
+use chain::verify::{Source, verify_receipt};
+use contracts::ZamaJobsRegistry;
+use jobs::receipt::Receipt;
+
+use super::patience::until;
+use super::stack::Stack;
+
+impl Stack {
+    fn registry(&self) -> ZamaJobsRegistry::ZamaJobsRegistryInstance<impl Provider> {
+        let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
+        ZamaJobsRegistry::new(self.registry.parse().unwrap(), provider)
+    }
+
+    /// Every index that an event of the registry confirmed, as often as one did.
+    pub async fn confirmed_indices(&self) -> Vec<u64> {
+        let registry = self.registry();
+        let events = registry.BatchConfirmed_filter().from_block(0).query().await.unwrap();
+        let entries = events.iter().flat_map(|(event, _)| &event.entries);
+        entries
+            .flat_map(|entry| {
+                let word = u64::try_from(entry.word).unwrap();
+                (0..256).filter(|bit| entry.mask.bit(*bit)).map(move |bit| word * 256 + bit as u64)
+            })
+            .collect()
+    }
+
+    /// A call of the node, as a developer's tool makes it.
+    pub async fn calls_node(&self, method: &'static str, params: serde_json::Value) {
+        let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
+        provider.raw_request::<_, serde_json::Value>(method.into(), params).await.unwrap();
+    }
+
+    /// Waits until the node holds a transaction that is not mined.
+    pub async fn holds_a_transaction(&self) {
+        let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
+        until("a transaction waits at the node", async || {
+            let pool: serde_json::Value = provider.raw_request("txpool_status".into(), ()).await.ok()?;
+            (pool["pending"] != "0x0").then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the chain's last blocks stand in the node's file.
+    pub async fn has_written_the_chain(&self) {
+        let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
+        let head = provider.get_block_number().await.unwrap();
+        let file = self.place.data_dir().join("anvil/state.json");
+        until("the chain is written", async || {
+            let state: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).ok()?).ok()?;
+            let number = &state["best_block_number"];
+            let written =
+                number.as_u64().or_else(|| u64::from_str_radix(number.as_str()?.strip_prefix("0x")?, 16).ok());
+            (written? >= head).then_some(())
+        })
+        .await;
+    }
+
+    pub async fn is_confirmed(&self, index: u64) -> bool {
+        self.registry().isConfirmed(U256::from(index)).call().await.unwrap()
+    }
+
+    /// Panics with the first check that does not hold.
+    pub async fn verifies(&self, receipt: &Receipt) {
+        let source = Source::Rpc { url: self.rpc.clone(), registry: Some(self.registry.parse().unwrap()) };
+        let report = verify_receipt(receipt, &source).await;
+        assert!(report.passed(), "{report:#?}");
+    }
+}

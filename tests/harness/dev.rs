@@ -1,0 +1,96 @@
+//! `zama-jobs dev` as a child process that cannot outlive the tests.
+
+use std::fs::{self, File};
+use std::process::{Child, Command, Stdio};
+use std::sync::{OnceLock, mpsc};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::patience::eventually;
+use super::place::{PROGRAM, Place};
+
+/// A stack that runs; killed with the test when that fails, stopped when the test process ends.
+pub struct Dev {
+    child: Child,
+    told: std::path::PathBuf,
+}
+
+impl Dev {
+    /// Starts a stack and does not wait.
+    pub fn begin(place: &Place) -> Self {
+        let told = place.path("told.txt");
+        let output = File::create(&told).unwrap();
+        let dev = place.command();
+        let mut command = Command::new(PROGRAM);
+        command.args(["spawn", "--parent", &std::process::id().to_string(), "--death-signal", "SIGINT", "--"]);
+        command.arg(dev.get_program()).args(dev.get_args());
+        command.envs(dev.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        command.current_dir(dev.get_current_dir().unwrap());
+        command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
+        Self { child: spawn(command), told }
+    }
+
+    /// Starts a stack and waits until it says that it is ready.
+    pub fn start(place: &Place) -> Self {
+        let ready = place.path("ready.json");
+        let _ = fs::remove_file(&ready);
+        let mut dev = Self::begin(place);
+        eventually("the stack is ready", || {
+            let ended = dev.child.try_wait().unwrap();
+            assert!(ended.is_none(), "the stack ended: {}", dev.told());
+            ready.exists()
+        });
+        dev
+    }
+
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid()), signal).unwrap();
+    }
+
+    /// Waits for the end; none when a signal was the end.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
+    /// Stops it as Ctrl-C does and answers everything that it printed.
+    pub fn stop(mut self) -> String {
+        self.signal(Signal::SIGINT);
+        assert_eq!(self.exit_code(), Some(0), "{}", self.told());
+        self.told()
+    }
+
+    fn told(&self) -> String {
+        fs::read_to_string(&self.told).unwrap()
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+type Order = (Command, mpsc::Sender<Child>);
+
+/// Spawns from a thread that ends with the process: the parent-death signal is bound to the thread.
+fn spawn(command: Command) -> Child {
+    static SPAWNER: OnceLock<mpsc::Sender<Order>> = OnceLock::new();
+    let spawner = SPAWNER.get_or_init(|| {
+        let (orders, inbox) = mpsc::channel::<Order>();
+        std::thread::spawn(move || {
+            for (mut command, answer) in inbox {
+                answer.send(command.spawn().unwrap()).unwrap();
+            }
+        });
+        orders
+    });
+    let (answer, child) = mpsc::channel();
+    spawner.send((command, answer)).unwrap();
+    child.recv().unwrap()
+}

@@ -1,0 +1,24 @@
+//! What the billing system holds, through its own REST API.
+
+use serde_json::Value;
+
+use super::stack::Stack;
+
+impl Stack {
+    /// Every event of a tenant.
+    pub async fn lago_events(&self, tenant: &str) -> Vec<Value> {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let mut events = Vec::new();
+        for page in 1.. {
+            let query = [("external_subscription_id", tenant), ("per_page", "100"), ("page", &format!("{page}"))];
+            let request = http.get(format!("{}/api/v1/events", self.lago)).query(&query).bearer_auth(&self.lago_key);
+            let answer: Value = request.send().await.unwrap().json().await.unwrap();
+            let listed = answer["events"].as_array().unwrap_or_else(|| panic!("no events: {answer}"));
+            if listed.is_empty() {
+                break;
+            }
+            events.extend(listed.iter().cloned());
+        }
+        events
+    }
+}

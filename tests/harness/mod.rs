@@ -1,0 +1,26 @@
+//! What the tests that run stacks share: a place, the stack as a child process, and verbs for what its users do.
+
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
+
+mod answer;
+mod chain;
+mod dev;
+mod job;
+mod lago;
+mod outage;
+mod patience;
+mod place;
+mod process;
+mod stack;
+mod temporal;
+mod zama;
+
+pub use answer::Answer;
+pub use dev::Dev;
+pub use job::{JobHandle, UsageRow};
+pub use outage::Outage;
+pub use patience::{eventually, until};
+pub use place::{PartStatus, Place};
+pub use process::{Process, descendants};
+pub use stack::Stack;
+pub use zama::{Zama, factor};

@@ -1,0 +1,55 @@
+//! Eyes for processes: who descends from whom, and who still lives.
+
+use std::fs;
+
+/// One process, told from a later one with the same pid by its start.
+#[derive(Debug)]
+pub struct Process {
+    pid: i32,
+    name: String,
+    started: String,
+}
+
+impl Process {
+    pub fn is_alive(&self) -> bool {
+        stat(self.pid).is_some_and(|stat| stat.started == self.started && stat.state != "Z")
+    }
+}
+
+/// All processes below one, at any depth.
+pub fn descendants(ancestor: i32) -> Vec<Process> {
+    let everyone: Vec<(i32, Stat)> = fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|pid| Some((pid, stat(pid)?)))
+        .collect();
+    let mut below = vec![ancestor];
+    let mut found = Vec::new();
+    while let Some(parent) = below.pop() {
+        for (pid, stat) in everyone.iter().filter(|(_, stat)| stat.parent == parent) {
+            below.push(*pid);
+            found.push(Process { pid: *pid, name: stat.name.clone(), started: stat.started.clone() });
+        }
+    }
+    found
+}
+
+struct Stat {
+    name: String,
+    state: String,
+    parent: i32,
+    started: String,
+}
+
+fn stat(pid: i32) -> Option<Stat> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (name, rest) = text.rsplit_once(')')?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    Some(Stat {
+        name: name.to_owned(),
+        state: fields.first()?.to_string(),
+        parent: fields.get(1)?.parse().ok()?,
+        started: fields.get(19)?.to_string(),
+    })
+}

@@ -1,0 +1,119 @@
+//! A whole stack that serves, and what stands in its database.
+
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use nix::sys::signal::Signal;
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::query::Query;
+use sqlx::{Connection, Postgres};
+
+use super::dev::Dev;
+use super::outage::Outage;
+use super::place::{PROGRAM, Place};
+use super::zama::Zama;
+
+/// Longer than any test: a computation with this pause never ends by itself.
+const FOR_EVER: &[(&str, &str)] =
+    &[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "3600000"), ("ZAMA__WORKER__MAX_COMPUTE", "64")];
+
+pub struct Stack {
+    // Dropped before the place in which it runs.
+    dev: Dev,
+    pub place: Place,
+    pub api: String,
+    pub rpc: String,
+    pub registry: String,
+    pub lago: String,
+    pub lago_key: String,
+    pub temporal: String,
+    database: String,
+}
+
+impl Stack {
+    /// One stack for all tests of the process that disturb nothing; ends with the process.
+    pub fn shared() -> &'static Self {
+        static STACK: OnceLock<Stack> = OnceLock::new();
+        STACK.get_or_init(|| Self::with(&[]))
+    }
+
+    /// As [`Stack::shared`], but no computation ends unless something ends it.
+    pub fn endless() -> &'static Self {
+        static STACK: OnceLock<Stack> = OnceLock::new();
+        STACK.get_or_init(|| Self::with(FOR_EVER))
+    }
+
+    /// A stack of the test's own, to be disturbed.
+    pub fn own() -> Self {
+        Self::with(&[])
+    }
+
+    pub fn with(settings: &[(&'static str, &'static str)]) -> Self {
+        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+        let place = Place::whole(settings);
+        let dev = Dev::start(&place);
+        Self {
+            dev,
+            api: place.env("ZAMA_API"),
+            rpc: place.env("ZAMA_RPC"),
+            registry: place.env("ZAMA_REGISTRY"),
+            lago: place.env("ZAMA_LAGO_URL"),
+            lago_key: place.env("ZAMA_LAGO_KEY"),
+            temporal: place.env("ZAMA_TEMPORAL"),
+            database: place.env("ZAMA_DATABASE_URL"),
+            place,
+        }
+    }
+
+    /// A client of a new tenant.
+    pub fn tenant(&self) -> Zama<'_> {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let tenant = format!("tenant-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let token = self.token(&tenant);
+        Zama::new(self, tenant, token)
+    }
+
+    fn token(&self, tenant: &str) -> String {
+        let mut command = Command::new(PROGRAM);
+        command.args(["token", "--tenant", tenant, "--ttl", "12h"]);
+        command.env("ZAMA__DATABASE__URL", &self.database);
+        command.env("ZAMA__AUTH__SIGNING_KEY_FILE", self.place.data_dir().join("token-signing.pem"));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Address of the codec server, which is no part of the environment file.
+    pub fn codec(&self) -> String {
+        format!("http://127.0.0.1:{}", self.place.port_base + 1)
+    }
+
+    /// Stops a part without ending it, until the answer is dropped or [`Outage::over`].
+    pub fn stops(&self, part: &str) -> Outage {
+        Outage::begin(self.place.part(part).pid.unwrap())
+    }
+
+    /// kill -9; the supervisor starts the part again.
+    pub fn kills(&self, part: &str) {
+        self.place.kill_9(&self.place.part(part));
+    }
+
+    /// kill -9 of `zama-jobs dev` itself, and a new start at the same place.
+    pub fn dies_and_starts_again(&mut self) {
+        self.dev.signal(Signal::SIGKILL);
+        assert_eq!(self.dev.exit_code(), None);
+        self.dev = Dev::start(&self.place);
+    }
+
+    /// Executes a statement, for what no client can do.
+    pub async fn execute(&self, statement: Query<'_, Postgres, PgArguments>) -> u64 {
+        let mut connection = PgConnection::connect(&self.database).await.unwrap();
+        statement.execute(&mut connection).await.unwrap().rows_affected()
+    }
+
+    pub async fn rows(&self, query: Query<'_, Postgres, PgArguments>) -> Vec<PgRow> {
+        let mut connection = PgConnection::connect(&self.database).await.unwrap();
+        query.fetch_all(&mut connection).await.unwrap()
+    }
+}

@@ -1,0 +1,154 @@
+//! What a client does: a tenant of its own on a stack, and the REST API's verbs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::join_all;
+use jobs::JobId;
+use jobs::wire::{Job, JobPage};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::job::JobHandle;
+use super::patience::until;
+use super::stack::Stack;
+
+/// What a completed plain job is billed for.
+pub const BILLED: [&str; 4] = ["chain_confirmations", "compute_units", "jobs_completed", "jobs_submitted"];
+
+/// A submission: the prime factors of a number.
+pub fn factor(number: u64) -> Value {
+    json!({
+        "type": "compute",
+        "payload": {"algorithm": "prime_factorization", "input": {"number": number}, "parameters": {"timeout": 300}},
+        "priority": "normal",
+        "use_fhe": false
+    })
+}
+
+pub struct Zama<'a> {
+    pub stack: &'a Stack,
+    pub tenant: String,
+    pub token: String,
+    http: reqwest::Client,
+}
+
+impl<'a> Zama<'a> {
+    pub fn new(stack: &'a Stack, tenant: String, token: String) -> Self {
+        let http = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(60)).build().unwrap();
+        Self { stack, tenant, token, http }
+    }
+
+    /// A request that may find nobody.
+    pub async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Answer, reqwest::Error> {
+        let mut request = self.http.request(method, format!("{}{path}", self.stack.api)).bearer_auth(&self.token);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        Answer::read(request.send().await?).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, &[], None).await.unwrap()
+    }
+
+    /// Submits and is accepted.
+    pub async fn submit(&self, body: &Value) -> JobHandle<'_> {
+        let answer = self.posts(body, &[]).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        self.job(answer.job_id())
+    }
+
+    /// Submits with a key; the answer may be anything.
+    pub async fn submits_with_key(&self, key: &str, body: &Value) -> Answer {
+        self.posts(body, &[("idempotency-key", key)]).await
+    }
+
+    pub async fn posts(&self, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        self.ask(Method::POST, "/v1/jobs", headers, Some(body)).await.unwrap()
+    }
+
+    /// Submits with a key, again and again as a client does whose answer was 503 or none.
+    pub async fn insists(&self, key: &str, body: &Value) -> (JobId, Vec<Answer>) {
+        let mut refused = Vec::new();
+        let accepted = until("the submission is accepted", async || {
+            let answer = self.ask(Method::POST, "/v1/jobs", &[("idempotency-key", key)], Some(body)).await.ok()?;
+            if answer.status == 202 {
+                return Some(answer.job_id());
+            }
+            refused.push(answer);
+            None
+        });
+        (accepted.await, refused)
+    }
+
+    pub fn job(&self, id: JobId) -> JobHandle<'_> {
+        JobHandle::new(self, id)
+    }
+
+    /// All jobs of the tenant, newest first.
+    pub async fn jobs(&self) -> Vec<Job> {
+        let mut all = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let answer = self.get(&format!("/v1/jobs?limit=100{cursor}")).await;
+            let page: JobPage = serde_json::from_value(answer.body).unwrap();
+            all.extend(page.data);
+            match page.next_cursor {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return all,
+            }
+        }
+    }
+
+    /// Waits until the tenant has as many jobs in a state.
+    pub async fn has(&self, count: usize, status: &str) {
+        until(&format!("{count} jobs are {status}"), async || {
+            let answer = self.ask(Method::GET, &format!("/v1/jobs?limit=100&status={status}"), &[], None).await.ok()?;
+            // A page of a hundred tells enough: beyond it the whole list is counted.
+            let listed = answer.body["data"].as_array()?.len();
+            let listed = if listed < 100 { listed } else { self.count(status).await };
+            (listed == count).then_some(())
+        })
+        .await;
+    }
+
+    async fn count(&self, status: &str) -> usize {
+        self.jobs().await.iter().filter(|job| job.status.as_str() == status).count()
+    }
+
+    /// The books agree: each of these jobs is COMPLETED, its bit was set by one event of the registry, and each of its
+    /// usage rows is one event in the billing system.
+    pub async fn all_complete_confirmed_and_billed_once(&self, ids: &[JobId]) {
+        let ended = join_all(ids.iter().map(|id| self.job(*id).completes())).await;
+        let indices: Vec<u64> = ended.iter().map(super::job::index).collect();
+        assert_eq!(indices.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an index was given twice");
+        let on_chain = self.stack.confirmed_indices().await;
+        for index in indices {
+            let times = on_chain.iter().filter(|confirmed| **confirmed == index).count();
+            assert_eq!(times, 1, "index {index} was confirmed {times} times");
+        }
+        for id in ids {
+            let rows = self.job(*id).is_billed().await;
+            let metrics: Vec<&str> = rows.iter().map(|row| row.metric.as_str()).collect();
+            assert_eq!(metrics, BILLED, "{rows:?}");
+        }
+        let events = self.stack.lago_events(&self.tenant).await;
+        for id in ids {
+            for metric in BILLED {
+                let transaction = format!("{id}:{metric}:0");
+                let times = events.iter().filter(|event| event["transaction_id"] == transaction.as_str()).count();
+                assert_eq!(times, 1, "{transaction} stands {times} times in the billing system");
+            }
+        }
+    }
+}
