@@ -52,7 +52,7 @@ async fn what_happens_on_chain_changes_the_tag_too() {
     seen.push((etag(&app, &ada, &path).await, app.job(&ada, &id).await));
     app.confirm(batch).await;
     seen.push((etag(&app, &ada, &path).await, app.job(&ada, &id).await));
-    store::batches::finalize(&app.pool, 31337, 12).await.unwrap();
+    app.finalize().await;
     seen.push((etag(&app, &ada, &path).await, app.job(&ada, &id).await));
     for pair in seen.windows(2) {
         assert_ne!(pair[0].1, pair[1].1);

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use store::batches::{self, Anchor, Transaction};
+use store::batches::{self, Anchor, Registry, Transaction};
 use store::{receipts, sealing};
 
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, REGISTRY};
 
 fn anchor() -> Anchor {
     Anchor { tx_hash: [4; 32], block_number: 7, block_hash: [5; 32] }
@@ -49,8 +49,7 @@ async fn drain_from_three_sides(outbox: &Outbox) {
 #[tokio::test]
 async fn a_batch_is_due_by_size_or_by_age() {
     let outbox = Outbox::new().await;
-    let policy =
-        |max_jobs, max_age_seconds| sealing::SealPolicy { chain_id: 1, registry: [9; 20], max_jobs, max_age_seconds };
+    let policy = |max_jobs, max_age_seconds| sealing::SealPolicy { on: REGISTRY, max_jobs, max_age_seconds };
     let due = async |max_jobs, age| sealing::is_due(&outbox.pool, &policy(max_jobs, age)).await.unwrap();
     assert!(!due(1, 0.0).await, "nothing waits");
     outbox.confirming().await;
@@ -68,7 +67,7 @@ async fn completion_happens_once_for_all_of_a_batch() {
     let run = [(jobs[0], "run-1".to_owned())];
     store::starts::confirm(&outbox.pool, &run).await.unwrap();
     let (batch, _) = outbox.seal(2).await.unwrap();
-    let open = batches::open(&outbox.pool, 10).await.unwrap();
+    let open = batches::open(&outbox.pool, &REGISTRY, 10).await.unwrap();
     assert_eq!((open.len(), open[0].id, open[0].job_count, open[0].was_sent), (1, batch, 2, false));
 
     let completed = batches::complete(&outbox.pool, batch, &anchor()).await.unwrap();
@@ -84,7 +83,7 @@ async fn completion_happens_once_for_all_of_a_batch() {
     assert_eq!(outbox.status(outside).await, jobs::JobStatus::Confirming);
     assert_eq!(outbox.count("SELECT count(*) FROM job_events WHERE data->>'status' = 'COMPLETED'").await, 2);
     assert_eq!(outbox.count("SELECT count(*) FROM job_reservations").await, 1, "only the job that waits");
-    assert!(batches::open(&outbox.pool, 10).await.unwrap().is_empty());
+    assert!(batches::open(&outbox.pool, &REGISTRY, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -104,7 +103,7 @@ async fn a_transaction_is_written_before_it_is_sent_and_kept() {
     batches::write_ahead(&outbox.pool, batch, &transaction).await.unwrap();
     let kept = batches::transactions(&outbox.pool, batch).await.unwrap();
     assert_eq!((kept.len(), kept[0].nonce, kept[0].max_fee_per_gas), (1, u64::MAX, u128::MAX));
-    assert!(batches::open(&outbox.pool, 10).await.unwrap()[0].was_sent);
+    assert!(batches::open(&outbox.pool, &REGISTRY, 10).await.unwrap()[0].was_sent);
 }
 
 #[tokio::test]
@@ -136,4 +135,37 @@ async fn a_receipt_has_all_leaves_of_its_batch_and_no_other() {
     batches::complete(&outbox.pool, batch, &anchor()).await.unwrap();
     let parts = receipts::find(&outbox.pool, reader, job).await.unwrap().unwrap().parts.unwrap();
     assert_eq!((parts.leaves.len(), parts.block_number, parts.tx_hash), (2, 7, [4; 32]));
+}
+
+#[tokio::test]
+async fn a_batcher_sees_the_batches_of_its_registry_alone() {
+    let outbox = Outbox::new().await;
+    outbox.confirming().await;
+    outbox.seal(9).await.unwrap();
+    let others = [Registry { chain_id: 1, ..REGISTRY }, Registry { address: [8; 20], ..REGISTRY }];
+    for other in &others {
+        assert!(batches::open(&outbox.pool, other, 10).await.unwrap().is_empty());
+    }
+    assert_eq!(batches::open(&outbox.pool, &REGISTRY, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_batch_whose_block_is_gone_is_anchored_again_and_billed_no_second_time() {
+    let outbox = Outbox::new().await;
+    let job = outbox.confirming().await;
+    let (batch, _) = outbox.seal(9).await.unwrap();
+    batches::complete(&outbox.pool, batch, &anchor()).await.unwrap();
+    let anchored = batches::anchored(&outbox.pool, &REGISTRY, 10).await.unwrap();
+    assert_eq!((anchored.len(), anchored[0].id, anchored[0].block_number), (1, batch, 7));
+    let usage = outbox.usage(job).await;
+
+    batches::lift(&outbox.pool, batch).await.unwrap();
+    let open = batches::open(&outbox.pool, &REGISTRY, 10).await.unwrap();
+    assert_eq!((open.len(), open[0].from_block, open[0].was_sent), (1, 0, true));
+    assert_eq!(outbox.status(job).await, jobs::JobStatus::Completed, "what was told stays true");
+    let elsewhere = Anchor { block_number: 9, block_hash: [6; 32], ..anchor() };
+    assert!(batches::complete(&outbox.pool, batch, &elsewhere).await.unwrap().is_empty(), "no job is completed twice");
+    assert_eq!(batches::anchored(&outbox.pool, &REGISTRY, 10).await.unwrap()[0].block_number, 9);
+    assert_eq!(outbox.usage(job).await, usage);
+    assert_eq!(outbox.count("SELECT count(*) FROM job_events WHERE event_type = 'job.reanchored'").await, 1);
 }

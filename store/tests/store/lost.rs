@@ -23,10 +23,14 @@ async fn it_is_started_three_times_again_then_it_fails() {
         let open = found(&outbox, &format!("run-{n}")).await;
         let expected = if n == 0 { "acme/k".to_owned() } else { format!("acme/k/{n}") };
         assert_eq!(open.run.workflow_id, expected);
-        let outcome = lost::recover(&outbox.pool, &open).await.unwrap();
+        let outcome = lost::recover(&outbox.pool, open.job_id, &open.run.workflow_id).await.unwrap();
         let failed = n == MAX_RESTARTS;
         assert_eq!(outcome, if failed { Recovered::Failed } else { Recovered::Restarted });
-        assert_eq!(lost::recover(&outbox.pool, &open).await.unwrap(), Recovered::Unchanged, "once for a run");
+        assert_eq!(
+            lost::recover(&outbox.pool, open.job_id, &open.run.workflow_id).await.unwrap(),
+            Recovered::Unchanged,
+            "once for a run"
+        );
     }
     assert_eq!(outbox.status(job).await, JobStatus::Failed);
     assert_eq!(outbox.count("SELECT count(*) FROM jobs WHERE error_code = 'WORKFLOW_LOST'").await, 1);
@@ -40,10 +44,13 @@ async fn a_job_with_a_result_never_fails() {
     let job = outbox.confirming().await;
     for n in 0..MAX_RESTARTS {
         let open = found(&outbox, &format!("run-{n}")).await;
-        assert_eq!(lost::recover(&outbox.pool, &open).await.unwrap(), Recovered::Restarted);
+        assert_eq!(
+            lost::recover(&outbox.pool, open.job_id, &open.run.workflow_id).await.unwrap(),
+            Recovered::Restarted
+        );
     }
     let open = found(&outbox, "last").await;
-    assert_eq!(lost::recover(&outbox.pool, &open).await.unwrap(), Recovered::Unchanged);
+    assert_eq!(lost::recover(&outbox.pool, open.job_id, &open.run.workflow_id).await.unwrap(), Recovered::Unchanged);
     assert_eq!(outbox.status(job).await, JobStatus::Confirming);
     assert!(outbox.seal(9).await.is_some(), "the batcher needs no workflow");
 }
@@ -69,6 +76,6 @@ async fn a_job_that_ended_meanwhile_stays_ended() {
     let job = outbox.job().await;
     let open = found(&outbox, "r").await;
     outbox.cancel(job).await;
-    assert_eq!(lost::recover(&outbox.pool, &open).await.unwrap(), Recovered::Unchanged);
+    assert_eq!(lost::recover(&outbox.pool, open.job_id, &open.run.workflow_id).await.unwrap(), Recovered::Unchanged);
     assert_eq!(outbox.count("SELECT count(*) FROM job_starts").await, 0);
 }

@@ -5,6 +5,7 @@ use jobs::{JobId, JobStatus, TenantId, UserId, submission};
 use serde_json::json;
 use sqlx::PgPool;
 use store::admission::{Admission, Admitted, admit};
+use store::batches::Registry;
 use store::compute::{self, Computed};
 use store::jobs::Reader;
 use store::sealing::{self, SealPolicy};
@@ -12,6 +13,9 @@ use store::transition::{self, Stage};
 use uuid::Uuid;
 
 use crate::database::TestDatabase;
+
+/// The registry that batches of [`Outbox::seal`] are for.
+pub const REGISTRY: Registry = Registry { chain_id: 31337, address: [9; 20] };
 
 pub struct Outbox {
     pub pool: PgPool,
@@ -93,7 +97,7 @@ impl Outbox {
     }
 
     pub async fn seal(&self, max_jobs: i64) -> Option<(Uuid, usize)> {
-        let policy = SealPolicy { chain_id: 31337, registry: [9; 20], max_jobs, max_age_seconds: 0.0 };
+        let policy = SealPolicy { on: REGISTRY, max_jobs, max_age_seconds: 0.0 };
         sealing::seal(&self.pool, &policy, 1).await.unwrap()
     }
 

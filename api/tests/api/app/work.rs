@@ -2,7 +2,7 @@
 
 use jobs::JobId;
 use sha2::{Digest as _, Sha256};
-use store::batches::{self, Anchor};
+use store::batches::{self, Anchor, Registry};
 use store::compute::{self, Computed};
 use store::sealing::{self, SealPolicy};
 use store::transition::{self, Ending, Stage};
@@ -12,6 +12,8 @@ use super::TestApp;
 
 /// What [`TestApp::finish`] computes.
 pub const RESULT: &str = r#"{"number":"104729","factors":[{"prime":"104729","exponent":1}]}"#;
+
+const REGISTRY: Registry = Registry { chain_id: 31337, address: [0x5f; 20] };
 
 fn id(job: &str) -> JobId {
     job.parse().unwrap()
@@ -37,7 +39,7 @@ impl TestApp {
 
     /// Seals what waits.
     pub async fn seal(&self) -> Uuid {
-        let policy = SealPolicy { chain_id: 31337, registry: [0x5f; 20], max_jobs: 100, max_age_seconds: 0.0 };
+        let policy = SealPolicy { on: REGISTRY, max_jobs: 100, max_age_seconds: 0.0 };
         let (batch, _) = sealing::seal(&self.pool, &policy, 1).await.unwrap().expect("something waits");
         batch
     }
@@ -46,6 +48,11 @@ impl TestApp {
     pub async fn confirm(&self, batch: Uuid) {
         let anchor = Anchor { tx_hash: [0x4c; 32], block_number: 12, block_hash: [0x5b; 32] };
         batches::complete(&self.pool, batch, &anchor).await.unwrap();
+    }
+
+    /// The chain will not take the batches back.
+    pub async fn finalize(&self) {
+        batches::finalize(&self.pool, &REGISTRY, 12).await.unwrap();
     }
 
     /// PENDING to COMPLETED.
