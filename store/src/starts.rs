@@ -23,7 +23,8 @@ pub struct PendingStart {
 /// to be started: the tenants in turn, and of a tenant the highest priority first, then the oldest.
 ///
 /// Each tenant that waits has the same share of the limit. When there are more tenants than that, chance decides who is
-/// left for the next round, so that none waits for ever. Tenants are found by jumping through the index, so that one tenant's backlog does not slow down another's start.
+/// left for the next round, so that none waits for ever. Tenants are found by jumping through the index, so that one
+/// tenant's backlog does not slow down another's start.
 /// A claim that runs out is free for any process: that is the sweep of what a dead process left.
 ///
 /// # Errors
