@@ -2,17 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use futures::future::join_all;
-
-use crate::harness::{Stack, factor};
+use crate::harness::Stack;
 
 const JOBS: usize = 200;
 
 #[tokio::test]
 async fn two_hundred_jobs_at_once_are_each_confirmed_and_billed_once() {
     let zama = Stack::shared().tenant();
-    let bodies: Vec<_> = (0..JOBS as u64).map(|number| factor(1_000_003 + number)).collect();
-    let submitted = join_all(bodies.iter().map(|body| zama.submit(body))).await;
+    let submitted = zama.submits_at_once(JOBS).await;
     let ids: Vec<_> = submitted.iter().map(|job| job.id).collect();
     zama.has(JOBS, "COMPLETED").await;
 

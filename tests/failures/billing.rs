@@ -1,7 +1,5 @@
 //! The billing system is away.
 
-use futures::future::join_all;
-
 use crate::harness::{Stack, factor};
 
 #[tokio::test]
@@ -9,8 +7,7 @@ async fn jobs_complete_and_their_usage_is_delivered_later() {
     let stack = Stack::own();
     let zama = stack.tenant();
     let outage = stack.stops("lago");
-    let bodies: Vec<_> = (0..10).map(|number| factor(1_000_003 + number)).collect();
-    let submitted = join_all(bodies.iter().map(|body| zama.submit(body))).await;
+    let submitted = zama.submits_at_once(10).await;
     let ids: Vec<_> = submitted.iter().map(|job| job.id).collect();
     zama.has(10, "COMPLETED").await;
     for job in &submitted {

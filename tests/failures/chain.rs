@@ -1,6 +1,5 @@
 //! The chain is away.
 
-use futures::future::join_all;
 use jobs::JobStatus;
 
 use crate::harness::{Stack, factor};
@@ -10,8 +9,7 @@ async fn jobs_wait_in_confirming_and_none_fails() {
     let stack = Stack::own();
     let zama = stack.tenant();
     let outage = stack.stops("anvil");
-    let bodies: Vec<_> = (0..10).map(|number| factor(1_000_003 + number)).collect();
-    let submitted = join_all(bodies.iter().map(|body| zama.submit(body))).await;
+    let submitted = zama.submits_at_once(10).await;
     let ids: Vec<_> = submitted.iter().map(|job| job.id).collect();
     zama.has(10, "CONFIRMING").await;
     assert!(zama.jobs().await.iter().all(|job| job.result.is_some() && job.blockchain_confirmation.is_none()));

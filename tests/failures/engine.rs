@@ -1,6 +1,5 @@
 //! Temporal is away, or an operator ends a workflow.
 
-use futures::future::join_all;
 use jobs::JobStatus;
 
 use crate::harness::{Stack, factor};
@@ -10,8 +9,7 @@ async fn fifty_submits_while_temporal_is_away_are_accepted_and_start_once_when_i
     let stack = Stack::own();
     let zama = stack.tenant();
     let outage = stack.stops("temporal");
-    let bodies: Vec<_> = (0..50).map(|number| factor(1_000_003 + number)).collect();
-    let submitted = join_all(bodies.iter().map(|body| zama.submit(body))).await;
+    let submitted = zama.submits_at_once(50).await;
     let ids: Vec<_> = submitted.iter().map(|job| job.id).collect();
     assert!(zama.jobs().await.iter().all(|job| job.status == JobStatus::Pending));
     outage.over();
@@ -26,8 +24,7 @@ async fn submits_are_accepted_while_temporal_is_killed() {
     let stack = Stack::own();
     let zama = stack.tenant();
     stack.kills("temporal");
-    let bodies: Vec<_> = (0..20).map(|number| factor(1_000_003 + number)).collect();
-    let submitted = join_all(bodies.iter().map(|body| zama.submit(body))).await;
+    let submitted = zama.submits_at_once(20).await;
     let ids: Vec<_> = submitted.iter().map(|job| job.id).collect();
     zama.all_complete_confirmed_and_billed_once(&ids).await;
     stack.lists(20, &zama.tenant).await;

@@ -1,16 +1,14 @@
 //! kill -9 of everything.
 
-use futures::future::join_all;
-
-use crate::harness::{Stack, factor};
+use crate::harness::Stack;
 
 #[tokio::test]
 async fn open_jobs_complete_after_the_next_start() {
-    let mut stack = Stack::with(&[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "500")]);
+    let mut stack =
+        Stack::with(&[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "500"), ("ZAMA__DISPATCHER__CLAIM_SECONDS", "5")]);
     let (tenant, token, ids) = {
         let zama = stack.tenant();
-        let bodies: Vec<_> = (0..12).map(|number| factor(1_000_003 + number)).collect();
-        let submitted = join_all(bodies.iter().map(|body| zama.submit(body))).await;
+        let submitted = zama.submits_at_once(12).await;
         let ids: Vec<_> = submitted.iter().map(|job| job.id).collect();
         (zama.tenant, zama.token, ids)
     };

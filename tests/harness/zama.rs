@@ -73,6 +73,11 @@ impl<'a> Zama<'a> {
         self.posts(body, &[("idempotency-key", key)]).await
     }
 
+    /// Submits as many different jobs and is accepted.
+    pub async fn submits_at_once(&self, count: usize) -> Vec<JobHandle<'_>> {
+        join_all((1_000_003..).take(count).map(async |number| self.submit(&factor(number)).await)).await
+    }
+
     pub async fn posts(&self, body: &Value, headers: &[(&str, &str)]) -> Answer {
         self.ask(Method::POST, "/v1/jobs", headers, Some(body)).await.unwrap()
     }
