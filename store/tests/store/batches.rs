@@ -34,7 +34,7 @@ async fn two_that_seal_at_once_share_no_job_and_no_index() {
     for _ in 0..24 {
         outbox.confirming().await;
     }
-    drain_from_three_sides(&outbox).await;
+    Box::pin(drain_from_three_sides(&outbox)).await;
     assert_eq!(outbox.count("SELECT count(*) FROM confirmations WHERE batch_id IS NULL").await, 0);
     assert_eq!(outbox.count("SELECT sum(job_count)::bigint FROM batches").await, 24);
     assert_eq!(outbox.count("SELECT count(DISTINCT leaf_index) FROM confirmations").await, 24);
