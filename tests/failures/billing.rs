@@ -10,6 +10,7 @@ async fn jobs_complete_and_their_usage_is_delivered_later() {
     let submitted = zama.submits_at_once(10).await;
     let ids: Vec<_> = submitted.iter().map(|job| job.id).collect();
     zama.has(10, "COMPLETED").await;
+    stack.retries(&submitted[0].workflow_id().await).await;
     for job in &submitted {
         let rows = job.usage().await;
         assert!(rows.len() == 4 && rows.iter().all(|row| row.delivered_at.is_none()), "{rows:?}");

@@ -58,6 +58,19 @@ impl Stack {
         .await
     }
 
+    /// Waits until the activity that a workflow waits for has failed at least once.
+    pub async fn retries(&self, workflow: &str) {
+        until(&format!("workflow {workflow} tries again"), async || {
+            let described = self.temporal(&["workflow", "describe", "--workflow-id", workflow]);
+            let waits = described["pendingActivities"]
+                .as_array()?
+                .iter()
+                .any(|activity| activity["attempt"].as_u64() > Some(1));
+            waits.then_some(())
+        })
+        .await;
+    }
+
     pub fn terminates(&self, workflow: &str) {
         self.temporal(&["workflow", "terminate", "--workflow-id", workflow, "--reason", "an operator's mistake"]);
     }
