@@ -4,6 +4,7 @@ pub mod algorithm;
 pub mod canonical;
 pub mod error_code;
 pub mod event;
+pub mod fhe;
 pub mod field_error;
 pub mod idempotency;
 pub mod ids;

@@ -1,0 +1,1 @@
+//! Content-addressed bytes of tenants: ciphertexts, keys and results.

@@ -1,0 +1,1 @@
+//! The key manager: holds the network key, decrypts for the owner alone.

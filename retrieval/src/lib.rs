@@ -1,0 +1,1 @@
+//! How a result reaches its owner: what is signed, and how the plaintext is sealed.
