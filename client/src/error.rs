@@ -1,9 +1,8 @@
 //! What can go wrong between a client and the API.
 
-use std::error::Error;
-
 use alloy::primitives::B256;
 use jobs::ErrorCode;
+use jobs::causes::with_causes;
 use jobs::error_code::Retry;
 use jobs::wire::Problem;
 use thiserror::Error as ThisError;
@@ -67,16 +66,7 @@ impl ClientError {
 
     /// reqwest's own text names the address and not the cause.
     pub(crate) fn transport(error: &reqwest::Error) -> Self {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            let inner_text = inner.to_string();
-            if !text.contains(&inner_text) {
-                text = format!("{text}: {inner_text}");
-            }
-            cause = inner.source();
-        }
-        Self::Transport(text)
+        Self::Transport(with_causes(error))
     }
 }
 
