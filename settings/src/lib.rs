@@ -74,6 +74,7 @@ pub struct Database {
     pub url: String,
     pub max_connections: u32,
     pub acquire_timeout_seconds: u64,
+    pub statement_timeout_seconds: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -68,6 +68,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
 /// `/livez` and `/metrics` of the worker.
 async fn observe(settings: &Settings, stop: CancellationToken) -> Result<tokio::task::JoinHandle<Result<()>>> {
     let prometheus = PrometheusBuilder::new().install_recorder().context("Failed to install metrics")?;
+    process::keep_metrics(prometheus.clone(), stop.clone());
     let address = &settings.worker.metrics_listen;
     if address.is_empty() {
         return Ok(tokio::spawn(async { Ok(()) }));

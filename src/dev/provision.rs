@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use settings::Settings;
+use store::Connections;
 
 use crate::commands::token::TokenArgs;
 use crate::commands::{self, parts};
@@ -45,7 +46,8 @@ const TENANT: &str = "dev";
 const USER: &str = "developer";
 
 async fn migrate(wiring: &Wiring) -> Result<()> {
-    let pool = store::connect(&wiring.database_url(), 1, Duration::from_secs(30))?;
+    let one = Connections { max: 1, acquire_timeout: Duration::from_secs(30), statement_timeout: Duration::ZERO };
+    let pool = store::connect(&wiring.database_url(), &one)?;
     store::migrate(&pool).await?;
     pool.close().await;
     Ok(())
