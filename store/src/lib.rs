@@ -5,13 +5,16 @@
 
 pub mod admission;
 pub mod batches;
+pub mod blobs;
 pub mod cancel;
+pub mod client_keys;
 pub mod compute;
 mod error;
 mod events;
 pub mod jobs;
 pub mod lost;
 pub mod receipts;
+pub mod retrievals;
 pub mod sealing;
 pub mod starts;
 pub mod tenants;
