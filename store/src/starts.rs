@@ -1,10 +1,12 @@
 //! The outbox of workflow starts: claimed in turn between tenants, deleted when the start is certain.
 
+use jobs::submission::JobType;
 use jobs::{JobId, TenantId};
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::StoreError;
+use crate::admission::job_type_of;
 
 /// A start that this process has claimed.
 #[derive(Clone, Debug)]
@@ -12,7 +14,7 @@ pub struct PendingStart {
     pub job_id: JobId,
     pub tenant: TenantId,
     pub workflow_id: String,
-    pub job_type: String,
+    pub job_type: JobType,
     pub algorithm: String,
     pub deadline: Option<chrono::DateTime<chrono::Utc>>,
     pub timeout_seconds: i32,
@@ -78,7 +80,7 @@ pub async fn claim(
                 job_id: JobId(row.job_id),
                 tenant: row.tenant.parse().map_err(|_| StoreError::corrupt("tenant", &row.tenant))?,
                 workflow_id: row.workflow_id,
-                job_type: row.job_type,
+                job_type: job_type_of(&row.job_type)?,
                 algorithm: row.algorithm,
                 deadline: row.deadline,
                 timeout_seconds: row.timeout_seconds,
