@@ -45,7 +45,8 @@ impl Departure {
     /// # Errors
     /// The database is away.
     pub async fn with_encrypted(mut self, result: &Encrypted<'_>) -> Result<Stage, StoreError> {
-        insert_handle(self.tx(), self.job(), result).await?;
+        let job = self.job();
+        insert_handle(self.tx(), job, result).await?;
         let row = ResultRow {
             hash: result.hash,
             media_type: result.media_type,
