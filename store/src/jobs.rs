@@ -100,7 +100,7 @@ macro_rules! select_jobs {
                       j.content_hash, j.created_at, j.updated_at, j.started_at, j.completed_at, j.deadline,
                       j.estimated_completion, j.progress_percent, j.progress_stage, j.progress_detail, j.error_code,
                       j.error_detail, j.result_hash, j.result_media_type,
-                      octet_length(j.result_bytes)::bigint AS result_size,
+                      coalesce(j.result_size, octet_length(j.result_bytes)) AS result_size,
                       CASE WHEN octet_length(j.result_bytes) <= 65536 THEN j.result_bytes END AS result_inline,
                       c.leaf_index AS "leaf_index?", b.chain_id AS "chain_id?", b.registry AS "registry?",
                       b.root AS "root?", b.tx_hash AS "tx_hash?", b.block_number AS "block_number?",

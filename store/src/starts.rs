@@ -111,24 +111,6 @@ pub async fn confirm(pool: &PgPool, started: &[(JobId, String)]) -> Result<(), S
     Ok(())
 }
 
-/// Notes the run that works on a job, as the run itself tells it: a dispatcher that died right after its start could
-/// not, and the batcher completes a confirmation by its run.
-///
-/// # Errors
-/// The database is away.
-pub async fn note_run(pool: &PgPool, job: JobId, workflow_id: &str, run_id: &str) -> Result<(), StoreError> {
-    sqlx::query!(
-        "UPDATE jobs SET workflow_run_id = $3
-          WHERE id = $1 AND current_workflow_id = $2 AND workflow_run_id IS NULL",
-        job.0,
-        workflow_id,
-        run_id
-    )
-    .execute(pool)
-    .await?;
-    Ok(())
-}
-
 /// Gives claims back, so that the next round tries them again.
 ///
 /// # Errors
