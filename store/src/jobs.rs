@@ -228,7 +228,8 @@ pub struct Outcome {
 /// A result as it is sent.
 #[derive(Clone, Debug)]
 pub struct ResultBytes {
-    pub bytes: Vec<u8>,
+    /// `None`: they lie in the blob store, as those of encrypted jobs do.
+    pub bytes: Option<Vec<u8>>,
     pub media_type: String,
     /// SHA-256 of the bytes.
     pub hash: [u8; 32],
@@ -249,9 +250,9 @@ pub async fn outcome(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Op
     .fetch_optional(pool)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let result = match (row.result_bytes, row.result_media_type, row.result_hash) {
-        (Some(content), Some(media_type), Some(hash)) => {
-            Some(ResultBytes { bytes: content, media_type, hash: bytes("result hash", &hash)? })
+    let result = match (row.result_media_type, row.result_hash) {
+        (Some(media_type), Some(hash)) => {
+            Some(ResultBytes { bytes: row.result_bytes, media_type, hash: bytes("result hash", &hash)? })
         }
         _ => None,
     };

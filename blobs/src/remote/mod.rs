@@ -14,6 +14,7 @@ mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{Client, StatusCode, redirect};
@@ -37,6 +38,13 @@ impl Default for Fetcher {
 }
 
 impl Fetcher {
+    /// A fetcher that takes no longer than this for one URL.
+    #[must_use]
+    pub fn within(time: Duration) -> Self {
+        let fetcher = Self::default();
+        Self { policy: Policy { time, ..fetcher.policy }, ..fetcher }
+    }
+
     /// Fetches `url` whole.
     ///
     /// # Errors
