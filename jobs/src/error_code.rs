@@ -64,6 +64,8 @@ error_codes! {
     TokenExpired "TOKEN_EXPIRED" 401 Authenticate "The access token has expired";
     CostCeilingExceeded "COST_CEILING_EXCEEDED" 402 Change "The job costs more than its ceiling";
     InsufficientScope "INSUFFICIENT_SCOPE" 403 Change "The access token lacks a scope";
+    AttestationInvalid "ATTESTATION_INVALID" 403 Change "The result is not attested";
+    ResultUnverified "RESULT_UNVERIFIED" 403 Change "The result is not the confirmed one";
     SignatureInvalid "SIGNATURE_INVALID" 403 Change "The signature is not valid";
     NotFound "NOT_FOUND" 404 Change "There is nothing at this address";
     JobNotFound "JOB_NOT_FOUND" 404 Change "There is no such job";
