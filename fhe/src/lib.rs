@@ -1,7 +1,10 @@
 //! Fully homomorphic encryption: parameters, keys, programs and safe bytes. The only room that knows tfhe.
 
-pub mod child {
-    //! The process that reads outside bytes and computes on them.
+pub mod child;
+pub mod dry_run;
+pub mod execution;
+pub mod parameters;
+pub mod profile;
 
-    pub mod protocol;
-}
+mod bytes;
+mod value;
