@@ -14,6 +14,8 @@ use self::lifetimes::Lifetimes;
 use self::operate::Right;
 pub use self::outcome::Outcome;
 use crate::bytes::contained;
+use crate::inputs::Inputs;
+use crate::keys::EvaluationKey;
 use crate::value::EncryptedValue;
 
 /// Why an operation cannot be done on its operands.
@@ -64,6 +66,10 @@ impl Execution {
     ///
     /// # Errors
     /// Inputs of other types, or a program that reads what does not exist.
+    pub fn new(key: &EvaluationKey, program: Program, inputs: Inputs) -> Result<Self, ExecutionError> {
+        Self::with_key(key.server_key().clone(), program, inputs.values, inputs.hash)
+    }
+
     pub(crate) fn with_key(
         key: ServerKey,
         program: Program,
