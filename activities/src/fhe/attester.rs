@@ -16,7 +16,8 @@ const CHECKPOINTS: &[u8] = b"zama-jobs/v1/checkpoint";
 pub struct Attester {
     signer: Signer,
     domain: Domain,
-    checkpoint_key: [u8; 32],
+    /// Keyed, waiting for its message.
+    checkpoints: Hmac<Sha256>,
 }
 
 /// What a checkpoint's MAC covers.
@@ -44,11 +45,12 @@ impl Attester {
     /// A text that is no key.
     pub fn new(key: &str, domain: Domain) -> Result<Self> {
         let signer = Signer::from_hex(key).context("worker.attestation_key is not 32 bytes of 0x-hex")?;
-        let mut checkpoint_key = [0; 32];
+        let mut key = [0; 32];
         Hkdf::<Sha256>::new(None, signer.to_bytes().as_slice())
-            .expand(CHECKPOINTS, &mut checkpoint_key)
-            .map_err(|_| anyhow::anyhow!("a key cannot be derived"))?;
-        Ok(Self { signer, domain, checkpoint_key })
+            .expand(CHECKPOINTS, &mut key)
+            .map_err(|_| anyhow::anyhow!("no key can be derived"))?;
+        let checkpoints = Hmac::new_from_slice(&key).map_err(|_| anyhow::anyhow!("no MAC takes the derived key"))?;
+        Ok(Self { signer, domain, checkpoints })
     }
 
     /// The address that key managers pin.
@@ -80,7 +82,8 @@ impl Attester {
 
     fn keyed(&self, claim: &CheckpointClaim) -> Hmac<Sha256> {
         // Every part has a fixed length, so that no two claims are one text.
-        Hmac::<Sha256>::new(&self.checkpoint_key.into())
+        self.checkpoints
+            .clone()
             .chain_update(claim.job_id.0.as_bytes())
             .chain_update(claim.program_hash)
             .chain_update(claim.inputs_hash)

@@ -4,13 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use fhe::child::protocol::{Blob, Checkpoint, Done, Event, KeyMode, LoadKey, Prepared, Refusal, Request, Run};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::process::Child;
-
-/// An answer that crossed our wish to stop has this long to be followed by the answer to that wish.
-const CROSSED: Duration = Duration::from_secs(1);
 
 /// Whether the inputs are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,10 +159,8 @@ impl Child {
                 Some(other) => bail!("the computing process answers out of turn: {}", name(&other)),
             }
         };
-        self.idle = match stopping {
-            None => true,
-            Some(_) => matches!(timeout(CROSSED, self.next()).await, Ok(Some(Event::Stopped))),
-        };
+        // A wish to stop that crossed this answer has none of its own.
+        self.idle = true;
         Ok((Some(self), ended))
     }
 }

@@ -6,6 +6,7 @@ mod checkpoints;
 mod children;
 mod codec;
 mod conversation;
+mod inputs;
 mod network_key;
 mod process;
 
@@ -13,5 +14,6 @@ pub use attester::Attester;
 pub use checkpoints::Checkpoints;
 pub use children::{ChildOptions, Children, Lease};
 pub use conversation::{Ended, Listener, Phase};
+pub use inputs::{InputSource, Inputs, InputsRefused};
 pub use network_key::NetworkKey;
 pub use process::Child;

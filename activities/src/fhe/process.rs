@@ -160,8 +160,12 @@ async fn write(mut stdin: impl AsyncWrite + Unpin, mut frames: mpsc::Receiver<Ve
 async fn listen(mut stdout: impl AsyncRead + Unpin, events: mpsc::Sender<Event>, pid: u32) {
     loop {
         match codec::read(&mut stdout).await {
-            Ok(Some(event)) if events.send(event).await.is_ok() => {}
-            Ok(_) => return,
+            Ok(Some(event)) => {
+                if events.send(event).await.is_err() {
+                    return;
+                }
+            }
+            Ok(None) => return,
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return,
             Err(error) => {
                 tracing::error!(child.pid = pid, %error, "the computing process speaks another language");
