@@ -55,7 +55,7 @@ fn encrypted_done(job: &ComputeJob, work: WorkDone) -> Units {
     let inputs = usize::try_from(work.input_bytes).unwrap_or(usize::MAX);
     Units {
         compute: payload_units(job.payload.len()) + payload_units(inputs),
-        fhe: jobs::fhe::units_done(work.pbs),
+        fhe: jobs::fhe::units::units_done(work.pbs),
     }
 }
 

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use workflows::activities::{JobRef, Step};
 
 use crate::failure::of_the_job;
-use crate::fhe::{Attester, Checkpoints, Children, Inputs, NetworkKey};
+use crate::fhe::{Attester, Checkpoints, Children, Inputs, NetworkKey, read_request};
 use crate::validate::step;
 use attempts::Verdict;
 use board::Board;
@@ -106,8 +106,8 @@ impl FheCompute {
 
     /// What a stored payload asks for; admission has checked it.
     fn read(&self, id: JobId, job: EncryptedJob) -> Option<Task> {
-        let request = EncryptedRequest::from_stored(&job.payload)?;
-        let url = EncryptedDataUrl::parse(&request.encrypted_data_url, &self.public_url).ok()?;
+        let request = read_request(&job.payload)?;
+        let url = request.data(&self.public_url).ok()?;
         Some(Task { id, job, request, url })
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use jobs::fhe::{EncryptedDataUrl, EncryptedRequest, KeyMode};
+use jobs::fhe::{EncryptedDataUrl, KeyMode};
 use jobs::submission::JobType;
 use jobs::{ErrorCode, JobId};
 use store::PgPool;
@@ -14,6 +14,8 @@ use store::transition::{self, Begun, Ending, Stage, Units};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use workflows::activities::{JobRef, Step};
+
+use crate::fhe::read_request;
 
 /// Runs as a local activity: one marker in the history.
 pub struct Validate {
@@ -46,10 +48,10 @@ impl Validate {
     async fn astray(&self, job: JobId) -> Result<Option<(ErrorCode, String)>> {
         let invalid = |detail: &str| Ok(Some((ErrorCode::JobValidationFailed, detail.to_owned())));
         let stored = store::fhe::load(&self.pool, job).await?;
-        let Some(request) = EncryptedRequest::from_stored(&stored.payload) else {
+        let Some(request) = read_request(&stored.payload) else {
             return invalid("The payload is not one of an encrypted job.");
         };
-        match EncryptedDataUrl::parse(&request.encrypted_data_url, &self.public_url) {
+        match request.data(&self.public_url) {
             Err(reason) => return invalid(&format!("encrypted_data_url {reason}.")),
             Ok(EncryptedDataUrl::Blob(sha256)) => {
                 if store::blobs::find(&self.pool, &stored.tenant, sha256).await?.is_none() {

@@ -9,6 +9,7 @@ mod conversation;
 mod inputs;
 mod network_key;
 mod process;
+mod request;
 
 pub use attester::Attester;
 pub use checkpoints::Checkpoints;
@@ -17,3 +18,4 @@ pub use conversation::{Ended, Listener, Phase};
 pub use inputs::{InputSource, Inputs, InputsRefused};
 pub use network_key::NetworkKey;
 pub use process::Child;
+pub(crate) use request::read_request;

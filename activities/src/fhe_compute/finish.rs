@@ -22,7 +22,7 @@ impl FheCompute {
         ensure!(BlobHash::of(&result).0 == done.result_hash, "the computing process names another hash than its result's");
         let units = Units {
             compute: payload_units(task.job.payload.len()) + payload_units(input_bytes),
-            fhe: jobs::fhe::units(prepared.pbs),
+            fhe: jobs::fhe::units::units(prepared.pbs),
         };
         let attested = self.attester.attest(&Attestation {
             job_id: task.id,
