@@ -85,7 +85,10 @@ async fn the_network_key_is_asked_for_once() {
     upload(&app, &ada, KEY).await.expect(202);
     let keys = app.get(&ada, "/v1/fhe/keys").await.expect(200);
     let network = &keys["network"];
-    assert_eq!((&network["parameters"], &network["key_id"]), (&json!("litesvc"), &json!(format!("0x{}", "a1".repeat(32)))));
+    assert_eq!(
+        (&network["parameters"], &network["key_id"]),
+        (&json!("litesvc"), &json!(format!("0x{}", "a1".repeat(32))))
+    );
     assert_eq!(keys["client"][0], app.get(&ada, &path(KEY)).await.expect(200));
 
     for (part, name, bytes) in [("public_key", "public-key", PUBLIC_KEY), ("crs", "crs", CRS)] {
@@ -127,7 +130,8 @@ async fn a_key_is_limited_and_must_be_whole() {
     let chunk = Bytes::from(vec![0; 1 << 20]);
     let large = stream::iter(std::iter::repeat_n(chunk, megabytes + 1).map(Ok::<_, std::io::Error>));
     upload(&app, &ada, Body::from_stream(large)).await.problem("PAYLOAD_TOO_LARGE");
-    let half = stream::iter([Ok(Bytes::from_static(b"half"))]).chain(stream::iter([Err(std::io::Error::other("gone"))]));
+    let half =
+        stream::iter([Ok(Bytes::from_static(b"half"))]).chain(stream::iter([Err(std::io::Error::other("gone"))]));
     upload(&app, &ada, Body::from_stream(half)).await.problem("INVALID_REQUEST");
     assert_eq!(app.stored_files(), 0);
     assert_eq!(app.count("SELECT count(*) FROM client_keys").await, 0);

@@ -17,7 +17,10 @@ async fn a_stuck_submission_is_answered_and_can_be_repeated() {
 
     // The request that was given up holds the key until the database has ended its transaction.
     let mut waiting = app.pool.acquire().await.unwrap();
-    sqlx::query("SELECT pg_advisory_lock(hashtextextended('idempotency/acme/k', 0))").execute(&mut *waiting).await.unwrap();
+    sqlx::query("SELECT pg_advisory_lock(hashtextextended('idempotency/acme/k', 0))")
+        .execute(&mut *waiting)
+        .await
+        .unwrap();
     sqlx::query("SELECT pg_advisory_unlock_all()").execute(&mut *waiting).await.unwrap();
     drop(waiting);
     assert_eq!(app.submit_with_key(&ada, "k", &job(6)).await.status, 202);
