@@ -23,6 +23,7 @@ pub struct Settings {
     pub database: Database,
     pub blobs: Blobs,
     pub egress: Egress,
+    pub kms: Kms,
     pub temporal: Temporal,
     pub dispatcher: Dispatcher,
     pub worker: Worker,
@@ -95,6 +96,16 @@ pub struct Blobs {
 pub struct Egress {
     pub fetch_urls: bool,
     pub fetch_timeout_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kms {
+    pub url: String,
+    pub credential: String,
+    pub certificate_file: String,
+    pub key_file: String,
+    pub authority_file: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]

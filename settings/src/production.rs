@@ -27,6 +27,14 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
     if !public.is_empty() {
         bail!("production refuses development values; set: {}", public.join(", "));
     }
+    if !settings.kms.credential.is_empty() {
+        bail!("production refuses kms.credential; set certificates for mTLS");
+    }
+    if !settings.kms.url.is_empty()
+        && (!settings.kms.url.starts_with("https://") || settings.kms.certificate_file.is_empty())
+    {
+        bail!("production reaches the key manager over https with certificates; set kms.url and kms.*_file");
+    }
     check_blobs(&settings.blobs)
 }
 

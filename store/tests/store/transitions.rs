@@ -64,9 +64,15 @@ async fn nothing_leaves_a_terminal_state() {
     {
         let job = outbox.job().await;
         outbox.begin(job).await;
-        assert_eq!(transition::conclude(&outbox.pool, job, &ending, Units::plain(3)).await.unwrap(), Stage::Ended(status));
+        assert_eq!(
+            transition::conclude(&outbox.pool, job, &ending, Units::plain(3)).await.unwrap(),
+            Stage::Ended(status)
+        );
         for other in [Ending::Cancelled, failed(ErrorCode::ComputeTimeout)] {
-            assert_eq!(transition::conclude(&outbox.pool, job, &other, Units::plain(3)).await.unwrap(), Stage::Ended(status));
+            assert_eq!(
+                transition::conclude(&outbox.pool, job, &other, Units::plain(3)).await.unwrap(),
+                Stage::Ended(status)
+            );
         }
         assert_eq!(transition::begin(&outbox.pool, job, None).await.unwrap().stage, Stage::Ended(status));
         assert_eq!(outbox.finish(job).await, Stage::Ended(status));
