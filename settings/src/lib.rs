@@ -27,6 +27,7 @@ pub struct Settings {
     pub temporal: Temporal,
     pub dispatcher: Dispatcher,
     pub worker: Worker,
+    pub fhe: Fhe,
     pub chain: Chain,
     pub billing: Billing,
     pub metering: Metering,
@@ -133,6 +134,16 @@ pub struct Worker {
     pub max_activities: usize,
     pub max_workflow_tasks: usize,
     pub metrics_listen: String,
+    pub attestation_key: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fhe {
+    pub key_folder: String,
+    pub children: usize,
+    pub child_memory_mib: u64,
+    pub checkpoint_pbs: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
