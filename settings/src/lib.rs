@@ -102,7 +102,7 @@ pub struct Egress {
 #[serde(deny_unknown_fields)]
 pub struct Kms {
     pub url: String,
-    pub credential: String,
+    pub api_credential: String,
     pub certificate_file: String,
     pub key_file: String,
     pub authority_file: String,

@@ -27,8 +27,8 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
     if !public.is_empty() {
         bail!("production refuses development values; set: {}", public.join(", "));
     }
-    if !settings.kms.credential.is_empty() {
-        bail!("production refuses kms.credential; set certificates for mTLS");
+    if !settings.kms.api_credential.is_empty() {
+        bail!("production refuses kms.api_credential; set certificates for mTLS");
     }
     if !settings.kms.url.is_empty()
         && (!settings.kms.url.starts_with("https://") || settings.kms.certificate_file.is_empty())

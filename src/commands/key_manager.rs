@@ -32,7 +32,7 @@ fn access(settings: &Settings) -> Result<Option<Access>> {
             authority: read(&kms.authority_file)?,
         }),
     };
-    Ok(Some(Access { url: kms.url.clone(), credential: kms.credential.clone(), tls }))
+    Ok(Some(Access { url: kms.url.clone(), credential: kms.api_credential.clone(), tls }))
 }
 
 struct Remote(Client);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ::billing::LagoClient;
-use ::blobs::remote::Fetcher;
 use ::blobs::BlobStore;
+use ::blobs::remote::Fetcher;
 use ::chain::ChainConfig;
 use ::temporal::Target;
 use ::temporal::codec::KeyRing;
