@@ -4,6 +4,8 @@ pub mod api;
 pub mod billing;
 pub mod chain;
 pub mod config;
+pub mod fhe_child;
+mod key_manager;
 pub mod lago_standin;
 pub mod migrate;
 pub mod openapi;

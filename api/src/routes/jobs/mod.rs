@@ -2,11 +2,13 @@
 
 pub mod cancel;
 mod cursor;
+pub mod fhe_result;
 pub mod get;
 pub mod list;
 mod new_job;
 mod presentation;
 pub mod receipt;
+mod references;
 pub mod result;
 pub mod submit;
 mod unavailable;

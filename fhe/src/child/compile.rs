@@ -1,0 +1,43 @@
+//! From a job's payload to the program that its inputs need.
+
+use jobs::FieldError;
+use jobs::fhe::program::{Program, ValueType};
+use jobs::fhe::{EncryptedRequest, price};
+
+/// A program and what it costs.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    pub program: Program,
+    /// Bootstrappings of each step, by the price table.
+    pub step_pbs: Vec<u64>,
+}
+
+/// Why there is no program.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum CompileError {
+    /// The payload is not one that was admitted: our fault.
+    #[error("payload: {0}")]
+    Payload(String),
+    /// The algorithm does not take such inputs.
+    #[error("inputs: {0}")]
+    Inputs(String),
+}
+
+/// A compiler of payloads: RFC 8785 JSON and the types of the inputs.
+pub type Compile<'a> = dyn Fn(&str, &[ValueType]) -> Result<Compiled, CompileError> + 'a;
+
+/// Compiles the algorithms of the catalogue.
+///
+/// # Errors
+/// See [`CompileError`].
+pub fn compile(payload: &str, inputs: &[ValueType]) -> Result<Compiled, CompileError> {
+    let payload = serde_json::from_str(payload).map_err(|error| CompileError::Payload(error.to_string()))?;
+    let request = EncryptedRequest::parse_payload(&payload).map_err(|errors| CompileError::Payload(listed(&errors)))?;
+    let program = request.compile(inputs).map_err(|errors| CompileError::Inputs(listed(&errors)))?;
+    let step_pbs = price::step_pbs(&program);
+    Ok(Compiled { program, step_pbs })
+}
+
+fn listed(errors: &[FieldError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
