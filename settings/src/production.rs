@@ -17,16 +17,23 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
         ("chain.confirmer_key", &settings.chain.confirmer_key),
         ("chain.deployer_key", &settings.chain.deployer_key),
         ("billing.lago_key", &settings.billing.lago_key),
+        ("kms.storage_secret", &settings.kms.storage_secret),
+        ("kms.api_credential", &settings.kms.api_credential),
+        ("kms.worker_credential", &settings.kms.worker_credential),
+        ("kms.worker_addresses", &settings.kms.worker_addresses),
     ];
     let public: Vec<&str> =
         in_force.iter().filter(|(_, value)| is_development_value(value)).map(|(key, _)| *key).collect();
     if settings.development.compute_pause_ms != 0 {
         bail!("production refuses development.compute_pause_ms; set it to 0");
     }
+    if !settings.development.kms_seed_dir.is_empty() {
+        bail!("production refuses development.kms_seed_dir; every key manager makes its own keys");
+    }
     if !public.is_empty() {
         bail!("production refuses development values; set: {}", public.join(", "));
     }
-    Ok(())
+    crate::key_manager::check_callers(&settings.kms)
 }
 
 fn is_development_value(value: &str) -> bool {
@@ -40,6 +47,6 @@ mod tests {
     #[test]
     fn every_marked_line_is_checked() {
         let marked = DEFAULTS.lines().filter(|line| !line.starts_with('#') && line.contains(MARK)).count();
-        assert_eq!(marked, 5, "a new DEVELOPMENT ONLY value must be added to check()");
+        assert_eq!(marked, 9, "a new DEVELOPMENT ONLY value must be added to check()");
     }
 }

@@ -125,6 +125,8 @@ async fn bring_up(
         lago_url: options.lago_url.clone().unwrap_or_else(|| format!("http://{}", options.ports.lago())),
         lago_key: options.lago_key.clone(),
         signing_key_file: options.data.join("token-signing.pem"),
+        kms_dir: options.data.join("kms"),
+        kms_signer: None,
         registry: None,
         token: None,
         api_key: None,
@@ -145,7 +147,7 @@ fn check_engines(options: &Options, engines: &Engines) -> Result<()> {
             }
             PartName::Temporal => engines::require(&engines.temporal, "the Temporal CLI")?,
             PartName::Anvil => engines::require(&engines.anvil, "anvil")?,
-            PartName::Lago | PartName::Worker | PartName::Api => {}
+            PartName::Lago | PartName::Kms | PartName::Worker | PartName::Api => {}
         }
     }
     Ok(())

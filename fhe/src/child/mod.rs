@@ -8,7 +8,6 @@ mod keyring;
 pub mod protocol;
 mod run;
 
-
 use std::io::{Read, Write};
 
 pub use self::compile::{Compile, CompileError, Compiled, compile};

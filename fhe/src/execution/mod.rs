@@ -5,7 +5,6 @@ mod lifetimes;
 mod operate;
 mod outcome;
 
-
 use jobs::fhe::program::{Operand, Operation, Program, ValueId, ValueType};
 use sha2::{Digest, Sha256};
 use tfhe::{ServerKey, with_server_key_as_context};
