@@ -15,7 +15,7 @@ use fhe::clear::ClearValue;
 use fhe::execution::Execution;
 use fhe::inputs::{self, Seeds};
 use fhe::keys::{EvaluationKey, KeyId, KeyMode, NetworkPublicKey};
-use jobs::fhe::program::{Output, OutputValue, Program, ValueType};
+use jobs::fhe::program::{Output, OutputValue, Program, ValueId, ValueType};
 use jobs::leaf::{Index, Leaf, LeafStatus};
 use jobs::merkle::Batch;
 use jobs::{ErrorCode, JobId};
@@ -278,7 +278,7 @@ fn compute(keys: &Path, key_id: KeyId) -> Vec<u8> {
         steps: Vec::new(),
         outputs: vec![
             Output { name: "count".to_owned(), value: OutputValue::Clear(1) },
-            Output { name: "value".to_owned(), value: OutputValue::Encrypted(0) },
+            Output { name: "value".to_owned(), value: OutputValue::Encrypted(ValueId(0)) },
         ],
     };
     let inputs = received.into_inputs(&evaluation, &seeds).unwrap();
