@@ -13,8 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::data_dir::DataDir;
 use super::probe::Probe;
 
-/// The names under which `dev status` shows the parts, in the order in which they start. The FHE worker
-/// takes its place before the API.
+/// The names under which `dev status` shows the parts, in the order in which they start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum PartName {
@@ -24,6 +23,7 @@ pub enum PartName {
     Lago,
     Kms,
     Worker,
+    WorkerFhe,
     Api,
 }
 
@@ -36,6 +36,7 @@ impl PartName {
             Self::Lago => "lago",
             Self::Kms => "kms",
             Self::Worker => "worker",
+            Self::WorkerFhe => "worker-fhe",
             Self::Api => "api",
         }
     }

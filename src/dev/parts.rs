@@ -57,6 +57,16 @@ pub fn own(site: &Site<'_>, wiring: &Wiring, executable: &Path) -> Vec<Part> {
     };
     let http = |address: SocketAddr, path: &str| Probe::Http { url: format!("http://{address}{path}") };
     let (kms, worker, api) = (site.ports.kms(), site.ports.worker(), site.ports.api());
+    let worker_fhe = site.ports.worker_fhe();
+    let mut fhe = part(
+        PartName::WorkerFhe,
+        worker_fhe,
+        &["worker", "--queue", "fhe"],
+        http(worker_fhe, "/livez"),
+        &[PartName::Postgres, PartName::Temporal, PartName::Kms],
+    );
+    // The two workers share every setting but the address on which they are watched.
+    fhe.env.push(("ZAMA__WORKER__METRICS_LISTEN".to_owned(), worker_fhe.to_string()));
     vec![
         part(PartName::Kms, kms, &["kms"], Probe::KeyManager { url: wiring.kms_url() }, &[PartName::Anvil]),
         part(
@@ -66,6 +76,7 @@ pub fn own(site: &Site<'_>, wiring: &Wiring, executable: &Path) -> Vec<Part> {
             http(worker, "/livez"),
             &[PartName::Postgres, PartName::Temporal, PartName::Anvil],
         ),
+        fhe,
         part(PartName::Api, api, &["api"], http(api, "/readyz"), &[PartName::Postgres, PartName::Temporal]),
     ]
 }

@@ -13,7 +13,7 @@
 //! | 8 | Lago stand-in | lago |
 //! | 9 | /livez and /metrics | worker |
 //! | 10 | gRPC | kms |
-//! | 11 | /livez and /metrics (kept for the FHE worker) | worker-fhe |
+//! | 11 | /livez and /metrics | worker-fhe |
 
 use std::collections::HashSet;
 use std::fs;
@@ -84,6 +84,10 @@ impl Ports {
         self.at(10)
     }
 
+    pub fn worker_fhe(self) -> SocketAddr {
+        self.at(11)
+    }
+
     /// Every address on which a part listens.
     fn of(self, part: PartName) -> Vec<SocketAddr> {
         match part {
@@ -95,6 +99,7 @@ impl Ports {
             PartName::Lago => vec![self.lago()],
             PartName::Kms => vec![self.kms()],
             PartName::Worker => vec![self.worker()],
+            PartName::WorkerFhe => vec![self.worker_fhe()],
             PartName::Api => vec![self.api(), self.codec()],
         }
     }

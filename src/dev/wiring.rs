@@ -16,6 +16,8 @@ pub struct Wiring {
     pub signing_key_file: PathBuf,
     /// Folder of the blob store.
     pub blobs: PathBuf,
+    /// Folder in which the FHE worker keeps the network's keys.
+    pub fhe_keys: PathBuf,
     /// The key manager's own folder.
     pub kms_dir: PathBuf,
     /// Address of the key manager's signing key, once it has one; the registry pins it.
@@ -69,6 +71,7 @@ impl Wiring {
             ("ZAMA__TEMPORAL__UI_URL", self.temporal_ui()),
             ("ZAMA__TEMPORAL__CODEC_LISTEN", self.ports.codec().to_string()),
             ("ZAMA__WORKER__METRICS_LISTEN", self.ports.worker().to_string()),
+            ("ZAMA__FHE__KEY_FOLDER", self.fhe_keys.display().to_string()),
             ("ZAMA__CHAIN__RPC_URL", self.rpc_url()),
             ("ZAMA__CHAIN__CHAIN_ID", CHAIN_ID.to_string()),
             ("ZAMA__KMS__URL", self.kms_url()),
@@ -124,6 +127,7 @@ mod tests {
             lago_key: lago_key.to_owned(),
             signing_key_file: PathBuf::from("/data/token-signing.pem"),
             blobs: PathBuf::from("/data/blobs"),
+            fhe_keys: PathBuf::from("/data/fhe-keys"),
             kms_dir: PathBuf::from("/data/kms"),
             kms_signer: None,
             registry: None,
