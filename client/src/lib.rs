@@ -14,11 +14,12 @@
 //! # }
 //! ```
 //!
-//! Every request may be repeated without harm: reads change nothing, a cancel is idempotent, and a submission always
-//! carries an `Idempotency-Key`. So the client repeats what failed for a moment, as its [`RetryPolicy`] says.
+//! Every request may be repeated without harm: reads change nothing, a cancel and an upload are idempotent, the identical
+//! retrieval is answered again, and a submission always carries an `Idempotency-Key`. So the client repeats what failed for a moment, as its [`RetryPolicy`] says.
 
 pub mod cli;
 mod error;
+mod fhe;
 mod listing;
 mod outcome;
 mod retry;
@@ -30,6 +31,7 @@ mod usage;
 mod wait;
 
 pub use error::ClientError;
+pub use fhe::{Blob, ClientKey, KeyPart, KeyStatus, Keys, NetworkKey, SignedRetrieval};
 pub use listing::JobFilter;
 pub use outcome::ResultBytes;
 pub use retry::RetryPolicy;

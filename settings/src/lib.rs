@@ -21,9 +21,13 @@ pub struct Settings {
     pub api: Api,
     pub auth: Auth,
     pub database: Database,
+    pub blobs: Blobs,
+    pub egress: Egress,
+    pub kms: Kms,
     pub temporal: Temporal,
     pub dispatcher: Dispatcher,
     pub worker: Worker,
+    pub fhe: Fhe,
     pub chain: Chain,
     pub billing: Billing,
     pub metering: Metering,
@@ -78,6 +82,34 @@ pub struct Database {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Blobs {
+    pub url: String,
+    pub s3_endpoint: String,
+    pub s3_region: String,
+    pub s3_access_key_id: String,
+    pub s3_secret_access_key: String,
+    pub s3_allow_http: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Egress {
+    pub fetch_urls: bool,
+    pub fetch_timeout_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kms {
+    pub url: String,
+    pub credential: String,
+    pub certificate_file: String,
+    pub key_file: String,
+    pub authority_file: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Temporal {
     pub address: String,
     pub namespace: String,
@@ -102,6 +134,16 @@ pub struct Worker {
     pub max_activities: usize,
     pub max_workflow_tasks: usize,
     pub metrics_listen: String,
+    pub attestation_key: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fhe {
+    pub key_folder: String,
+    pub children: usize,
+    pub child_memory_mib: u64,
+    pub checkpoint_pbs: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::{DEFAULTS, Deployment, Settings};
+use crate::{Blobs, DEFAULTS, Deployment, Settings};
 
 const MARK: &str = "DEVELOPMENT ONLY";
 
@@ -17,6 +17,7 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
         ("chain.confirmer_key", &settings.chain.confirmer_key),
         ("chain.deployer_key", &settings.chain.deployer_key),
         ("billing.lago_key", &settings.billing.lago_key),
+        ("worker.attestation_key", &settings.worker.attestation_key),
     ];
     let public: Vec<&str> =
         in_force.iter().filter(|(_, value)| is_development_value(value)).map(|(key, _)| *key).collect();
@@ -25,6 +26,25 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
     }
     if !public.is_empty() {
         bail!("production refuses development values; set: {}", public.join(", "));
+    }
+    if !settings.kms.credential.is_empty() {
+        bail!("production refuses kms.credential; set certificates for mTLS");
+    }
+    if !settings.kms.url.is_empty()
+        && (!settings.kms.url.starts_with("https://") || settings.kms.certificate_file.is_empty())
+    {
+        bail!("production reaches the key manager over https with certificates; set kms.url and kms.*_file");
+    }
+    check_blobs(&settings.blobs)
+}
+
+/// A folder that depends on where the process was started would be another one for each role.
+fn check_blobs(blobs: &Blobs) -> Result<()> {
+    if blobs.url.strip_prefix("file://").is_some_and(|folder| !folder.starts_with('/')) {
+        bail!("production refuses a relative blobs.url; set file:///folder or s3://bucket/prefix");
+    }
+    if blobs.s3_allow_http {
+        bail!("production refuses blobs.s3_allow_http; set it to false");
     }
     Ok(())
 }
@@ -38,8 +58,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn blobs_lie_in_one_place_for_all_roles() {
+        let of = |url: &str, s3_allow_http| Blobs {
+            url: url.to_owned(),
+            s3_endpoint: String::new(),
+            s3_region: String::new(),
+            s3_access_key_id: String::new(),
+            s3_secret_access_key: String::new(),
+            s3_allow_http,
+        };
+        assert!(check_blobs(&of("file:///srv/blobs", false)).is_ok());
+        assert!(check_blobs(&of("s3://bucket", false)).is_ok());
+        assert!(check_blobs(&of("file://.zama/blobs", false)).is_err());
+        assert!(check_blobs(&of("s3://bucket", true)).is_err());
+    }
+
+    #[test]
     fn every_marked_line_is_checked() {
         let marked = DEFAULTS.lines().filter(|line| !line.starts_with('#') && line.contains(MARK)).count();
-        assert_eq!(marked, 5, "a new DEVELOPMENT ONLY value must be added to check()");
+        assert_eq!(marked, 6, "a new DEVELOPMENT ONLY value must be added to check()");
     }
 }
