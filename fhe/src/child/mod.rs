@@ -8,6 +8,9 @@ mod keyring;
 pub mod protocol;
 mod run;
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{Read, Write};
 
 pub use self::compile::{Compile, CompileError, Compiled, compile};
