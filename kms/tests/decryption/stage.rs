@@ -111,6 +111,7 @@ impl Stage {
             key_id: keys().manifest().key_id,
             result_hash,
         };
+        let signature = self.worker.sign(attestation.digest(self.domain)).unwrap();
         let leaf = Leaf {
             index: Index::new(index),
             job_id: job_id.to_word().into(),
@@ -118,10 +119,9 @@ impl Stage {
             result_hash,
             status: LeafStatus::Completed,
             content_hash: B256::ZERO,
-            handle: attestation.handle(self.domain),
+            handle: attestation.handle(&signature),
         };
-        let attestation_signature = self.worker.sign(attestation.digest(self.domain)).unwrap().to_bytes().to_vec();
-        Job { leaf, attestation, attestation_signature, result }
+        Job { leaf, attestation, attestation_signature: signature.to_bytes().to_vec(), result }
     }
 
     /// A job of the owner whose confirmation is final.

@@ -25,8 +25,8 @@ async fn a_forged_attestation_opens_nothing() {
     let mut stolen = stage.computed(0);
     stolen.attestation.submitter = thief.address();
     stolen.leaf.submitter = thief.address();
-    stolen.leaf.handle = stolen.attestation.handle(stage.domain);
     let forged = thief.sign(stolen.attestation.digest(stage.domain)).unwrap();
+    stolen.leaf.handle = stolen.attestation.handle(&forged);
     stolen.attestation_signature = forged.to_bytes().to_vec();
     stage.confirm(&stolen).await;
     stage.mine(2).await;
@@ -43,8 +43,8 @@ async fn the_attestation_of_another_job_opens_nothing() {
     own.attestation.submitter = thief.address();
     own.attestation.result_hash.0[0] ^= 1;
     own.leaf.submitter = thief.address();
-    own.leaf.handle = own.attestation.handle(stage.domain);
     let genuine = stage.worker.sign(own.attestation.digest(stage.domain)).unwrap();
+    own.leaf.handle = own.attestation.handle(&genuine);
     own.attestation_signature = genuine.to_bytes().to_vec();
     assert_eq!(own.leaf.result_hash, victim.leaf.result_hash);
     stage.confirm(&own).await;
