@@ -7,7 +7,7 @@ use alloy::providers::{Provider, RootProvider};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::{SolCall, SolConstructor};
 use contracts::ZamaJobsRegistry;
-use contracts::ZamaJobsRegistry::{constructorCall, grantRoleCall};
+use contracts::ZamaJobsRegistry::{constructorCall, grantRoleCall, setKeyManagerCall};
 use tokio::time::{Instant, sleep};
 
 use crate::client::require_registry;
@@ -47,6 +47,35 @@ pub async fn ensure_registry(
     deployment.ensure_code(registry).await?;
     deployment.ensure_role(registry, confirmer).await?;
     Ok(registry)
+}
+
+/// The account that administers a registry, and how to reach its chain.
+#[derive(Clone, Copy)]
+pub struct Admin<'a> {
+    pub rpc_url: &'a str,
+    pub chain_id: u64,
+    /// 0x-hex.
+    pub private_key: &'a str,
+    /// Time-out of one JSON-RPC request.
+    pub timeout: Duration,
+}
+
+/// Pins the key manager's address in the registry unless it is pinned already.
+///
+/// # Errors
+/// [`ChainError::WrongChain`], [`ChainError::NotARegistry`]; the account is not the registry's admin or cannot pay; or
+/// the node is unavailable.
+pub async fn ensure_key_manager(admin: Admin<'_>, registry: Address, manager: Address) -> Result<(), ChainError> {
+    let provider = rpc::provider(admin.rpc_url, admin.timeout)?;
+    rpc::require_chain(&provider, admin.chain_id).await?;
+    require_registry(&provider, registry).await?;
+    if ZamaJobsRegistry::new(registry, &provider).keyManager().call().await? == manager {
+        return Ok(());
+    }
+    let deployment = Deployment { provider, chain_id: admin.chain_id, signer: signing::signer(admin.private_key)? };
+    deployment.transact(registry, setKeyManagerCall { manager }.abi_encode().into()).await?;
+    tracing::info!(%registry, %manager, "{manager} is the key manager now");
+    Ok(())
 }
 
 struct Deployment {

@@ -9,6 +9,7 @@ mod deploy;
 pub mod development;
 mod error;
 mod fees;
+mod node;
 mod rpc;
 mod sender;
 mod signing;
@@ -16,8 +17,9 @@ pub mod verify;
 
 pub use client::{ChainClient, ChainConfig, TransactionCount};
 pub use confirmation::Confirmed;
-pub use deploy::{ensure_registry, registry_address};
+pub use deploy::{Admin, ensure_key_manager, ensure_registry, registry_address};
 pub use error::{ChainError, Rejection, RevertReason};
 pub use fees::Fees;
+pub use node::{Block, Node};
 pub use sender::{Estimate, Sender};
 pub use signing::{SignedTx, address_of};

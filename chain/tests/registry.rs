@@ -8,7 +8,11 @@ use std::time::Duration;
 use alloy::primitives::{Address, U256, b256};
 use alloy::providers::{Provider, ProviderBuilder};
 use anvil::{Anvil, CHAIN_ID, CONFIRMER, CONFIRMER_KEY, DEPLOYER_KEY, TIMEOUT, confirm, found, leaves};
-use chain::{ChainClient, ChainConfig, ChainError, Rejection, RevertReason, Sender, TransactionCount, ensure_registry};
+use chain::{
+    Admin, ChainClient, ChainConfig, ChainError, Rejection, RevertReason, Sender, TransactionCount, ensure_key_manager,
+    ensure_registry,
+};
+use contracts::ZamaJobsRegistry;
 use contracts::ZamaJobsRegistry::ZamaJobsRegistryErrors;
 use jobs::leaf::Index;
 use jobs::merkle::{self, Batch};
@@ -21,6 +25,24 @@ async fn deploying_twice_gives_one_registry() {
     let blocks = client(&anvil, first).await.block_number().await.unwrap();
     assert_eq!(anvil.deploy().await, first);
     assert_eq!(client(&anvil, first).await.block_number().await.unwrap(), blocks, "the second call sent something");
+}
+
+#[tokio::test]
+async fn pinning_the_key_manager_twice_sends_one_transaction() {
+    let anvil = Anvil::start(&[]);
+    let registry = anvil.deploy().await;
+    let admin = Admin { rpc_url: &anvil.rpc_url, chain_id: CHAIN_ID, private_key: DEPLOYER_KEY, timeout: TIMEOUT };
+    let stranger = Admin { private_key: CONFIRMER_KEY, ..admin };
+    let refused = ensure_key_manager(stranger, registry, CONFIRMER).await.unwrap_err();
+    assert!(matches!(registry_error(refused), ZamaJobsRegistryErrors::AccessControlUnauthorizedAccount(_)));
+
+    ensure_key_manager(admin, registry, CONFIRMER).await.unwrap();
+    let blocks = client(&anvil, registry).await.block_number().await.unwrap();
+    ensure_key_manager(admin, registry, CONFIRMER).await.unwrap();
+    assert_eq!(client(&anvil, registry).await.block_number().await.unwrap(), blocks, "the second call sent something");
+    let provider = ProviderBuilder::new().connect_http(anvil.rpc_url.parse().unwrap());
+    let pinned = ZamaJobsRegistry::new(registry, provider).keyManager().call().await.unwrap();
+    assert_eq!(pinned, CONFIRMER);
 }
 
 #[tokio::test]

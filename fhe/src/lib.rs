@@ -1,7 +1,15 @@
 //! Fully homomorphic encryption: parameters, keys, programs and safe bytes. The only room that knows tfhe.
 
-pub mod child {
-    //! The process that reads outside bytes and computes on them.
+pub mod child;
+pub mod clear;
+pub mod decrypt;
+pub mod dry_run;
+pub mod encrypt;
+pub mod execution;
+pub mod inputs;
+pub mod keys;
+pub mod parameters;
+pub mod profile;
 
-    pub mod protocol;
-}
+mod bytes;
+mod value;
