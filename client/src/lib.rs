@@ -18,6 +18,7 @@
 //! carries an `Idempotency-Key`. So the client repeats what failed for a moment, as its [`RetryPolicy`] says.
 
 pub mod cli;
+mod encrypted;
 mod error;
 mod listing;
 mod outcome;
@@ -29,9 +30,18 @@ mod transport;
 mod usage;
 mod wait;
 
+pub use encrypted::{
+    Blob, ChainTrust, EncryptedError, EncryptedInputs, EncryptedJob, JobKey, KeyCache, KeyDigest, KeyMode, KeyPart,
+    KeyStatus, Keys, NetworkKey, NetworkKeyInfo, OnBytes, Opened, Output, OwnKey, OwnKeyFiles, Retrieve, Submitter, Trust,
+    Upload, UploadedKey, unwatched,
+};
 pub use error::ClientError;
+pub use fhe::clear::{ClearValue, ClearValueError};
+pub use fhe::inputs::Origin;
+pub use jobs::fhe::program::ValueType;
 pub use listing::JobFilter;
 pub use outcome::ResultBytes;
+pub use retrieval::{PublicKey, RecipientKey};
 pub use retry::RetryPolicy;
 pub use submit::{Answer, Submitted};
 pub use transport::Client;
