@@ -63,6 +63,9 @@ enum Command {
     Openapi,
     /// Run the stand-in for Lago (development only).
     LagoStandin(commands::lago_standin::LagoStandinArgs),
+    /// Compute on ciphertexts for a worker.
+    #[command(hide = true)]
+    FheChild(commands::fhe_child::FheChildArgs),
     /// Become another program that cannot outlive its parent.
     #[command(hide = true)]
     Spawn(dev::SpawnArgs),
@@ -84,6 +87,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Demo(args) => return demo::run(&args),
         // Before anything is set up: it is about to be another program.
         Command::Spawn(args) => return dev::spawn(&args),
+        Command::FheChild(args) => commands::fhe_child::run(&args)?,
         Command::Jobs(command) => return ask(command, cli.globals),
         Command::Api => commands::api::run(&settings()?)?,
         Command::Worker { queue } => commands::worker::run(&settings()?, queue)?,

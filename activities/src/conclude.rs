@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use jobs::algorithm::{Input, payload_units, units_done};
+use jobs::submission::JobType;
 use store::PgPool;
 use store::compute::{self, ComputeJob};
-use store::transition::{self, Ending};
+use store::fhe::attempts::{self, WorkDone};
+use store::transition::{self, Ending, Units};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use workflows::activities::{Conclusion, Reason, Step};
@@ -29,7 +31,13 @@ impl Conclude {
             Reason::Cancelled => Ending::Cancelled,
             Reason::Failed { code, detail } => Ending::Failed { code, detail },
         };
-        let stage = transition::conclude(&self.pool, conclusion.job_id, &ending, done(&job)).await?;
+        let units = match job.job_type {
+            JobType::Compute => Units::plain(done(&job)),
+            JobType::FheCompute => {
+                encrypted_done(&job, attempts::work_done(&self.pool, conclusion.job_id).await?)
+            }
+        };
+        let stage = transition::conclude(&self.pool, conclusion.job_id, &ending, units).await?;
         Ok(step(stage))
     }
 }
@@ -40,6 +48,15 @@ fn done(job: &ComputeJob) -> u64 {
     // Progress is between 0 and 100; what is not a whole percent is given away.
     let percent = job.progress_percent.clamp(0.0, 100.0) as u8;
     payload_units(job.payload.len()) + units_done(execution, percent)
+}
+
+/// The same of an encrypted job: carrying payload and inputs, and the bootstrappings that were done.
+fn encrypted_done(job: &ComputeJob, work: WorkDone) -> Units {
+    let inputs = usize::try_from(work.input_bytes).unwrap_or(usize::MAX);
+    Units {
+        compute: payload_units(job.payload.len()) + payload_units(inputs),
+        fhe: jobs::fhe::units::units_done(work.pbs),
+    }
 }
 
 /// The input of a stored payload, which admission has checked.
@@ -57,6 +74,7 @@ mod tests {
     fn job(progress_percent: f32) -> ComputeJob {
         ComputeJob {
             tenant: "acme".into(),
+            job_type: JobType::Compute,
             status: JobStatus::Processing,
             payload:
                 r#"{"algorithm":"prime_factorization","input":{"number":"340282366920938463463374607431768211455"}}"#
@@ -74,5 +92,12 @@ mod tests {
         assert_eq!(none, 1, "carrying the payload was done");
         assert_eq!(all - none, 64);
         assert_eq!(half - none, 32);
+    }
+
+    #[test]
+    fn an_encrypted_job_pays_for_what_was_carried_and_bootstrapped() {
+        let units = |input_bytes, pbs| encrypted_done(&job(0.0), WorkDone { input_bytes, pbs });
+        assert_eq!(units(0, 0), Units { compute: 1, fhe: 0 });
+        assert_eq!(units(2_049, 299), Units { compute: 4, fhe: 2 });
     }
 }

@@ -1,20 +1,25 @@
 //! Side effects: one file an activity. Each is a struct that holds its clients, so that tests can hand in others.
 
 pub mod billing_delivery;
+mod check_key;
 mod compute;
 mod conclude;
 mod confirm;
 mod confirm_batches;
 mod failure;
+pub mod fhe;
+mod fhe_compute;
 mod meter;
 mod report_usage;
 mod validate;
 pub mod worker;
 
+pub use check_key::CheckKey;
 pub use compute::{Compute, Pace};
 pub use conclude::Conclude;
 pub use confirm::Confirm;
 pub use confirm_batches::{BatchPolicy, Batching, ConfirmBatches};
+pub use fhe_compute::FheCompute;
 pub use meter::Meter;
 pub use report_usage::ReportUsage;
 pub use validate::Validate;

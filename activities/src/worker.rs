@@ -6,17 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use blobs::BlobStore;
+use blobs::remote::Fetcher;
 use store::PgPool;
 use temporal::{Client, Engine};
 use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use workflows::{BatcherWorkflow, JobWorkflow, ReporterWorkflow, task_queue};
+use workflows::{BatcherWorkflow, JobWorkflow, KeyCheckWorkflow, ReporterWorkflow, task_queue};
 
 use crate::billing_delivery::BillingDelivery;
 use crate::confirm_batches::Batching;
-use crate::{Compute, Conclude, Confirm, ConfirmBatches, Meter, Pace, ReportUsage, Validate};
+use crate::fhe::{Attester, ChildOptions, Checkpoints, Children, Inputs, NetworkKey};
+use crate::{
+    CheckKey, Compute, Conclude, Confirm, ConfirmBatches, FheCompute, Meter, Pace, ReportUsage, Validate,
+};
 
 /// A cancellation must reach a computation within seconds: heartbeats are not held back longer than this.
 const HEARTBEAT_THROTTLE: Duration = Duration::from_secs(1);
@@ -30,6 +35,25 @@ pub struct Parts {
     pub batching: Batching,
     pub pace: Pace,
     pub limits: Limits,
+    /// Origin under which clients reach the API.
+    pub public_url: String,
+}
+
+/// What a worker of the `fhe` queue needs.
+pub struct FheParts {
+    pub pool: PgPool,
+    pub blobs: BlobStore,
+    /// `None`: only blobs of this installation are inputs.
+    pub fetcher: Option<Fetcher>,
+    pub network_key: NetworkKey,
+    pub attester: Arc<Attester>,
+    pub child: ChildOptions,
+    /// Computations at once: each has a child of its own.
+    pub children: usize,
+    /// A checkpoint is made after as many bootstrappings.
+    pub checkpoint_pbs: u64,
+    /// Origin under which clients reach the API.
+    pub public_url: String,
 }
 
 /// How much at once.
@@ -45,12 +69,25 @@ pub struct Limits {
 /// # Errors
 /// A worker that cannot start, or that fails.
 pub async fn run(client: Client, parts: Parts, stop: CancellationToken) -> Result<()> {
+    let options = options(&client, parts, stop.clone())?;
+    on_its_thread(client, options, stop).await
+}
+
+/// Serves the `fhe` queue until `stop`.
+///
+/// # Errors
+/// A worker that cannot start, or that fails.
+pub async fn run_fhe(client: Client, parts: FheParts, stop: CancellationToken) -> Result<()> {
+    on_its_thread(client, fhe_options(parts, stop.clone()), stop).await
+}
+
+async fn on_its_thread(client: Client, options: WorkerOptions, stop: CancellationToken) -> Result<()> {
     let (done, finished) = tokio::sync::oneshot::channel();
     let handle = tokio::runtime::Handle::current();
     std::thread::Builder::new()
         .name("temporal-worker".into())
         .spawn(move || {
-            let result = handle.block_on(serve(client, parts, stop));
+            let result = handle.block_on(serve(client, options, stop));
             // A receiver that is gone means that the process ends.
             let _ = done.send(result);
         })
@@ -58,9 +95,8 @@ pub async fn run(client: Client, parts: Parts, stop: CancellationToken) -> Resul
     finished.await.context("the worker's thread died")?
 }
 
-async fn serve(client: Client, parts: Parts, stop: CancellationToken) -> Result<()> {
+async fn serve(client: Client, options: WorkerOptions, stop: CancellationToken) -> Result<()> {
     let runtime = Runtime::from_current_tokio(Default::default()).context("Failed to make the SDK's runtime")?;
-    let options = options(&client, parts, stop.clone())?;
     let mut worker = Worker::new(&runtime, client, options).map_err(|error| anyhow::anyhow!("{error}"))?;
     let shutdown = worker.shutdown_handle();
     tokio::spawn(async move {
@@ -71,7 +107,7 @@ async fn serve(client: Client, parts: Parts, stop: CancellationToken) -> Result<
 }
 
 fn options(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<WorkerOptions> {
-    let Parts { pool, billing, batching, pace, limits } = parts;
+    let Parts { pool, billing, batching, pace, limits, public_url } = parts;
     let slots = Arc::new(Semaphore::new(limits.compute));
     let engine = Engine::new(client.clone());
     let slots_for = FixedSizeSlotSupplier::new;
@@ -89,7 +125,8 @@ fn options(client: &Client, parts: Parts, stopping: CancellationToken) -> Result
         .register_workflow::<JobWorkflow>()?
         .register_workflow::<BatcherWorkflow>()?
         .register_workflow::<ReporterWorkflow>()?
-        .register_activities(Validate { pool: pool.clone() })
+        .register_workflow::<KeyCheckWorkflow>()?
+        .register_activities(Validate { pool: pool.clone(), public_url })
         .register_activities(Compute { pool: pool.clone(), slots, pace, stopping: stopping.clone() })
         .register_activities(Conclude { pool: pool.clone() })
         .register_activities(Confirm { pool: pool.clone() })
@@ -98,4 +135,40 @@ fn options(client: &Client, parts: Parts, stopping: CancellationToken) -> Result
         .register_activities(ConfirmBatches { pool, engine, batching, stopping })
         .build();
     Ok(options)
+}
+
+/// Activities alone: workflows stay on the `compute` queue. A task is taken when a child is free for it, so that what
+/// waits stays in the queue, for any worker.
+fn fhe_options(parts: FheParts, stopping: CancellationToken) -> WorkerOptions {
+    let FheParts { pool, blobs, fetcher, network_key, attester, child, children: count, checkpoint_pbs, public_url } =
+        parts;
+    let children = Children::new(child, count);
+    let inputs = Inputs { pool: pool.clone(), blobs: blobs.clone(), fetcher };
+    let checkpoints = Checkpoints { pool: pool.clone(), blobs: blobs.clone(), attester: attester.clone() };
+    let slots_for = FixedSizeSlotSupplier::new;
+    let tuner = TunerHolder::builder()
+        .workflow_task_slot_supplier(slots_for(1))
+        .activity_task_slot_supplier(slots_for(count))
+        .local_activity_task_slot_supplier(slots_for(1))
+        .nexus_task_slot_supplier(slots_for(1))
+        .build();
+    WorkerOptions::new(task_queue::FHE)
+        .tuner(tuner)
+        .max_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
+        .default_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
+        .graceful_shutdown_period(GRACE)
+        .register_activities(CheckKey { pool: pool.clone(), blobs: blobs.clone(), children: children.clone() })
+        .register_activities(FheCompute {
+            pool,
+            blobs,
+            inputs,
+            network_key,
+            children,
+            attester,
+            checkpoints,
+            checkpoint_pbs,
+            public_url,
+            stopping,
+        })
+        .build()
 }

@@ -1,6 +1,6 @@
 //! What workflows call is what workers register: the same names, inputs and outputs.
 
-use activities::{Compute, Conclude, Confirm, ConfirmBatches, Meter, ReportUsage, Validate};
+use activities::{CheckKey, Compute, Conclude, Confirm, ConfirmBatches, FheCompute, Meter, ReportUsage, Validate};
 use temporalio_common::ActivityDefinition;
 use workflows::activities as called;
 
@@ -17,6 +17,8 @@ where
 fn every_activity_has_one_name_on_both_sides() {
     agree(&Validate::validate, &called::Validate);
     agree(&Compute::compute, &called::Compute);
+    agree(&FheCompute::fhe_compute, &called::FheCompute);
+    agree(&CheckKey::check_key, &called::CheckKey);
     agree(&Conclude::conclude, &called::Conclude);
     agree(&Confirm::confirm, &called::Confirm);
     agree(&Meter::meter, &called::Meter);
@@ -37,7 +39,7 @@ fn no_declared_activity_is_left_out() {
             line.trim().split(',').next().expect("a marker")
         })
         .collect();
-    assert_eq!(names.len(), 7, "{names:?}");
+    assert_eq!(names.len(), 9, "{names:?}");
     for name in names {
         assert!(worker.contains(&format!(".register_activities({name} {{")), "the worker registers {name}");
     }

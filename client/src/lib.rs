@@ -14,8 +14,10 @@
 //! # }
 //! ```
 //!
-//! Every request may be repeated without harm: reads change nothing, a cancel is idempotent, and a submission always
-//! carries an `Idempotency-Key`. So the client repeats what failed for a moment, as its [`RetryPolicy`] says.
+//! Every request may be repeated without harm: reads change nothing, a cancel and an upload are idempotent, the identical
+//! retrieval is answered again, and a submission always carries an `Idempotency-Key`. So the client repeats what failed
+//! for a moment, as its [`RetryPolicy`] says. Encrypted jobs begin at [`Client::network_key`] and
+//! [`Client::submit_encrypted`].
 
 pub mod cli;
 mod encrypted;

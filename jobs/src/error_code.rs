@@ -64,6 +64,8 @@ error_codes! {
     TokenExpired "TOKEN_EXPIRED" 401 Authenticate "The access token has expired";
     CostCeilingExceeded "COST_CEILING_EXCEEDED" 402 Change "The job costs more than its ceiling";
     InsufficientScope "INSUFFICIENT_SCOPE" 403 Change "The access token lacks a scope";
+    AttestationInvalid "ATTESTATION_INVALID" 403 Change "The result is not attested";
+    ResultUnverified "RESULT_UNVERIFIED" 403 Change "The result is not the confirmed one";
     SignatureInvalid "SIGNATURE_INVALID" 403 Change "The signature is not valid";
     NotFound "NOT_FOUND" 404 Change "There is nothing at this address";
     JobNotFound "JOB_NOT_FOUND" 404 Change "There is no such job";
@@ -83,6 +85,7 @@ error_codes! {
     ServiceUnavailable "SERVICE_UNAVAILABLE" 503 Later "The service is unavailable for a moment";
     RequestTimeout "REQUEST_TIMEOUT" 504 Later "The request took too long";
     ComputeFailed "COMPUTE_FAILED" 422 Change "The computation has no result";
+    ComputeCrashed "COMPUTE_CRASHED" 500 Later "The computation crashed too often";
     ComputeTimeout "COMPUTE_TIMEOUT" 422 Change "The computation ran out of its time";
     DeadlineExceeded "DEADLINE_EXCEEDED" 422 Change "The job passed its deadline";
     JobCancelled "JOB_CANCELLED" 409 Change "The job was cancelled";

@@ -61,9 +61,22 @@ impl FieldErrors {
         }
     }
 
+    /// Whether nothing was complained about so far.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether further complaints would be dropped, so that a long scan can end.
     pub fn is_full(&self) -> bool {
         self.0.len() >= MAX_FIELD_ERRORS
+    }
+
+    /// Adds what was wrong with the part of the document at `prefix`.
+    pub fn extend_under(&mut self, found: Vec<FieldError>, prefix: &str) {
+        for error in found {
+            let FieldError { pointer, reason } = error.under(prefix);
+            self.add(pointer, reason);
+        }
     }
 
     /// The value, if nothing was complained about.

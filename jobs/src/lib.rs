@@ -12,6 +12,7 @@ pub mod ids;
 pub mod json;
 pub mod leaf;
 pub mod merkle;
+mod object;
 pub mod receipt;
 pub mod status;
 pub mod submission;

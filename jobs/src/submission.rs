@@ -1,8 +1,6 @@
 //! The body of `POST /v1/jobs`, read strictly: unknown names, wrong types and contradictions are refused with their
 //! pointer, all of them at once.
 
-mod object;
-
 use std::fmt;
 use std::str::FromStr;
 
@@ -14,9 +12,11 @@ use utoipa::ToSchema;
 
 use crate::algorithm::{Algorithm, Input, Parameters, payload_units};
 use crate::canonical;
-use crate::field_error::MAX_FIELD_ERRORS;
+use crate::fhe::{self, EncryptedDataUrl, EncryptedRequest, FheAlgorithm};
+use crate::field_error::FieldErrors;
+use crate::object::{At, Object};
+use crate::usage::Units;
 use crate::{ErrorCode, FieldError};
-use object::Object;
 
 /// What kind of computation a job is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
@@ -69,13 +69,27 @@ macro_rules! names {
 names!(JobType { JobType::Compute => "compute", JobType::FheCompute => "fhe_compute" });
 names!(Priority { Priority::Low => "low", Priority::Normal => "normal", Priority::High => "high" });
 
+/// What is to be computed, checked as far as it can be without looking anywhere.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// On plain inputs.
+    Plain { input: Input, parameters: Parameters },
+    /// On ciphertexts.
+    Encrypted {
+        request: Box<EncryptedRequest>,
+        data: EncryptedDataUrl,
+        /// Size of the inputs, once somebody has looked at the blob.
+        data_bytes: Option<usize>,
+    },
+}
+
+/// Most bytes of inputs of an encrypted job: 64 MiB.
+pub const MAX_DATA_BYTES: usize = 64 << 20;
+
 /// A submission that passed every check that needs no database.
 #[derive(Clone, Debug)]
 pub struct Submission {
-    pub job_type: JobType,
-    pub algorithm: Algorithm,
-    pub input: Input,
-    pub parameters: Parameters,
+    pub work: Work,
     pub priority: Priority,
     pub deadline: Option<DateTime<Utc>>,
     /// SHA-256 of the RFC 8785 form of the whole body.
@@ -85,16 +99,52 @@ pub struct Submission {
 }
 
 impl Submission {
-    /// Units for carrying the payload: 1 CU a KiB.
     #[must_use]
-    pub fn payload_units(&self) -> u64 {
-        payload_units(self.payload.len())
+    pub fn job_type(&self) -> JobType {
+        match self.work {
+            Work::Plain { .. } => JobType::Compute,
+            Work::Encrypted { .. } => JobType::FheCompute,
+        }
     }
 
-    /// The most that the job can cost, in compute units.
+    /// The algorithm's name on the wire.
     #[must_use]
-    pub fn maximum_units(&self) -> u64 {
-        self.payload_units() + self.input.execution_units()
+    pub fn algorithm(&self) -> &'static str {
+        match &self.work {
+            Work::Plain { input, .. } => input.algorithm().as_str(),
+            Work::Encrypted { request, .. } => request.algorithm().as_str(),
+        }
+    }
+
+    /// Seconds of computing after which the job fails.
+    #[must_use]
+    pub fn timeout_seconds(&self) -> u32 {
+        match &self.work {
+            Work::Plain { parameters, .. } => parameters.timeout_seconds,
+            Work::Encrypted { request, .. } => request.timeout_seconds,
+        }
+    }
+
+    /// A rough guess of the seconds of computing, at least 1; a promise of nothing.
+    #[must_use]
+    pub fn estimated_seconds(&self) -> u64 {
+        match &self.work {
+            Work::Plain { input, .. } => input.estimated_seconds(),
+            Work::Encrypted { request, .. } => fhe::units::estimated_seconds(request.maximum_pbs()),
+        }
+    }
+
+    /// The most that the job can cost.
+    #[must_use]
+    pub fn maximum_units(&self) -> Units {
+        let payload = payload_units(self.payload.len());
+        match &self.work {
+            Work::Plain { input, .. } => Units::plain(payload + input.execution_units()),
+            Work::Encrypted { request, data_bytes, .. } => Units {
+                compute: payload + payload_units(data_bytes.unwrap_or(MAX_DATA_BYTES)),
+                fhe: fhe::units::units(request.maximum_pbs()),
+            },
+        }
     }
 }
 
@@ -108,91 +158,110 @@ pub struct Refusal {
 /// Farthest deadline that is accepted, in days.
 const MAX_DEADLINE_DAYS: i64 = 30;
 
-/// Reads a body that [`crate::json::parse`] accepted.
+/// Reads a body that [`crate::json::parse`] accepted. `public_origin` is where clients find this service, so that the
+/// URLs of its blobs are known.
 ///
 /// # Errors
 /// [`Refusal`] with `JOB_VALIDATION_FAILED` and every wrong field, or `UNKNOWN_ALGORITHM`.
-pub fn read(body: &Value, now: DateTime<Utc>) -> Result<Submission, Refusal> {
-    let mut errors = Vec::new();
-    let Some(mut top) = Object::open(body, "", &mut errors) else {
-        return Err(invalid(errors));
-    };
-    let job_type = top.required("type").and_then(|at| at.word::<JobType>(&mut errors));
-    let priority = top.optional("priority").map_or(Some(Priority::default()), |at| at.word(&mut errors));
+pub fn read(body: &Value, now: DateTime<Utc>, public_origin: &str) -> Result<Submission, Refusal> {
+    let mut errors = FieldErrors::default();
+    let submission = read_body(body, now, public_origin, &mut errors);
+    errors.or(submission).map_err(invalid)
+}
+
+fn read_body(body: &Value, now: DateTime<Utc>, public_origin: &str, errors: &mut FieldErrors) -> Option<Submission> {
+    let mut top = Object::open(&At::root(body), errors)?;
+    let job_type = top.required("type").and_then(|at| at.parsed::<JobType>(errors));
+    let priority = top.optional("priority").map_or(Some(Priority::default()), |at| at.parsed(errors));
     let use_fhe = top
-        .optional_alias("use_fhe", "useFHE", &mut errors)
-        .and_then(|at| at.boolean(&mut errors).map(|flag| (flag, at.pointer)));
-    let deadline = top.optional("deadline").and_then(|at| at.time(&mut errors));
-    let payload = top.required("payload").map(|at| (at.value, at.pointer));
-    top.close(&mut errors);
+        .optional_alias("use_fhe", "useFHE", errors)
+        .and_then(|at| at.boolean(errors).map(|flag| (flag, at.pointer)));
+    let deadline = top.optional("deadline").and_then(|at| at.time(errors));
+    let payload = top.required("payload");
+    top.close(errors);
 
     if let (Some(kind), Some((flag, pointer))) = (job_type, use_fhe)
         && flag != (kind == JobType::FheCompute)
     {
-        errors.push(FieldError::new(pointer, "does not agree with /type"));
+        errors.add(pointer, "does not agree with /type");
     }
     if let Some(time) = deadline {
         if time <= now {
-            errors.push(FieldError::new("/deadline", "has passed"));
+            errors.add("/deadline", "has passed");
         } else if time > now + chrono::Duration::days(MAX_DEADLINE_DAYS) {
-            errors.push(FieldError::new("/deadline", format!("is more than {MAX_DEADLINE_DAYS} days away")));
+            errors.add("/deadline", format!("is more than {MAX_DEADLINE_DAYS} days away"));
         }
     }
-    let read = payload.and_then(|(value, pointer)| read_payload(value, &pointer, job_type, &mut errors));
-    match (job_type, priority, read, payload_text(body)) {
-        (Some(job_type), Some(priority), Some((algorithm, input, parameters)), Some(payload)) if errors.is_empty() => {
-            let content_hash = canonical::content_hash(body);
-            Ok(Submission { job_type, algorithm, input, parameters, priority, deadline, content_hash, payload })
-        }
-        _ => Err(invalid(errors)),
-    }
+    let payload = payload?;
+    let work = read_work(&payload, job_type, public_origin, errors);
+    let content_hash = canonical::content_hash(body);
+    let payload = canonical::text(payload.value);
+    Some(Submission { work: work?, priority: priority?, deadline, content_hash, payload })
 }
 
-fn payload_text(body: &Value) -> Option<String> {
-    body.get("payload").map(canonical::text)
-}
-
-/// An unknown algorithm has a code of its own, but only when nothing else is wrong. A body of nonsense is not listed in
-/// full.
-fn invalid(mut errors: Vec<FieldError>) -> Refusal {
-    errors.truncate(MAX_FIELD_ERRORS);
+/// An unknown algorithm has a code of its own, but only when nothing else is wrong.
+fn invalid(errors: Vec<FieldError>) -> Refusal {
     let only_algorithm = errors.len() == 1 && errors[0].reason.starts_with(NO_ALGORITHM);
     let code = if only_algorithm { ErrorCode::UnknownAlgorithm } else { ErrorCode::JobValidationFailed };
     Refusal { code, errors }
 }
 
-const MISSING: &str = "is required";
 const NO_ALGORITHM: &str = "is not an algorithm of type";
 
-fn read_payload(
-    value: &Value,
-    pointer: &str,
+/// A payload is read as its type says; without a type, as its algorithm does, so that one wrong word hides nothing.
+fn read_work(
+    payload: &At<'_>,
     job_type: Option<JobType>,
-    errors: &mut Vec<FieldError>,
-) -> Option<(Algorithm, Input, Parameters)> {
-    let mut payload = Object::open(value, pointer, errors)?;
-    let algorithm = payload.required("algorithm").and_then(|at| at.text(errors));
-    let input = payload.optional("input");
-    let parameters = payload.optional("parameters");
-    payload.close(errors);
-
-    let at = format!("{pointer}/parameters");
-    let parameters = keep(Parameters::parse(parameters.map(|at| at.value)), &at, errors)?;
-    let algorithm = match algorithm?.parse::<Algorithm>() {
-        Ok(algorithm) if job_type.is_none_or(|kind| kind == JobType::Compute) => algorithm,
-        _ => {
-            let kind = job_type.map_or("compute or fhe_compute", JobType::as_str);
-            errors.push(FieldError::new("/payload/algorithm", format!("{NO_ALGORITHM} {kind}")));
-            return None;
-        }
+    public_origin: &str,
+    errors: &mut FieldErrors,
+) -> Option<Work> {
+    let name = payload.value.get("algorithm").and_then(Value::as_str);
+    let plain = name.is_some_and(|name| name.parse::<Algorithm>().is_ok());
+    let encrypted = name.is_some_and(|name| name.parse::<FheAlgorithm>().is_ok());
+    let known = match job_type {
+        Some(JobType::Compute) => plain,
+        Some(JobType::FheCompute) => encrypted,
+        None => plain || encrypted,
     };
-    let at = format!("{pointer}/input");
-    let input = keep(Input::parse(algorithm, input.map(|at| at.value)), &at, errors)?;
-    Some((algorithm, input, parameters))
+    if name.is_some() && !known {
+        let kind = job_type.map_or("compute or fhe_compute", JobType::as_str);
+        errors.add(format!("{}/algorithm", payload.pointer), format!("{NO_ALGORITHM} {kind}"));
+        return None;
+    }
+    if encrypted || job_type == Some(JobType::FheCompute) {
+        read_encrypted(payload, public_origin, errors)
+    } else {
+        read_plain(payload, errors)
+    }
 }
 
-fn keep<T>(result: Result<T, Vec<FieldError>>, pointer: &str, errors: &mut Vec<FieldError>) -> Option<T> {
-    result.map_err(|found| errors.extend(found.into_iter().map(|error| error.under(pointer)))).ok()
+fn read_plain(payload: &At<'_>, errors: &mut FieldErrors) -> Option<Work> {
+    let mut fields = Object::open(payload, errors)?;
+    let algorithm = fields.required("algorithm").and_then(|at| at.parsed::<Algorithm>(errors));
+    let input = fields.optional("input");
+    let parameters = fields.optional("parameters");
+    fields.close(errors);
+
+    let parameters = Parameters::parse(parameters.map(|at| at.value));
+    let parameters = keep(parameters, &format!("{}/parameters", payload.pointer), errors);
+    let input = Input::parse(algorithm?, input.map(|at| at.value));
+    let input = keep(input, &format!("{}/input", payload.pointer), errors);
+    Some(Work::Plain { input: input?, parameters: parameters? })
+}
+
+fn read_encrypted(payload: &At<'_>, public_origin: &str, errors: &mut FieldErrors) -> Option<Work> {
+    let request = keep(EncryptedRequest::parse_payload(payload.value), &payload.pointer, errors)?;
+    match request.data(public_origin) {
+        Ok(data) => Some(Work::Encrypted { request: Box::new(request), data, data_bytes: None }),
+        Err(reason) => {
+            errors.add(format!("{}/encrypted_data_url", payload.pointer), reason.to_string());
+            None
+        }
+    }
+}
+
+fn keep<T>(result: Result<T, Vec<FieldError>>, pointer: &str, errors: &mut FieldErrors) -> Option<T> {
+    result.map_err(|found| errors.extend_under(found, pointer)).ok()
 }
 
 #[cfg(test)]

@@ -61,6 +61,26 @@ impl FromStr for Metric {
     }
 }
 
+/// What a job is billed for its computation, by the metric.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Units {
+    /// [`Metric::ComputeUnits`]
+    pub compute: u64,
+    /// [`Metric::FheComputeUnits`]
+    pub fhe: u64,
+}
+
+impl Units {
+    /// Nothing was done.
+    pub const NONE: Self = Self { compute: 0, fhe: 0 };
+
+    /// Those of a plain job.
+    #[must_use]
+    pub fn plain(compute: u64) -> Self {
+        Self { compute, fhe: 0 }
+    }
+}
+
 /// Part of a job that a row stands for; a correction gets a segment of its own.
 pub const FIRST_SEGMENT: &str = "0";
 

@@ -4,6 +4,7 @@ use alloy::primitives::{Address, B256};
 use jobs::leaf::Leaf;
 use jobs::merkle::Inclusion;
 use retrieval::{Attestation, Retrieval};
+use serde::{Deserialize, Serialize};
 
 use crate::error::ClientError;
 use crate::proto;
@@ -23,7 +24,8 @@ pub struct Manifest {
 }
 
 /// Bytes that the key manager serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct KeyFile {
     pub sha256: B256,
     /// Bytes.

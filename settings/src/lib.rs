@@ -23,9 +23,11 @@ pub struct Settings {
     pub database: Database,
     pub blobs: Blobs,
     pub egress: Egress,
+    pub kms: Kms,
     pub temporal: Temporal,
     pub dispatcher: Dispatcher,
     pub worker: Worker,
+    pub fhe: Fhe,
     pub chain: Chain,
     pub billing: Billing,
     pub metering: Metering,
@@ -98,6 +100,16 @@ pub struct Egress {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Kms {
+    pub url: String,
+    pub credential: String,
+    pub certificate_file: String,
+    pub key_file: String,
+    pub authority_file: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Temporal {
     pub address: String,
     pub namespace: String,
@@ -122,6 +134,16 @@ pub struct Worker {
     pub max_activities: usize,
     pub max_workflow_tasks: usize,
     pub metrics_listen: String,
+    pub attestation_key: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fhe {
+    pub key_folder: String,
+    pub children: usize,
+    pub child_memory_mib: u64,
+    pub checkpoint_pbs: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -17,6 +17,7 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
         ("chain.confirmer_key", &settings.chain.confirmer_key),
         ("chain.deployer_key", &settings.chain.deployer_key),
         ("billing.lago_key", &settings.billing.lago_key),
+        ("worker.attestation_key", &settings.worker.attestation_key),
     ];
     let public: Vec<&str> =
         in_force.iter().filter(|(_, value)| is_development_value(value)).map(|(key, _)| *key).collect();
@@ -25,6 +26,14 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
     }
     if !public.is_empty() {
         bail!("production refuses development values; set: {}", public.join(", "));
+    }
+    if !settings.kms.credential.is_empty() {
+        bail!("production refuses kms.credential; set certificates for mTLS");
+    }
+    if !settings.kms.url.is_empty()
+        && (!settings.kms.url.starts_with("https://") || settings.kms.certificate_file.is_empty())
+    {
+        bail!("production reaches the key manager over https with certificates; set kms.url and kms.*_file");
     }
     check_blobs(&settings.blobs)
 }
@@ -67,6 +76,6 @@ mod tests {
     #[test]
     fn every_marked_line_is_checked() {
         let marked = DEFAULTS.lines().filter(|line| !line.starts_with('#') && line.contains(MARK)).count();
-        assert_eq!(marked, 5, "a new DEVELOPMENT ONLY value must be added to check()");
+        assert_eq!(marked, 6, "a new DEVELOPMENT ONLY value must be added to check()");
     }
 }

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workflows::{BatcherInput, ReporterInput};
 
-use super::{Role, parts, process};
+use super::{Role, key_manager, parts, process};
 
 /// An open job that has not moved for this long is looked after.
 const IDLE: Duration = Duration::from_secs(10);
@@ -38,7 +38,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         pool: pool.clone(),
         dispatcher: handle,
         blobs: blobs.clone(),
-        network_keys: None,
+        network_keys: key_manager::network_keys(settings)?,
         domain: domain(settings)?,
         tokens: verifier(settings)?,
         public_url: settings.api.public_url.trim_end_matches('/').to_owned(),

@@ -4,6 +4,7 @@ pub mod api;
 pub mod billing;
 pub mod chain;
 pub mod config;
+pub mod fhe_child;
 pub mod lago_standin;
 pub mod migrate;
 pub mod openapi;

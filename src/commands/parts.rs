@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ::billing::LagoClient;
+use ::blobs::remote::Fetcher;
 use ::blobs::BlobStore;
 use ::chain::ChainConfig;
 use ::temporal::Target;
@@ -48,6 +49,12 @@ pub(crate) fn blobs(settings: &Settings) -> Result<BlobStore> {
         allow_http: blobs.s3_allow_http,
     };
     BlobStore::open(&::blobs::Config { url: blobs.url.clone(), s3 }).context("blobs.url cannot be used")
+}
+
+/// The way to other people's servers, unless it is closed.
+pub(crate) fn fetcher(settings: &Settings) -> Option<Fetcher> {
+    let egress = &settings.egress;
+    egress.fetch_urls.then(|| Fetcher::within(Duration::from_secs(egress.fetch_timeout_seconds)))
 }
 
 /// The billing system, if one is configured.

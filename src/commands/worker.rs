@@ -1,15 +1,18 @@
 //! `zama-jobs worker`: serves a task queue.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use activities::billing_delivery::BillingDelivery;
-use activities::worker::{self, Limits, Parts};
+use activities::fhe::{Attester, ChildOptions, NetworkKey};
+use activities::worker::{self, FheParts, Limits, Parts};
 use activities::{BatchPolicy, Batching, Pace};
 use anyhow::{Context, Result, bail};
 use axum::Router;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use retrieval::Domain;
 use settings::Settings;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -17,16 +20,20 @@ use workflows::task_queue;
 
 use super::{Role, parts, process};
 
+/// Longest pause between two calls to a key manager that is away.
+const KEY_MANAGER_PAUSE: Duration = Duration::from_secs(5);
+
 /// Works until told to stop.
 ///
 /// # Errors
 /// Settings that cannot be used, or an address that is taken.
 pub fn run(settings: &Settings, queue: Option<String>) -> Result<()> {
     let queue = queue.unwrap_or_else(|| settings.worker.queue.clone());
-    if queue != task_queue::COMPUTE {
-        bail!("there is no worker for queue {queue}; known: {}", task_queue::COMPUTE);
+    match queue.as_str() {
+        task_queue::COMPUTE => process::run(settings, Role::Server, |stop| start(settings, stop)),
+        task_queue::FHE => process::run(settings, Role::Server, |stop| start_fhe(settings, stop)),
+        other => bail!("there is no worker for queue {other}; known: {}, {}", task_queue::COMPUTE, task_queue::FHE),
     }
-    process::run(settings, Role::Server, |stop| start(settings, stop))
 }
 
 async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
@@ -57,12 +64,58 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
             activities: settings.worker.max_activities,
             workflow_tasks: settings.worker.max_workflow_tasks,
         },
+        public_url: settings.api.public_url.clone(),
     };
     tracing::info!(queue = task_queue::COMPUTE, "working");
     let worked = worker::run(client, parts, stop.clone()).await;
     stop.cancel();
     observation.await.context("the metrics server died")??;
     worked
+}
+
+async fn start_fhe(settings: &Settings, stop: CancellationToken) -> Result<()> {
+    let observation = observe(settings, stop.clone()).await?;
+    let chain = parts::chain(settings)?;
+    let domain = Domain { chain_id: chain.chain_id, registry: chain.registry };
+    let attester = Attester::new(&settings.worker.attestation_key, domain)?;
+    let target = parts::target(settings, "worker-fhe")?;
+    let key_manager = parts::key_manager_of_worker(settings)?;
+    let (network_key, client) = tokio::select! {
+        ready = async { (network_key(settings, &key_manager).await, temporal::wait_connected(&target).await) } => ready,
+        () = stop.cancelled() => return Ok(()),
+    };
+    let parts = FheParts {
+        pool: parts::pool(settings)?,
+        blobs: parts::blobs(settings)?,
+        fetcher: parts::fetcher(settings),
+        network_key,
+        attester: Arc::new(attester),
+        child: ChildOptions {
+            program: std::env::current_exe().context("Failed to find this program")?,
+            memory_bytes: settings.fhe.child_memory_mib.saturating_mul(1 << 20),
+        },
+        children: settings.fhe.children,
+        checkpoint_pbs: settings.fhe.checkpoint_pbs,
+        public_url: settings.api.public_url.clone(),
+    };
+    tracing::info!(queue = task_queue::FHE, attester = %parts.attester.address(), "working");
+    let worked = worker::run_fhe(client, parts, stop.clone()).await;
+    stop.cancel();
+    observation.await.context("the metrics server died")??;
+    worked
+}
+
+/// The network's keys; a key manager that is away is waited for.
+async fn network_key(settings: &Settings, key_manager: &kms::Client) -> NetworkKey {
+    let mut pause = Duration::from_millis(250);
+    loop {
+        match NetworkKey::fetch(key_manager, Path::new(&settings.fhe.key_folder)).await {
+            Ok(key) => return key,
+            Err(error) => tracing::warn!(error = format!("{error:#}"), "waiting for the key manager"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(KEY_MANAGER_PAUSE);
+    }
 }
 
 /// `/livez` and `/metrics` of the worker.

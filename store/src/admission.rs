@@ -107,6 +107,7 @@ async fn insert(
     workflow: &str,
 ) -> Result<(), StoreError> {
     let submission = admission.submission;
+    let reserved = submission.maximum_units();
     sqlx::query!(
         r#"
         WITH job AS (
@@ -117,7 +118,7 @@ async fn insert(
         ), start AS (
             INSERT INTO job_starts (job_id, tenant, priority, workflow_id) VALUES ($1, $2, $9, $15)
         ), reservation AS (
-            INSERT INTO job_reservations (job_id, tenant, units) VALUES ($1, $2, $16)
+            INSERT INTO job_reservations (job_id, tenant, units, fhe_units) VALUES ($1, $2, $16, $22)
         ), usage AS (
             INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units, occurred_at)
             VALUES ($17, $2, $1, $18, $19, 1, $13)
@@ -132,27 +133,32 @@ async fn insert(
         admission.tenant.as_str(),
         admission.user.as_str(),
         submitter,
-        submission.job_type.as_str(),
-        submission.algorithm.to_string(),
+        submission.job_type().as_str(),
+        submission.algorithm(),
         submission.payload,
         submission.content_hash.as_slice(),
         priority_column(submission.priority),
         submission.deadline,
-        i32::try_from(submission.parameters.timeout_seconds).unwrap_or(i32::MAX),
+        i32::try_from(submission.timeout_seconds()).unwrap_or(i32::MAX),
         admission.request_id,
         admission.created_at,
         admission.estimated_completion,
         workflow,
-        i64::try_from(submission.maximum_units()).unwrap_or(i64::MAX),
+        column(reserved.compute),
         row_id(admission.job_id, Metric::JobsSubmitted, FIRST_SEGMENT),
         Metric::JobsSubmitted.as_str(),
         FIRST_SEGMENT,
         admission.key.as_str(),
         admission.response,
+        column(reserved.fhe),
     )
     .execute(tx)
     .await?;
     Ok(())
+}
+
+fn column(units: u64) -> i64 {
+    i64::try_from(units).unwrap_or(i64::MAX)
 }
 
 fn priority_column(priority: Priority) -> i16 {

@@ -96,31 +96,3 @@ pub async fn use_nonce(pool: &PgPool, request: &SignedRequest, repeat_seconds: f
     .await?;
     Ok(if again { NonceUse::Again } else { NonceUse::Replayed })
 }
-
-/// What a result was computed of, as the worker attested it.
-#[derive(Clone, Debug)]
-pub struct Lineage {
-    pub inputs_hash: [u8; 32],
-    pub program_hash: [u8; 32],
-    pub key_id: [u8; 32],
-    /// The worker's signature.
-    pub attestation: [u8; 65],
-}
-
-/// Reads what a job's worker attested.
-///
-/// # Errors
-/// The database is away.
-pub async fn lineage(pool: &PgPool, job: JobId) -> Result<Option<Lineage>, StoreError> {
-    let row =
-        sqlx::query!("SELECT inputs_hash, program_hash, key_id, attestation FROM fhe_handles WHERE job_id = $1", job.0)
-            .fetch_optional(pool)
-            .await?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(Lineage {
-        inputs_hash: bytes("inputs hash", &row.inputs_hash)?,
-        program_hash: bytes("program hash", &row.program_hash)?,
-        key_id: bytes("key id", &row.key_id)?,
-        attestation: bytes("attestation", &row.attestation)?,
-    }))
-}

@@ -1,9 +1,11 @@
 //! Changes of a job's state that end it without a result, and the start of its computation.
 
+use jobs::submission::JobType;
 use jobs::usage::{FIRST_SEGMENT, Metric, row_id};
 use jobs::{ErrorCode, JobId, JobStatus};
 use sqlx::{PgConnection, PgPool};
 
+use crate::admission::job_type_of;
 use crate::cancel::WorkflowRun;
 use crate::{StoreError, events};
 
@@ -14,6 +16,13 @@ pub enum Stage {
     Confirm,
     /// The job is terminal; only metering is left.
     Ended(JobStatus),
+}
+
+/// What [`begin`] found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    pub stage: Stage,
+    pub job_type: JobType,
 }
 
 /// How a job ends without a result.
@@ -48,6 +57,7 @@ pub(crate) struct Locked {
     pub(crate) job: JobId,
     pub(crate) tenant: String,
     pub(crate) user: String,
+    pub(crate) job_type: JobType,
     pub(crate) status: JobStatus,
     pub(crate) cancel_requested: bool,
     pub(crate) deadline_passed: bool,
@@ -55,7 +65,7 @@ pub(crate) struct Locked {
 
 pub(crate) async fn lock(tx: &mut PgConnection, job: JobId) -> Result<Option<Locked>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT tenant, user_id, status, cancel_requested_at IS NOT NULL AS "cancel_requested!",
+        r#"SELECT tenant, user_id, job_type, status, cancel_requested_at IS NOT NULL AS "cancel_requested!",
                   coalesce(deadline <= now(), false) AS "deadline_passed!"
              FROM jobs WHERE id = $1 FOR UPDATE"#,
         job.0
@@ -65,7 +75,8 @@ pub(crate) async fn lock(tx: &mut PgConnection, job: JobId) -> Result<Option<Loc
     row.map(|row| {
         let status = row.status.parse().map_err(|_| StoreError::corrupt("status", &row.status))?;
         let (cancel_requested, deadline_passed) = (row.cancel_requested, row.deadline_passed);
-        Ok(Locked { job, tenant: row.tenant, user: row.user_id, status, cancel_requested, deadline_passed })
+        let job_type = job_type_of(&row.job_type)?;
+        Ok(Locked { job, tenant: row.tenant, user: row.user_id, job_type, status, cancel_requested, deadline_passed })
     })
     .transpose()
 }
@@ -76,7 +87,7 @@ pub(crate) async fn lock(tx: &mut PgConnection, job: JobId) -> Result<Option<Loc
 ///
 /// # Errors
 /// The database is away, or there is no such job.
-pub async fn begin(pool: &PgPool, job: JobId, run: Option<&WorkflowRun>) -> Result<Stage, StoreError> {
+pub async fn begin(pool: &PgPool, job: JobId, run: Option<&WorkflowRun>) -> Result<Begun, StoreError> {
     let mut tx = pool.begin().await?;
     let row = lock(&mut tx, job).await?.ok_or_else(|| StoreError::corrupt("reference to job", job))?;
     let stage = match row.status {
@@ -108,7 +119,7 @@ pub async fn begin(pool: &PgPool, job: JobId, run: Option<&WorkflowRun>) -> Resu
         ended => Stage::Ended(ended),
     };
     tx.commit().await?;
-    Ok(stage)
+    Ok(Begun { stage, job_type: row.job_type })
 }
 
 /// Of a job that goes on under another workflow, or whose validation is repeated.

@@ -1,6 +1,8 @@
 //! The server in this process on a database of its own, and the verbs of a test: who asks, what is asked, and what a
 //! worker would do meanwhile.
 
+mod encrypted;
+mod key_manager;
 mod requests;
 mod work;
 
@@ -11,12 +13,16 @@ use std::time::Duration;
 
 use api::dispatcher;
 use api::token::{Principal, Role, Scopes, TokenIssuer};
-use api::{ApiState, router};
+use api::{ApiState, NetworkKeys, router};
 use axum::Router;
+use blobs::BlobStore;
+use retrieval::Domain;
 use sqlx::PgPool;
 
 use crate::database::TestDatabase;
 
+pub use encrypted::result_bytes;
+pub use key_manager::{CRS, PUBLIC_KEY, Seen};
 pub use requests::{Call, job};
 pub use work::RESULT;
 
@@ -26,17 +32,24 @@ pub const ISSUER: &str = "https://issuer.test";
 pub const AUDIENCE: &str = "zama-jobs";
 pub const MAX_BODY_BYTES: usize = 1 << 20;
 
+/// What retrievals are signed for.
+pub const DOMAIN: Domain = Domain { chain_id: 31337, registry: alloy::primitives::Address::repeat_byte(0x5f) };
+
 /// Addresses of users differ, so that lists can be filtered by them.
 const ADDRESS: [u8; 20] = [0x70; 20];
 
 pub struct TestApp {
     pub pool: PgPool,
     pub router: Router,
+    pub blobs: BlobStore,
+    /// What reached the key manager.
+    pub seen: Arc<Seen>,
     /// Private key of the tokens, PKCS#8 in PEM.
     pub key_file: PathBuf,
     issuer: TokenIssuer,
     // Held so that what handlers send to the dispatcher is kept and not refused.
     _mailbox: dispatcher::Mailbox,
+    folder: tempfile::TempDir,
     _database: Option<TestDatabase>,
 }
 
@@ -70,9 +83,15 @@ impl TestApp {
         let key_file = std::env::temp_dir().join(format!("zama-api-test-{}/key.pem", uuid::Uuid::new_v4()));
         let issuer = TokenIssuer::from_file_or_create(&key_file, ISSUER, AUDIENCE).expect("a key is made");
         let (dispatcher, mailbox) = dispatcher::channel();
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = BlobStore::in_folder(&folder.path().join("blobs")).unwrap();
+        let seen = Arc::new(Seen::default());
         let router = router(ApiState {
             pool: pool.clone(),
             dispatcher,
+            blobs: blobs.clone(),
+            network_keys: Some(NetworkKeys::new(seen.clone())),
+            domain: DOMAIN,
             tokens: issuer.verifier(),
             public_url: PUBLIC_URL.to_owned(),
             max_body_bytes: MAX_BODY_BYTES,
@@ -80,7 +99,7 @@ impl TestApp {
             temporal_health: Arc::new(AtomicBool::new(true)),
             prometheus: api::recorder(),
         });
-        Self { pool, router, key_file, issuer, _mailbox: mailbox, _database: database }
+        Self { pool, router, blobs, seen, key_file, issuer, _mailbox: mailbox, folder, _database: database }
     }
 
     /// A user of tenant `acme`.
@@ -102,6 +121,24 @@ impl TestApp {
     pub fn token(&self, tenant: &str, name: &str, role: Role, scopes: Scopes) -> String {
         let principal = Principal { tenant: tenant.parse().unwrap(), user: name.parse().unwrap(), role, scopes };
         self.issuer.issue(&principal, Duration::from_secs(600)).expect("it is issued")
+    }
+}
+
+impl TestApp {
+    /// The blob store is gone: a file stands where its folder was.
+    pub fn lose_blobs(&self) {
+        let folder = self.folder.path().join("blobs");
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::write(&folder, b"not a folder").unwrap();
+    }
+
+    /// Files in the blob store, half ones included.
+    pub fn stored_files(&self) -> usize {
+        fn count(folder: &std::path::Path) -> usize {
+            let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+            entries.map(|entry| entry.unwrap().path()).map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
+        }
+        count(self.folder.path())
     }
 }
 

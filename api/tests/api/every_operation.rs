@@ -39,12 +39,16 @@ fn operations() -> Vec<Operation> {
             all.push(Operation { path: path.clone(), method: method.clone(), document: operation.clone() });
         }
     }
-    assert!(all.len() > 15);
+    assert!(all.len() > 22);
     all
 }
 
 fn concrete(path: &str) -> String {
-    path.replace("{id}", "019cebab-804e-7c41-9b5e-3f2a8d6c1e07").replace("{code}", "JOB_NOT_FOUND")
+    let hash = format!("0x{}", "7c".repeat(32));
+    path.replace("{id}", "019cebab-804e-7c41-9b5e-3f2a8d6c1e07")
+        .replace("{code}", "JOB_NOT_FOUND")
+        .replace("{sha256}", &hash)
+        .replace("{key_id}", &hash)
 }
 
 #[tokio::test]

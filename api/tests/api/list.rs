@@ -65,8 +65,7 @@ async fn each_filter_filters() {
     let lea = app.user("acme", "lea", Role::TeamLead).await;
     let bob = app.developer("bob").await;
     let (first, second) = (app.accepted(&lea).await, app.accepted(&bob).await);
-    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    let third = app.accepted(&lea).await;
+    let third = app.accepted_later(&lea, &second).await;
     app.complete(&first).await;
     app.begin(&second).await;
     let address = |user: &User| format!("submitter=0x{}", hex::encode(user.address));

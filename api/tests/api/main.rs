@@ -8,11 +8,14 @@ mod app;
 mod database;
 
 mod authentication;
+mod blobs;
 mod cancel;
 mod conditional;
 mod database_away;
 mod documentation;
 mod every_operation;
+mod fhe_keys;
+mod fhe_result;
 mod garbage;
 mod health;
 mod idempotency;

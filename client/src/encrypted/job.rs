@@ -1,15 +1,21 @@
 //! Uploading inputs and submitting the job that computes on them.
 
+use std::time::Duration;
+
 use alloy::primitives::B256;
 use jobs::IdempotencyKey;
 use retrieval::PublicKey;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{EncryptedInputs, JobKey, OnBytes, Upload, unwatched};
 use crate::error::ClientError;
 use crate::submit::Submitted;
 use crate::transport::{Client, read_json};
+
+/// Longest time for the 64 MiB of a blob to come.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// A stored blob.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -92,6 +98,20 @@ impl Client {
         }
         let body = format!("it stored {}, not {}", stored.sha256, blob.sha256());
         Err(ClientError::Unexpected { status: 200, body })
+    }
+
+    /// Downloads a blob of the tenant and checks its hash.
+    ///
+    /// # Errors
+    /// [`ClientError`], with NOT_FOUND also for another tenant's, and [`ClientError::ResultHash`].
+    pub async fn blob(&self, sha256: B256) -> Result<Vec<u8>, ClientError> {
+        let path = format!("/v1/blobs/{sha256}");
+        let response = self.send(|| self.get(&path).timeout(DOWNLOAD_TIMEOUT)).await?;
+        let bytes = response.bytes().await.map_err(|error| ClientError::transport(&error))?.to_vec();
+        match B256::from_slice(&Sha256::digest(&bytes)) {
+            actual if actual == sha256 => Ok(bytes),
+            actual => Err(ClientError::ResultHash { stated: Some(sha256), actual }),
+        }
     }
 
     /// Uploads inputs and submits the job on them. To repeat it under the same idempotency key, use the same inputs:

@@ -237,6 +237,29 @@ async fn a_result_is_believed_only_with_its_hash() {
 }
 
 #[tokio::test]
+async fn an_upload_promises_its_hash_and_a_download_is_believed_only_with_it() {
+    let hash: alloy::primitives::B256 =
+        "0x2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824".parse().unwrap();
+    let blob = json!({ "sha256": hash, "size": 5, "url": "http://127.0.0.1/v1/blobs/x" });
+    let hello = || Reply { status: 200, headers: Vec::new(), body: "hello".to_owned() };
+    let replies = vec![problem(ErrorCode::ServiceUnavailable), reply(201, &blob), hello()];
+    let (server, client) = Server::start(replies).await;
+    let stored = client.upload_blob(&crate::Upload::of_bytes(&b"hello"[..]), &crate::unwatched()).await.unwrap();
+    assert_eq!((stored.sha256, stored.size), (hash, 5));
+    assert_eq!(client.blob(hash).await.unwrap(), b"hello");
+    assert_eq!(server.header("x-content-sha256")[..2], vec![Some(hash.to_string()); 2]);
+    assert_eq!(server.header("content-length")[1].as_deref(), Some("5"));
+    assert_eq!(server.header("content-type")[1].as_deref(), Some("application/octet-stream"));
+    assert_eq!(server.asked(|seen| seen.body.clone())[1], "hello");
+    let asked = server.asked(|seen| format!("{} {}", seen.verb, seen.uri));
+    assert_eq!(asked[1..], ["POST /v1/blobs".to_owned(), format!("GET /v1/blobs/{hash}")]);
+
+    let other = alloy::primitives::B256::ZERO;
+    let (_server, client) = Server::start(vec![hello()]).await;
+    assert!(matches!(client.blob(other).await, Err(ClientError::ResultHash { .. })));
+}
+
+#[tokio::test]
 async fn filters_and_paths_are_the_apis() {
     let page = json!({ "data": [], "next_cursor": null, "has_more": false });
     let (server, client) = Server::start(vec![reply(200, &page), reply(200, &sample::job("CANCELLED"))]).await;

@@ -4,8 +4,8 @@ use std::num::NonZeroU128;
 
 use serde_json::Value;
 
-use super::reader::{REQUIRED, is_plain_integer, object, unsigned_integer};
 use crate::field_error::{FieldError, FieldErrors};
+use crate::object::{At, Object, integer, is_plain_integer};
 
 /// The number to factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,15 +21,16 @@ impl PrimeFactorization {
 
     pub(super) fn parse(input: &Value) -> Result<Self, Vec<FieldError>> {
         let mut errors = FieldErrors::default();
-        let fields = object(input, &["number"], &mut errors)?;
-        let number = match fields.get("number").ok_or(REQUIRED).and_then(number) {
-            Ok(number) => Some(number),
-            Err(reason) => {
-                errors.add("/number", reason);
-                None
-            }
-        };
-        errors.or(number.map(|number| Self { number }))
+        let read = Self::read(&At::root(input), &mut errors);
+        errors.or(read)
+    }
+
+    fn read(at: &At<'_>, errors: &mut FieldErrors) -> Option<Self> {
+        let mut fields = Object::open(at, errors)?;
+        let at = fields.required("number");
+        fields.close(errors);
+        let at = at?;
+        number(at.value).map(|number| Self { number }).map_err(|reason| errors.add(&at.pointer, reason)).ok()
     }
 
     pub(super) fn execution_units(&self) -> u64 {
@@ -51,7 +52,7 @@ fn number(value: &Value) -> Result<NonZeroU128, &'static str> {
     let number = match value {
         Value::String(digits) if is_plain_integer(digits) => digits.parse().map_err(|_| RANGE)?,
         Value::String(_) => return Err("must be a decimal string of digits alone, without leading zeros"),
-        Value::Number(_) => match unsigned_integer(value) {
+        Value::Number(_) => match value.as_u64().or_else(|| integer(value).and_then(|number| number.try_into().ok())) {
             Some(number) => u128::from(number),
             None if value.as_f64().is_some_and(|number| number.fract() != 0.0) => return Err("must be an integer"),
             None if value.as_f64().is_some_and(|number| number < 0.0) => return Err(RANGE),

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::reader::{REQUIRED, array, numbers, object};
+use super::doubles::numbers;
 use crate::field_error::{FieldError, FieldErrors, element};
+use crate::object::{At, Object};
 
 /// Most rows, and most columns, of each matrix.
 pub const MAX_DIMENSION: usize = 512;
@@ -37,22 +38,18 @@ impl Matrix {
         &self.entries[index * self.columns..(index + 1) * self.columns]
     }
 
-    fn parse(value: Option<&Value>, pointer: &str, errors: &mut FieldErrors) -> Option<Self> {
-        let Some(value) = value else {
-            errors.add(pointer, REQUIRED);
-            return None;
-        };
-        let rows = array(value, pointer, MAX_DIMENSION, errors)?;
+    fn read(at: &At<'_>, errors: &mut FieldErrors) -> Option<Self> {
+        let rows = at.array(MAX_DIMENSION, errors)?;
         let columns = rows[0].as_array().map(Vec::len).filter(|columns| (1..=MAX_DIMENSION).contains(columns));
         let mut entries = Vec::new();
-        for (index, row) in rows.iter().enumerate() {
-            let pointer = element(pointer, index);
-            let Some(row) = array(row, &pointer, MAX_DIMENSION, errors) else { continue };
+        for (index, value) in rows.iter().enumerate() {
+            let at = At { value, pointer: element(&at.pointer, index) };
+            let Some(row) = at.array(MAX_DIMENSION, errors) else { continue };
             // Without a good first row there is no width to hold the others to; that row's own complaint comes first.
             if let Some(columns) = columns.filter(|columns| *columns != row.len()) {
-                errors.add(&pointer, format!("must have {columns} elements, as row 0 has; it has {}", row.len()));
+                errors.add(&at.pointer, format!("must have {columns} elements, as row 0 has; it has {}", row.len()));
             }
-            numbers(row, &pointer, &mut entries, errors);
+            numbers(row, &at.pointer, &mut entries, errors);
             if errors.is_full() {
                 break;
             }
@@ -81,15 +78,23 @@ impl MatrixMultiplication {
 
     pub(super) fn parse(input: &Value) -> Result<Self, Vec<FieldError>> {
         let mut errors = FieldErrors::default();
-        let fields = object(input, &["a", "b"], &mut errors)?;
-        let a = Matrix::parse(fields.get("a"), "/a", &mut errors);
-        let b = Matrix::parse(fields.get("b"), "/b", &mut errors);
-        let Some((a, b)) = a.zip(b) else { return errors.or(None) };
-        let (columns, rows) = (a.columns(), fields["b"].as_array().map_or(0, Vec::len));
-        if columns != rows {
+        let read = Self::read(&At::root(input), &mut errors);
+        errors.or(read)
+    }
+
+    fn read(at: &At<'_>, errors: &mut FieldErrors) -> Option<Self> {
+        let mut fields = Object::open(at, errors)?;
+        let (a, b) = (fields.required("a"), fields.required("b"));
+        fields.close(errors);
+        let rows = b.as_ref().and_then(|at| at.value.as_array()).map_or(0, Vec::len);
+        let a = a.and_then(|at| Matrix::read(&at, errors));
+        let b = b.and_then(|at| Matrix::read(&at, errors));
+        let (a, b) = a.zip(b)?;
+        if a.columns() != rows {
+            let columns = a.columns();
             errors.add("/b", format!("must have as many rows as a has columns ({columns}); it has {rows}"));
         }
-        errors.or(Some(Self { a, b }))
+        Some(Self { a, b })
     }
 
     pub(super) fn execution_units(&self) -> u64 {

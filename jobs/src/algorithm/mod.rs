@@ -1,9 +1,9 @@
 //! The plain algorithms as clients name them: their inputs, what those may hold, and what they cost.
 
+mod doubles;
 mod factorization;
 mod matrix;
 mod parameters;
-mod reader;
 pub mod schema;
 mod statistics;
 mod units;

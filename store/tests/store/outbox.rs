@@ -53,7 +53,7 @@ impl Outbox {
         let deadline = new.deadline_ms.map(|ms| (now + chrono::Duration::milliseconds(ms)).to_rfc3339());
         let body = json!({"type": "compute", "priority": new.priority, "deadline": deadline,
                           "payload": {"algorithm": "prime_factorization", "input": {"number": 6}}});
-        let submission = submission::read(&body, now).unwrap();
+        let submission = submission::read(&body, now, "https://api.example.com").unwrap();
         let key = if new.key.is_empty() { jobs::IdempotencyKey::generate() } else { new.key.parse().unwrap() };
         let job_id = JobId::generate();
         let admission = Admission {
@@ -79,7 +79,7 @@ impl Outbox {
     }
 
     pub async fn begin(&self, job: JobId) {
-        assert_eq!(transition::begin(&self.pool, job, None).await.unwrap(), Stage::Compute);
+        assert_eq!(transition::begin(&self.pool, job, None).await.unwrap().stage, Stage::Compute);
     }
 
     pub async fn finish(&self, job: JobId) -> Stage {

@@ -64,7 +64,7 @@ pub struct ClientKey {
     /// SHA-256 of the compressed evaluation key.
     #[schema(value_type = String)]
     pub key_id: B256,
-    #[schema(value_type = Status)]
+    #[schema(value_type = KeyState)]
     #[serde(serialize_with = "status_name")]
     pub status: KeyStatus,
     /// Why the key is refused.
@@ -72,14 +72,14 @@ pub struct ClientKey {
     /// Length in bytes.
     pub size: u64,
     pub created_at: DateTime<Utc>,
-    pub links: Links,
+    pub links: KeyLinks,
 }
 
 /// Whether jobs may use a key.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 #[allow(dead_code)]
-pub enum Status {
+pub enum KeyState {
     /// It is being checked.
     Pending,
     Ready,
@@ -88,7 +88,7 @@ pub enum Status {
 
 /// Where the key is found.
 #[derive(Serialize, ToSchema)]
-pub struct Links {
+pub struct KeyLinks {
     #[serde(rename = "self")]
     pub this: String,
 }
@@ -106,7 +106,7 @@ impl ClientKey {
             detail: Some(key.detail).filter(|detail| !detail.is_empty()),
             size: key.size,
             created_at: key.created_at,
-            links: Links { this: format!("{}/v1/fhe/keys/{key_id}", state.public_url) },
+            links: KeyLinks { this: format!("{}/v1/fhe/keys/{key_id}", state.public_url) },
         }
     }
 }

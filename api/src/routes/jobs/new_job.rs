@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn the_examples_are_what_the_code_reads_and_writes() {
-        assert!(jobs::submission::read(&submission_example(), Utc::now()).is_ok());
+        assert!(jobs::submission::read(&submission_example(), Utc::now(), "https://api.example.com").is_ok());
         assert!(serde_json::from_value::<NewJob>(submission_example()).is_ok());
         assert!(serde_json::from_value::<jobs::wire::Accepted>(accepted_example()).is_ok());
         assert!(serde_json::from_value::<jobs::wire::Job>(job_example()).is_ok());

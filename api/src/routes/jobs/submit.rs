@@ -81,7 +81,7 @@ pub async fn submit(
 
     // Milliseconds, so that the 202 and the stored job show the same time.
     let now = Utc::now().trunc_subsecs(3);
-    let submission = submission::read(&body, now).map_err(refusal)?;
+    let submission = submission::read(&body, now, &state.public_url).map_err(refusal)?;
     let accepted = accepted(&state, &submission, now);
     let response = serde_json::to_string(&accepted).map_err(|_| Problem::internal())?;
     let admitted = admit(
@@ -140,7 +140,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<IdempotencyKey, Problem> {
 
 fn accepted(state: &ApiState, submission: &Submission, now: DateTime<Utc>) -> Accepted {
     let job_id = JobId::generate();
-    let seconds = submission.input.estimated_seconds() + CONFIRMATION_SECONDS;
+    let seconds = submission.estimated_seconds() + CONFIRMATION_SECONDS;
     let estimate = TimeDelta::seconds(i64::try_from(seconds).unwrap_or(i64::from(u32::MAX)));
     Accepted {
         job_id,

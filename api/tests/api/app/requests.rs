@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request, header, request};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -78,6 +79,16 @@ impl TestApp {
     pub async fn accepted(&self, user: &User) -> String {
         let accepted = self.submit(user, &job(104_729)).await.expect(202);
         accepted["job_id"].as_str().unwrap().to_owned()
+    }
+
+    /// The id of a new job whose `created_at` is after that of `earlier`: times are told in milliseconds.
+    pub async fn accepted_later(&self, user: &User, earlier: &str) -> String {
+        let created = "SELECT created_at FROM jobs WHERE id = $1::uuid";
+        let created: DateTime<Utc> = sqlx::query_scalar(created).bind(earlier).fetch_one(&self.pool).await.unwrap();
+        while Utc::now().trunc_subsecs(3) <= created {
+            tokio::task::yield_now().await;
+        }
+        self.accepted(user).await
     }
 
     /// A job as its submitter sees it.

@@ -22,7 +22,7 @@ fn id(job: &str) -> JobId {
 impl TestApp {
     /// PENDING to PROCESSING.
     pub async fn begin(&self, job: &str) {
-        assert_eq!(transition::begin(&self.pool, id(job), None).await.unwrap(), Stage::Compute);
+        assert_eq!(transition::begin(&self.pool, id(job), None).await.unwrap().stage, Stage::Compute);
     }
 
     /// PENDING to CONFIRMING, with [`RESULT`].

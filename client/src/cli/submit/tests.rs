@@ -20,7 +20,7 @@ fn read(line: &str) -> Result<Value, String> {
 /// What the API itself thinks of the body.
 fn accepted(body: &Value) -> bool {
     let now = "2026-01-01T00:00:00Z".parse().expect("a time");
-    jobs::submission::read(body, now).is_ok()
+    jobs::submission::read(body, now, "https://api.example.com").is_ok()
 }
 
 #[test]

@@ -25,8 +25,7 @@ pub(super) async fn answer(state: &ApiState, principal: &Principal, asked: &Aske
     let parts = found.and_then(|found| found.parts);
     let parts = parts.ok_or_else(|| unavailable::problem("confirmed result", JobStatus::Confirming, None))?;
     let (leaf, inclusion) = receipt::included(asked.job_id, &parts).ok_or_else(|| corrupt(asked, "batch"))?;
-    let lineage = store::retrievals::lineage(&state.pool, asked.job_id).await?;
-    let lineage = lineage.ok_or_else(|| corrupt(asked, "attestation"))?;
+    let lineage = parts.handle.ok_or_else(|| corrupt(asked, "attestation"))?;
 
     let key = SystemKey::result(asked.job_id);
     let result = state.blobs.get_system_verified(&key, BlobHash(asked.result_hash), MAX_BLOB_BYTES).await;

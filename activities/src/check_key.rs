@@ -1,0 +1,81 @@
+//! `check_key`: has a child process read an evaluation key that a client uploaded, and makes it ready or refused.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use blobs::{BlobHash, BlobStore, MAX_EVALUATION_KEY_BYTES};
+use jobs::TenantId;
+use store::PgPool;
+use store::client_keys::{self, KeyStatus, KeyVerdict as Verdict};
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use tokio::time::interval;
+use workflows::activities::{KeyRef, KeyVerdict};
+
+use crate::fhe::{Children, Ended};
+
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// A key that killed as many children is refused.
+const DEATHS: u32 = 2;
+
+pub struct CheckKey {
+    pub pool: PgPool,
+    pub blobs: BlobStore,
+    pub children: Children,
+}
+
+#[activities]
+impl CheckKey {
+    #[activity(name = "check_key")]
+    pub async fn check_key(self: Arc<Self>, ctx: ActivityContext, key: KeyRef) -> Result<KeyVerdict, ActivityError> {
+        let mut work = pin!(self.verdict(&key.tenant, key.key_id.0));
+        let mut heartbeat = interval(HEARTBEAT);
+        loop {
+            tokio::select! {
+                verdict = &mut work => return Ok(verdict?),
+                _ = heartbeat.tick() => ctx.record_heartbeat("checking").await?,
+            }
+        }
+    }
+
+    async fn verdict(&self, tenant: &TenantId, key_id: [u8; 32]) -> Result<KeyVerdict> {
+        let known = client_keys::find(&self.pool, tenant, key_id).await?.context("there is no such key")?;
+        let status = match known.status {
+            KeyStatus::Pending => {
+                let verdict = self.look(tenant, key_id).await?;
+                tracing::info!(tenant.id = %tenant, ?verdict, "an evaluation key was checked");
+                client_keys::conclude(&self.pool, tenant, key_id, &verdict).await?.context("the key is gone")?
+            }
+            decided => decided,
+        };
+        match status {
+            KeyStatus::Ready => Ok(KeyVerdict::Ready),
+            KeyStatus::Refused => Ok(KeyVerdict::Refused),
+            KeyStatus::Pending => bail!("the key is still pending"),
+        }
+    }
+
+    async fn look(&self, tenant: &TenantId, key_id: [u8; 32]) -> Result<Verdict> {
+        let lease = self.children.lease().await?;
+        let bytes = self.blobs.get(tenant, BlobHash(key_id), MAX_EVALUATION_KEY_BYTES).await?;
+        let refused = |detail: &str| Ok(Verdict::Refused { detail: detail.to_owned() });
+        for _ in 0..DEATHS {
+            let (child, ended) = lease.child().await?.check_key(bytes.to_vec()).await?;
+            if let Some(child) = child {
+                lease.give_back(child);
+            }
+            match ended {
+                Ended::Done(id) if id == key_id => return Ok(Verdict::Ready),
+                // Another encoding of the key, or bytes behind it: one key has one id.
+                Ended::Done(_) => return refused("The bytes are not the key's usual encoding."),
+                Ended::Refused { detail, .. } => return refused(&detail),
+                Ended::Failed { detail } => bail!("the key could not be checked: {detail}"),
+                Ended::Died { how, .. } => tracing::error!(tenant.id = %tenant, how, "a key killed its reader"),
+                Ended::Stopped => bail!("the key could not be checked: the process stopped"),
+            }
+        }
+        refused("The key cannot be read.")
+    }
+}

@@ -1,0 +1,133 @@
+//! What a running computation tells, for heartbeats, clients and the bill.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use fhe::child::protocol::Prepared;
+use jobs::wire::Progress;
+use store::fhe::attempts::Attempt;
+
+/// Where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Fetching,
+    LoadingKeys,
+    Reading,
+    Computing,
+}
+
+impl Stage {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Fetching => "fetching",
+            Self::LoadingKeys => "loading_keys",
+            Self::Reading => "reading",
+            Self::Computing => "computing",
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Fetching => "fetching the inputs",
+            Self::LoadingKeys => "loading the keys",
+            Self::Reading => "verifying the inputs",
+            Self::Computing => "computing",
+        }
+    }
+}
+
+/// Written by the work, read by the activity that watches it.
+#[derive(Debug)]
+pub(super) struct Board(Mutex<Newest>);
+
+#[derive(Debug)]
+struct Newest {
+    stage: Stage,
+    attempt: Option<(Attempt, Instant)>,
+    prepared: Option<Prepared>,
+    step: u32,
+    pbs: u64,
+}
+
+impl Board {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(Newest { stage: Stage::Fetching, attempt: None, prepared: None, step: 0, pbs: 0 }))
+    }
+
+    pub(super) fn stage(&self, stage: Stage) {
+        self.newest().stage = stage;
+    }
+
+    /// Another attempt begins.
+    pub(super) fn attempt(&self, attempt: Attempt) {
+        let mut newest = self.newest();
+        newest.attempt = Some((attempt, Instant::now()));
+    }
+
+    pub(super) fn prepared(&self, prepared: &Prepared) {
+        let mut newest = self.newest();
+        newest.stage = Stage::Computing;
+        newest.prepared = Some(prepared.clone());
+    }
+
+    pub(super) fn progress(&self, step: u32, pbs: u64) {
+        let mut newest = self.newest();
+        (newest.step, newest.pbs) = (step, pbs);
+    }
+
+    /// The attempt that runs, and the bootstrappings that are done.
+    pub(super) fn done(&self) -> Option<(Attempt, u64)> {
+        let newest = self.newest();
+        newest.attempt.map(|(attempt, _)| (attempt, newest.pbs))
+    }
+
+    /// How long the attempt has run.
+    pub(super) fn running(&self) -> Duration {
+        self.newest().attempt.map_or(Duration::ZERO, |(_, began)| began.elapsed())
+    }
+
+    pub(super) fn to_wire(&self) -> Progress {
+        let newest = self.newest();
+        let (percent, detail) = match &newest.prepared {
+            Some(prepared) => (
+                percent(newest.pbs, prepared.pbs),
+                format!("operation {} of {}, {} of {} bootstrappings", newest.step, prepared.steps, newest.pbs, prepared.pbs),
+            ),
+            None => (0.0, newest.stage.words().to_owned()),
+        };
+        Progress { percent, stage: newest.stage.as_str().to_owned(), detail }
+    }
+
+    fn newest(&self) -> MutexGuard<'_, Newest> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whole percent, and 100 only with a result.
+fn percent(done: u64, all: u64) -> f64 {
+    let percent = (u128::from(done) * 100).checked_div(u128::from(all)).unwrap_or_default();
+    percent.min(99) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percent_is_of_bootstrappings() {
+        assert_eq!(percent(0, 0), 0.0);
+        assert_eq!(percent(50, 200), 25.0);
+        assert_eq!(percent(u64::MAX, u64::MAX), 99.0, "the result is not stored yet");
+    }
+
+    #[test]
+    fn the_newest_is_told() {
+        let board = Board::new();
+        assert_eq!(board.to_wire().stage, "fetching");
+        board.prepared(&Prepared { input_types: vec![], inputs_hash: [0; 32], program_hash: [0; 32], steps: 4, pbs: 40 });
+        board.progress(1, 10);
+        let told = board.to_wire();
+        assert_eq!((told.percent, told.stage.as_str()), (25.0, "computing"));
+        assert_eq!(told.detail, "operation 1 of 4, 10 of 40 bootstrappings");
+    }
+}

@@ -1,0 +1,120 @@
+//! Under which key the inputs of an encrypted job are encrypted.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Who holds the key that the inputs are encrypted under.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyMode {
+    /// The key manager: the result is decrypted and sealed for its owner.
+    #[default]
+    Network,
+    /// The client: the result is returned as a ciphertext.
+    Client,
+}
+
+impl KeyMode {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Client => "client",
+        }
+    }
+}
+
+impl fmt::Display for KeyMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for KeyMode {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "network" => Ok(Self::Network),
+            "client" => Ok(Self::Client),
+            _ => Err("is not one of network, client".to_owned()),
+        }
+    }
+}
+
+/// SHA-256 that names a key: of the evaluation key (client), or of the hashes of evaluation key, public key and common
+/// reference string (network). On the wire 0x-hex.
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KeyId(pub [u8; 32]);
+
+/// A text that is no key's id.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("must be 0x and 64 hexadecimal digits")]
+pub struct InvalidKeyId;
+
+impl FromStr for KeyId {
+    type Err = InvalidKeyId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKeyId> {
+        let digits = text.strip_prefix("0x").ok_or(InvalidKeyId)?;
+        let mut id = [0; 32];
+        hex::decode_to_slice(digits, &mut id).map_err(|_| InvalidKeyId)?;
+        Ok(Self(id))
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "0x{}", hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyId({self})")
+    }
+}
+
+impl TryFrom<String> for KeyId {
+    type Error = InvalidKeyId;
+
+    fn try_from(text: String) -> Result<Self, InvalidKeyId> {
+        text.parse()
+    }
+}
+
+impl From<KeyId> for String {
+    fn from(id: KeyId) -> Self {
+        id.to_string()
+    }
+}
+
+/// `payload.key`: the key that the client says it used.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct KeyChoice {
+    pub mode: KeyMode,
+    /// Always there in client mode; in network mode the current key is meant when it is absent.
+    pub key_id: Option<KeyId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_and_modes_read_back() {
+        let id = KeyId([0xab; 32]);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(serde_json::from_value::<KeyId>(serde_json::to_value(id).unwrap()).unwrap(), id);
+        for wrong in ["", "0x", &"ab".repeat(32), &format!("0x{}", "g".repeat(64)), &format!("0x{}", "a".repeat(63))] {
+            assert_eq!(wrong.parse::<KeyId>(), Err(InvalidKeyId), "{wrong}");
+        }
+        for mode in [KeyMode::Network, KeyMode::Client] {
+            assert_eq!(mode.to_string().parse(), Ok(mode));
+            assert_eq!(serde_json::to_value(mode).unwrap(), mode.as_str());
+        }
+    }
+}

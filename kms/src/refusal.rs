@@ -1,0 +1,111 @@
+//! Why the key manager does not decrypt: one variant a reason, each with a code of docs/errors.
+
+use jobs::ErrorCode;
+use retrieval::{InvalidKey, InvalidSignature};
+use thiserror::Error;
+use tonic::metadata::MetadataValue;
+use tonic::{Code, Status};
+
+use crate::proto::ERROR_CODE;
+
+/// A broken rule. The sentence may be shown to the client; causes that only the operator may see are logged where they
+/// arise.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Refusal {
+    #[error("the request is malformed: {0}")]
+    Malformed(&'static str),
+    #[error("the encrypted result is too large")]
+    TooLarge,
+    #[error("the result is not the one that the leaf confirms")]
+    OtherResult,
+    #[error("the leaf or the attestation speaks of another job")]
+    OtherJob,
+    #[error("the job has no result")]
+    NoResult,
+    #[error("the signed deadline has passed")]
+    Expired,
+    #[error(transparent)]
+    PublicKey(#[from] InvalidKey),
+    #[error("the retrieval is not signed: {0}")]
+    Signature(#[from] InvalidSignature),
+    #[error("the signer is neither the job's submitter nor has it a grant")]
+    NotTheOwner,
+    #[error("the signer's grant has been revoked")]
+    Revoked,
+    #[error("the signer's grant is not final yet")]
+    GrantNotFinal,
+    #[error("the result is not attested: {0}")]
+    Attestation(&'static str),
+    #[error("the result is encrypted under a key that this key manager does not hold")]
+    OtherKey,
+    #[error("the result is not confirmed on chain")]
+    NotConfirmed,
+    #[error("the result's confirmation is not final yet")]
+    NotFinal,
+    #[error("the proofs do not lead from the leaf to a confirmed batch")]
+    NotIncluded,
+    #[error("the chain cannot be read")]
+    ChainUnavailable,
+    #[error("the nodes disagree about the chain")]
+    ChainDisagrees,
+    #[error("the nonce has been used")]
+    NonceReplayed,
+    #[error("the key manager failed")]
+    Failed,
+}
+
+impl Refusal {
+    /// The code of docs/errors.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Malformed(_) | Self::PublicKey(_) => ErrorCode::InvalidRequest,
+            Self::TooLarge => ErrorCode::PayloadTooLarge,
+            Self::OtherResult | Self::OtherJob | Self::NoResult | Self::NotIncluded => ErrorCode::ResultUnverified,
+            Self::Signature(_) | Self::NotTheOwner | Self::Revoked | Self::Expired => ErrorCode::SignatureInvalid,
+            Self::Attestation(_) => ErrorCode::AttestationInvalid,
+            Self::OtherKey => ErrorCode::KeyMismatch,
+            Self::GrantNotFinal | Self::NotConfirmed | Self::NotFinal => ErrorCode::ResultNotReady,
+            Self::ChainUnavailable | Self::ChainDisagrees => ErrorCode::ServiceUnavailable,
+            Self::NonceReplayed => ErrorCode::NonceReplayed,
+            Self::Failed => ErrorCode::InternalError,
+        }
+    }
+
+    fn grpc_code(&self) -> Code {
+        match self.code() {
+            ErrorCode::InvalidRequest | ErrorCode::PayloadTooLarge => Code::InvalidArgument,
+            ErrorCode::ServiceUnavailable => Code::Unavailable,
+            ErrorCode::InternalError => Code::Internal,
+            ErrorCode::ResultNotReady => Code::FailedPrecondition,
+            ErrorCode::NonceReplayed => Code::AlreadyExists,
+            _ => Code::PermissionDenied,
+        }
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        let mut status = Self::new(refusal.grpc_code(), refusal.to_string());
+        status.metadata_mut().insert(ERROR_CODE, MetadataValue::from_static(refusal.code().as_str()));
+        status
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ClientError;
+
+    #[test]
+    fn callers_see_the_code_and_the_sentence() {
+        let seen = ClientError::from(Status::from(Refusal::NonceReplayed));
+        assert!(matches!(
+            &seen,
+            ClientError::Refused { code: ErrorCode::NonceReplayed, detail } if detail == "the nonce has been used"
+        ));
+        assert!(!seen.is_retryable());
+        assert!(ClientError::from(Status::from(Refusal::ChainDisagrees)).is_retryable());
+        assert!(matches!(ClientError::from(Status::unauthenticated("no")), ClientError::Credential(_)));
+    }
+}

@@ -1,0 +1,38 @@
+//! `zama-jobs fhe-child`: the process that reads outside ciphertexts and computes on them. An FHE worker starts it; it
+//! holds no secret, and cannot outlive or outgrow what its worker grants.
+
+use std::io::{stdin, stdout};
+
+use anyhow::{Context, Result, bail};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::Signal;
+use nix::unistd::{getppid, setsid};
+
+/// What the worker grants.
+#[derive(clap::Args)]
+pub struct FheChildArgs {
+    /// The worker's process id: without it there is nothing to compute for.
+    #[arg(long)]
+    parent: i32,
+    /// Largest address space in bytes.
+    #[arg(long)]
+    memory_bytes: u64,
+}
+
+/// Serves the worker until it closes its end.
+///
+/// # Errors
+/// The worker is gone, or speaks another language.
+pub fn run(args: &FheChildArgs) -> Result<()> {
+    // A session of its own: a terminal's Ctrl-C is for the worker, which then ends this process.
+    setsid().context("Failed to begin a session")?;
+    set_pdeathsig(Signal::SIGKILL).context("Failed to set the parent-death signal")?;
+    if getppid().as_raw() != args.parent {
+        bail!("the worker ended before its computing process began");
+    }
+    setrlimit(Resource::RLIMIT_AS, args.memory_bytes, args.memory_bytes).context("Failed to limit the memory")?;
+    // A core would hold ciphertexts and 300 MB of keys.
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).context("Failed to forbid core files")?;
+    fhe::child::serve(stdin(), stdout()).context("the worker cannot be understood")
+}

@@ -1,0 +1,96 @@
+//! The key manager as the API asks it: the connection of `kms` behind the trait of `api`.
+
+use std::fs;
+
+use ::api::NetworkKeys;
+use ::api::key_manager::{Decryption, KeyFile, KeyManager, KeyManagerError, NetworkKey};
+use anyhow::{Context, Result};
+use futures::future::{BoxFuture, FutureExt as _};
+use kms::{Access, Certificates, Client, ClientError};
+use retrieval::Answer;
+use settings::Settings;
+
+/// What the settings name, without connecting to it; `None` when they name none.
+pub(crate) fn network_keys(settings: &Settings) -> Result<Option<NetworkKeys>> {
+    let Some(access) = access(settings)? else { return Ok(None) };
+    let client = Client::new(&access).context("kms.url cannot be used")?;
+    Ok(Some(NetworkKeys::new(std::sync::Arc::new(Remote(client)))))
+}
+
+/// Where the key manager is and how we show who we are.
+fn access(settings: &Settings) -> Result<Option<Access>> {
+    let kms = &settings.kms;
+    if kms.url.is_empty() {
+        return Ok(None);
+    }
+    let read = |path: &str| fs::read_to_string(path).with_context(|| format!("Failed to read {path}"));
+    let tls = match kms.certificate_file.is_empty() {
+        true => None,
+        false => Some(Certificates {
+            certificate: read(&kms.certificate_file)?,
+            key: read(&kms.key_file)?,
+            authority: read(&kms.authority_file)?,
+        }),
+    };
+    Ok(Some(Access { url: kms.url.clone(), credential: kms.credential.clone(), tls }))
+}
+
+struct Remote(Client);
+
+fn failure(error: ClientError) -> KeyManagerError {
+    match error {
+        ClientError::Refused { code, detail } => KeyManagerError::Refused { code, detail },
+        other => KeyManagerError::Unavailable(other.to_string()),
+    }
+}
+
+fn file(file: kms::KeyFile) -> KeyFile {
+    KeyFile { sha256: file.sha256, size: file.size }
+}
+
+impl KeyManager for Remote {
+    fn manifest(&self) -> BoxFuture<'_, Result<NetworkKey, KeyManagerError>> {
+        let manifest = async {
+            let manifest = self.0.manifest().await.map_err(failure)?;
+            Ok(NetworkKey {
+                key_id: manifest.key_id,
+                parameters: manifest.parameters,
+                evaluation_key: file(manifest.evaluation_key),
+                public_key: file(manifest.public_key),
+                crs: file(manifest.crs),
+                signer: manifest.signer,
+            })
+        };
+        manifest.boxed()
+    }
+
+    fn public_key(&self) -> BoxFuture<'_, Result<bytes::Bytes, KeyManagerError>> {
+        let key = async {
+            let manifest = self.0.manifest().await.map_err(failure)?;
+            Ok(self.0.public_key(&manifest).await.map_err(failure)?.into())
+        };
+        key.boxed()
+    }
+
+    fn crs(&self) -> BoxFuture<'_, Result<bytes::Bytes, KeyManagerError>> {
+        let crs = async {
+            let manifest = self.0.manifest().await.map_err(failure)?;
+            Ok(self.0.crs(&manifest).await.map_err(failure)?.into())
+        };
+        crs.boxed()
+    }
+
+    fn decrypt(&self, asked: Decryption) -> BoxFuture<'_, Result<Answer, KeyManagerError>> {
+        let asked = kms::Decryption {
+            result: asked.result.to_vec(),
+            leaf: asked.leaf,
+            inclusion: asked.inclusion,
+            attestation: asked.attestation,
+            attestation_signature: asked.attestation_signature.to_vec(),
+            retrieval: asked.retrieval,
+            retrieval_signature: asked.retrieval_signature.to_vec(),
+            client_public_key: asked.client_public_key,
+        };
+        async move { self.0.decrypt(asked).await.map_err(failure) }.boxed()
+    }
+}
