@@ -34,8 +34,8 @@ mod wait;
 
 pub use encrypted::{
     Blob, ChainTrust, EncryptedError, EncryptedInputs, EncryptedJob, JobKey, KeyCache, KeyDigest, KeyMode, KeyPart,
-    KeyStatus, Keys, NetworkKey, NetworkKeyInfo, OnBytes, Opened, Output, OwnKey, OwnKeyFiles, Retrieve, Submitter, Trust,
-    Upload, UploadedKey, unwatched,
+    KeyStatus, Keys, NetworkKey, NetworkKeyInfo, OnBytes, Opened, Output, OwnKey, OwnKeyFiles, Retrieve, Submitter,
+    Trust, Upload, UploadedKey, unwatched,
 };
 pub use error::ClientError;
 pub use fhe::clear::{ClearValue, ClearValueError};

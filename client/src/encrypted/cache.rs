@@ -49,7 +49,11 @@ impl KeyCache {
             tokio::fs::write(&partial, bytes).await?;
             tokio::fs::rename(&partial, &file).await
         };
-        written.await.map_err(|source| EncryptedError::File { doing: "write", file: file.display().to_string(), source })
+        written.await.map_err(|source| EncryptedError::File {
+            doing: "write",
+            file: file.display().to_string(),
+            source,
+        })
     }
 
     fn file(&self, sha256: B256) -> PathBuf {

@@ -3,8 +3,8 @@
 use std::io;
 
 use alloy::primitives::{Address, B256};
-use chain::verify::Report;
 use chain::ChainError;
+use chain::verify::Report;
 use fhe::decrypt::DecryptError;
 use fhe::encrypt::EncryptError;
 use fhe::keys::KeyError;

@@ -2,7 +2,7 @@
 
 use alloy::primitives::B256;
 use bytes::Bytes;
-pub use fhe::keys::KeyMode;
+pub use jobs::fhe::KeyMode;
 use serde_json::{Value, json};
 
 /// Inputs of one job, encrypted.
@@ -54,10 +54,6 @@ impl JobKey {
     /// `payload.key` of a submission.
     #[must_use]
     pub fn to_json(self) -> Value {
-        let mode = match self.mode {
-            KeyMode::Network => "network",
-            KeyMode::Client => "client",
-        };
-        json!({ "mode": mode, "key_id": self.key_id })
+        json!({ "mode": self.mode.as_str(), "key_id": self.key_id })
     }
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy::primitives::B256;
-use futures::TryStreamExt;
 use fhe::clear::ClearValue;
 use fhe::encrypt::for_network;
 use fhe::inputs::Origin;
 use fhe::keys::NetworkPublicKey;
+use futures::TryStreamExt;
 use sha2::{Digest, Sha256};
 
 use super::inputs::{EncryptedInputs, JobKey};
@@ -64,7 +64,11 @@ impl Client {
     ///
     /// # Errors
     /// [`EncryptedError`]: no network key, bytes of another hash, a call that failed.
-    pub async fn network_key(&self, cache: Option<&KeyCache>, progress: &OnBytes) -> Result<NetworkKey, EncryptedError> {
+    pub async fn network_key(
+        &self,
+        cache: Option<&KeyCache>,
+        progress: &OnBytes,
+    ) -> Result<NetworkKey, EncryptedError> {
         let info = self.keys().await?.network.ok_or(EncryptedError::NoNetworkKey)?;
         self.network_key_of(info, cache, progress).await
     }

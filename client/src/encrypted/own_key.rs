@@ -7,9 +7,9 @@ use fhe::clear::ClearValue;
 use fhe::encrypt::for_client;
 use fhe::keys::{ClientKeys, KeyId, SecretKey};
 
+use super::EncryptedError;
 use super::inputs::{EncryptedInputs, JobKey};
 use super::opened::Opened;
-use super::EncryptedError;
 
 /// New keys, each as its bytes.
 pub struct OwnKeyFiles {
@@ -93,12 +93,7 @@ impl crate::Client {
     ///
     /// # Errors
     /// [`EncryptedError`], with RESULT_NOT_READY until there is a result.
-    pub async fn decrypt(
-        &self,
-        id: jobs::JobId,
-        key: &OwnKey,
-        trust: &super::Trust,
-    ) -> Result<Opened, EncryptedError> {
+    pub async fn decrypt(&self, id: jobs::JobId, key: &OwnKey, trust: &super::Trust) -> Result<Opened, EncryptedError> {
         let result = self.result(id).await?;
         let confirmed = self.confirmed(id, trust, std::time::Duration::ZERO).await?;
         if confirmed.result_hash != result.hash {
