@@ -133,7 +133,7 @@ fn again(submitted: &Submitted) -> &'static str {
 
 /// The body of the request.
 fn body(args: &SubmitArgs, now: chrono::DateTime<Utc>) -> Result<Value, CliError> {
-    if let Some(flag) = args.encryption.first_given() {
+    if let Some(flag) = args.encrypted.first_given().or(args.encryption.first_given()) {
         return Err(CliError::usage(format!("{flag} belongs to encrypted jobs: give --fhe ALGORITHM")));
     }
     if let Some(file) = &args.file {

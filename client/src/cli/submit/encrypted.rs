@@ -44,6 +44,20 @@ pub struct EncryptedArgs {
     sealing_key: Option<PathBuf>,
 }
 
+impl EncryptedArgs {
+    /// The first flag that makes no sense without `--fhe`. clap forgives it where the algorithm of a plain job excludes
+    /// `--fhe` itself.
+    pub fn first_given(&self) -> Option<&'static str> {
+        let flags = [
+            ("--blob", self.blob.is_some()),
+            ("--blob-file", self.blob_file.is_some()),
+            ("--parameters", self.parameters.is_some()),
+            ("--sealing-key", self.sealing_key.is_some()),
+        ];
+        flags.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
+    }
+}
+
 /// The body of the request; all that can be wrong is found before anything is encrypted.
 pub(super) async fn body(
     session: &Session,

@@ -72,7 +72,7 @@ fn wrong_flags_are_named() {
         ("--file f --number 1", "cannot be used with"),
         ("--wait", "ALGORITHM"),
         ("prime_factorization --number 1 --type u8", "--type belongs to encrypted jobs"),
-        ("prime_factorization --number 1 --blob u", "--fhe"),
+        ("prime_factorization --number 1 --blob u", "--blob belongs to encrypted jobs"),
         ("prime_factorization --fhe program", "cannot be used with"),
         ("--fhe sorting --values 1", "encrypted_maximum"),
     ] {
