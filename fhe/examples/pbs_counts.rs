@@ -32,7 +32,12 @@ fn main() {
     for kind in NUMBERS.into_iter().chain([ValueType::Bool]) {
         for operation in BINARIES {
             let (left, right) = (ValueId(0), Operand::Value(ValueId(1)));
-            line(kind, format!("{operation:?} encrypted"), vec![kind; 2], vec![Operation::Binary { operation, left, right }]);
+            line(
+                kind,
+                format!("{operation:?} encrypted"),
+                vec![kind; 2],
+                vec![Operation::Binary { operation, left, right }],
+            );
             for clear in clears(kind, operation) {
                 let right = Operand::Clear(clear);
                 line(
@@ -81,8 +86,18 @@ fn selects(kind: ValueType) {
     line(kind, "Select encrypted, encrypted", vec![ValueType::Bool, kind, kind], vec![select(one, two)]);
     for clear in [0, 1] {
         let clear_operand = Operand::Clear(clear);
-        line(kind, format!("Select encrypted, clear {clear}"), vec![ValueType::Bool, kind], vec![select(one, clear_operand)]);
-        line(kind, format!("Select clear {clear}, encrypted"), vec![ValueType::Bool, kind], vec![select(clear_operand, one)]);
+        line(
+            kind,
+            format!("Select encrypted, clear {clear}"),
+            vec![ValueType::Bool, kind],
+            vec![select(one, clear_operand)],
+        );
+        line(
+            kind,
+            format!("Select clear {clear}, encrypted"),
+            vec![ValueType::Bool, kind],
+            vec![select(clear_operand, one)],
+        );
     }
 }
 

@@ -33,9 +33,8 @@ where
     }
     let mut rest = bytes;
     let config = DeserializationConfig::new(limit as u64).disable_conformance();
-    let object = contained(|| config.deserialize_from::<T>(&mut rest).ok())
-        .flatten()
-        .ok_or(ReadError::Malformed { kind })?;
+    let object =
+        contained(|| config.deserialize_from::<T>(&mut rest).ok()).flatten().ok_or(ReadError::Malformed { kind })?;
     match rest.len() {
         0 => Ok(object),
         extra => Err(ReadError::Trailing { kind, extra }),

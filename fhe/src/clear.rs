@@ -116,7 +116,9 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_named_with_its_range() {
-        for (kind, json) in [(ValueType::U8, json!(256)), (ValueType::U16, json!(-1)), (ValueType::U32, json!("4294967296"))] {
+        for (kind, json) in
+            [(ValueType::U8, json!(256)), (ValueType::U16, json!(-1)), (ValueType::U32, json!("4294967296"))]
+        {
             let error = ClearValue::from_json(kind, &json).expect_err("out of range");
             assert!(matches!(error, ClearValueError::OutOfRange { .. }), "{json}: {error}");
         }

@@ -12,4 +12,6 @@ pub mod parameters;
 pub mod profile;
 
 mod bytes;
+#[cfg(test)]
+mod testing;
 mod value;

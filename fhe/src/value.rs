@@ -137,11 +137,8 @@ pub(crate) fn are_computed_blocks(blocks: &[Ciphertext], expected: u32) -> bool 
     let fresh = parameters.to_shortint_conformance_param();
     blocks.len() == expected as usize
         && blocks.iter().all(|block| {
-            let computed = CiphertextConformanceParams {
-                degree: block.degree,
-                noise_level: block.noise_level(),
-                ..fresh
-            };
+            let computed =
+                CiphertextConformanceParams { degree: block.degree, noise_level: block.noise_level(), ..fresh };
             block.degree.get() < parameters.message_modulus.0 * parameters.carry_modulus.0
                 && block.noise_level().get() <= parameters.max_noise_level.get()
                 && block.is_conformant(&computed)

@@ -1,6 +1,8 @@
 //! From a job's payload to the program that its inputs need.
 
+use jobs::FieldError;
 use jobs::fhe::program::{Program, ValueType};
+use jobs::fhe::{EncryptedRequest, price};
 
 /// A program and what it costs.
 #[derive(Clone, Debug)]
@@ -28,6 +30,14 @@ pub type Compile<'a> = dyn Fn(&str, &[ValueType]) -> Result<Compiled, CompileErr
 ///
 /// # Errors
 /// See [`CompileError`].
-pub fn compile(payload: &str, _inputs: &[ValueType]) -> Result<Compiled, CompileError> {
-    Err(CompileError::Payload(format!("no algorithm is known: {payload}")))
+pub fn compile(payload: &str, inputs: &[ValueType]) -> Result<Compiled, CompileError> {
+    let payload = serde_json::from_str(payload).map_err(|error| CompileError::Payload(error.to_string()))?;
+    let request = EncryptedRequest::parse_payload(&payload).map_err(|errors| CompileError::Payload(listed(&errors)))?;
+    let program = request.compile(inputs).map_err(|errors| CompileError::Inputs(listed(&errors)))?;
+    let step_pbs = price::step_pbs(&program);
+    Ok(Compiled { program, step_pbs })
+}
+
+fn listed(errors: &[FieldError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -8,6 +8,8 @@ mod keyring;
 pub mod protocol;
 mod run;
 
+#[cfg(test)]
+mod tests;
 
 use std::io::{Read, Write};
 

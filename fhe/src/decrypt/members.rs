@@ -123,7 +123,9 @@ mod tests {
         let negative = cbor(&Value::Map(vec![pair("a", Value::from(-1i64))]));
         let nested = cbor(&Value::Map(vec![pair("a", Value::Array(vec![]))]));
         let number_name = cbor(&Value::Map(vec![(Value::from(1u64), Value::from(1u64))]));
-        for bad in [trailing, indefinite, long_number, twice, negative, nested, number_name, vec![], vec![0xa1], vec![0x80]] {
+        for bad in
+            [trailing, indefinite, long_number, twice, negative, nested, number_name, vec![], vec![0xa1], vec![0x80]]
+        {
             assert_eq!(members(&bad), None, "{bad:02x?}");
         }
     }

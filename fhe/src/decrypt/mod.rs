@@ -2,6 +2,9 @@
 
 mod members;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Write;
 
 use jobs::json::MAX_SAFE_INTEGER;

@@ -52,8 +52,7 @@ impl Execution {
         }
         let mut kept = self.read(checkpoint).ok_or(ExecutionError::Checkpoint)?;
         let inputs = self.program.inputs.len();
-        let needed: Vec<usize> =
-            (inputs..inputs + step).filter(|id| self.lifetimes.needed_from(*id, step)).collect();
+        let needed: Vec<usize> = (inputs..inputs + step).filter(|id| self.lifetimes.needed_from(*id, step)).collect();
         if kept.len() != needed.len() || needed.iter().any(|id| !kept.contains_key(id)) {
             return Err(ExecutionError::Checkpoint);
         }

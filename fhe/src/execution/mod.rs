@@ -5,6 +5,8 @@ mod lifetimes;
 mod operate;
 mod outcome;
 
+#[cfg(test)]
+mod tests;
 
 use jobs::fhe::program::{Operand, Operation, Program, ValueId, ValueType};
 use sha2::{Digest, Sha256};

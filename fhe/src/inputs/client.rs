@@ -12,8 +12,8 @@ use tfhe::conformance::ParameterSetConformant;
 use tfhe::named::Named;
 use tfhe::prelude::Tagged;
 use tfhe::{
-    CompressedFheBool, CompressedFheUint8, CompressedFheUint16, CompressedFheUint32, CompressedFheUint64,
-    Unversionize, Versionize,
+    CompressedFheBool, CompressedFheUint8, CompressedFheUint16, CompressedFheUint32, CompressedFheUint64, Unversionize,
+    Versionize,
 };
 
 use super::{Held, InputError, MAX_BLOB, MAX_VALUES, Received, check_count};
@@ -93,10 +93,26 @@ fn value(part: &[u8], key: &EvaluationKey, index: usize) -> Result<(Vec<u8>, Enc
     let server = key.server_key();
     let read: Result<(Vec<u8>, EncryptedValue), Unread> =
         attempt::<CompressedFheUint8>(part, key, &server.into(), |it| EncryptedValue::U8(it.decompress()))
-            .or_else(|first| first.next(|| attempt::<CompressedFheUint16>(part, key, &server.into(), |it| EncryptedValue::U16(it.decompress()))))
-            .or_else(|first| first.next(|| attempt::<CompressedFheUint32>(part, key, &server.into(), |it| EncryptedValue::U32(it.decompress()))))
-            .or_else(|first| first.next(|| attempt::<CompressedFheUint64>(part, key, &server.into(), |it| EncryptedValue::U64(it.decompress()))))
-            .or_else(|first| first.next(|| attempt::<CompressedFheBool>(part, key, &server.into(), |it| EncryptedValue::Bool(it.decompress()))));
+            .or_else(|first| {
+                first.next(|| {
+                    attempt::<CompressedFheUint16>(part, key, &server.into(), |it| EncryptedValue::U16(it.decompress()))
+                })
+            })
+            .or_else(|first| {
+                first.next(|| {
+                    attempt::<CompressedFheUint32>(part, key, &server.into(), |it| EncryptedValue::U32(it.decompress()))
+                })
+            })
+            .or_else(|first| {
+                first.next(|| {
+                    attempt::<CompressedFheUint64>(part, key, &server.into(), |it| EncryptedValue::U64(it.decompress()))
+                })
+            })
+            .or_else(|first| {
+                first.next(|| {
+                    attempt::<CompressedFheBool>(part, key, &server.into(), |it| EncryptedValue::Bool(it.decompress()))
+                })
+            });
     read.map_err(|unread| match unread {
         Unread::OtherType => InputError::invalid(format!(
             "value {index} is not a compressed FheBool, FheUint8, FheUint16, FheUint32 or FheUint64 of our parameters"
@@ -144,4 +160,3 @@ where
     let value = contained(|| expand(&object)).ok_or(Unread::Damaged)?;
     Ok((bytes::write(&object), value))
 }
-

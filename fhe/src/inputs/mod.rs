@@ -6,6 +6,9 @@ mod network;
 mod origin;
 mod randomise;
 
+#[cfg(test)]
+mod tests;
+
 use jobs::fhe::program::ValueType;
 
 pub use self::client::read as read_client;

@@ -5,7 +5,9 @@ use sha2::{Digest, Sha256};
 use tfhe::integer::ciphertext::IntegerProvenCompactCiphertextListConformanceParams;
 use tfhe::prelude::{CiphertextList, Tagged};
 use tfhe::zk::ZkComputeLoad;
-use tfhe::{CompactCiphertextListExpander, FheTypes, HlExpandable, ProvenCompactCiphertextList, with_server_key_as_context};
+use tfhe::{
+    CompactCiphertextListExpander, FheTypes, HlExpandable, ProvenCompactCiphertextList, with_server_key_as_context,
+};
 
 use super::{Held, InputError, MAX_BLOB, Origin, Received, check_count};
 use crate::bytes::{self, conforms, contained};

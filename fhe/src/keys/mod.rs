@@ -5,6 +5,9 @@ mod evaluation;
 mod network;
 mod secret;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -68,8 +68,8 @@ impl NetworkKeys {
         progress(Stage::EvaluationKey);
         let evaluation_key = CompressedServerKey::new(&secret_key);
         progress(Stage::CommonReferenceString);
-        let crs = CompactPkeCrs::from_config(config, CRS_BITS)
-            .map_err(|error| KeyError::Generation(error.to_string()))?;
+        let crs =
+            CompactPkeCrs::from_config(config, CRS_BITS).map_err(|error| KeyError::Generation(error.to_string()))?;
         Ok(Self {
             secret_key: bytes::write(&secret_key),
             public_key: bytes::write(&public_key),

@@ -1,0 +1,103 @@
+//! Keys come back from their bytes, and nothing else becomes one.
+
+use rand::Rng;
+
+use super::*;
+use crate::testing;
+
+/// Flips whose whole reading is tried: each that passes the form costs the expansion of a key.
+const FLIPS: usize = 40;
+
+#[test]
+fn each_key_comes_back_and_has_the_id_of_its_bytes() {
+    let client = testing::client();
+    assert_eq!(client.evaluation.client_id(), client.bytes.id());
+    let network = testing::network();
+    assert_ne!(network.bytes.id(), client.bytes.id());
+    assert_eq!(network.bytes.id().to_string().len(), 64);
+    assert!(network.evaluation.tag() == network.public.tag());
+    assert!(network.secret.tag() == network.public.tag());
+    assert!(client.secret.tag() != network.secret.tag());
+}
+
+#[test]
+fn a_key_of_the_other_mode_has_other_parameters() {
+    let refused = |bytes: &[u8], mode| EvaluationKey::from_bytes(bytes, mode).err();
+    let expected = Some(KeyError::Read(ReadError::Parameters { kind: "evaluation key" }));
+    assert_eq!(refused(&testing::client().bytes.evaluation_key, KeyMode::Network), expected);
+    assert_eq!(refused(&testing::network().bytes.evaluation_key, KeyMode::Client), expected);
+}
+
+#[test]
+fn garbage_becomes_no_key() {
+    let network = testing::network();
+    let good = &network.bytes.public_key;
+    let mut random = vec![0; 100_000];
+    rand::rng().fill_bytes(&mut random);
+    let trailing = [good.as_slice(), &[0]].concat();
+    let truncated = testing::client().bytes.evaluation_key[..1_000_000].to_vec();
+    for bytes in [vec![], random, trailing, truncated, good[..good.len() - 1].to_vec()] {
+        assert!(EvaluationKey::from_bytes(&bytes, KeyMode::Client).is_err());
+        assert!(SecretKey::from_bytes(&bytes).is_err());
+        assert!(NetworkPublicKey::from_bytes(&bytes, &network.bytes.crs).is_err());
+        assert!(NetworkPublicKey::from_bytes(good, &bytes).is_err());
+    }
+    assert!(EvaluationKey::from_bytes(good, KeyMode::Client).is_err(), "a key of another kind");
+    assert!(SecretKey::from_bytes(&testing::client().bytes.evaluation_key).is_err(), "a key of another kind");
+}
+
+#[test]
+fn flipped_bits_in_an_evaluation_key_are_refused_or_are_another_key() {
+    flip(FLIPS);
+}
+
+/// Some minutes: `cargo test -p fhe -- --ignored flips_at_length`.
+#[test]
+#[ignore = "minutes long"]
+fn flips_at_length() {
+    flip(300);
+}
+
+fn flip(times: usize) {
+    let good = &testing::client().bytes;
+    let mut random = rand::rng();
+    let mut bytes = good.evaluation_key.clone();
+    // Half of them in the structure, which stands in front; the other half anywhere.
+    let structure = 4096 * 8;
+    for flip in 0..times {
+        let bits = if flip % 2 == 0 { structure } else { bytes.len() * 8 };
+        let bit = random.next_u64() as usize % bits;
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        if let Ok(key) = EvaluationKey::from_bytes(&bytes, KeyMode::Client) {
+            assert_ne!(key.client_id(), good.id(), "bit {bit}");
+        }
+        bytes[bit / 8] ^= 1 << (bit % 8);
+    }
+}
+
+/// A minute of one's own: the times that the documentation states.
+#[test]
+#[ignore = "measures"]
+fn how_long_keys_take() {
+    let start = std::time::Instant::now();
+    let keys = NetworkKeys::generate(|stage| eprintln!("{:>6.2} s {}", start.elapsed().as_secs_f64(), stage.label()))
+        .expect("our parameters");
+    eprintln!("{:>6.2} s done", start.elapsed().as_secs_f64());
+    for (name, bytes) in [
+        ("secret key", &keys.secret_key),
+        ("public key", &keys.public_key),
+        ("evaluation key", &keys.evaluation_key),
+        ("common reference string", &keys.crs),
+    ] {
+        eprintln!("{name}: {} bytes", bytes.len());
+    }
+    let start = std::time::Instant::now();
+    NetworkPublicKey::from_bytes(&keys.public_key, &keys.crs).expect("ours");
+    eprintln!("public parts read in {:.2} s", start.elapsed().as_secs_f64());
+    let start = std::time::Instant::now();
+    EvaluationKey::from_bytes(&keys.evaluation_key, KeyMode::Network).expect("ours");
+    eprintln!("evaluation key read in {:.2} s", start.elapsed().as_secs_f64());
+    let start = std::time::Instant::now();
+    let client = ClientKeys::generate();
+    eprintln!("client keys made in {:.2} s, {} bytes", start.elapsed().as_secs_f64(), client.evaluation_key.len());
+}

@@ -1,0 +1,119 @@
+//! Keys for this room's tests: real parameters, made once and kept beside the test binaries.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use jobs::fhe::program::{Program, ValueType};
+
+use crate::clear::ClearValue;
+use crate::inputs::{Inputs, Origin};
+use crate::keys::{ClientKeys, EvaluationKey, KeyMode, NetworkKeys, NetworkPublicKey, SecretKey};
+use crate::value::EncryptedValue;
+
+pub(crate) struct Network {
+    pub(crate) bytes: NetworkKeys,
+    pub(crate) public: NetworkPublicKey,
+    pub(crate) evaluation: EvaluationKey,
+    pub(crate) secret: SecretKey,
+}
+
+pub(crate) struct Client {
+    pub(crate) bytes: ClientKeys,
+    pub(crate) evaluation: EvaluationKey,
+    pub(crate) secret: SecretKey,
+}
+
+pub(crate) fn network() -> &'static Network {
+    static KEYS: OnceLock<Network> = OnceLock::new();
+    KEYS.get_or_init(|| {
+        let names = ["network-secret", "network-public", "network-evaluation", "network-crs"];
+        let [secret_key, public_key, evaluation_key, crs] = cached(names, || {
+            let keys = NetworkKeys::generate(|_| {}).expect("our parameters are sound");
+            [keys.secret_key, keys.public_key, keys.evaluation_key, keys.crs]
+        });
+        Network {
+            public: NetworkPublicKey::from_bytes(&public_key, &crs).expect("our own key"),
+            evaluation: EvaluationKey::from_bytes(&evaluation_key, KeyMode::Network).expect("our own key"),
+            secret: SecretKey::from_bytes(&secret_key).expect("our own key"),
+            bytes: NetworkKeys { secret_key, public_key, evaluation_key, crs },
+        }
+    })
+}
+
+pub(crate) fn client() -> &'static Client {
+    static KEYS: OnceLock<Client> = OnceLock::new();
+    KEYS.get_or_init(|| {
+        let [secret_key, evaluation_key] = cached(["client-secret", "client-evaluation"], || {
+            let keys = ClientKeys::generate();
+            [keys.secret_key, keys.evaluation_key]
+        });
+        Client {
+            evaluation: EvaluationKey::from_bytes(&evaluation_key, KeyMode::Client).expect("our own key"),
+            secret: SecretKey::from_bytes(&secret_key).expect("our own key"),
+            bytes: ClientKeys { secret_key, evaluation_key },
+        }
+    })
+}
+
+pub(crate) fn origin() -> Origin {
+    Origin { tenant: "acme".to_owned(), submitter: [0x5a; 20] }
+}
+
+/// Inputs that came through no door.
+pub(crate) fn inputs(values: &[ClearValue], key: &SecretKey) -> Inputs {
+    let encrypt = |value: &ClearValue| EncryptedValue::encrypt(value.kind(), number(*value), &key.0);
+    Inputs { values: values.iter().map(encrypt).collect(), hash: [9; 32] }
+}
+
+pub(crate) fn number(value: ClearValue) -> u64 {
+    match value {
+        ClearValue::Bool(value) => value.into(),
+        ClearValue::U8(value) => value.into(),
+        ClearValue::U16(value) => value.into(),
+        ClearValue::U32(value) => value.into(),
+        ClearValue::U64(value) => value,
+    }
+}
+
+pub(crate) fn types(values: &[ClearValue]) -> Vec<ValueType> {
+    values.iter().map(|value| value.kind()).collect()
+}
+
+/// A program with outputs named after their values.
+pub(crate) fn program(
+    inputs: Vec<ValueType>,
+    steps: Vec<jobs::fhe::program::Operation>,
+    outputs: &[(&str, jobs::fhe::program::OutputValue)],
+) -> Program {
+    let output = |(name, value): &(&str, _)| jobs::fhe::program::Output { name: (*name).to_owned(), value: *value };
+    Program { inputs, steps, outputs: outputs.iter().map(output).collect() }
+}
+
+fn cached<const N: usize>(names: [&str; N], make: impl FnOnce() -> [Vec<u8>; N]) -> [Vec<u8>; N] {
+    let folder = folder();
+    let paths = names.map(|name| folder.join(name));
+    let known = paths.each_ref().map(|path| fs::read(path).ok());
+    if known.iter().all(Option::is_some) {
+        return known.map(Option::unwrap_or_default);
+    }
+    let made = make();
+    fs::create_dir_all(&folder).expect("the build's folder is writable");
+    // The last name appears last, so that another process never mixes two sets.
+    for (path, bytes) in paths.iter().zip(&made) {
+        write(path, bytes);
+    }
+    made
+}
+
+fn write(path: &Path, bytes: &[u8]) {
+    let unfinished = path.with_extension(std::process::id().to_string());
+    fs::write(&unfinished, bytes).expect("the build's folder is writable");
+    fs::rename(&unfinished, path).expect("the build's folder is writable");
+}
+
+fn folder() -> PathBuf {
+    let binary = std::env::current_exe().expect("a test binary has a path");
+    let build = binary.ancestors().nth(2).expect("test binaries stand in deps/");
+    build.join(format!("fhe-test-keys-{}", crate::profile::TFHE_VERSION))
+}
