@@ -31,7 +31,7 @@ setup-tests:
 build: ## Compile everything.
 	$(CARGO) build --workspace
 
-demo: setup build ## Run one job end to end on a stack of its own, then stop it.
+demo: setup build ## Run a plain and an encrypted job end to end on a stack of its own, then stop it.
 	$(ZAMA_JOBS) demo $(ARGS)
 
 dev: setup build ## Start the whole stack and leave it running.

@@ -32,7 +32,7 @@ struct Cli {
 enum Command {
     /// Start the whole stack on this machine for a developer.
     Dev(dev::DevArgs),
-    /// Run one job end to end on a stack of its own, then stop it.
+    /// Run a plain job and an encrypted one end to end on a stack of its own, then stop it.
     Demo(demo::DemoArgs),
     #[command(flatten)]
     Jobs(client::cli::JobsCommand),

@@ -57,11 +57,17 @@ impl ClientError {
     pub fn is_transient(&self) -> bool {
         match self {
             // Whoever fetches a result too early had better wait for the job.
-            Self::Problem(problem) => problem.code.retry() == Retry::Later && problem.code != ErrorCode::ResultNotReady,
+            Self::Problem(problem) => problem.code.retry() == Retry::Later && !self.is_not_ready(),
             Self::Unexpected { status, .. } => matches!(status, 429 | 502 | 503 | 504),
             Self::Transport(_) => true,
             Self::ResultHash { .. } | Self::Configuration(_) => false,
         }
+    }
+
+    /// There is no result yet.
+    #[must_use]
+    pub fn is_not_ready(&self) -> bool {
+        matches!(self, Self::Problem(problem) if problem.code == ErrorCode::ResultNotReady)
     }
 
     /// reqwest's own text names the address and not the cause.
