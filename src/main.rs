@@ -44,6 +44,11 @@ enum Command {
         #[arg(long)]
         queue: Option<String>,
     },
+    /// Keep the network's keys, decrypt for owners alone.
+    Kms {
+        #[command(subcommand)]
+        command: Option<commands::kms::KmsCommand>,
+    },
     /// Bring the database's schema up to date.
     Migrate,
     /// Prepare a Temporal server.
@@ -91,6 +96,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Jobs(command) => return ask(command, cli.globals),
         Command::Api => commands::api::run(&settings()?)?,
         Command::Worker { queue } => commands::worker::run(&settings()?, queue)?,
+        Command::Kms { command } => commands::kms::run(&settings()?, command)?,
         Command::Migrate => commands::migrate::run(&settings()?)?,
         Command::Temporal(command) => commands::temporal::run(&beside_dev()?, &command)?,
         Command::Chain(command) => commands::chain::run(&settings()?, &command)?,

@@ -30,6 +30,9 @@ pub async fn run(data: &DataDir, running: &[PartName], wiring: &mut Wiring, prog
     if runs(PartName::Temporal) {
         step("namespace", progress, namespace(wiring)).await?;
     }
+    if runs(PartName::Kms) {
+        step("keys", progress, keys(wiring, progress)).await?;
+    }
     if runs(PartName::Anvil) {
         step("registry", progress, registry(wiring)).await?;
     }
@@ -58,7 +61,18 @@ async fn namespace(wiring: &Wiring) -> Result<()> {
 }
 
 async fn registry(wiring: &mut Wiring) -> Result<()> {
-    wiring.registry = Some(commands::chain::deploy(&settings(wiring)?).await?);
+    wiring.registry = Some(commands::chain::deploy(&settings(wiring)?, wiring.kms_signer.as_deref()).await?);
+    Ok(())
+}
+
+/// Makes the network's keys at the first start, which takes a while: each stage is shown.
+async fn keys(wiring: &mut Wiring, progress: &Progress) -> Result<()> {
+    let progress = progress.clone();
+    let show = move |what: &str| progress(&Event::Notice { name: PartName::Kms, text: what.to_owned() });
+    // As the part itself will read them: the caller may have tuned the secret or named a folder to copy from.
+    let settings = Settings::load_with(None, std::env::vars().chain(wiring.settings()))?;
+    let keys = commands::kms::init(&settings, &show).await?;
+    wiring.kms_signer = Some(keys.manifest().signer.to_string());
     Ok(())
 }
 
