@@ -6,6 +6,7 @@ mod conclude;
 mod confirm;
 mod confirm_batches;
 mod failure;
+pub mod fhe;
 mod meter;
 mod report_usage;
 mod validate;

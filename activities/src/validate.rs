@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use store::PgPool;
+use store::cancel::WorkflowRun;
 use store::transition::{self, Stage};
-use store::{PgPool, starts};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use workflows::activities::{JobRef, Step};
@@ -18,10 +19,9 @@ impl Validate {
     #[activity(name = "validate")]
     pub async fn validate(self: Arc<Self>, ctx: ActivityContext, job: JobRef) -> Result<Step, ActivityError> {
         let info = ctx.info();
-        if let (Some(workflow_id), Some(run_id)) = (&info.workflow_id, &info.workflow_run_id) {
-            starts::note_run(&self.pool, job.job_id, workflow_id, run_id).await?;
-        }
-        Ok(step(transition::begin(&self.pool, job.job_id).await?))
+        let run = info.workflow_id.clone().zip(info.workflow_run_id.clone());
+        let run = run.map(|(workflow_id, run_id)| WorkflowRun { workflow_id, run_id });
+        Ok(step(transition::begin(&self.pool, job.job_id, run.as_ref()).await?))
     }
 }
 

@@ -2,6 +2,9 @@
 //! what was accepted.
 
 pub mod dispatcher;
+mod housekeeping;
+pub mod key_manager;
+mod network_key;
 mod openapi;
 pub mod policy;
 mod router;
@@ -10,6 +13,8 @@ mod server;
 mod state;
 pub mod token;
 
+pub use housekeeping::sweep_uploads;
+pub use network_key::NetworkKeys;
 pub use openapi::openapi;
 pub use policy::observation::recorder;
 pub use router::router;

@@ -4,16 +4,24 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use blobs::BlobStore;
 use jobs::{ErrorCode, JobId, wire};
 use metrics_exporter_prometheus::PrometheusHandle;
+use retrieval::Domain;
 
 use crate::dispatcher;
+use crate::network_key::NetworkKeys;
 use crate::token::TokenVerifier;
 
 /// One for the whole server.
 pub struct ApiState {
     pub pool: store::PgPool,
     pub dispatcher: dispatcher::Handle,
+    pub blobs: BlobStore,
+    /// The key manager's, if there is one.
+    pub network_keys: Option<NetworkKeys>,
+    /// Registry and chain that retrievals are signed for.
+    pub domain: Domain,
     pub tokens: TokenVerifier,
     /// Origin under which clients reach the API, without a slash at its end.
     pub public_url: String,

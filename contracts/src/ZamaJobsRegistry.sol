@@ -30,7 +30,8 @@ struct Leaf {
 
 /// @title ZamaJobsRegistry
 /// @notice Confirms job results in batches: one bit for each job, so that none is ever confirmed twice, and one Merkle
-/// root for each batch, against which a receipt proves its leaf.
+/// root for each batch, against which a receipt proves its leaf. Keeps who else may retrieve an encrypted result, for
+/// the key manager to read, and pins that key manager for clients.
 /// @dev The leaves of a batch stand in the order of their indices, so a leaf's position is the rank of its bit in the
 /// batch's entries. Nothing about a leaf is checked when a batch is confirmed; `verifyInclusion` checks all of it.
 contract ZamaJobsRegistry is AccessControlDefaultAdminRules, Pausable, EIP712 {
@@ -43,11 +44,28 @@ contract ZamaJobsRegistry is AccessControlDefaultAdminRules, Pausable, EIP712 {
 
     mapping(uint256 word => uint256 mask) private _confirmed;
     mapping(bytes32 root => bytes32 entriesHash) private _batches;
+    mapping(bytes32 leafHash => mapping(address account => bool granted)) private _access;
+
+    /// @notice Address of the key with which the key manager signs what it seals; zero until one is pinned.
+    address public keyManager;
 
     /// @notice A batch was confirmed. There is at most one such event for a root.
     /// @param root Merkle root over the batch's leaves.
     /// @param entries Indices of the batch.
     event BatchConfirmed(bytes32 indexed root, Entry[] entries);
+
+    /// @notice The submitter of a confirmed job lets `grantee` retrieve its result.
+    /// @param leafHash Hash of the job's leaf.
+    /// @param grantee Who may retrieve it, too.
+    event AccessGranted(bytes32 indexed leafHash, address indexed grantee);
+    /// @notice The submitter of a confirmed job takes back what it granted.
+    /// @param leafHash Hash of the job's leaf.
+    /// @param grantee Who may not retrieve it any more.
+    event AccessRevoked(bytes32 indexed leafHash, address indexed grantee);
+    /// @notice Another key manager is pinned.
+    /// @param previous The one before; zero when there was none.
+    /// @param current The one from now on; zero when there is none.
+    event KeyManagerChanged(address indexed previous, address indexed current);
 
     /// @notice A batch needs a root that is not zero.
     error RootIsZero();
@@ -57,6 +75,10 @@ contract ZamaJobsRegistry is AccessControlDefaultAdminRules, Pausable, EIP712 {
     error RootAlreadyConfirmed(bytes32 root);
     /// @notice This index was confirmed before, under another root.
     error IndexAlreadyConfirmed(uint256 index);
+    /// @notice This leaf was not confirmed in this batch.
+    error LeafNotConfirmed(bytes32 leafHash);
+    /// @notice Only the submitter in the leaf decides who may retrieve its result.
+    error NotTheSubmitter(address caller);
 
     /// @param adminDelay Seconds that a transfer of the default admin role must wait.
     /// @param admin First default admin, who also gets PAUSER_ROLE and grants the other roles.
@@ -74,7 +96,46 @@ contract ZamaJobsRegistry is AccessControlDefaultAdminRules, Pausable, EIP712 {
         _confirm(root, entries);
     }
 
-    /// @notice Stops confirmation. Reading and verifying go on.
+    /// @notice Lets `grantee` retrieve the result of a confirmed job. Granting again changes nothing.
+    /// @param root The batch's root.
+    /// @param entries The batch's entries, exactly as they were confirmed.
+    /// @param leaf The job's leaf; its submitter is the caller.
+    /// @param proof Siblings of the leaf, from the bottom up.
+    /// @param grantee Who may retrieve the result, too.
+    function grantAccess(
+        bytes32 root,
+        Entry[] calldata entries,
+        Leaf calldata leaf,
+        bytes32[] calldata proof,
+        address grantee
+    ) external {
+        if (leaf.submitter != msg.sender) revert NotTheSubmitter(msg.sender);
+        bytes32 leafHash = hashLeaf(leaf);
+        if (!_includes(root, entries, leaf.index, leafHash, proof)) revert LeafNotConfirmed(leafHash);
+        if (_access[leafHash][grantee]) return;
+        _access[leafHash][grantee] = true;
+        emit AccessGranted(leafHash, grantee);
+    }
+
+    /// @notice Takes back what was granted. Revoking what was never granted changes nothing.
+    /// @param leaf The job's leaf; its submitter is the caller. No proof: without one nothing was granted.
+    /// @param grantee Who may not retrieve the result any more.
+    function revokeAccess(Leaf calldata leaf, address grantee) external {
+        if (leaf.submitter != msg.sender) revert NotTheSubmitter(msg.sender);
+        bytes32 leafHash = hashLeaf(leaf);
+        if (!_access[leafHash][grantee]) return;
+        delete _access[leafHash][grantee];
+        emit AccessRevoked(leafHash, grantee);
+    }
+
+    /// @notice Pins the key whose signature clients look for on sealed results.
+    /// @param manager Address of the key; zero pins none.
+    function setKeyManager(address manager) external onlyRole(DEFAULT_ADMIN_ROLE) {
+        emit KeyManagerChanged(keyManager, manager);
+        keyManager = manager;
+    }
+
+    /// @notice Stops confirmation. Reading, verifying, granting and revoking go on.
     function pause() external onlyRole(PAUSER_ROLE) {
         _pause();
     }
@@ -98,6 +159,15 @@ contract ZamaJobsRegistry is AccessControlDefaultAdminRules, Pausable, EIP712 {
         return _batches[root];
     }
 
+    /// @notice Whether the submitter of a confirmed job granted `account` access to its result. The submitter itself
+    /// needs no grant and has none.
+    /// @param leafHash Hash of the job's leaf.
+    /// @param account Who wants to retrieve the result.
+    /// @return granted True from the grant until it is revoked.
+    function hasAccess(bytes32 leafHash, address account) external view returns (bool granted) {
+        return _access[leafHash][account];
+    }
+
     /// @notice Whether `leaf` was confirmed here in the batch (`root`, `entries`).
     /// @param root The batch's root.
     /// @param entries The batch's entries, exactly as they were confirmed.
@@ -109,10 +179,7 @@ contract ZamaJobsRegistry is AccessControlDefaultAdminRules, Pausable, EIP712 {
         view
         returns (bool valid)
     {
-        // A root that was never confirmed has the hash zero, which no list of entries has.
-        if (_batches[root] != keccak256(abi.encode(entries))) return false;
-        (bool member, uint256 rank, uint256 count) = entries.locate(leaf.index);
-        return member && PositionalMerkle.verify(root, hashLeaf(leaf), rank, count, proof);
+        return _includes(root, entries, leaf.index, hashLeaf(leaf), proof);
     }
 
     /// @notice Hash under which a leaf stands in its tree.
@@ -139,6 +206,20 @@ contract ZamaJobsRegistry is AccessControlDefaultAdminRules, Pausable, EIP712 {
         }
         _batches[root] = keccak256(abi.encode(entries));
         emit BatchConfirmed(root, entries);
+    }
+
+    /// @dev Whether the leaf of `index` in the confirmed batch (`root`, `entries`) has the hash `leafHash`.
+    function _includes(
+        bytes32 root,
+        Entry[] calldata entries,
+        uint256 index,
+        bytes32 leafHash,
+        bytes32[] calldata proof
+    ) private view returns (bool) {
+        // A root that was never confirmed has the hash zero, which no list of entries has.
+        if (_batches[root] != keccak256(abi.encode(entries))) return false;
+        (bool member, uint256 rank, uint256 count) = entries.locate(index);
+        return member && PositionalMerkle.verify(root, leafHash, rank, count, proof);
     }
 
     /// @dev The smallest index in `mask`, which must not be zero.

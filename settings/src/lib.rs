@@ -21,6 +21,8 @@ pub struct Settings {
     pub api: Api,
     pub auth: Auth,
     pub database: Database,
+    pub blobs: Blobs,
+    pub egress: Egress,
     pub temporal: Temporal,
     pub dispatcher: Dispatcher,
     pub worker: Worker,
@@ -74,6 +76,24 @@ pub struct Database {
     pub url: String,
     pub max_connections: u32,
     pub acquire_timeout_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blobs {
+    pub url: String,
+    pub s3_endpoint: String,
+    pub s3_region: String,
+    pub s3_access_key_id: String,
+    pub s3_secret_access_key: String,
+    pub s3_allow_http: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Egress {
+    pub fetch_urls: bool,
+    pub fetch_timeout_seconds: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

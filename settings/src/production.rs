@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::{DEFAULTS, Deployment, Settings};
+use crate::{Blobs, DEFAULTS, Deployment, Settings};
 
 const MARK: &str = "DEVELOPMENT ONLY";
 
@@ -26,6 +26,17 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
     if !public.is_empty() {
         bail!("production refuses development values; set: {}", public.join(", "));
     }
+    check_blobs(&settings.blobs)
+}
+
+/// A folder that depends on where the process was started would be another one for each role.
+fn check_blobs(blobs: &Blobs) -> Result<()> {
+    if blobs.url.strip_prefix("file://").is_some_and(|folder| !folder.starts_with('/')) {
+        bail!("production refuses a relative blobs.url; set file:///folder or s3://bucket/prefix");
+    }
+    if blobs.s3_allow_http {
+        bail!("production refuses blobs.s3_allow_http; set it to false");
+    }
     Ok(())
 }
 
@@ -36,6 +47,22 @@ fn is_development_value(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blobs_lie_in_one_place_for_all_roles() {
+        let of = |url: &str, s3_allow_http| Blobs {
+            url: url.to_owned(),
+            s3_endpoint: String::new(),
+            s3_region: String::new(),
+            s3_access_key_id: String::new(),
+            s3_secret_access_key: String::new(),
+            s3_allow_http,
+        };
+        assert!(check_blobs(&of("file:///srv/blobs", false)).is_ok());
+        assert!(check_blobs(&of("s3://bucket", false)).is_ok());
+        assert!(check_blobs(&of("file://.zama/blobs", false)).is_err());
+        assert!(check_blobs(&of("s3://bucket", true)).is_err());
+    }
 
     #[test]
     fn every_marked_line_is_checked() {

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use ::api::dispatcher::{self, Policy};
 use ::api::token::TokenVerifier;
-use ::api::{ApiState, recorder, router, serve};
+use ::api::{ApiState, recorder, router, serve, sweep_uploads};
 use anyhow::{Context, Result};
+use retrieval::Domain;
 use settings::Settings;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -30,11 +31,15 @@ pub fn run(settings: &Settings) -> Result<()> {
 async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let pool = parts::pool(settings)?;
     let target = parts::target(settings, "api")?;
+    let blobs = parts::blobs(settings)?;
     let (handle, mailbox) = dispatcher::channel();
     let temporal_health = Arc::new(AtomicBool::new(false));
     let state = ApiState {
         pool: pool.clone(),
         dispatcher: handle,
+        blobs: blobs.clone(),
+        network_keys: None,
+        domain: domain(settings)?,
         tokens: verifier(settings)?,
         public_url: settings.api.public_url.trim_end_matches('/').to_owned(),
         max_body_bytes: settings.api.max_body_bytes,
@@ -47,9 +52,11 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let codec = serve_codec(settings, &target, stop.clone()).await?;
     let dispatcher =
         tokio::spawn(dispatcher::run(pool, target, policy(settings), mailbox, temporal_health, stop.clone()));
+    let sweeper = tokio::spawn(sweep_uploads(blobs, stop.clone()));
     serve(listener, router(state), stop.clone().cancelled_owned()).await?;
     stop.cancel();
     dispatcher.await.context("the dispatcher died")?;
+    sweeper.await.context("the sweeper of uploads died")?;
     codec.await.context("the codec server died")?
 }
 
@@ -57,6 +64,11 @@ fn verifier(settings: &Settings) -> Result<TokenVerifier> {
     let auth = &settings.auth;
     TokenVerifier::from_file(Path::new(&auth.signing_key_file), &auth.issuer, &auth.audience)
         .context("auth.signing_key_file cannot be used")
+}
+
+fn domain(settings: &Settings) -> Result<Domain> {
+    let registry = settings.chain.registry.parse().context("chain.registry is not an address")?;
+    Ok(Domain { chain_id: settings.chain.chain_id, registry })
 }
 
 fn policy(settings: &Settings) -> Policy {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ::billing::LagoClient;
+use ::blobs::BlobStore;
 use ::chain::ChainConfig;
 use ::temporal::Target;
 use ::temporal::codec::KeyRing;
@@ -34,6 +35,19 @@ pub(crate) fn chain(settings: &Settings) -> Result<ChainConfig> {
         confirmations: chain.confirmations,
         timeout: Duration::from_secs(chain.rpc_timeout_seconds),
     })
+}
+
+/// The blob store; it is touched when it is first used.
+pub(crate) fn blobs(settings: &Settings) -> Result<BlobStore> {
+    let blobs = &settings.blobs;
+    let s3 = ::blobs::S3 {
+        endpoint: blobs.s3_endpoint.clone(),
+        region: blobs.s3_region.clone(),
+        access_key_id: blobs.s3_access_key_id.clone(),
+        secret_access_key: blobs.s3_secret_access_key.clone(),
+        allow_http: blobs.s3_allow_http,
+    };
+    BlobStore::open(&::blobs::Config { url: blobs.url.clone(), s3 }).context("blobs.url cannot be used")
 }
 
 /// The billing system, if one is configured.

@@ -125,6 +125,7 @@ async fn bring_up(
         lago_url: options.lago_url.clone().unwrap_or_else(|| format!("http://{}", options.ports.lago())),
         lago_key: options.lago_key.clone(),
         signing_key_file: options.data.join("token-signing.pem"),
+        blobs: options.data.join("blobs"),
         registry: None,
         token: None,
         api_key: None,

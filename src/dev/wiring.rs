@@ -14,6 +14,8 @@ pub struct Wiring {
     pub lago_key: String,
     /// The key that signs access tokens; the API and `zama-jobs token` share it.
     pub signing_key_file: PathBuf,
+    /// Folder of the blob store.
+    pub blobs: PathBuf,
     /// Address of the registry, once it is deployed.
     pub registry: Option<String>,
     /// A token for the development tenant, once there is one.
@@ -54,6 +56,7 @@ impl Wiring {
             ("ZAMA__API__PUBLIC_URL", self.api_url()),
             ("ZAMA__AUTH__SIGNING_KEY_FILE", self.signing_key_file.display().to_string()),
             ("ZAMA__DATABASE__URL", self.database_url()),
+            ("ZAMA__BLOBS__URL", format!("file://{}", self.blobs.display())),
             ("ZAMA__TEMPORAL__ADDRESS", self.ports.temporal().to_string()),
             ("ZAMA__TEMPORAL__UI_URL", self.temporal_ui()),
             ("ZAMA__TEMPORAL__CODEC_LISTEN", self.ports.codec().to_string()),
@@ -107,6 +110,7 @@ mod tests {
             lago_url: "http://127.0.0.1:7608".to_owned(),
             lago_key: lago_key.to_owned(),
             signing_key_file: PathBuf::from("/data/token-signing.pem"),
+            blobs: PathBuf::from("/data/blobs"),
             registry: None,
             token: Some("a.b.c".to_owned()),
             api_key: None,

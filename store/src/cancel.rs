@@ -5,7 +5,7 @@ use sqlx::PgPool;
 
 use crate::StoreError;
 use crate::jobs::Reader;
-use crate::transition::{Ending, Locked, end, lock};
+use crate::transition::{Ending, Locked, Units, end, lock};
 
 /// A workflow run to be told of a cancellation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub async fn request(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Ca
     };
     let answer = match row.status {
         JobStatus::Pending => {
-            end(&mut tx, &row, &Ending::Cancelled, 0).await?;
+            end(&mut tx, &row, &Ending::Cancelled, Units::NONE).await?;
             Cancelled::Done
         }
         JobStatus::Processing => {

@@ -2,18 +2,21 @@
 
 use chrono::{DateTime, Utc};
 use jobs::event::EventType;
-use jobs::usage::Metric;
+use jobs::submission::JobType;
 use jobs::wire::Progress;
 use jobs::{JobId, JobStatus};
 use sqlx::PgPool;
 
-use crate::transition::{Ending, Stage, charge, deadline_exceeded, end, lock};
+use crate::admission::job_type_of;
+use crate::departure::{self, Leaving, ResultRow};
+use crate::transition::{Stage, Units};
 use crate::{StoreError, events};
 
 /// A job as its computation needs it.
 #[derive(Clone, Debug)]
 pub struct ComputeJob {
     pub tenant: String,
+    pub job_type: JobType,
     pub status: JobStatus,
     pub payload: String,
     pub timeout_seconds: i32,
@@ -28,7 +31,7 @@ pub struct ComputeJob {
 /// The database is away, or there is no such job.
 pub async fn load(pool: &PgPool, job: JobId) -> Result<ComputeJob, StoreError> {
     let row = sqlx::query!(
-        "SELECT tenant, status, payload, timeout_seconds, deadline, cancel_requested_at, progress_percent
+        "SELECT tenant, job_type, status, payload, timeout_seconds, deadline, cancel_requested_at, progress_percent
            FROM jobs WHERE id = $1",
         job.0
     )
@@ -37,6 +40,7 @@ pub async fn load(pool: &PgPool, job: JobId) -> Result<ComputeJob, StoreError> {
     .ok_or_else(|| StoreError::corrupt("reference to job", job))?;
     Ok(ComputeJob {
         tenant: row.tenant,
+        job_type: job_type_of(&row.job_type)?,
         status: row.status.parse().map_err(|_| StoreError::corrupt("status", &row.status))?,
         payload: row.payload,
         timeout_seconds: row.timeout_seconds,
@@ -90,44 +94,20 @@ pub struct Computed<'a> {
 /// # Errors
 /// The database is away, or there is no such job.
 pub async fn finish(pool: &PgPool, job: JobId, computed: &Computed<'_>) -> Result<Stage, StoreError> {
-    let mut tx = pool.begin().await?;
-    let row = lock(&mut tx, job).await?.ok_or_else(|| StoreError::corrupt("reference to job", job))?;
-    let stage = match row.status {
-        JobStatus::Processing if row.cancel_requested => {
-            end(&mut tx, &row, &Ending::Cancelled, computed.compute_units).await?
+    let units = Units::plain(computed.compute_units);
+    match departure::open(pool, job, units).await? {
+        Leaving::Decided(stage) => Ok(stage),
+        Leaving::Open(departure) => {
+            let result = ResultRow {
+                hash: computed.hash,
+                media_type: computed.media_type,
+                bytes: Some(computed.bytes),
+                size: None,
+                salt: computed.salt,
+            };
+            departure.leave(&result, units).await
         }
-        JobStatus::Processing if row.deadline_passed => {
-            end(&mut tx, &row, &deadline_exceeded(), computed.compute_units).await?
-        }
-        JobStatus::Processing => {
-            sqlx::query!(
-                "UPDATE jobs SET status = 'CONFIRMING', result_hash = $2, result_bytes = $3, result_media_type = $4,
-                                 progress_percent = 100, updated_at = now(), version = version + 1
-                  WHERE id = $1 AND status = 'PROCESSING'",
-                job.0,
-                &computed.hash[..],
-                computed.bytes,
-                computed.media_type
-            )
-            .execute(&mut *tx)
-            .await?;
-            sqlx::query!(
-                "INSERT INTO confirmations (job_id, leaf_status, salt) VALUES ($1, 1, $2)",
-                job.0,
-                &computed.salt[..]
-            )
-            .execute(&mut *tx)
-            .await?;
-            charge(&mut tx, job, &row.tenant, Metric::ComputeUnits, computed.compute_units).await?;
-            events::status(&mut tx, job, &row.tenant, Some(JobStatus::Processing), JobStatus::Confirming, None).await?;
-            Stage::Confirm
-        }
-        JobStatus::Confirming => Stage::Confirm,
-        JobStatus::Pending => return Err(StoreError::corrupt("status", "PENDING while computing")),
-        ended => Stage::Ended(ended),
-    };
-    tx.commit().await?;
-    Ok(stage)
+    }
 }
 
 /// The state of a job, for activities that only ask whether it is decided.

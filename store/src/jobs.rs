@@ -100,7 +100,7 @@ macro_rules! select_jobs {
                       j.content_hash, j.created_at, j.updated_at, j.started_at, j.completed_at, j.deadline,
                       j.estimated_completion, j.progress_percent, j.progress_stage, j.progress_detail, j.error_code,
                       j.error_detail, j.result_hash, j.result_media_type,
-                      octet_length(j.result_bytes)::bigint AS result_size,
+                      coalesce(j.result_size, octet_length(j.result_bytes)) AS result_size,
                       CASE WHEN octet_length(j.result_bytes) <= 65536 THEN j.result_bytes END AS result_inline,
                       c.leaf_index AS "leaf_index?", b.chain_id AS "chain_id?", b.registry AS "registry?",
                       b.root AS "root?", b.tx_hash AS "tx_hash?", b.block_number AS "block_number?",
@@ -228,7 +228,8 @@ pub struct Outcome {
 /// A result as it is sent.
 #[derive(Clone, Debug)]
 pub struct ResultBytes {
-    pub bytes: Vec<u8>,
+    /// `None`: they lie in the blob store, as those of encrypted jobs do.
+    pub bytes: Option<Vec<u8>>,
     pub media_type: String,
     /// SHA-256 of the bytes.
     pub hash: [u8; 32],
@@ -249,9 +250,9 @@ pub async fn outcome(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Op
     .fetch_optional(pool)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let result = match (row.result_bytes, row.result_media_type, row.result_hash) {
-        (Some(content), Some(media_type), Some(hash)) => {
-            Some(ResultBytes { bytes: content, media_type, hash: bytes("result hash", &hash)? })
+    let result = match (row.result_media_type, row.result_hash) {
+        (Some(media_type), Some(hash)) => {
+            Some(ResultBytes { bytes: row.result_bytes, media_type, hash: bytes("result hash", &hash)? })
         }
         _ => None,
     };

@@ -5,13 +5,18 @@
 
 pub mod admission;
 pub mod batches;
+pub mod blobs;
 pub mod cancel;
+pub mod client_keys;
 pub mod compute;
+pub mod departure;
 mod error;
 mod events;
+pub mod fhe;
 pub mod jobs;
 pub mod lost;
 pub mod receipts;
+pub mod retrievals;
 pub mod sealing;
 pub mod starts;
 pub mod tenants;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::StoreError;
 use crate::cancel::WorkflowRun;
-use crate::transition::{Ending, end, lock};
+use crate::transition::{Ending, Units, end, lock};
 
 /// How often a lost workflow is started again before the job fails.
 pub const MAX_RESTARTS: i16 = 3;
@@ -82,7 +82,7 @@ pub async fn recover(pool: &PgPool, job: JobId, lost_workflow_id: &str) -> Resul
             return Ok(Recovered::Unchanged);
         }
         let detail = format!("The job's workflow was lost {} times.", MAX_RESTARTS + 1);
-        end(&mut tx, &row, &Ending::Failed { code: ErrorCode::WorkflowLost, detail }, 0).await?;
+        end(&mut tx, &row, &Ending::Failed { code: ErrorCode::WorkflowLost, detail }, Units::NONE).await?;
         tx.commit().await?;
         return Ok(Recovered::Failed);
     }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 
 use crate::StoreError;
+use crate::fhe::results::{self, HandleParts};
 use crate::jobs::{Reader, bytes, error_of};
 use crate::sealing::{LeafJob, leaves};
 
@@ -21,6 +22,8 @@ pub struct ReceiptParts {
     pub algorithm: String,
     /// Leaves of the batch in index order.
     pub leaves: Vec<LeafJob>,
+    /// Of an encrypted job.
+    pub handle: Option<HandleParts>,
 }
 
 /// A job's state, and its receipt's parts once it is confirmed.
@@ -71,6 +74,7 @@ pub async fn find(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Optio
         block_hash: bytes("block hash", &block_hash)?,
         algorithm: row.algorithm,
         leaves: leaves(pool, batch).await?,
+        handle: results::handle(pool, job).await?,
     };
     Ok(Some(Found { status, error, parts: Some(parts) }))
 }

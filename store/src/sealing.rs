@@ -2,7 +2,7 @@
 
 use alloy::primitives::B256;
 use jobs::JobId;
-use jobs::leaf::{Index, Leaf, LeafStatus, salted_content_hash};
+use jobs::leaf::{Handle, Index, Leaf, LeafStatus, salted_content_hash};
 use jobs::merkle::Batch;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -21,6 +21,31 @@ pub struct LeafJob {
     pub result_hash: [u8; 32],
     pub content_hash: [u8; 32],
     pub salt: [u8; 32],
+    /// Of an encrypted job.
+    pub handle: Option<LeafHandle>,
+}
+
+/// What an encrypted job's leaf commits to beside its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeafHandle {
+    pub inputs_hash: [u8; 32],
+    pub program_hash: [u8; 32],
+    pub key_id: [u8; 32],
+    /// EIP-712 digest that the worker signed.
+    pub attestation_hash: [u8; 32],
+}
+
+impl LeafHandle {
+    fn commitment(&self, result_hash: [u8; 32]) -> B256 {
+        Handle {
+            inputs: self.inputs_hash.into(),
+            program: self.program_hash.into(),
+            key: self.key_id.into(),
+            result: result_hash.into(),
+            attestation: self.attestation_hash.into(),
+        }
+        .commitment()
+    }
 }
 
 impl LeafJob {
@@ -34,7 +59,7 @@ impl LeafJob {
             result_hash: self.result_hash.into(),
             status: self.leaf_status,
             content_hash: salted_content_hash(self.salt.into(), self.content_hash.into()),
-            handle: B256::ZERO,
+            handle: self.handle.map_or(B256::ZERO, |handle| handle.commitment(self.result_hash)),
         }
     }
 }
@@ -109,8 +134,53 @@ pub async fn seal(pool: &PgPool, policy: &SealPolicy, from_block: i64) -> Result
     Ok(Some((batch, leaves.len())))
 }
 
+/// A job's leaf as the database holds it.
+struct Row {
+    job_id: Uuid,
+    leaf_index: i64,
+    leaf_status: i16,
+    salt: Vec<u8>,
+    submitter: Vec<u8>,
+    content_hash: Vec<u8>,
+    result_hash: Vec<u8>,
+    inputs_hash: Option<Vec<u8>>,
+    program_hash: Option<Vec<u8>>,
+    key_id: Option<Vec<u8>>,
+    attestation_hash: Option<Vec<u8>>,
+}
+
+impl TryFrom<Row> for LeafJob {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let handle = match (row.inputs_hash, row.program_hash, row.key_id, row.attestation_hash) {
+            (Some(inputs), Some(program), Some(key), Some(attestation)) => Some(LeafHandle {
+                inputs_hash: bytes("inputs hash", &inputs)?,
+                program_hash: bytes("program hash", &program)?,
+                key_id: bytes("key id", &key)?,
+                attestation_hash: bytes("attestation hash", &attestation)?,
+            }),
+            _ => None,
+        };
+        Ok(Self {
+            job_id: JobId(row.job_id),
+            leaf_index: u64::try_from(row.leaf_index).map_err(|_| StoreError::corrupt("leaf index", row.leaf_index))?,
+            leaf_status: u8::try_from(row.leaf_status)
+                .ok()
+                .and_then(|number| LeafStatus::try_from(number).ok())
+                .ok_or_else(|| StoreError::corrupt("leaf status", row.leaf_status))?,
+            submitter: bytes("submitter", &row.submitter)?,
+            result_hash: bytes("result hash", &row.result_hash)?,
+            content_hash: bytes("content hash", &row.content_hash)?,
+            salt: bytes("salt", &row.salt)?,
+            handle,
+        })
+    }
+}
+
 async fn take_waiting(tx: &mut PgConnection, limit: i64) -> Result<Vec<LeafJob>, StoreError> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Row,
         r#"
         WITH waiting AS (
             SELECT c.job_id, c.leaf_status, c.salt, c.created_at, j.submitter, j.content_hash, j.result_hash
@@ -119,28 +189,16 @@ async fn take_waiting(tx: &mut PgConnection, limit: i64) -> Result<Vec<LeafJob>,
              ORDER BY c.created_at, c.job_id LIMIT $1
                FOR UPDATE OF c SKIP LOCKED
         )
-        SELECT w.job_id, w.leaf_status, w.salt, w.submitter, w.content_hash, w.result_hash AS "result_hash!",
-               nextval('confirmation_index') AS "leaf_index!"
-          FROM waiting w
+        SELECT w.job_id, nextval('confirmation_index') AS "leaf_index!", w.leaf_status, w.salt, w.submitter,
+               w.content_hash, w.result_hash AS "result_hash!", h.inputs_hash AS "inputs_hash?",
+               h.program_hash AS "program_hash?", h.key_id AS "key_id?", h.attestation_hash AS "attestation_hash?"
+          FROM waiting w LEFT JOIN fhe_handles h ON h.job_id = w.job_id
         "#,
         limit
     )
     .fetch_all(tx)
     .await?;
-    let mut leaves = rows
-        .into_iter()
-        .map(|row| {
-            leaf(
-                row.job_id,
-                row.leaf_index,
-                row.leaf_status,
-                &row.submitter,
-                &row.result_hash,
-                &row.content_hash,
-                &row.salt,
-            )
-        })
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut leaves = rows.into_iter().map(LeafJob::try_from).collect::<Result<Vec<_>, _>>()?;
     leaves.sort_by_key(|leaf| leaf.leaf_index);
     Ok(leaves)
 }
@@ -150,49 +208,16 @@ async fn take_waiting(tx: &mut PgConnection, limit: i64) -> Result<Vec<LeafJob>,
 /// # Errors
 /// The database is away.
 pub async fn leaves(pool: &PgPool, batch: Uuid) -> Result<Vec<LeafJob>, StoreError> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Row,
         r#"SELECT c.job_id, c.leaf_index AS "leaf_index!", c.leaf_status, c.salt, j.submitter, j.content_hash,
-                  j.result_hash AS "result_hash!"
-             FROM confirmations c JOIN jobs j ON j.id = c.job_id
+                  j.result_hash AS "result_hash!", h.inputs_hash AS "inputs_hash?", h.program_hash AS "program_hash?",
+                  h.key_id AS "key_id?", h.attestation_hash AS "attestation_hash?"
+             FROM confirmations c JOIN jobs j ON j.id = c.job_id LEFT JOIN fhe_handles h ON h.job_id = c.job_id
             WHERE c.batch_id = $1 ORDER BY c.leaf_index"#,
         batch
     )
     .fetch_all(pool)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            leaf(
-                row.job_id,
-                row.leaf_index,
-                row.leaf_status,
-                &row.submitter,
-                &row.result_hash,
-                &row.content_hash,
-                &row.salt,
-            )
-        })
-        .collect()
-}
-
-fn leaf(
-    job: Uuid,
-    index: i64,
-    status: i16,
-    submitter: &[u8],
-    result_hash: &[u8],
-    content_hash: &[u8],
-    salt: &[u8],
-) -> Result<LeafJob, StoreError> {
-    Ok(LeafJob {
-        job_id: JobId(job),
-        leaf_index: u64::try_from(index).map_err(|_| StoreError::corrupt("leaf index", index))?,
-        leaf_status: u8::try_from(status)
-            .ok()
-            .and_then(|number| LeafStatus::try_from(number).ok())
-            .ok_or_else(|| StoreError::corrupt("leaf status", status))?,
-        submitter: bytes("submitter", submitter)?,
-        result_hash: bytes("result hash", result_hash)?,
-        content_hash: bytes("content hash", content_hash)?,
-        salt: bytes("salt", salt)?,
-    })
+    rows.into_iter().map(LeafJob::try_from).collect()
 }

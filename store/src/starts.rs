@@ -1,10 +1,12 @@
 //! The outbox of workflow starts: claimed in turn between tenants, deleted when the start is certain.
 
+use jobs::submission::JobType;
 use jobs::{JobId, TenantId};
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::StoreError;
+use crate::admission::job_type_of;
 
 /// A start that this process has claimed.
 #[derive(Clone, Debug)]
@@ -12,7 +14,7 @@ pub struct PendingStart {
     pub job_id: JobId,
     pub tenant: TenantId,
     pub workflow_id: String,
-    pub job_type: String,
+    pub job_type: JobType,
     pub algorithm: String,
     pub deadline: Option<chrono::DateTime<chrono::Utc>>,
     pub timeout_seconds: i32,
@@ -78,7 +80,7 @@ pub async fn claim(
                 job_id: JobId(row.job_id),
                 tenant: row.tenant.parse().map_err(|_| StoreError::corrupt("tenant", &row.tenant))?,
                 workflow_id: row.workflow_id,
-                job_type: row.job_type,
+                job_type: job_type_of(&row.job_type)?,
                 algorithm: row.algorithm,
                 deadline: row.deadline,
                 timeout_seconds: row.timeout_seconds,
@@ -103,24 +105,6 @@ pub async fn confirm(pool: &PgPool, started: &[(JobId, String)]) -> Result<(), S
         "#,
         &ids,
         &runs
-    )
-    .execute(pool)
-    .await?;
-    Ok(())
-}
-
-/// Notes the run that works on a job, as the run itself tells it: a dispatcher that died right after its start could
-/// not, and the batcher completes a confirmation by its run.
-///
-/// # Errors
-/// The database is away.
-pub async fn note_run(pool: &PgPool, job: JobId, workflow_id: &str, run_id: &str) -> Result<(), StoreError> {
-    sqlx::query!(
-        "UPDATE jobs SET workflow_run_id = $3
-          WHERE id = $1 AND current_workflow_id = $2 AND workflow_run_id IS NULL",
-        job.0,
-        workflow_id,
-        run_id
     )
     .execute(pool)
     .await?;

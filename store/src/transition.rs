@@ -4,6 +4,7 @@ use jobs::usage::{FIRST_SEGMENT, Metric, row_id};
 use jobs::{ErrorCode, JobId, JobStatus};
 use sqlx::{PgConnection, PgPool};
 
+use crate::cancel::WorkflowRun;
 use crate::{StoreError, events};
 
 /// Where a workflow goes on, read from the database's state.
@@ -20,6 +21,26 @@ pub enum Stage {
 pub enum Ending {
     Failed { code: ErrorCode, detail: String },
     Cancelled,
+}
+
+/// What a job is billed for its computation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Units {
+    /// Compute units.
+    pub compute: u64,
+    /// Units of computing on ciphertexts.
+    pub fhe: u64,
+}
+
+impl Units {
+    /// Nothing was done.
+    pub const NONE: Self = Self { compute: 0, fhe: 0 };
+
+    /// Those of a plain job.
+    #[must_use]
+    pub fn plain(compute: u64) -> Self {
+        Self { compute, fhe: 0 }
+    }
 }
 
 /// A row locked for a change of state.
@@ -49,33 +70,60 @@ pub(crate) async fn lock(tx: &mut PgConnection, job: JobId) -> Result<Option<Loc
     .transpose()
 }
 
-/// Begins the computation: PENDING becomes PROCESSING, unless the job was cancelled or is too late.
+/// Begins the computation: PENDING becomes PROCESSING, unless the job was cancelled or is too late. Notes the run that
+/// works on the job, as the run itself tells it: a dispatcher that died right after its start could not, and the
+/// batcher completes a confirmation by its run.
 ///
 /// # Errors
 /// The database is away, or there is no such job.
-pub async fn begin(pool: &PgPool, job: JobId) -> Result<Stage, StoreError> {
+pub async fn begin(pool: &PgPool, job: JobId, run: Option<&WorkflowRun>) -> Result<Stage, StoreError> {
     let mut tx = pool.begin().await?;
     let row = lock(&mut tx, job).await?.ok_or_else(|| StoreError::corrupt("reference to job", job))?;
     let stage = match row.status {
-        JobStatus::Pending if row.cancel_requested => end(&mut tx, &row, &Ending::Cancelled, 0).await?,
-        JobStatus::Pending if row.deadline_passed => end(&mut tx, &row, &deadline_exceeded(), 0).await?,
+        JobStatus::Pending if row.cancel_requested => end(&mut tx, &row, &Ending::Cancelled, Units::NONE).await?,
+        JobStatus::Pending if row.deadline_passed => end(&mut tx, &row, &deadline_exceeded(), Units::NONE).await?,
         JobStatus::Pending => {
             sqlx::query!(
-                "UPDATE jobs SET status = 'PROCESSING', started_at = now(), updated_at = now(), version = version + 1
+                "UPDATE jobs SET status = 'PROCESSING', started_at = now(), updated_at = now(), version = version + 1,
+                                 workflow_run_id = coalesce(workflow_run_id,
+                                                            CASE WHEN current_workflow_id = $2 THEN $3 END)
                   WHERE id = $1 AND status = 'PENDING'",
-                job.0
+                job.0,
+                run.map(|run| run.workflow_id.as_str()),
+                run.map(|run| run.run_id.as_str())
             )
             .execute(&mut *tx)
             .await?;
             events::status(&mut tx, job, &row.tenant, Some(JobStatus::Pending), JobStatus::Processing, None).await?;
             Stage::Compute
         }
-        JobStatus::Processing => Stage::Compute,
-        JobStatus::Confirming => Stage::Confirm,
+        JobStatus::Processing => {
+            note_run(&mut tx, job, run).await?;
+            Stage::Compute
+        }
+        JobStatus::Confirming => {
+            note_run(&mut tx, job, run).await?;
+            Stage::Confirm
+        }
         ended => Stage::Ended(ended),
     };
     tx.commit().await?;
     Ok(stage)
+}
+
+/// Of a job that goes on under another workflow, or whose validation is repeated.
+async fn note_run(tx: &mut PgConnection, job: JobId, run: Option<&WorkflowRun>) -> Result<(), StoreError> {
+    let Some(run) = run else { return Ok(()) };
+    sqlx::query!(
+        "UPDATE jobs SET workflow_run_id = $3
+          WHERE id = $1 AND current_workflow_id = $2 AND workflow_run_id IS NULL",
+        job.0,
+        run.workflow_id,
+        run.run_id
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Ends a job without a result. A job that has one by now goes on to its confirmation instead: work that was done is
@@ -83,7 +131,7 @@ pub async fn begin(pool: &PgPool, job: JobId) -> Result<Stage, StoreError> {
 ///
 /// # Errors
 /// The database is away, or there is no such job.
-pub async fn conclude(pool: &PgPool, job: JobId, ending: &Ending, units_done: u64) -> Result<Stage, StoreError> {
+pub async fn conclude(pool: &PgPool, job: JobId, ending: &Ending, units_done: Units) -> Result<Stage, StoreError> {
     let mut tx = pool.begin().await?;
     let row = lock(&mut tx, job).await?.ok_or_else(|| StoreError::corrupt("reference to job", job))?;
     let stage = match row.status {
@@ -107,7 +155,7 @@ pub(crate) async fn end(
     tx: &mut PgConnection,
     row: &Locked,
     ending: &Ending,
-    units_done: u64,
+    units_done: Units,
 ) -> Result<Stage, StoreError> {
     let (status, code, detail) = match ending {
         Ending::Failed { code, detail } => (JobStatus::Failed, Some(*code), Some(detail.as_str())),
@@ -127,8 +175,9 @@ pub(crate) async fn end(
     .execute(&mut *tx)
     .await?;
     let billed = code.is_none_or(|code| !code.is_ours());
-    if billed && units_done > 0 {
-        charge(tx, row.job, &row.tenant, Metric::ComputeUnits, units_done).await?;
+    let done = [(Metric::ComputeUnits, units_done.compute), (Metric::FheComputeUnits, units_done.fhe)];
+    for (metric, units) in done.into_iter().filter(|(_, units)| billed && *units > 0) {
+        charge(tx, row.job, &row.tenant, metric, units).await?;
     }
     sqlx::query!("DELETE FROM job_reservations WHERE job_id = $1", row.job.0).execute(&mut *tx).await?;
     events::status(tx, row.job, &row.tenant, Some(row.status), status, code).await?;

@@ -1,6 +1,7 @@
 //! What the platform asks of Temporal: start a job's workflow once, cancel a run, look after a run, complete a
 //! confirmation. Every call but the start names workflow id and run id.
 
+use jobs::submission::JobType;
 use jobs::{JobId, JobStatus};
 use store::cancel::WorkflowRun;
 use store::starts::PendingStart;
@@ -16,7 +17,8 @@ use temporalio_common::{MemoValues, WorkflowDefinition};
 use thiserror::Error;
 use workflows::activities::{CONFIRM_ACTIVITY_ID, Step};
 use workflows::{
-    BatcherInput, BatcherWorkflow, JobInput, JobWorkflow, ReporterInput, ReporterWorkflow, attributes, task_queue,
+    BatcherInput, BatcherWorkflow, JobInput, JobWorkflow, KeyCheckInput, KeyCheckWorkflow, ReporterInput,
+    ReporterWorkflow, attributes, task_queue,
 };
 
 /// Temporal as the platform sees it. Cheap to clone.
@@ -67,7 +69,7 @@ impl Engine {
     pub async fn start_job(&self, start: &PendingStart) -> Result<Started, EngineError> {
         let search = SearchAttributes::new([
             attributes::TENANT.value_set(start.tenant.to_string()),
-            attributes::JOB_TYPE.value_set(start.job_type.clone()),
+            attributes::JOB_TYPE.value_set(start.job_type.as_str().to_owned()),
             attributes::STATUS.value_set(JobStatus::Pending.as_str().to_owned()),
         ]);
         let mut memo = MemoValues::new();
@@ -159,6 +161,15 @@ impl Engine {
         self.ensure(ReporterWorkflow::run, input, ReporterInput::WORKFLOW_ID.to_owned()).await
     }
 
+    /// Makes sure that an uploaded evaluation key is checked.
+    ///
+    /// # Errors
+    /// Temporal is away.
+    pub async fn ensure_key_check(&self, input: KeyCheckInput) -> Result<(), EngineError> {
+        let id = input.workflow_id();
+        self.ensure(KeyCheckWorkflow::run, input, id).await
+    }
+
     async fn ensure<W>(&self, workflow: W, input: W::Input, id: String) -> Result<(), EngineError>
     where
         W: temporalio_common::HasWorkflowDefinition + WorkflowDefinition,
@@ -184,9 +195,13 @@ impl Engine {
 }
 
 fn job_input(start: &PendingStart) -> JobInput {
-    let queue = if start.job_type == "fhe_compute" { task_queue::FHE } else { task_queue::COMPUTE };
+    let queue = match start.job_type {
+        JobType::Compute => task_queue::COMPUTE,
+        JobType::FheCompute => task_queue::FHE,
+    };
     JobInput {
         job_id: start.job_id,
+        job_type: start.job_type,
         compute_queue: queue.to_owned(),
         algorithm: start.algorithm.clone(),
         timeout_seconds: start.timeout_seconds.unsigned_abs(),

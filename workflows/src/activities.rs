@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use jobs::{ErrorCode, JobId, JobStatus};
+use alloy::primitives::B256;
+use jobs::{ErrorCode, JobId, JobStatus, TenantId};
 use serde::{Deserialize, Serialize};
 use temporalio_workflow::common::ActivityDefinition;
 
@@ -36,6 +37,14 @@ activity! {
     Compute, "compute", JobRef => Step
 }
 activity! {
+    /// Computes on ciphertexts, and leaves PROCESSING with the result.
+    FheCompute, "fhe_compute", JobRef => Step
+}
+activity! {
+    /// Checks an evaluation key that a client uploaded, and makes it ready or refused.
+    CheckKey, "check_key", KeyRef => KeyVerdict
+}
+activity! {
     /// Ends a job that has no result.
     Conclude, "conclude", Conclusion => Step
 }
@@ -63,6 +72,22 @@ pub const CONFIRM_ACTIVITY_ID: &str = "confirm";
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct JobRef {
     pub job_id: JobId,
+}
+
+/// A client's evaluation key by reference.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct KeyRef {
+    pub tenant: TenantId,
+    /// SHA-256 of the key's bytes.
+    pub key_id: B256,
+}
+
+/// What became of an uploaded key.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyVerdict {
+    Ready,
+    Refused,
 }
 
 /// Where a job goes on: what the database decided.

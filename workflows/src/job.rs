@@ -6,6 +6,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use jobs::submission::JobType;
 use jobs::{ErrorCode, JobId, JobStatus};
 use serde::{Deserialize, Serialize};
 use temporalio_macros::{workflow, workflow_methods};
@@ -16,7 +17,7 @@ use temporalio_workflow::{
 };
 
 use crate::activities::{
-    CONFIRM_ACTIVITY_ID, Compute, Conclude, Conclusion, Confirm, JobRef, Meter, Reason, Step, Validate,
+    CONFIRM_ACTIVITY_ID, Compute, Conclude, Conclusion, Confirm, FheCompute, JobRef, Meter, Reason, Step, Validate,
 };
 use crate::attributes;
 
@@ -35,6 +36,9 @@ const LOCAL_ATTEMPT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct JobInput {
     pub job_id: JobId,
+    /// Which activity computes; histories from before encrypted jobs do not say it.
+    #[serde(default = "plain")]
+    pub job_type: JobType,
     /// Queue of the computation.
     pub compute_queue: String,
     /// Name of the algorithm, for the summary in the UI.
@@ -44,6 +48,10 @@ pub struct JobInput {
     /// Unix milliseconds.
     pub deadline_ms: Option<u64>,
     pub request_id: String,
+}
+
+fn plain() -> JobType {
+    JobType::Compute
 }
 
 /// How the job ended.
@@ -73,7 +81,12 @@ impl JobWorkflow {
         let mut failure = None;
         if step == Step::Compute {
             show(ctx, &input, JobStatus::Processing);
-            step = match ctx.execute_activity(Compute, job, computing(ctx, &input)).await {
+            let options = computing(ctx, &input);
+            let computed = match input.job_type {
+                JobType::Compute => ctx.execute_activity(Compute, job, options).await,
+                JobType::FheCompute => ctx.execute_activity(FheCompute, job, options).await,
+            };
+            step = match computed {
                 Ok(step) => step,
                 Err(error) => {
                     let reason = why(&error, &input);
@@ -137,7 +150,9 @@ fn why(error: &ActivityExecutionError, input: &JobInput) -> Reason {
     match error.reason() {
         Some(IncomingError::Application(failure)) => {
             let code = failure.type_name().and_then(|name| name.parse().ok()).unwrap_or(ErrorCode::InternalError);
-            let detail = if code.is_ours() { "The service failed.".to_owned() } else { failure.to_string() };
+            // What failed inside is for operators alone; every other code comes with words for the client.
+            let inside = code == ErrorCode::InternalError;
+            let detail = if inside { "The service failed.".to_owned() } else { failure.to_string() };
             Reason::Failed { code, detail }
         }
         _ => Reason::Failed { code: ErrorCode::InternalError, detail: "The service failed.".to_owned() },

@@ -7,9 +7,11 @@ pub mod activities;
 pub mod attributes;
 mod batcher;
 mod job;
+mod key_check;
 mod reporter;
 pub mod task_queue;
 
 pub use batcher::{BatcherInput, BatcherWorkflow};
 pub use job::{JobInput, JobOutcome, JobWorkflow};
+pub use key_check::{KeyCheckInput, KeyCheckWorkflow};
 pub use reporter::{ReporterInput, ReporterWorkflow};

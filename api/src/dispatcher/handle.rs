@@ -12,6 +12,7 @@ const CANCEL_QUEUE: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Handle {
     starts: Arc<Notify>,
+    keys: Arc<Notify>,
     cancels: mpsc::Sender<WorkflowRun>,
 }
 
@@ -19,6 +20,7 @@ pub struct Handle {
 #[derive(Debug)]
 pub struct Mailbox {
     pub(super) starts: Arc<Notify>,
+    pub(super) keys: Arc<Notify>,
     pub(super) cancels: mpsc::Receiver<WorkflowRun>,
 }
 
@@ -26,14 +28,21 @@ pub struct Mailbox {
 #[must_use]
 pub fn channel() -> (Handle, Mailbox) {
     let starts = Arc::new(Notify::new());
+    let keys = Arc::new(Notify::new());
     let (sender, receiver) = mpsc::channel(CANCEL_QUEUE);
-    (Handle { starts: starts.clone(), cancels: sender }, Mailbox { starts, cancels: receiver })
+    let handle = Handle { starts: starts.clone(), keys: keys.clone(), cancels: sender };
+    (handle, Mailbox { starts, keys, cancels: receiver })
 }
 
 impl Handle {
     /// Tells that a start was committed.
     pub fn wake(&self) {
         self.starts.notify_one();
+    }
+
+    /// Tells that a key was uploaded.
+    pub fn check_keys(&self) {
+        self.keys.notify_one();
     }
 
     /// Tells that a cancellation was committed. When the queue is full the sweep tells the workflow instead.

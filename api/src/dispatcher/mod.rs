@@ -1,8 +1,9 @@
-//! From the outbox to Temporal: starts what was admitted, tells workflows of cancellations, and looks after jobs whose
-//! workflow was lost. It runs in every API process; claims in the database keep the processes apart.
+//! From the outbox to Temporal: starts what was admitted, tells workflows of cancellations, has uploaded keys checked,
+//! and looks after jobs whose workflow was lost. It runs in every API process; claims in the database keep the processes apart.
 
 mod cancels;
 mod handle;
+mod key_checks;
 mod lost;
 mod starts;
 
@@ -46,10 +47,11 @@ pub async fn run(
         () = stop.cancelled() => return,
     };
     temporal_is_up.store(true, Ordering::Relaxed);
-    let Mailbox { starts, cancels } = mailbox;
+    let Mailbox { starts, cancels, keys } = mailbox;
     tokio::join!(
         starts::run(pool.clone(), engine.clone(), policy.clone(), starts, temporal_is_up, stop.clone()),
         cancels::run(pool.clone(), engine.clone(), policy.sweep, cancels, stop.clone()),
+        key_checks::run(pool.clone(), engine.clone(), policy.clone(), keys, stop.clone()),
         lost::run(pool, engine, policy, stop),
     );
 }

@@ -3,6 +3,7 @@
 pub mod authentication;
 pub mod body;
 pub mod conditional;
+pub mod download;
 pub mod error_responses;
 pub mod job_path;
 pub mod observation;
@@ -11,4 +12,6 @@ pub mod problem;
 pub mod query;
 pub mod request_id;
 pub mod security_headers;
+pub mod sha256_path;
 pub mod time_limit;
+pub mod upload;

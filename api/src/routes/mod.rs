@@ -1,8 +1,10 @@
 //! The endpoints: a folder a resource, a file an endpoint.
 
+pub mod blobs;
 pub mod docs;
 pub mod errors;
 pub mod fallback;
+pub mod fhe_keys;
 pub mod health;
 pub mod jobs;
 pub mod livez;

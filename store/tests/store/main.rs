@@ -7,6 +7,7 @@ mod outbox;
 
 mod admission;
 mod batches;
+mod encrypted;
 mod events;
 mod lost;
 mod starts;

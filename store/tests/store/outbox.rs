@@ -79,7 +79,7 @@ impl Outbox {
     }
 
     pub async fn begin(&self, job: JobId) {
-        assert_eq!(transition::begin(&self.pool, job).await.unwrap(), Stage::Compute);
+        assert_eq!(transition::begin(&self.pool, job, None).await.unwrap(), Stage::Compute);
     }
 
     pub async fn finish(&self, job: JobId) -> Stage {

@@ -1,7 +1,7 @@
 //! Every move of the state machine, from every state, twice: a repeated activity changes nothing.
 
 use jobs::{ErrorCode, JobStatus};
-use store::transition::{self, Ending, Stage};
+use store::transition::{self, Ending, Stage, Units};
 
 use crate::outbox::{New, Outbox};
 
@@ -18,12 +18,12 @@ async fn a_job_goes_on_from_where_the_database_says() {
     let outbox = Outbox::new().await;
     let job = outbox.job().await;
     for _ in 0..2 {
-        assert_eq!(transition::begin(&outbox.pool, job).await.unwrap(), Stage::Compute);
+        assert_eq!(transition::begin(&outbox.pool, job, None).await.unwrap(), Stage::Compute);
     }
     for _ in 0..2 {
         assert_eq!(outbox.finish(job).await, Stage::Confirm);
     }
-    assert_eq!(transition::begin(&outbox.pool, job).await.unwrap(), Stage::Confirm);
+    assert_eq!(transition::begin(&outbox.pool, job, None).await.unwrap(), Stage::Confirm);
     assert_eq!(outbox.usage(job).await, units(&[("compute_units", 5), ("jobs_submitted", 1)]), "charged once");
     assert_eq!(outbox.count("SELECT count(*) FROM confirmations").await, 1);
     assert_eq!(outbox.count("SELECT count(*) FROM job_reservations").await, 1, "until it is terminal");
@@ -51,7 +51,7 @@ async fn a_result_cannot_be_taken_back() {
     let outbox = Outbox::new().await;
     let job = outbox.confirming().await;
     for ending in [Ending::Cancelled, failed(ErrorCode::ComputeFailed)] {
-        assert_eq!(transition::conclude(&outbox.pool, job, &ending, 9).await.unwrap(), Stage::Confirm);
+        assert_eq!(transition::conclude(&outbox.pool, job, &ending, Units::plain(9)).await.unwrap(), Stage::Confirm);
     }
     assert_eq!(outbox.status(job).await, JobStatus::Confirming);
 }
@@ -64,11 +64,11 @@ async fn nothing_leaves_a_terminal_state() {
     {
         let job = outbox.job().await;
         outbox.begin(job).await;
-        assert_eq!(transition::conclude(&outbox.pool, job, &ending, 3).await.unwrap(), Stage::Ended(status));
+        assert_eq!(transition::conclude(&outbox.pool, job, &ending, Units::plain(3)).await.unwrap(), Stage::Ended(status));
         for other in [Ending::Cancelled, failed(ErrorCode::ComputeTimeout)] {
-            assert_eq!(transition::conclude(&outbox.pool, job, &other, 3).await.unwrap(), Stage::Ended(status));
+            assert_eq!(transition::conclude(&outbox.pool, job, &other, Units::plain(3)).await.unwrap(), Stage::Ended(status));
         }
-        assert_eq!(transition::begin(&outbox.pool, job).await.unwrap(), Stage::Ended(status));
+        assert_eq!(transition::begin(&outbox.pool, job, None).await.unwrap(), Stage::Ended(status));
         assert_eq!(outbox.finish(job).await, Stage::Ended(status));
         assert_eq!(outbox.cancel(job).await, store::cancel::Cancelled::Done);
         assert_eq!(outbox.status(job).await, status);
@@ -85,7 +85,7 @@ async fn our_own_faults_are_not_billed() {
     {
         let job = outbox.job().await;
         outbox.begin(job).await;
-        transition::conclude(&outbox.pool, job, &failed(code), 3).await.unwrap();
+        transition::conclude(&outbox.pool, job, &failed(code), Units::plain(3)).await.unwrap();
         let charged = outbox.usage(job).await.iter().any(|(metric, _)| metric == "compute_units");
         assert_eq!(charged, billed, "{code}");
     }
@@ -99,7 +99,7 @@ async fn a_deadline_ends_a_job_before_it_begins_and_before_it_has_a_result() {
     outbox.begin(running).await;
     let passes = "UPDATE jobs SET deadline = now() - interval '1 second'";
     sqlx::query(passes).execute(&outbox.pool).await.unwrap();
-    assert_eq!(transition::begin(&outbox.pool, waiting).await.unwrap(), Stage::Ended(JobStatus::Failed));
+    assert_eq!(transition::begin(&outbox.pool, waiting, None).await.unwrap(), Stage::Ended(JobStatus::Failed));
     assert_eq!(outbox.finish(running).await, Stage::Ended(JobStatus::Failed));
     assert_eq!(outbox.count("SELECT count(*) FROM jobs WHERE error_code = 'DEADLINE_EXCEEDED'").await, 2);
     assert_eq!(outbox.usage(waiting).await, units(&[("jobs_submitted", 1)]));

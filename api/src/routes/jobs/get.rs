@@ -4,20 +4,17 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use jobs::wire::Job;
 
 use super::presentation::present;
 use crate::ApiState;
 use crate::errors;
-use crate::policy::conditional;
+use crate::policy::conditional::Tagged;
 use crate::policy::job_path::{JobPath, not_found};
 use crate::policy::problem::Problem;
 use crate::token::{Principal, Scope};
-
-/// A job changes at any time, so a cache asks before each use.
-pub(super) const CACHE: &str = "private, no-cache";
 
 errors!(Errors: Token, JobNotFound);
 
@@ -46,10 +43,9 @@ pub async fn get(
 ) -> Result<Response, Problem> {
     principal.require(Scope::JobsRead)?;
     let job = store::jobs::find(&state.pool, principal.reader(), id).await?.ok_or_else(|| not_found(id))?;
-    let etag = format!("\"{}\"", job.version);
-    let fresh = [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, CACHE.to_owned())];
-    if conditional::client_has(&headers, &etag) {
-        return Ok((StatusCode::NOT_MODIFIED, fresh).into_response());
+    let tagged = Tagged::version(job.version);
+    if let Some(not_modified) = tagged.not_modified(&headers) {
+        return Ok(not_modified);
     }
-    Ok((fresh, Json(present(&state, job)?)).into_response())
+    Ok(tagged.of(Json(present(&state, job)?)))
 }

@@ -2,6 +2,7 @@
 
 pub mod cancel;
 mod cursor;
+pub mod fhe_result;
 pub mod get;
 pub mod list;
 mod new_job;

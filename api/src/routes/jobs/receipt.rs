@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use jobs::JobId;
 use jobs::leaf::Leaf;
-use jobs::merkle::Batch;
+use jobs::merkle::{Batch, Inclusion};
 use jobs::receipt::{Anchor, Receipt};
 use store::receipts::ReceiptParts;
 use store::sealing::LeafJob;
@@ -50,15 +50,16 @@ pub async fn receipt(
     Ok(Json(receipt))
 }
 
-/// Builds the batch's tree again. `None` when it is not the tree that was confirmed.
-fn build(id: JobId, parts: &ReceiptParts) -> Option<Receipt> {
+/// Builds the batch's tree again and finds the job in it. `None` when it is not the tree that was confirmed.
+pub(super) fn included(id: JobId, parts: &ReceiptParts) -> Option<(&LeafJob, Inclusion)> {
     let position = parts.leaves.iter().position(|leaf| leaf.job_id == id)?;
-    let job = &parts.leaves[position];
     let leaves: Vec<Leaf> = parts.leaves.iter().map(LeafJob::leaf).collect();
     let inclusion = Batch::seal(&leaves).ok()?.inclusion(position)?;
-    if inclusion.root != parts.root {
-        return None;
-    }
+    (inclusion.root == parts.root).then(|| (&parts.leaves[position], inclusion))
+}
+
+fn build(id: JobId, parts: &ReceiptParts) -> Option<Receipt> {
+    let (job, inclusion) = included(id, parts)?;
     let anchor = Anchor {
         chain_id: u64::try_from(parts.chain_id).ok()?,
         registry: parts.registry.into(),

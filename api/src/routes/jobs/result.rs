@@ -3,26 +3,29 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use axum::http::{HeaderMap, HeaderName, header};
+use axum::response::{IntoResponse as _, Response};
+use blobs::{BlobHash, SystemKey};
 
-use super::{get, unavailable};
+use super::unavailable;
 use crate::ApiState;
 use crate::errors;
-use crate::policy::conditional;
+use crate::policy::conditional::Tagged;
+use crate::policy::download;
 use crate::policy::job_path::{JobPath, not_found};
 use crate::policy::problem::Problem;
 use crate::token::{Principal, Scope};
+
+const RESULT_HASH: HeaderName = HeaderName::from_static("x-result-hash");
 
 errors!(Errors: Token, JobNotFound, ResultNotReady, JobCancelled, ComputeFailed, ComputeTimeout, DeadlineExceeded,
     WorkflowLost);
 
 /// Fetch a result
 ///
-/// The bytes whose SHA-256 is the job's `result.hash`, as soon as the job is CONFIRMING. A failed job is answered with
-/// the code in its `error`.
+/// The bytes whose SHA-256 is the job's `result.hash`, as soon as the job is CONFIRMING: JSON of a plain job, a CBOR map
+/// of ciphertexts of an encrypted one (`POST /v1/jobs/{id}/fhe-result` decrypts). A failed job is answered with the code
+/// in its `error`.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/result", tag = "jobs", security(("bearer" = ["jobs:read"])),
     params(
@@ -53,16 +56,17 @@ pub async fn result(
         return Err(unavailable::problem("result", outcome.status, outcome.error));
     };
     let hash = format!("0x{}", hex::encode(result.hash));
-    let etag = format!("\"{hash}\"");
-    let digest = format!("sha-256=:{}:", STANDARD.encode(result.hash));
-    let described = [
-        ("etag", etag.as_str()),
-        ("repr-digest", digest.as_str()),
-        ("x-result-hash", hash.as_str()),
-        (header::CACHE_CONTROL.as_str(), get::CACHE),
-    ];
-    if conditional::client_has(&headers, &etag) {
-        return Ok((StatusCode::NOT_MODIFIED, described).into_response());
+    let tagged = Tagged::digest(&result.hash).with(RESULT_HASH, hash);
+    if let Some(not_modified) = tagged.not_modified(&headers) {
+        return Ok(not_modified);
     }
-    Ok((described, [(header::CONTENT_TYPE, result.media_type)], result.bytes).into_response())
+    let media_type = [(header::CONTENT_TYPE, result.media_type)];
+    let body = match result.bytes {
+        Some(bytes) => bytes.into_response(),
+        None => {
+            let stream = state.blobs.stream_system(&SystemKey::result(id), BlobHash(result.hash)).await;
+            download::body(stream.map_err(|error| download::missing("result", &error))?)
+        }
+    };
+    Ok(tagged.of((media_type, body)))
 }

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use store::batches::{self, Anchor, Registry};
 use store::compute::{self, Computed};
 use store::sealing::{self, SealPolicy};
-use store::transition::{self, Ending, Stage};
+use store::transition::{self, Ending, Stage, Units};
 use uuid::Uuid;
 
 use super::TestApp;
@@ -22,7 +22,7 @@ fn id(job: &str) -> JobId {
 impl TestApp {
     /// PENDING to PROCESSING.
     pub async fn begin(&self, job: &str) {
-        assert_eq!(transition::begin(&self.pool, id(job)).await.unwrap(), Stage::Compute);
+        assert_eq!(transition::begin(&self.pool, id(job), None).await.unwrap(), Stage::Compute);
     }
 
     /// PENDING to CONFIRMING, with [`RESULT`].
@@ -69,7 +69,7 @@ impl TestApp {
 
     pub async fn fail(&self, job: &str, code: jobs::ErrorCode, detail: &str) {
         let ending = Ending::Failed { code, detail: detail.to_owned() };
-        transition::conclude(&self.pool, id(job), &ending, 0).await.unwrap();
+        transition::conclude(&self.pool, id(job), &ending, Units::NONE).await.unwrap();
     }
 
     pub async fn count(&self, sql: &'static str) -> i64 {

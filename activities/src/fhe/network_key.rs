@@ -1,0 +1,93 @@
+//! The network's keys as the key manager serves them: fetched once, kept in a folder, verified whenever they are read.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use fhe::child::protocol::{Blob, KeyMode, LoadKey};
+use kms::{KeyFile, Manifest};
+use sha2::{Digest, Sha256};
+use tokio::fs;
+
+/// The keys by reference; 80 MB that are needed only when a child starts.
+#[derive(Clone, Debug)]
+pub struct NetworkKey {
+    manifest: Manifest,
+    folder: PathBuf,
+}
+
+impl NetworkKey {
+    /// Asks the key manager which keys there are, and fetches those that the folder lacks.
+    ///
+    /// # Errors
+    /// The key manager is away or refuses us, a manifest whose key id is not made of its hashes, or a folder that cannot
+    /// be written.
+    pub async fn fetch(client: &kms::Client, folder: &Path) -> Result<Self> {
+        let manifest = client.manifest().await?;
+        ensure!(manifest.key_id == key_id(&manifest), "the key manager's manifest names another key id than its hashes");
+        fs::create_dir_all(folder).await.with_context(|| format!("Failed to make {}", folder.display()))?;
+        let key = Self { manifest, folder: folder.to_owned() };
+        let manifest = &key.manifest;
+        if !key.has(manifest.evaluation_key).await {
+            key.keep(manifest.evaluation_key, &client.evaluation_key(manifest).await?).await?;
+        }
+        if !key.has(manifest.public_key).await {
+            key.keep(manifest.public_key, &client.public_key(manifest).await?).await?;
+        }
+        if !key.has(manifest.crs).await {
+            key.keep(manifest.crs, &client.crs(manifest).await?).await?;
+        }
+        Ok(key)
+    }
+
+    /// What everything that is computed under the keys is bound to.
+    #[must_use]
+    pub fn key_id(&self) -> [u8; 32] {
+        self.manifest.key_id.0
+    }
+
+    /// Reads the keys for a child.
+    ///
+    /// # Errors
+    /// A file that is gone or was changed: a worker that is started again fetches it anew.
+    pub async fn load(&self) -> Result<LoadKey> {
+        Ok(LoadKey {
+            mode: KeyMode::Network,
+            key_id: self.key_id(),
+            evaluation_key: Blob(self.read(self.manifest.evaluation_key).await?),
+            public_key: Some(Blob(self.read(self.manifest.public_key).await?)),
+            crs: Some(Blob(self.read(self.manifest.crs).await?)),
+        })
+    }
+
+    fn path(&self, file: KeyFile) -> PathBuf {
+        self.folder.join(alloy::primitives::hex::encode(file.sha256))
+    }
+
+    async fn has(&self, file: KeyFile) -> bool {
+        self.read(file).await.is_ok()
+    }
+
+    async fn read(&self, file: KeyFile) -> Result<Vec<u8>> {
+        let path = self.path(file);
+        let bytes = fs::read(&path).await.with_context(|| format!("Failed to read {}", path.display()))?;
+        ensure!(Sha256::digest(&bytes).as_slice() == file.sha256.as_slice(), "{} was changed", path.display());
+        Ok(bytes)
+    }
+
+    /// Whole or not at all: workers may share the folder.
+    async fn keep(&self, file: KeyFile, bytes: &[u8]) -> Result<()> {
+        let path = self.path(file);
+        let fresh = path.with_extension(format!("{}.new", std::process::id()));
+        let kept = async {
+            fs::write(&fresh, bytes).await?;
+            fs::rename(&fresh, &path).await
+        };
+        kept.await.with_context(|| format!("Failed to write {}", path.display()))
+    }
+}
+
+fn key_id(manifest: &Manifest) -> alloy::primitives::B256 {
+    let hashes = [manifest.evaluation_key, manifest.public_key, manifest.crs];
+    let digest = hashes.iter().fold(Sha256::new(), |hasher, file| hasher.chain_update(file.sha256)).finalize();
+    alloy::primitives::B256::from_slice(&digest)
+}

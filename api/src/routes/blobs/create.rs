@@ -1,0 +1,79 @@
+//! POST /v1/blobs
+
+use std::sync::Arc;
+
+use alloy::primitives::B256;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use blobs::MAX_BLOB_BYTES;
+use jobs::ErrorCode;
+use serde::Serialize;
+use store::blobs::{NewBlob, Noted};
+use utoipa::ToSchema;
+
+use super::Octets;
+use crate::ApiState;
+use crate::errors;
+use crate::policy::authentication::invalid_token;
+use crate::policy::problem::Problem;
+use crate::policy::upload::Upload;
+use crate::token::{Principal, Scope};
+
+errors!(Errors: Token, InvalidRequest, PayloadTooLarge, InvalidContentType);
+
+/// A stored blob.
+#[derive(Serialize, ToSchema)]
+pub struct Blob {
+    /// SHA-256 of the bytes.
+    #[schema(value_type = String, example = "0xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")]
+    pub sha256: B256,
+    /// Length in bytes.
+    pub size: u64,
+    /// What a job names as its `encrypted_data_url`.
+    pub url: String,
+}
+
+/// Upload a blob
+///
+/// The inputs of an encrypted job, at most 64 MiB, as they are: a proven compact list, or under a client's own key a
+/// CBOR array of ciphertexts. The blob belongs to the tenant; its name is its hash, so the same bytes again are the same
+/// blob. With `Repr-Digest` or `X-Content-SHA256` a body that was changed on its way is refused.
+#[utoipa::path(
+    post, path = "/v1/blobs", operation_id = "create_blob", tag = "fhe", security(("bearer" = ["jobs:submit"])),
+    params(
+        ("Repr-Digest" = Option<String>, Header, description = "`sha-256=:…:`, checked (RFC 9530)."),
+        ("X-Content-SHA256" = Option<String>, Header, description = "The same in hex.")
+    ),
+    request_body(content = Octets, content_type = "application/octet-stream"),
+    responses(
+        (status = 201, description = "The blob is stored.", body = Blob,
+         headers(("Location" = String, description = "The blob.")),
+         example = json!({"sha256": "0xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "size": 3,
+             "url": "https://api.example.com/v1/blobs/0xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"})),
+        (status = 200, description = "The tenant had the blob already.", body = Blob,
+         headers(("Location" = String, description = "The blob."))),
+        Errors
+    )
+)]
+pub async fn create(
+    State(state): State<Arc<ApiState>>,
+    principal: Principal,
+    upload: Result<Upload, Problem>,
+) -> Result<Response, Problem> {
+    principal.require(Scope::JobsSubmit)?;
+    let blob = upload?.store(&state, &principal.tenant, MAX_BLOB_BYTES).await?;
+    let (tenant, user) = (&principal.tenant, &principal.user);
+    let new = NewBlob { tenant, user, sha256: blob.sha256.0, size: blob.size };
+    let status = match store::blobs::note(&state.pool, new).await? {
+        Noted::New => StatusCode::CREATED,
+        Noted::Known => StatusCode::OK,
+        Noted::UnknownUser => {
+            return Err(invalid_token(ErrorCode::InvalidToken, "The token's user is not registered."));
+        }
+    };
+    let sha256 = B256::from(blob.sha256.0);
+    let url = format!("{}/v1/blobs/{sha256}", state.public_url);
+    Ok((status, [(header::LOCATION, url.clone())], Json(Blob { sha256, size: blob.size, url })).into_response())
+}

@@ -1,0 +1,75 @@
+//! POST /v1/fhe/keys
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use blobs::MAX_EVALUATION_KEY_BYTES;
+use jobs::ErrorCode;
+use store::blobs::Noted;
+use store::client_keys::{self, KeyStatus, NewClientKey};
+
+use super::presentation::{ClientKey, client_key_example};
+use crate::ApiState;
+use crate::errors;
+use crate::policy::authentication::invalid_token;
+use crate::policy::problem::Problem;
+use crate::policy::upload::Upload;
+use crate::routes::blobs::Octets;
+use crate::token::{Principal, Scope};
+
+/// Seconds after which a look at a pending key is worth while.
+const CHECK_SECONDS: &str = "5";
+
+errors!(Errors: Token, InvalidRequest, PayloadTooLarge, InvalidContentType);
+
+/// Upload an evaluation key
+///
+/// The compressed evaluation key of a client who keeps its own secret key, at most 256 MiB. It is checked by an FHE
+/// worker and then `ready` or `refused`; jobs name it as `payload.key`. With it the service can compute, not decrypt. The
+/// same key again changes nothing.
+#[utoipa::path(
+    post, path = "/v1/fhe/keys", operation_id = "create_key", tag = "fhe", security(("bearer" = ["jobs:submit"])),
+    params(
+        ("Repr-Digest" = Option<String>, Header, description = "`sha-256=:…:`, checked (RFC 9530)."),
+        ("X-Content-SHA256" = Option<String>, Header, description = "The same in hex.")
+    ),
+    request_body(content = Octets, content_type = "application/octet-stream"),
+    responses(
+        (status = 202, description = "The key is stored and being checked.", body = ClientKey,
+         headers(
+             ("Location" = String, description = "The key."),
+             ("Retry-After" = u64, description = "Seconds after which a look at the key is worth while.")
+         ),
+         example = json!(client_key_example())),
+        (status = 200, description = "The key was uploaded and checked before.", body = ClientKey,
+         headers(("Location" = String, description = "The key."))),
+        Errors
+    )
+)]
+pub async fn create(
+    State(state): State<Arc<ApiState>>,
+    principal: Principal,
+    upload: Result<Upload, Problem>,
+) -> Result<Response, Problem> {
+    principal.require(Scope::JobsSubmit)?;
+    let blob = upload?.store(&state, &principal.tenant, MAX_EVALUATION_KEY_BYTES).await?;
+    let (tenant, user) = (&principal.tenant, &principal.user);
+    let new = NewClientKey { tenant, user, key_id: blob.sha256.0, size: blob.size };
+    if client_keys::note(&state.pool, new).await? == Noted::UnknownUser {
+        return Err(invalid_token(ErrorCode::InvalidToken, "The token's user is not registered."));
+    }
+    let key = client_keys::find(&state.pool, tenant, blob.sha256.0).await?.ok_or_else(Problem::internal)?;
+    let pending = key.status == KeyStatus::Pending;
+    if pending {
+        state.dispatcher.check_keys();
+    }
+    let key = ClientKey::of(&state, key);
+    let location = [(header::LOCATION, key.links.this.clone())];
+    if pending {
+        return Ok((StatusCode::ACCEPTED, location, [(header::RETRY_AFTER, CHECK_SECONDS)], Json(key)).into_response());
+    }
+    Ok((location, Json(key)).into_response())
+}

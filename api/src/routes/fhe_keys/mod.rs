@@ -1,0 +1,7 @@
+//! `/v1/fhe/keys`
+
+pub mod create;
+pub mod get;
+pub mod list;
+pub mod network;
+mod presentation;

@@ -1,0 +1,139 @@
+//! Keys as clients see them.
+
+use alloy::primitives::{Address, B256};
+use chrono::{DateTime, Utc};
+use serde::{Serialize, Serializer};
+use store::client_keys::{self, KeyStatus};
+use utoipa::ToSchema;
+
+use crate::ApiState;
+use crate::key_manager::{self, KeyManagerError};
+use crate::policy::problem::Problem;
+use jobs::ErrorCode;
+
+/// The keys that a tenant can encrypt under.
+#[derive(Serialize, ToSchema)]
+pub struct Keys {
+    /// The key manager's; null where there is no key manager.
+    pub network: Option<NetworkKey>,
+    /// The tenant's own evaluation keys, the newest first.
+    pub client: Vec<ClientKey>,
+}
+
+/// The key that the key manager holds.
+#[derive(Serialize, ToSchema)]
+pub struct NetworkKey {
+    /// SHA-256(SHA-256(evaluation key) | SHA-256(public key) | SHA-256(CRS)).
+    #[schema(value_type = String)]
+    pub key_id: B256,
+    /// Name of the parameter set.
+    #[schema(example = "litesvc")]
+    pub parameters: String,
+    pub public_key: KeyPart,
+    /// Common reference string of the proofs.
+    pub crs: KeyPart,
+    /// Address whose signature stands under each sealed result; the registry pins it.
+    #[schema(value_type = String)]
+    pub signer: Address,
+}
+
+/// Bytes of a key.
+#[derive(Serialize, ToSchema)]
+pub struct KeyPart {
+    pub url: String,
+    /// Length in bytes.
+    pub size: u64,
+    #[schema(value_type = String)]
+    pub sha256: B256,
+}
+
+/// A client's evaluation key.
+#[derive(Serialize, ToSchema)]
+pub struct ClientKey {
+    /// SHA-256 of the compressed evaluation key.
+    #[schema(value_type = String)]
+    pub key_id: B256,
+    #[schema(value_type = Status)]
+    #[serde(serialize_with = "status_name")]
+    pub status: KeyStatus,
+    /// Why the key is refused.
+    pub detail: Option<String>,
+    /// Length in bytes.
+    pub size: u64,
+    pub created_at: DateTime<Utc>,
+    pub links: Links,
+}
+
+/// Whether jobs may use a key.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[allow(dead_code)]
+pub enum Status {
+    /// It is being checked.
+    Pending,
+    Ready,
+    Refused,
+}
+
+/// Where the key is found.
+#[derive(Serialize, ToSchema)]
+pub struct Links {
+    #[serde(rename = "self")]
+    pub this: String,
+}
+
+fn status_name<S: Serializer>(status: &KeyStatus, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(status.as_str())
+}
+
+impl ClientKey {
+    pub fn of(state: &ApiState, key: client_keys::ClientKey) -> Self {
+        let key_id = B256::from(key.key_id);
+        Self {
+            key_id,
+            status: key.status,
+            detail: Some(key.detail).filter(|detail| !detail.is_empty()),
+            size: key.size,
+            created_at: key.created_at,
+            links: Links { this: format!("{}/v1/fhe/keys/{key_id}", state.public_url) },
+        }
+    }
+}
+
+impl NetworkKey {
+    pub fn of(state: &ApiState, key: key_manager::NetworkKey) -> Self {
+        let part = |name: &str, file: key_manager::KeyFile| KeyPart {
+            url: format!("{}/v1/fhe/keys/network/{name}", state.public_url),
+            size: file.size,
+            sha256: file.sha256,
+        };
+        Self {
+            key_id: key.key_id,
+            public_key: part("public-key", key.public_key),
+            crs: part("crs", key.crs),
+            parameters: key.parameters,
+            signer: key.signer,
+        }
+    }
+}
+
+impl From<KeyManagerError> for Problem {
+    fn from(error: KeyManagerError) -> Self {
+        match error {
+            KeyManagerError::Refused { code, detail } => Self::new(code, detail),
+            KeyManagerError::Unavailable(reason) => {
+                tracing::warn!(reason, "the key manager is unavailable");
+                Self::new(ErrorCode::ServiceUnavailable, "The key manager is unavailable.")
+            }
+        }
+    }
+}
+
+pub fn client_key_example() -> serde_json::Value {
+    let key_id = format!("0x{}", "7c".repeat(32));
+    serde_json::json!({
+        "key_id": key_id, "status": "pending", "detail": null, "size": 30_408_704,
+        "created_at": "2026-03-14T09:26:53.589Z",
+        "links": {"self": format!("https://api.example.com/v1/fhe/keys/{key_id}")}
+    })
+}

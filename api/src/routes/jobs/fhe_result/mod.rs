@@ -1,0 +1,135 @@
+//! POST /v1/jobs/{id}/fhe-result
+
+mod client_key;
+mod network;
+mod request;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use chrono::Utc;
+use jobs::submission::JobType;
+use jobs::{ErrorCode, JobId, JobStatus};
+use retrieval::{Answer, Retrieval, Signature};
+use serde_json::{Value, json};
+use store::retrievals::RetrievableJob;
+
+use super::unavailable;
+use crate::ApiState;
+use crate::errors;
+use crate::policy::body::StrictJson;
+use crate::policy::job_path::{JobPath, not_found};
+use crate::policy::problem::Problem;
+use crate::token::{Principal, Scope};
+use request::{RetrievalBody, Wish};
+
+errors!(Errors: Token, InvalidRequest, JobNotFound, ResultNotReady, JobCancelled, ComputeFailed, ComputeTimeout,
+    DeadlineExceeded, WorkflowLost, PayloadTooLarge, InvalidContentType, SignatureInvalid, NonceReplayed, KeyMismatch,
+    CiphertextInvalid);
+
+/// A request that can be answered: the job, and what its owner wants.
+struct Asked {
+    job_id: JobId,
+    job: RetrievableJob,
+    /// SHA-256 of the result.
+    result_hash: [u8; 32],
+    payload: Value,
+    wish: Wish,
+}
+
+/// Fetch an encrypted job's result
+///
+/// Under the network key the result comes sealed (HPKE) to a P-256 key, the job's unless the request names another, and
+/// the key manager has checked signature, chain and nonce by itself. Under a client's own key the ciphertexts come as
+/// they are. The submitter, or an address to which it granted access on chain, signs `RetrieveResult(string
+/// jobId,bytes32 retrievalNonce,bytes32 publicKeyHash,uint256 deadline)` (EIP-712, domain `ZamaJobs`). A nonce is used
+/// once; the identical request gets the identical answer for ten minutes.
+#[utoipa::path(
+    post, path = "/v1/jobs/{id}/fhe-result", tag = "jobs", security(("bearer" = ["jobs:read"])),
+    params(("id" = uuid::Uuid, Path, description = "The job.", example = "019cebab-804e-7c41-9b5e-3f2a8d6c1e07")),
+    request_body(content = RetrievalBody, example = json!(request_example())),
+    responses((status = 200, description = "The result.", body = Answer, example = json!(answer_example())), Errors)
+)]
+pub async fn fhe_result(
+    State(state): State<Arc<ApiState>>,
+    principal: Principal,
+    JobPath(id): JobPath,
+    body: Result<StrictJson, Problem>,
+) -> Result<Json<Answer>, Problem> {
+    principal.require(Scope::JobsRead)?;
+    let wish = request::read(&body?.0)?;
+    let job = store::retrievals::find(&state.pool, principal.reader(), id).await?.ok_or_else(|| not_found(id))?;
+    if job.job_type != JobType::FheCompute {
+        let detail = "The job is not an encrypted one; its result is at /result.";
+        return Err(Problem::new(ErrorCode::InvalidRequest, detail));
+    }
+    let (JobStatus::Completed, Some(result_hash)) = (job.status, job.result_hash) else {
+        return Err(unavailable::problem("confirmed result", job.status, job.error));
+    };
+    let payload = serde_json::from_str(&job.payload).map_err(|error| {
+        tracing::error!(job.id = %id, %error, "a stored payload is corrupt");
+        Problem::internal()
+    })?;
+    let asked = Asked { job_id: id, job, result_hash, payload, wish };
+    let answer = match asked.payload["key"]["mode"].as_str() {
+        Some("client") => client_key::answer(&state, &asked).await?,
+        _ => network::answer(&state, &principal, &asked).await?,
+    };
+    Ok(Json(answer))
+}
+
+impl Asked {
+    /// What the signature must be over.
+    fn retrieval(&self, public_key_hash: alloy::primitives::B256) -> Retrieval {
+        Retrieval { job_id: self.job_id, nonce: self.wish.nonce, public_key_hash, deadline: self.wish.deadline }
+    }
+}
+
+/// The signature in the one form that is accepted.
+fn signature(wish: &Wish) -> Result<Signature, Problem> {
+    Signature::from_bytes(&wish.signature).map_err(|error| signature_invalid(&format!("The signature: {error}.")))
+}
+
+fn signature_invalid(detail: &str) -> Problem {
+    Problem::new(ErrorCode::SignatureInvalid, detail)
+}
+
+fn check_deadline(wish: &Wish) -> Result<(), Problem> {
+    let now = u64::try_from(Utc::now().timestamp()).unwrap_or_default();
+    match wish.deadline {
+        Some(deadline) if deadline != 0 && deadline < now => {
+            Err(signature_invalid("The deadline that was signed has passed."))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn request_example() -> Value {
+    json!({
+        "clientSignature": format!("0x{}1b", "5e".repeat(64)),
+        "retrievalNonce": format!("0x{}", "9d".repeat(32))
+    })
+}
+
+fn answer_example() -> Value {
+    json!({
+        "job_id": "019cebab-804e-7c41-9b5e-3f2a8d6c1e07",
+        "mode": "sealed",
+        "suite": retrieval::SUITE,
+        "enc": "BA==", "ciphertext": "c2VhbGVk", "info": "emFtYS1qb2JzL3YxL3Jlc3VsdA==", "aad": "AZzrq4BOfEGbXj8qjWweBw==",
+        "result_hash": format!("0x{}", "1f".repeat(32)),
+        "kms_signature": "Xg=="
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_are_what_the_code_reads_and_writes() {
+        assert!(request::read(&request_example()).is_ok());
+        assert!(serde_json::from_value::<Answer>(answer_example()).is_ok());
+    }
+}

@@ -1,0 +1,78 @@
+//! The service's own objects: results and checkpoints.
+
+use bytes::Bytes;
+use futures::TryStreamExt as _;
+use jobs::JobId;
+use object_store::{ObjectStore as _, ObjectStoreExt as _};
+
+use crate::keys::checkpoints;
+use crate::{BlobError, BlobHash, BlobStore, BlobStream, SystemKey};
+
+impl BlobStore {
+    /// Stores an object, in place of one that has the key already.
+    ///
+    /// # Errors
+    /// The store is away.
+    pub async fn put_system(&self, key: &SystemKey, bytes: Bytes) -> Result<(), BlobError> {
+        self.put_whole(&key.0, bytes).await
+    }
+
+    /// Reads an object as it is: whoever uses it must have another reason to believe it, a MAC for example.
+    ///
+    /// # Errors
+    /// [`BlobError::NotFound`]; [`BlobError::TooLarge`] beyond `limit` bytes; the store is away.
+    pub async fn get_system(&self, key: &SystemKey, limit: u64) -> Result<Bytes, BlobError> {
+        let object = self.objects.get(&key.0).await?;
+        let size = object.meta.size;
+        if size > limit {
+            return Err(BlobError::TooLarge { size, limit });
+        }
+        Ok(object.bytes().await?)
+    }
+
+    /// Reads an object that must have this hash.
+    ///
+    /// # Errors
+    /// As [`BlobStore::get_system`], and [`BlobError::Changed`].
+    pub async fn get_system_verified(&self, key: &SystemKey, sha256: BlobHash, limit: u64) -> Result<Bytes, BlobError> {
+        self.read_whole(&key.0, sha256, limit).await
+    }
+
+    /// Opens an object that must have this hash.
+    ///
+    /// # Errors
+    /// [`BlobError::NotFound`]; the store is away. Changed bytes end the stream with an error.
+    pub async fn stream_system(&self, key: &SystemKey, sha256: BlobHash) -> Result<BlobStream, BlobError> {
+        self.read_stream(&key.0, sha256).await
+    }
+
+    /// Deletes an object; one that is not there is deleted already.
+    ///
+    /// # Errors
+    /// The store is away.
+    pub async fn delete_system(&self, key: &SystemKey) -> Result<(), BlobError> {
+        self.remove(&key.0).await
+    }
+
+    /// The steps of a job's checkpoints, ascending.
+    ///
+    /// # Errors
+    /// The store is away.
+    pub async fn checkpoints(&self, job: JobId) -> Result<Vec<u32>, BlobError> {
+        let found: Vec<_> = self.objects.list(Some(&checkpoints(job))).try_collect().await?;
+        let mut steps: Vec<u32> = found.iter().filter_map(|object| SystemKey::step(&object.location)).collect();
+        steps.sort_unstable();
+        Ok(steps)
+    }
+
+    /// Deletes all checkpoints of a job.
+    ///
+    /// # Errors
+    /// The store is away.
+    pub async fn delete_checkpoints(&self, job: JobId) -> Result<(), BlobError> {
+        for step in self.checkpoints(job).await? {
+            self.delete_system(&SystemKey::checkpoint(job, step)).await?;
+        }
+        Ok(())
+    }
+}
