@@ -13,7 +13,6 @@ use store::PgPool;
 use store::compute::{self as stored, ComputeJob, Computed};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -39,8 +38,6 @@ pub struct Pace {
 
 pub struct Compute {
     pub pool: PgPool,
-    /// Computations at once: more than there are cores only makes each slower.
-    pub slots: Arc<Semaphore>,
     pub pace: Pace,
     /// Set when the worker stops: running computations are given back.
     pub stopping: CancellationToken,
@@ -91,31 +88,28 @@ impl Compute {
         resume: Option<Snapshot>,
     ) -> Result<Ended, ActivityError> {
         let board = Arc::new(Board::new(resume.clone().unwrap_or_default()));
-        let mut thread: Option<JoinHandle<_>> = None;
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut progress = interval(PROGRESS);
         progress.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut told = Snapshot::default();
         let timeout = Duration::from_secs(job.timeout_seconds.unsigned_abs().into());
-        let mut deadline = Instant::now() + timeout;
+        let deadline = Instant::now() + timeout;
         // Whatever ends the wait, the thread must not go on without it.
         let _stop = board.stop_on_drop();
+        let checkpoint = resume.and_then(|snapshot| snapshot.checkpoint);
+        let mut thread = spawn(input.clone(), checkpoint, board.clone(), self.pace);
         loop {
             tokio::select! {
-                done = finished(&mut thread), if thread.is_some() => return done.map(Ended::Done),
-                permit = self.slots.clone().acquire_owned(), if thread.is_none() => {
-                    let permit = permit.map_err(|_| anyhow::anyhow!("the worker stops"))?;
-                    deadline = Instant::now() + timeout;
-                    let checkpoint = resume.clone().and_then(|snapshot| snapshot.checkpoint);
-                    thread = Some(spawn(input.clone(), checkpoint, board.clone(), self.pace, permit));
+                done = &mut thread => {
+                    return Ok(Ended::Done(done.map_err(|error| anyhow::anyhow!("the computation died: {error}"))?));
                 }
                 () = ctx.cancelled() => {
                     let ended = if self.stopping.is_cancelled() { Ended::Stopping } else { Ended::Cancelled };
                     return Ok(ended);
                 }
                 () = self.stopping.cancelled() => return Ok(Ended::Stopping),
-                () = sleep_until(deadline), if thread.is_some() => return Ok(Ended::TimedOut),
+                () = sleep_until(deadline) => return Ok(Ended::TimedOut),
                 _ = heartbeat.tick() => ctx.record_heartbeat(board.snapshot()).await?,
                 _ = progress.tick() => {
                     let now = board.snapshot();
@@ -152,23 +146,9 @@ impl Compute {
 
 type Thread = JoinHandle<Result<Output, RunError>>;
 
-async fn finished(thread: &mut Option<Thread>) -> Result<Result<Output, RunError>, ActivityError> {
-    match thread {
-        Some(thread) => Ok(thread.await.map_err(|error| anyhow::anyhow!("the computation died: {error}"))?),
-        None => std::future::pending().await,
-    }
-}
-
 /// A blocking thread, because a computation that shares the runtime's threads would stop heartbeats.
-fn spawn(
-    input: Input,
-    checkpoint: Option<Checkpoint>,
-    board: Arc<Board>,
-    pace: Pace,
-    permit: tokio::sync::OwnedSemaphorePermit,
-) -> Thread {
+fn spawn(input: Input, checkpoint: Option<Checkpoint>, board: Arc<Board>, pace: Pace) -> Thread {
     tokio::task::spawn_blocking(move || {
-        let _permit = permit;
         board.pause(pace.pause)?;
         algorithms::run(&input, checkpoint.as_ref(), &mut board.control())
     })

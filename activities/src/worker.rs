@@ -1,18 +1,20 @@
-//! A worker: one task queue, its workflows and activities, until it is told to stop.
+//! A worker: some task queues, their workflows and activities, until it is told to stop.
 //!
-//! The SDK's worker is not `Send`, so it has a thread of its own; activities run on the runtime that calls.
+//! Each queue has an SDK worker of its own, so that its slots are its own too. The SDK's worker is not `Send`, so it has
+//! a thread of its own; activities run on the runtime that calls.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use futures::future::join_all;
 use store::PgPool;
 use temporal::{Client, Engine};
 use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use workflows::{BatcherWorkflow, JobWorkflow, ReporterWorkflow, task_queue};
+use workflows::task_queue::Queue;
+use workflows::{BatcherWorkflow, JobWorkflow, ReporterWorkflow};
 
 use crate::billing_delivery::BillingDelivery;
 use crate::confirm_batches::Batching;
@@ -23,7 +25,8 @@ const HEARTBEAT_THROTTLE: Duration = Duration::from_secs(1);
 /// What running activities get to finish or give back when the worker stops.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What a worker of the `compute` queue needs.
+/// What the workers of all queues need.
+#[derive(Clone)]
 pub struct Parts {
     pub pool: PgPool,
     pub billing: Option<Arc<BillingDelivery>>,
@@ -32,25 +35,36 @@ pub struct Parts {
     pub limits: Limits,
 }
 
-/// How much at once.
+/// How much at once: the slots of the queues' workers.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// Plain computations: more than there are cores only makes each slower.
     pub compute: usize,
+    /// Activities of queue `jobs`.
     pub activities: usize,
     pub workflow_tasks: usize,
 }
 
-/// Serves the `compute` queue until `stop`.
+/// Serves the queues until `stop`; when one of them fails, the others stop too.
 ///
 /// # Errors
 /// A worker that cannot start, or that fails.
-pub async fn run(client: Client, parts: Parts, stop: CancellationToken) -> Result<()> {
+pub async fn run(client: Client, queues: &[Queue], parts: Parts, stop: CancellationToken) -> Result<()> {
+    let served = queues.iter().map(async |queue| {
+        let served = serve(client.clone(), *queue, parts.clone(), stop.clone()).await;
+        stop.cancel();
+        served.with_context(|| format!("queue {queue}"))
+    });
+    join_all(served).await.into_iter().collect()
+}
+
+async fn serve(client: Client, queue: Queue, parts: Parts, stop: CancellationToken) -> Result<()> {
     let (done, finished) = tokio::sync::oneshot::channel();
     let handle = tokio::runtime::Handle::current();
     std::thread::Builder::new()
-        .name("temporal-worker".into())
+        .name(format!("worker-{queue}"))
         .spawn(move || {
-            let result = handle.block_on(serve(client, parts, stop));
+            let result = handle.block_on(work(client, queue, parts, stop));
             // A receiver that is gone means that the process ends.
             let _ = done.send(result);
         })
@@ -58,9 +72,13 @@ pub async fn run(client: Client, parts: Parts, stop: CancellationToken) -> Resul
     finished.await.context("the worker's thread died")?
 }
 
-async fn serve(client: Client, parts: Parts, stop: CancellationToken) -> Result<()> {
+async fn work(client: Client, queue: Queue, parts: Parts, stop: CancellationToken) -> Result<()> {
     let runtime = Runtime::from_current_tokio(Default::default()).context("Failed to make the SDK's runtime")?;
-    let options = options(&client, parts, stop.clone())?;
+    let options = match queue {
+        Queue::Jobs => jobs(&client, parts, stop.clone())?,
+        Queue::Compute => compute(parts, stop.clone()),
+        Queue::Fhe => bail!("this version computes on no ciphertexts"),
+    };
     let mut worker = Worker::new(&runtime, client, options).map_err(|error| anyhow::anyhow!("{error}"))?;
     let shutdown = worker.shutdown_handle();
     tokio::spawn(async move {
@@ -70,19 +88,11 @@ async fn serve(client: Client, parts: Parts, stop: CancellationToken) -> Result<
     worker.run().await.map_err(|error| anyhow::anyhow!("the worker failed: {error}"))
 }
 
-fn options(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<WorkerOptions> {
-    let Parts { pool, billing, batching, pace, limits } = parts;
-    let slots = Arc::new(Semaphore::new(limits.compute));
+fn jobs(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<WorkerOptions> {
+    let Parts { pool, billing, batching, limits, .. } = parts;
     let engine = Engine::new(client.clone());
-    let slots_for = FixedSizeSlotSupplier::new;
-    let tuner = TunerHolder::builder()
-        .workflow_task_slot_supplier(slots_for(limits.workflow_tasks))
-        .activity_task_slot_supplier(slots_for(limits.activities))
-        .local_activity_task_slot_supplier(slots_for(limits.activities))
-        .nexus_task_slot_supplier(slots_for(1))
-        .build();
-    let options = WorkerOptions::new(task_queue::COMPUTE)
-        .tuner(tuner)
+    let options = WorkerOptions::new(Queue::Jobs.as_str())
+        .tuner(tuner(limits.workflow_tasks, limits.activities))
         .max_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
         .default_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
         .graceful_shutdown_period(GRACE)
@@ -90,7 +100,6 @@ fn options(client: &Client, parts: Parts, stopping: CancellationToken) -> Result
         .register_workflow::<BatcherWorkflow>()?
         .register_workflow::<ReporterWorkflow>()?
         .register_activities(Validate { pool: pool.clone() })
-        .register_activities(Compute { pool: pool.clone(), slots, pace, stopping: stopping.clone() })
         .register_activities(Conclude { pool: pool.clone() })
         .register_activities(Confirm { pool: pool.clone() })
         .register_activities(Meter { pool: pool.clone(), billing: billing.clone() })
@@ -98,4 +107,26 @@ fn options(client: &Client, parts: Parts, stopping: CancellationToken) -> Result
         .register_activities(ConfirmBatches { pool, engine, batching, stopping })
         .build();
     Ok(options)
+}
+
+fn compute(parts: Parts, stopping: CancellationToken) -> WorkerOptions {
+    let Parts { pool, pace, limits, .. } = parts;
+    WorkerOptions::new(Queue::Compute.as_str())
+        .tuner(tuner(1, limits.compute))
+        .max_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
+        .default_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
+        .graceful_shutdown_period(GRACE)
+        .register_activities(Compute { pool, pace, stopping })
+        .build()
+}
+
+/// A task is polled when a slot is free for it: what waits, waits at the server, where another worker finds it.
+fn tuner(workflow_tasks: usize, activities: usize) -> TunerHolder {
+    let slots = FixedSizeSlotSupplier::new;
+    TunerHolder::builder()
+        .workflow_task_slot_supplier(slots(workflow_tasks))
+        .activity_task_slot_supplier(slots(activities))
+        .local_activity_task_slot_supplier(slots(activities))
+        .nexus_task_slot_supplier(slots(1))
+        .build()
 }

@@ -1,4 +1,4 @@
-//! `zama-jobs worker`: serves a task queue.
+//! `zama-jobs worker`: serves task queues.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use activities::billing_delivery::BillingDelivery;
 use activities::worker::{self, Limits, Parts};
 use activities::{BatchPolicy, Batching, Pace};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use axum::Router;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use settings::Settings;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use workflows::task_queue;
+use workflows::task_queue::Queue;
 
 use super::{Role, parts, process};
 
@@ -21,15 +21,12 @@ use super::{Role, parts, process};
 ///
 /// # Errors
 /// Settings that cannot be used, or an address that is taken.
-pub fn run(settings: &Settings, queue: Option<String>) -> Result<()> {
-    let queue = queue.unwrap_or_else(|| settings.worker.queue.clone());
-    if queue != task_queue::COMPUTE {
-        bail!("there is no worker for queue {queue}; known: {}", task_queue::COMPUTE);
-    }
-    process::run(settings, Role::Server, |stop| start(settings, stop))
+pub fn run(settings: &Settings, queues: Option<String>) -> Result<()> {
+    let queues = Queue::parse_list(queues.as_ref().unwrap_or(&settings.worker.queue)).map_err(anyhow::Error::msg)?;
+    process::run(settings, Role::Server, |stop| start(settings, queues, stop))
 }
 
-async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
+async fn start(settings: &Settings, queues: Vec<Queue>, stop: CancellationToken) -> Result<()> {
     let observation = observe(settings, stop.clone()).await?;
     let pool = parts::pool(settings)?;
     let billing = parts::lago(settings)?.map(|lago| {
@@ -58,8 +55,8 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
             workflow_tasks: settings.worker.max_workflow_tasks,
         },
     };
-    tracing::info!(queue = task_queue::COMPUTE, "working");
-    let worked = worker::run(client, parts, stop.clone()).await;
+    tracing::info!(worker.queues = ?queues, "working");
+    let worked = worker::run(client, &queues, parts, stop.clone()).await;
     stop.cancel();
     observation.await.context("the metrics server died")??;
     worked

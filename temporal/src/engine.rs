@@ -74,7 +74,7 @@ impl Engine {
         ]);
         let mut memo = MemoValues::new();
         memo.insert(attributes::JOB_ID_MEMO, start.job_id.to_string());
-        let options = WorkflowStartOptions::new(task_queue::COMPUTE, start.workflow_id.clone())
+        let options = WorkflowStartOptions::new(task_queue::JOBS, start.workflow_id.clone())
             .id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate)
             .id_conflict_policy(WorkflowIdConflictPolicy::Fail)
             .search_attributes(search)
@@ -175,7 +175,7 @@ impl Engine {
         W: temporalio_common::HasWorkflowDefinition + WorkflowDefinition,
         W::Input: Send + TemporalSerializable,
     {
-        let options = WorkflowStartOptions::new(task_queue::COMPUTE, id)
+        let options = WorkflowStartOptions::new(task_queue::JOBS, id)
             .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
             .build();
         match self.client.start_workflow(workflow, input, options).await {

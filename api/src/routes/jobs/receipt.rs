@@ -81,6 +81,7 @@ fn receipt_example() -> Option<Receipt> {
         result_hash: [0x1f; 32],
         content_hash: [0x2e; 32],
         salt: [0x3d; 32],
+        handle: None,
     };
     let root = Batch::seal(&[job.leaf()]).ok()?.root().into();
     let parts = ReceiptParts {
@@ -93,6 +94,7 @@ fn receipt_example() -> Option<Receipt> {
         block_hash: [0x5b; 32],
         algorithm: String::new(),
         leaves: vec![job],
+        handle: None,
     };
     build(id, &parts)
 }
