@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jobs::algorithm::{Input, payload_units, units_done};
 use store::PgPool;
 use store::compute::{self, ComputeJob};
-use store::transition::{self, Ending};
+use store::transition::{self, Ending, Units};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use workflows::activities::{Conclusion, Reason, Step};
@@ -29,7 +29,7 @@ impl Conclude {
             Reason::Cancelled => Ending::Cancelled,
             Reason::Failed { code, detail } => Ending::Failed { code, detail },
         };
-        let stage = transition::conclude(&self.pool, conclusion.job_id, &ending, done(&job)).await?;
+        let stage = transition::conclude(&self.pool, conclusion.job_id, &ending, Units::plain(done(&job))).await?;
         Ok(step(stage))
     }
 }
