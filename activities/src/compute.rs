@@ -11,6 +11,7 @@ use jobs::{ErrorCode, JobStatus};
 use sha2::{Digest, Sha256};
 use store::PgPool;
 use store::compute::{self as stored, ComputeJob, Computed};
+use store::transition::{self, Ending, Units};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::task::JoinHandle;
@@ -18,7 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use workflows::activities::{JobRef, Step};
 
-use crate::conclude::read_input;
+use crate::conclude::{done, read_input};
 use crate::failure::of_the_job;
 use crate::validate::step;
 use control::{Board, Snapshot};
@@ -57,7 +58,8 @@ impl Compute {
     pub async fn compute(self: Arc<Self>, ctx: ActivityContext, reference: JobRef) -> Result<Step, ActivityError> {
         let job = stored::load(&self.pool, reference.job_id).await?;
         match job.status {
-            JobStatus::Processing if job.cancel_requested => return Err(ActivityError::cancelled()),
+            // Temporal may not have been told yet, and takes an unexpected cancellation for no answer at all.
+            JobStatus::Processing if job.cancel_requested => return self.cancel(reference, &job).await,
             JobStatus::Processing => {}
             JobStatus::Confirming => return Ok(Step::Confirm),
             ended if ended.is_terminal() => return Ok(Step::Ended(ended)),
@@ -123,6 +125,10 @@ impl Compute {
                 }
             }
         }
+    }
+
+    async fn cancel(&self, reference: JobRef, job: &ComputeJob) -> Result<Step, ActivityError> {
+        Ok(step(transition::conclude(&self.pool, reference.job_id, &Ending::Cancelled, Units::plain(done(job))).await?))
     }
 
     async fn finish(

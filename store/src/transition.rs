@@ -23,6 +23,12 @@ pub enum Ending {
     Cancelled,
 }
 
+impl Ending {
+    fn is_our_fault(&self) -> bool {
+        matches!(self, Self::Failed { code, .. } if code.is_ours())
+    }
+}
+
 /// What a job is billed for its computation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Units {
@@ -127,7 +133,9 @@ async fn note_run(tx: &mut PgConnection, job: JobId, run: Option<&WorkflowRun>) 
 }
 
 /// Ends a job without a result. A job that has one by now goes on to its confirmation instead: work that was done is
-/// confirmed and billed. `units_done` are billed unless the failure is ours.
+/// confirmed and billed. `units_done` are billed unless the failure is ours. A failure of ours after a request to cancel
+/// is a cancellation: Temporal tries nothing again whose cancellation was asked for, so that a worker's end then looks
+/// like the job's.
 ///
 /// # Errors
 /// The database is away, or there is no such job.
@@ -135,7 +143,11 @@ pub async fn conclude(pool: &PgPool, job: JobId, ending: &Ending, units_done: Un
     let mut tx = pool.begin().await?;
     let row = lock(&mut tx, job).await?.ok_or_else(|| StoreError::corrupt("reference to job", job))?;
     let stage = match row.status {
-        JobStatus::Pending | JobStatus::Processing => end(&mut tx, &row, ending, units_done).await?,
+        JobStatus::Pending | JobStatus::Processing => {
+            let cancelled = row.cancel_requested && ending.is_our_fault();
+            let ending = if cancelled { &Ending::Cancelled } else { ending };
+            end(&mut tx, &row, ending, units_done).await?
+        }
         JobStatus::Confirming => Stage::Confirm,
         ended => Stage::Ended(ended),
     };

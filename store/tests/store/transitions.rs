@@ -78,6 +78,23 @@ async fn nothing_leaves_a_terminal_state() {
 }
 
 #[tokio::test]
+async fn a_fault_of_ours_after_a_wish_to_cancel_is_a_cancellation() {
+    let outbox = Outbox::new().await;
+    for (code, status) in [
+        (ErrorCode::InternalError, JobStatus::Cancelled),
+        (ErrorCode::ComputeFailed, JobStatus::Failed),
+        (ErrorCode::ComputeTimeout, JobStatus::Failed),
+    ] {
+        let job = outbox.job().await;
+        outbox.begin(job).await;
+        outbox.cancel(job).await;
+        let stage = transition::conclude(&outbox.pool, job, &failed(code), Units::plain(3)).await.unwrap();
+        assert_eq!(stage, Stage::Ended(status), "{code}");
+        assert!(outbox.usage(job).await.contains(&("compute_units".to_owned(), 3)), "{code}: its own end is billed");
+    }
+}
+
+#[tokio::test]
 async fn our_own_faults_are_not_billed() {
     let outbox = Outbox::new().await;
     for (code, billed) in
