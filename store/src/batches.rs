@@ -139,7 +139,8 @@ pub async fn transactions(pool: &PgPool, batch: Uuid) -> Result<Vec<Transaction>
 }
 
 /// Completes a batch: every one of its jobs that still waits becomes COMPLETED, with event, usage and settled
-/// reservation, in one transaction. Returns the workflow runs that wait for it.
+/// reservation, in one transaction. Returns the workflow runs that wait for it. A batch that another process completed
+/// meanwhile stays as it is.
 ///
 /// # Errors
 /// The database is away; then nothing was completed.
@@ -149,7 +150,7 @@ pub async fn complete(
     anchor: &Anchor,
 ) -> Result<Vec<(JobId, Option<WorkflowRun>)>, StoreError> {
     let mut tx = pool.begin().await?;
-    sqlx::query!(
+    let won = sqlx::query!(
         "UPDATE batches SET status = 'CONFIRMED', tx_hash = $2, block_number = $3, block_hash = $4, confirmed_at = now()
           WHERE id = $1 AND status IN ('SEALED', 'SENT')",
         batch,
@@ -158,7 +159,11 @@ pub async fn complete(
         &anchor.block_hash[..]
     )
     .execute(&mut *tx)
-    .await?;
+    .await?
+    .rows_affected();
+    if won == 0 {
+        return Ok(Vec::new());
+    }
     let jobs = sqlx::query!(
         "UPDATE jobs j SET status = 'COMPLETED', completed_at = now(), updated_at = now(), version = version + 1
            FROM confirmations c

@@ -75,7 +75,13 @@ async fn completion_happens_once_for_all_of_a_batch() {
     assert_eq!(completed.iter().map(|(job, _)| *job).collect::<BTreeSet<_>>(), BTreeSet::from(jobs));
     let told: Vec<_> = completed.iter().filter_map(|(_, run)| run.as_ref()).collect();
     assert_eq!((told.len(), told[0].run_id.as_str()), (1, "run-1"));
-    assert!(batches::complete(&outbox.pool, batch, &anchor()).await.unwrap().is_empty(), "a second time does nothing");
+    let events = outbox.count("SELECT count(*) FROM job_events").await;
+    let elsewhere = Anchor { block_number: 8, block_hash: [6; 32], ..anchor() };
+    for lost in [anchor(), elsewhere] {
+        assert!(batches::complete(&outbox.pool, batch, &lost).await.unwrap().is_empty(), "a second time does nothing");
+    }
+    assert_eq!(outbox.count("SELECT count(*) FROM job_events").await, events, "and tells nothing");
+    assert_eq!(batches::anchored(&outbox.pool, &REGISTRY, 10).await.unwrap()[0].block_number, 7);
     for job in jobs {
         assert_eq!(outbox.status(job).await, jobs::JobStatus::Completed);
         let usage: Vec<String> = outbox.usage(job).await.into_iter().map(|(metric, _)| metric).collect();
