@@ -27,12 +27,6 @@ pub struct Engine {
     client: Client,
 }
 
-/// A start that is certain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Started {
-    pub run_id: String,
-}
-
 /// Whether a run still works on its job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunState {
@@ -62,11 +56,11 @@ impl Engine {
         &self.client
     }
 
-    /// Starts a job's workflow. One that exists is a success only if its memo names this job.
+    /// Starts a job's workflow and answers its run. One that exists is a success only if its memo names this job.
     ///
     /// # Errors
     /// Temporal is away, or the id belongs to another job.
-    pub async fn start_job(&self, start: &PendingStart) -> Result<Started, EngineError> {
+    pub async fn start_job(&self, start: &PendingStart) -> Result<WorkflowRun, EngineError> {
         let search = SearchAttributes::new([
             attributes::TENANT.value_set(start.tenant.to_string()),
             attributes::JOB_TYPE.value_set(start.job_type.as_str().to_owned()),
@@ -82,23 +76,22 @@ impl Engine {
             .static_summary(format!("{} for {}", start.algorithm, start.tenant))
             .build();
         match self.client.start_workflow(JobWorkflow::run, job_input(start), options).await {
-            Ok(handle) => Ok(Started { run_id: handle.run_id().unwrap_or_default().to_owned() }),
+            Ok(handle) => Ok(run_of(start, handle.run_id().unwrap_or_default())),
             Err(WorkflowStartError::AlreadyStarted { run_id, .. }) => {
-                let run = WorkflowRun { workflow_id: start.workflow_id.clone(), run_id: run_id.unwrap_or_default() };
-                self.adopt(&run, start.job_id).await
+                self.adopt(run_of(start, &run_id.unwrap_or_default()), start.job_id).await
             }
             Err(error) => Err(EngineError::Unavailable(error.to_string())),
         }
     }
 
-    async fn adopt(&self, run: &WorkflowRun, job: JobId) -> Result<Started, EngineError> {
-        let described = self.handle(run).describe(WorkflowDescribeOptions::default()).await;
+    async fn adopt(&self, run: WorkflowRun, job: JobId) -> Result<WorkflowRun, EngineError> {
+        let described = self.handle(&run).describe(WorkflowDescribeOptions::default()).await;
         let description = described.map_err(|error| EngineError::Unavailable(error.to_string()))?;
         let memo: Option<String> = description.memo().get(attributes::JOB_ID_MEMO).ok().flatten();
         if memo.as_deref() == Some(job.to_string().as_str()) {
-            Ok(Started { run_id: description.run_id().to_owned() })
+            Ok(WorkflowRun { run_id: description.run_id().to_owned(), ..run })
         } else {
-            Err(EngineError::Conflict(run.workflow_id.clone()))
+            Err(EngineError::Conflict(run.workflow_id))
         }
     }
 
@@ -192,6 +185,10 @@ impl Engine {
             .build();
         WorkflowHandle::new(self.client.clone(), info)
     }
+}
+
+fn run_of(start: &PendingStart, run_id: &str) -> WorkflowRun {
+    WorkflowRun { workflow_id: start.workflow_id.clone(), run_id: run_id.to_owned() }
 }
 
 fn job_input(start: &PendingStart) -> JobInput {

@@ -8,5 +8,5 @@ pub mod history;
 pub mod setup;
 
 pub use connect::{Target, connect, data_converter, wait_connected};
-pub use engine::{Engine, EngineError, RunState, Started};
+pub use engine::{Engine, EngineError, RunState};
 pub use temporalio_client::Client;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt};
 use jobs::JobId;
 use store::PgPool;
+use store::cancel::WorkflowRun;
 use store::starts::{self, PendingStart};
 use temporal::{Engine, EngineError};
 use tokio::sync::Notify;
@@ -73,7 +74,7 @@ async fn round(pool: &PgPool, engine: &Engine, policy: &Policy) -> Round {
     let mut unstarted = Vec::new();
     for (outcome, start) in outcomes {
         match outcome {
-            Ok(done) => started.push((start.job_id, done.run_id)),
+            Ok(run) => started.push((start.job_id, run)),
             Err(EngineError::Conflict(_)) => give_another_id(pool, &start).await,
             Err(error @ EngineError::Unavailable(_)) => {
                 tracing::debug!(job.id = %start.job_id, %error, "the start waits");
@@ -97,7 +98,7 @@ async fn give_another_id(pool: &PgPool, start: &PendingStart) {
 }
 
 /// A failure here costs nothing but a repeated start, which is found to exist.
-async fn settle(pool: &PgPool, started: &[(JobId, String)], unstarted: &[JobId]) {
+async fn settle(pool: &PgPool, started: &[(JobId, WorkflowRun)], unstarted: &[JobId]) {
     if !started.is_empty()
         && let Err(error) = starts::confirm(pool, started).await
     {

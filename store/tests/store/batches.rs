@@ -65,8 +65,7 @@ async fn completion_happens_once_for_all_of_a_batch() {
     let outbox = Outbox::new().await;
     let jobs = [outbox.confirming().await, outbox.confirming().await];
     let outside = outbox.confirming().await;
-    let run = [(jobs[0], "run-1".to_owned())];
-    store::starts::confirm(&outbox.pool, &run).await.unwrap();
+    outbox.started(jobs[0], "run-1").await;
     let (batch, _) = outbox.seal(2).await.unwrap();
     let open = batches::open(&outbox.pool, &REGISTRY, 10).await.unwrap();
     assert_eq!((open.len(), open[0].id, open[0].job_count, open[0].was_sent), (1, batch, 2, false));
