@@ -14,12 +14,13 @@ use temporalio_client::{
 use temporalio_common::data_converters::TemporalSerializable;
 use temporalio_common::search_attributes::SearchAttributes;
 use temporalio_common::{MemoValues, WorkflowDefinition};
-use thiserror::Error;
 use workflows::activities::{CONFIRM_ACTIVITY_ID, Step};
 use workflows::{
     BatcherInput, BatcherWorkflow, JobInput, JobWorkflow, KeyCheckInput, KeyCheckWorkflow, ReporterInput,
     ReporterWorkflow, attributes, task_queue,
 };
+
+use crate::engine_error::{EngineError, is_gone};
 
 /// Temporal as the platform sees it. Cheap to clone.
 #[derive(Clone)]
@@ -33,16 +34,6 @@ pub enum RunState {
     Running,
     /// Closed, or not known to the server.
     Gone,
-}
-
-#[derive(Debug, Error)]
-pub enum EngineError {
-    /// Try again later.
-    #[error("Temporal is unavailable: {0}")]
-    Unavailable(String),
-    /// The workflow id is taken by something that is not this job.
-    #[error("workflow id {0} belongs to another job")]
-    Conflict(String),
 }
 
 impl Engine {
@@ -59,7 +50,7 @@ impl Engine {
     /// Starts a job's workflow and answers its run. One that exists is a success only if its memo names this job.
     ///
     /// # Errors
-    /// Temporal is away, or the id belongs to another job.
+    /// Temporal is away or refuses, or the id belongs to another job.
     pub async fn start_job(&self, start: &PendingStart) -> Result<WorkflowRun, EngineError> {
         let search = SearchAttributes::new([
             attributes::TENANT.value_set(start.tenant.to_string()),
@@ -80,13 +71,13 @@ impl Engine {
             Err(WorkflowStartError::AlreadyStarted { run_id, .. }) => {
                 self.adopt(run_of(start, &run_id.unwrap_or_default()), start.job_id).await
             }
-            Err(error) => Err(EngineError::Unavailable(error.to_string())),
+            Err(error) => Err(error.into()),
         }
     }
 
     async fn adopt(&self, run: WorkflowRun, job: JobId) -> Result<WorkflowRun, EngineError> {
         let described = self.handle(&run).describe(WorkflowDescribeOptions::default()).await;
-        let description = described.map_err(|error| EngineError::Unavailable(error.to_string()))?;
+        let description = described?;
         let memo: Option<String> = description.memo().get(attributes::JOB_ID_MEMO).ok().flatten();
         if memo.as_deref() == Some(job.to_string().as_str()) {
             Ok(WorkflowRun { run_id: description.run_id().to_owned(), ..run })
@@ -98,24 +89,26 @@ impl Engine {
     /// Tells a run that its job is cancelled. A run that is gone needs no telling.
     ///
     /// # Errors
-    /// Temporal is away.
+    /// Temporal is away, or refuses.
     pub async fn cancel(&self, run: &WorkflowRun) -> Result<(), EngineError> {
         let options = WorkflowCancelOptions::builder().reason("cancelled by the client".to_owned()).build();
         match self.handle(run).cancel(options).await {
-            Ok(()) | Err(WorkflowInteractionError::NotFound(_)) => Ok(()),
-            Err(error) => Err(EngineError::Unavailable(error.to_string())),
+            Ok(()) => Ok(()),
+            Err(WorkflowInteractionError::NotFound(status)) if is_gone(&status) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Looks after a run.
     ///
     /// # Errors
-    /// Temporal is away.
+    /// Temporal is away, or refuses.
     pub async fn run_state(&self, run: &WorkflowRun) -> Result<RunState, EngineError> {
         match self.handle(run).describe(WorkflowDescribeOptions::default()).await {
             Ok(description) if description.status() == WorkflowExecutionStatus::Running => Ok(RunState::Running),
-            Ok(_) | Err(WorkflowInteractionError::NotFound(_)) => Ok(RunState::Gone),
-            Err(error) => Err(EngineError::Unavailable(error.to_string())),
+            Ok(_) => Ok(RunState::Gone),
+            Err(WorkflowInteractionError::NotFound(status)) if is_gone(&status) => Ok(RunState::Gone),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -123,7 +116,7 @@ impl Engine {
     /// database by itself.
     ///
     /// # Errors
-    /// Temporal is away.
+    /// Temporal is away, or refuses.
     pub async fn complete_confirmation(&self, run: &WorkflowRun) -> Result<(), EngineError> {
         let id = ActivityIdentifier::by_id_workflow(&run.workflow_id, &run.run_id, CONFIRM_ACTIVITY_ID);
         match self
@@ -132,15 +125,16 @@ impl Engine {
             .complete(Some(Step::Ended(JobStatus::Completed)), RpcOptions::default())
             .await
         {
-            Ok(()) | Err(AsyncActivityError::NotFound(_)) => Ok(()),
-            Err(error) => Err(EngineError::Unavailable(error.to_string())),
+            Ok(()) => Ok(()),
+            Err(AsyncActivityError::NotFound(status)) if is_gone(&status) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Makes sure that the registry's batcher runs.
     ///
     /// # Errors
-    /// Temporal is away.
+    /// Temporal is away, or refuses.
     pub async fn ensure_batcher(&self, input: BatcherInput) -> Result<(), EngineError> {
         let id = input.workflow_id();
         self.ensure(BatcherWorkflow::run, input, id).await
@@ -149,7 +143,7 @@ impl Engine {
     /// Makes sure that the usage reporter runs.
     ///
     /// # Errors
-    /// Temporal is away.
+    /// Temporal is away, or refuses.
     pub async fn ensure_reporter(&self, input: ReporterInput) -> Result<(), EngineError> {
         self.ensure(ReporterWorkflow::run, input, ReporterInput::WORKFLOW_ID.to_owned()).await
     }
@@ -157,7 +151,7 @@ impl Engine {
     /// Makes sure that an uploaded evaluation key is checked.
     ///
     /// # Errors
-    /// Temporal is away.
+    /// Temporal is away, or refuses.
     pub async fn ensure_key_check(&self, input: KeyCheckInput) -> Result<(), EngineError> {
         let id = input.workflow_id();
         self.ensure(KeyCheckWorkflow::run, input, id).await
@@ -173,7 +167,7 @@ impl Engine {
             .build();
         match self.client.start_workflow(workflow, input, options).await {
             Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(()),
-            Err(error) => Err(EngineError::Unavailable(error.to_string())),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -49,9 +49,13 @@ async fn turn(pool: &PgPool, engine: &Engine, idle: Duration, after: Option<JobI
         match engine.run_state(&job.run).await {
             Ok(RunState::Running) => {}
             Ok(RunState::Gone) => recover(pool, job).await,
-            Err(error) => {
+            Err(error) if error.is_unavailable() => {
                 tracing::debug!(%error, "runs could not be looked after");
-                return after;
+                // The next turn begins after this one, so that a run that cannot be read keeps nobody waiting.
+                return Some(job.job_id);
+            }
+            Err(error) => {
+                tracing::warn!(job.id = %job.job_id, workflow.id = job.run.workflow_id, %error, "the run cannot be read");
             }
         }
     }
