@@ -9,12 +9,12 @@ use algorithms::{Checkpoint, Output, RunError};
 use jobs::algorithm::{Input, payload_units};
 use jobs::{ErrorCode, JobStatus};
 use sha2::{Digest, Sha256};
-use store::PgPool;
+use store::{PgPool, StoreError};
 use store::compute::{self as stored, ComputeJob, Computed};
 use store::transition::{self, Ending, Units};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use workflows::activities::{JobRef, Step};
@@ -28,6 +28,8 @@ use control::{Board, Snapshot};
 const HEARTBEAT: Duration = Duration::from_millis(250);
 /// How often progress is written where clients see it.
 const PROGRESS: Duration = Duration::from_secs(1);
+/// Pause before a database that is away is asked again.
+const PATIENCE: Duration = Duration::from_secs(1);
 const MEDIA_TYPE: &str = "application/json";
 
 /// Development only: an artificial pause before each computation, so that a person or a test can watch, cancel or kill
@@ -56,10 +58,12 @@ enum Ended {
 impl Compute {
     #[activity(name = "compute")]
     pub async fn compute(self: Arc<Self>, ctx: ActivityContext, reference: JobRef) -> Result<Step, ActivityError> {
-        let job = stored::load(&self.pool, reference.job_id).await?;
+        let resume: Option<Snapshot> = ctx.heartbeat_details().deserialize().unwrap_or_default();
+        let board = Arc::new(Board::new(resume.unwrap_or_default()));
+        let job = self.outlast(&ctx, &board, || stored::load(&self.pool, reference.job_id)).await?;
         match job.status {
             // Temporal may not have been told yet, and takes an unexpected cancellation for no answer at all.
-            JobStatus::Processing if job.cancel_requested => return self.cancel(reference, &job).await,
+            JobStatus::Processing if job.cancel_requested => return self.cancel(&ctx, &board, reference, &job).await,
             JobStatus::Processing => {}
             JobStatus::Confirming => return Ok(Step::Confirm),
             ended if ended.is_terminal() => return Ok(Step::Ended(ended)),
@@ -68,9 +72,13 @@ impl Compute {
         let Some(input) = read_input(&job.payload) else {
             return Err(of_the_job(ErrorCode::InternalError, "the stored payload cannot be read"));
         };
-        let resume: Option<Snapshot> = ctx.heartbeat_details().deserialize().unwrap_or_default();
-        match self.run(&ctx, reference, &job, &input, resume).await? {
-            Ended::Done(Ok(output)) => self.finish(reference, &job, &input, &output).await,
+        match self.run(&ctx, reference, &job, &input, &board).await? {
+            Ended::Done(Ok(output)) => {
+                let bytes = serde_json::to_vec(&output)?;
+                let computed = computed(&job, &input, &bytes);
+                let finish = || stored::finish(&self.pool, reference.job_id, &computed);
+                Ok(step(self.outlast(&ctx, &board, finish).await?))
+            }
             Ended::Done(Err(RunError::Stopped)) | Ended::Cancelled => Err(ActivityError::cancelled()),
             Ended::Done(Err(error)) => Err(of_the_job(ErrorCode::ComputeFailed, error.to_string())),
             Ended::TimedOut => {
@@ -87,9 +95,8 @@ impl Compute {
         reference: JobRef,
         job: &ComputeJob,
         input: &Input,
-        resume: Option<Snapshot>,
+        board: &Arc<Board>,
     ) -> Result<Ended, ActivityError> {
-        let board = Arc::new(Board::new(resume.clone().unwrap_or_default()));
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut progress = interval(PROGRESS);
@@ -99,13 +106,10 @@ impl Compute {
         let deadline = Instant::now() + timeout;
         // Whatever ends the wait, the thread must not go on without it.
         let _stop = board.stop_on_drop();
-        let checkpoint = resume.and_then(|snapshot| snapshot.checkpoint);
-        let mut thread = spawn(input.clone(), checkpoint, board.clone(), self.pace);
+        let mut thread = spawn(input.clone(), board.snapshot().checkpoint, board.clone(), self.pace);
         loop {
             tokio::select! {
-                done = &mut thread => {
-                    return Ok(Ended::Done(done.map_err(|error| anyhow::anyhow!("the computation died: {error}"))?));
-                }
+                done = &mut thread => return done.map(Ended::Done).map_err(died),
                 () = ctx.cancelled() => {
                     let ended = if self.stopping.is_cancelled() { Ended::Stopping } else { Ended::Cancelled };
                     return Ok(ended);
@@ -127,30 +131,58 @@ impl Compute {
         }
     }
 
-    async fn cancel(&self, reference: JobRef, job: &ComputeJob) -> Result<Step, ActivityError> {
-        Ok(step(transition::conclude(&self.pool, reference.job_id, &Ending::Cancelled, Units::plain(done(job))).await?))
+    /// Asks until the database answers, with heartbeats: an outage costs neither an attempt nor work that is done.
+    async fn outlast<T>(
+        &self,
+        ctx: &ActivityContext,
+        board: &Board,
+        ask: impl AsyncFn() -> Result<T, StoreError>,
+    ) -> Result<T, ActivityError> {
+        loop {
+            match ask().await {
+                Err(error) if error.is_unavailable() && !self.stopping.is_cancelled() && !ctx.is_cancelled() => {
+                    tracing::warn!(%error, "the computation waits for the database");
+                    ctx.record_heartbeat(board.snapshot()).await?;
+                    tokio::time::sleep(PATIENCE).await;
+                }
+                answer => return Ok(answer?),
+            }
+        }
     }
 
-    async fn finish(
+    async fn cancel(
         &self,
+        ctx: &ActivityContext,
+        board: &Board,
         reference: JobRef,
         job: &ComputeJob,
-        input: &Input,
-        output: &Output,
     ) -> Result<Step, ActivityError> {
-        let bytes = serde_json::to_vec(output)?;
-        let computed = Computed {
-            hash: Sha256::digest(&bytes).into(),
-            bytes: &bytes,
-            media_type: MEDIA_TYPE,
-            compute_units: payload_units(job.payload.len()) + input.execution_units(),
-            salt: rand::random(),
-        };
-        Ok(step(stored::finish(&self.pool, reference.job_id, &computed).await?))
+        let units = Units::plain(done(job));
+        let end = || transition::conclude(&self.pool, reference.job_id, &Ending::Cancelled, units);
+        Ok(step(self.outlast(ctx, board, end).await?))
+    }
+}
+
+fn computed<'a>(job: &ComputeJob, input: &Input, bytes: &'a [u8]) -> Computed<'a> {
+    Computed {
+        hash: Sha256::digest(bytes).into(),
+        bytes,
+        media_type: MEDIA_TYPE,
+        compute_units: payload_units(job.payload.len()) + input.execution_units(),
+        salt: rand::random(),
     }
 }
 
 type Thread = JoinHandle<Result<Output, RunError>>;
+
+/// A panic meets the same input again in the next attempt; what else ends a thread is the runtime's end.
+fn died(error: JoinError) -> ActivityError {
+    if error.is_panic() {
+        tracing::error!(%error, "a computation panicked");
+        return of_the_job(ErrorCode::InternalError, "the computation panicked");
+    }
+    anyhow::anyhow!("the computation died: {error}").into()
+}
 
 /// A blocking thread, because a computation that shares the runtime's threads would stop heartbeats.
 fn spawn(input: Input, checkpoint: Option<Checkpoint>, board: Arc<Board>, pace: Pace) -> Thread {
@@ -158,4 +190,19 @@ fn spawn(input: Input, checkpoint: Option<Checkpoint>, board: Arc<Board>, pace: 
         board.pause(pace.pause)?;
         algorithms::run(&input, checkpoint.as_ref(), &mut board.control())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use temporalio_common::error::ApplicationFailure;
+
+    #[tokio::test]
+    async fn a_panic_is_not_tried_again() {
+        let thread: Thread = tokio::task::spawn_blocking(|| panic!("a test's panic"));
+        let ActivityError::Application(failure) = died(thread.await.unwrap_err()) else { panic!("another error") };
+        let failure: &ApplicationFailure = &failure;
+        assert!(failure.is_non_retryable());
+        assert_eq!(failure.type_name(), Some("INTERNAL_ERROR"));
+    }
 }
