@@ -52,16 +52,23 @@ pub struct Anchor {
     pub block_hash: [u8; 32],
 }
 
-/// Batches to be sent or watched, oldest first.
+/// Batches to be sent or watched, oldest first, but for those that are to be left alone.
 ///
 /// # Errors
 /// The database is away.
-pub async fn open(pool: &PgPool, on: &Registry, limit: i64) -> Result<Vec<OpenBatch>, StoreError> {
+pub async fn open(
+    pool: &PgPool,
+    on: &Registry,
+    resting: &[Uuid],
+    limit: i64,
+) -> Result<Vec<OpenBatch>, StoreError> {
     let rows = sqlx::query!(
         "SELECT id, root, entries, job_count, from_block, sealed_at, status FROM batches
-          WHERE status IN ('SEALED', 'SENT') AND chain_id = $1 AND registry = $2 ORDER BY sealed_at LIMIT $3",
+          WHERE status IN ('SEALED', 'SENT') AND chain_id = $1 AND registry = $2 AND id <> ALL($3)
+          ORDER BY sealed_at LIMIT $4",
         on.chain_id,
         &on.address[..],
+        resting,
         limit
     )
     .fetch_all(pool)

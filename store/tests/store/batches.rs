@@ -67,7 +67,7 @@ async fn completion_happens_once_for_all_of_a_batch() {
     let outside = outbox.confirming().await;
     outbox.started(jobs[0], "run-1").await;
     let (batch, _) = outbox.seal(2).await.unwrap();
-    let open = batches::open(&outbox.pool, &REGISTRY, 10).await.unwrap();
+    let open = batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap();
     assert_eq!((open.len(), open[0].id, open[0].job_count, open[0].was_sent), (1, batch, 2, false));
 
     let completed = batches::complete(&outbox.pool, batch, &anchor()).await.unwrap();
@@ -89,7 +89,7 @@ async fn completion_happens_once_for_all_of_a_batch() {
     assert_eq!(outbox.status(outside).await, jobs::JobStatus::Confirming);
     assert_eq!(outbox.count("SELECT count(*) FROM job_events WHERE data->>'status' = 'COMPLETED'").await, 2);
     assert_eq!(outbox.count("SELECT count(*) FROM job_reservations").await, 1, "only the job that waits");
-    assert!(batches::open(&outbox.pool, &REGISTRY, 10).await.unwrap().is_empty());
+    assert!(batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn a_transaction_is_written_before_it_is_sent_and_kept() {
     batches::write_ahead(&outbox.pool, batch, &transaction).await.unwrap();
     let kept = batches::transactions(&outbox.pool, batch).await.unwrap();
     assert_eq!((kept.len(), kept[0].nonce, kept[0].max_fee_per_gas), (1, u64::MAX, u128::MAX));
-    assert!(batches::open(&outbox.pool, &REGISTRY, 10).await.unwrap()[0].was_sent);
+    assert!(batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap()[0].was_sent);
 }
 
 #[tokio::test]
@@ -150,9 +150,11 @@ async fn a_batcher_sees_the_batches_of_its_registry_alone() {
     outbox.seal(9).await.unwrap();
     let others = [Registry { chain_id: 1, ..REGISTRY }, Registry { address: [8; 20], ..REGISTRY }];
     for other in &others {
-        assert!(batches::open(&outbox.pool, other, 10).await.unwrap().is_empty());
+        assert!(batches::open(&outbox.pool, other, &[], 10).await.unwrap().is_empty());
     }
-    assert_eq!(batches::open(&outbox.pool, &REGISTRY, 10).await.unwrap().len(), 1);
+    let open = batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap();
+    assert_eq!(open.len(), 1);
+    assert!(batches::open(&outbox.pool, &REGISTRY, &[open[0].id], 10).await.unwrap().is_empty(), "it rests");
 }
 
 #[tokio::test]
@@ -166,7 +168,7 @@ async fn a_batch_whose_block_is_gone_is_anchored_again_and_billed_no_second_time
     let usage = outbox.usage(job).await;
 
     batches::lift(&outbox.pool, batch).await.unwrap();
-    let open = batches::open(&outbox.pool, &REGISTRY, 10).await.unwrap();
+    let open = batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap();
     assert_eq!((open.len(), open[0].from_block, open[0].was_sent), (1, 0, true));
     assert_eq!(outbox.status(job).await, jobs::JobStatus::Completed, "what was told stays true");
     let elsewhere = Anchor { block_number: 9, block_hash: [6; 32], ..anchor() };
