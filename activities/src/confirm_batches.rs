@@ -24,6 +24,7 @@ use tokio::time::{Instant, interval};
 use tokio_util::sync::CancellationToken;
 use workflows::activities::BatcherReport;
 
+pub use reanchoring::Memory;
 use refusals::Refusals;
 
 /// How long one activity works: its successor begins with a short history.
@@ -53,6 +54,8 @@ pub struct Batching {
     /// Private key of the account that holds CONFIRMER_ROLE, 0x-hex.
     pub confirmer_key: String,
     pub policy: BatchPolicy,
+    /// What the chain may do with blocks that it showed.
+    pub memory: Memory,
 }
 
 pub struct ConfirmBatches {
@@ -120,14 +123,14 @@ impl ConfirmBatches {
         while self.goes_on(ctx, shift) {
             shift.leadership.check().await?;
             if looked.at_finality.is_none_or(|at| at.elapsed() > FINALITY) {
-                self.reanchor(chain).await?;
+                looked.behind = self.reanchor(chain).await?;
                 self.finalize(chain).await?;
                 self.look_around(shift).await?;
                 looked.at_finality = Some(Instant::now());
             }
             let sealed = self.seal(chain).await?;
             self.look_at_batches(sender, shift, &mut looked, sealed).await?;
-            shift.report.send_modify(|report| report.trouble = shift.refusals.told());
+            shift.report.send_modify(|report| report.trouble = looked.behind.clone().or(shift.refusals.told()));
             tokio::time::sleep(LOOK).await;
         }
         Ok(())
@@ -201,6 +204,8 @@ struct Looked {
     head: Option<u64>,
     at_batches: Option<Instant>,
     at_finality: Option<Instant>,
+    /// Whether the node is behind what was seen.
+    behind: Option<String>,
 }
 
 /// Beside the work, which may hang on a node for as long as a call may take.

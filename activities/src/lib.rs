@@ -15,7 +15,7 @@ pub mod worker;
 pub use compute::{Compute, Pace};
 pub use conclude::Conclude;
 pub use confirm::Confirm;
-pub use confirm_batches::{BatchPolicy, Batching, ConfirmBatches};
+pub use confirm_batches::{BatchPolicy, Batching, ConfirmBatches, Memory};
 pub use meter::Meter;
 pub use report_usage::ReportUsage;
 pub use validate::Validate;

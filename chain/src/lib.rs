@@ -15,7 +15,7 @@ mod signing;
 pub mod verify;
 
 pub use client::{ChainClient, ChainConfig, TransactionCount};
-pub use confirmation::Confirmed;
+pub use confirmation::{Confirmed, Standing};
 pub use deploy::{ensure_registry, registry_address};
 pub use error::{ChainError, Rejection, RevertReason};
 pub use fees::Fees;

@@ -156,6 +156,7 @@ pub struct Metering {
 #[serde(deny_unknown_fields)]
 pub struct Development {
     pub compute_pause_ms: u64,
+    pub chain_may_forget: bool,
 }
 
 impl Settings {

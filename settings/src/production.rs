@@ -23,6 +23,9 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
     if settings.development.compute_pause_ms != 0 {
         bail!("production refuses development.compute_pause_ms; set it to 0");
     }
+    if settings.development.chain_may_forget {
+        bail!("production refuses development.chain_may_forget; set it to false");
+    }
     if !public.is_empty() {
         bail!("production refuses development values; set: {}", public.join(", "));
     }

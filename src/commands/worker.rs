@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use activities::billing_delivery::BillingDelivery;
 use activities::worker::{self, Limits, Parts};
-use activities::{BatchPolicy, Batching, Pace};
+use activities::{BatchPolicy, Batching, Memory, Pace};
 use anyhow::{Context, Result};
 use axum::Router;
 use axum::routing::get;
@@ -47,6 +47,7 @@ async fn start(settings: &Settings, queues: Vec<Queue>, stop: CancellationToken)
                 max_jobs: settings.chain.batch_max_jobs,
                 max_age: Duration::from_millis(settings.chain.batch_max_age_ms),
             },
+            memory: if settings.development.chain_may_forget { Memory::Forgets } else { Memory::Reorganises },
         },
         pace: Pace { pause: Duration::from_millis(settings.development.compute_pause_ms) },
         limits: Limits {

@@ -244,17 +244,35 @@ pub struct AnchoredBatch {
     pub block_hash: [u8; 32],
 }
 
-/// Confirmed batches, newest block first.
+/// How far a chain may go back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Horizon {
+    /// Some blocks, none of them finalized.
+    Near,
+    /// To its beginning.
+    WholeChain,
+}
+
+/// Blocks by which an event may stand earlier after a reorganisation than before it.
+const MARGIN: i64 = 128;
+
+/// Confirmed batches whose blocks may vanish, newest block first.
 ///
 /// # Errors
 /// The database is away.
-pub async fn anchored(pool: &PgPool, on: &Registry, limit: i64) -> Result<Vec<AnchoredBatch>, StoreError> {
+pub async fn anchored(
+    pool: &PgPool,
+    on: &Registry,
+    horizon: Horizon,
+    limit: i64,
+) -> Result<Vec<AnchoredBatch>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT id, block_number AS "block_number!", block_hash AS "block_hash!" FROM batches
-            WHERE status IN ('CONFIRMED', 'FINALIZED') AND chain_id = $1 AND registry = $2
-            ORDER BY block_number DESC LIMIT $3"#,
+            WHERE (status = 'CONFIRMED' OR status = 'FINALIZED' AND $3) AND chain_id = $1 AND registry = $2
+            ORDER BY block_number DESC LIMIT $4"#,
         on.chain_id,
         &on.address[..],
+        horizon == Horizon::WholeChain,
         limit
     )
     .fetch_all(pool)
@@ -268,21 +286,39 @@ pub async fn anchored(pool: &PgPool, on: &Registry, limit: i64) -> Result<Vec<An
 }
 
 /// Takes a batch's confirmation back, because its block is not in the chain any more: the same root and entries are
-/// sent again. Its event may now stand in any block.
+/// sent again. Its event may now stand somewhat before the block in which it stood, or in any block of a chain that
+/// forgot. Its jobs have changed for their clients: what was finalized is so no longer.
 ///
 /// # Errors
 /// The database is away.
-pub async fn lift(pool: &PgPool, batch: Uuid) -> Result<(), StoreError> {
-    sqlx::query!(
-        "UPDATE batches SET status = 'SENT', from_block = 0 WHERE id = $1 AND status IN ('CONFIRMED', 'FINALIZED')",
-        batch
+pub async fn lift(pool: &PgPool, batch: Uuid, horizon: Horizon) -> Result<(), StoreError> {
+    let mut tx = pool.begin().await?;
+    let lifted = sqlx::query!(
+        "UPDATE batches SET status = 'SENT',
+                            from_block = CASE WHEN $2 THEN 0
+                                              ELSE greatest(0, least(from_block, block_number) - $3) END
+          WHERE id = $1 AND (status = 'CONFIRMED' OR status = 'FINALIZED' AND $2)",
+        batch,
+        horizon == Horizon::WholeChain,
+        MARGIN
     )
-    .execute(pool)
-    .await?;
+    .execute(&mut *tx)
+    .await?
+    .rows_affected();
+    if lifted > 0 {
+        sqlx::query!(
+            "UPDATE jobs j SET version = version + 1, updated_at = now()
+               FROM confirmations c WHERE c.batch_id = $1 AND j.id = c.job_id",
+            batch
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    tx.commit().await?;
     Ok(())
 }
 
-/// Lets batches whose first possible block lies beyond the newest one be looked for everywhere: the chain went back.
+/// Lets batches whose first possible block lies beyond the newest one be looked for everywhere: the chain forgot.
 ///
 /// # Errors
 /// The database is away.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use store::batches::{self, Anchor, Registry, Transaction};
+use store::batches::{self, Anchor, Horizon, Registry, Transaction};
 use store::{receipts, sealing};
 
 use crate::outbox::{Outbox, REGISTRY};
@@ -80,7 +80,7 @@ async fn completion_happens_once_for_all_of_a_batch() {
         assert!(batches::complete(&outbox.pool, batch, &lost).await.unwrap().is_empty(), "a second time does nothing");
     }
     assert_eq!(outbox.count("SELECT count(*) FROM job_events").await, events, "and tells nothing");
-    assert_eq!(batches::anchored(&outbox.pool, &REGISTRY, 10).await.unwrap()[0].block_number, 7);
+    assert_eq!(batches::anchored(&outbox.pool, &REGISTRY, Horizon::Near, 10).await.unwrap()[0].block_number, 7);
     for job in jobs {
         assert_eq!(outbox.status(job).await, jobs::JobStatus::Completed);
         let usage: Vec<String> = outbox.usage(job).await.into_iter().map(|(metric, _)| metric).collect();
@@ -163,17 +163,47 @@ async fn a_batch_whose_block_is_gone_is_anchored_again_and_billed_no_second_time
     let job = outbox.confirming().await;
     let (batch, _) = outbox.seal(9).await.unwrap();
     batches::complete(&outbox.pool, batch, &anchor()).await.unwrap();
-    let anchored = batches::anchored(&outbox.pool, &REGISTRY, 10).await.unwrap();
+    let anchored = batches::anchored(&outbox.pool, &REGISTRY, Horizon::Near, 10).await.unwrap();
     assert_eq!((anchored.len(), anchored[0].id, anchored[0].block_number), (1, batch, 7));
     let usage = outbox.usage(job).await;
 
-    batches::lift(&outbox.pool, batch).await.unwrap();
+    let version = "SELECT version FROM jobs";
+    let before = outbox.count(version).await;
+    batches::lift(&outbox.pool, batch, Horizon::WholeChain).await.unwrap();
+    assert_eq!(outbox.count(version).await, before + 1, "the answer's tag changes with what it tells");
     let open = batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap();
     assert_eq!((open.len(), open[0].from_block, open[0].was_sent), (1, 0, true));
     assert_eq!(outbox.status(job).await, jobs::JobStatus::Completed, "what was told stays true");
     let elsewhere = Anchor { block_number: 9, block_hash: [6; 32], ..anchor() };
     assert!(batches::complete(&outbox.pool, batch, &elsewhere).await.unwrap().is_empty(), "no job is completed twice");
-    assert_eq!(batches::anchored(&outbox.pool, &REGISTRY, 10).await.unwrap()[0].block_number, 9);
+    assert_eq!(batches::anchored(&outbox.pool, &REGISTRY, Horizon::Near, 10).await.unwrap()[0].block_number, 9);
     assert_eq!(outbox.usage(job).await, usage);
     assert_eq!(outbox.count("SELECT count(*) FROM job_events WHERE event_type = 'job.reanchored'").await, 1);
+}
+
+#[tokio::test]
+async fn what_is_final_stays_and_a_reorganisation_is_searched_near_its_block() {
+    let outbox = Outbox::new().await;
+    let mut batches_of_two_blocks = Vec::new();
+    for block_number in [1_000, 2_000] {
+        outbox.confirming().await;
+        let (batch, _) = outbox.seal(9).await.unwrap();
+        batches::complete(&outbox.pool, batch, &Anchor { block_number, ..anchor() }).await.unwrap();
+        batches_of_two_blocks.push(batch);
+    }
+    outbox.execute("UPDATE batches SET from_block = block_number - 10").await;
+    let [old, young] = batches_of_two_blocks[..] else { panic!("two batches") };
+    batches::finalize(&outbox.pool, &REGISTRY, 1_500).await.unwrap();
+
+    let anchored = async |horizon| {
+        let found = batches::anchored(&outbox.pool, &REGISTRY, horizon, 10).await.unwrap();
+        found.into_iter().map(|batch| batch.id).collect::<Vec<_>>()
+    };
+    assert_eq!(anchored(Horizon::Near).await, [young]);
+    assert_eq!(anchored(Horizon::WholeChain).await, [young, old]);
+    for batch in [old, young] {
+        batches::lift(&outbox.pool, batch, Horizon::Near).await.unwrap();
+    }
+    let open = batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap();
+    assert_eq!(open.iter().map(|batch| (batch.id, batch.from_block)).collect::<Vec<_>>(), [(young, 1_862)]);
 }
