@@ -78,9 +78,9 @@ struct Shift {
 impl ConfirmBatches {
     #[activity(name = "confirm_batches")]
     pub async fn confirm_batches(self: Arc<Self>, ctx: ActivityContext) -> Result<BatcherReport, ActivityError> {
-        let registry = self.batching.chain.registry.to_string();
-        let Some(leadership) = batches::lead(&self.pool, &registry).await? else {
-            return Err(anyhow::anyhow!("another process leads registry {registry}").into());
+        let Some(leadership) = batches::lead(&self.pool, &self.registry()?).await? else {
+            let ChainConfig { registry, chain_id, .. } = &self.batching.chain;
+            return Err(anyhow::anyhow!("another process leads registry {registry} on chain {chain_id}").into());
         };
         let (report, told) = watch::channel(BatcherReport::default());
         let mut shift = Shift { leadership, ends: Instant::now() + SHIFT, refusals: Refusals::default(), report };

@@ -115,13 +115,16 @@ async fn a_transaction_is_written_before_it_is_sent_and_kept() {
 #[tokio::test]
 async fn one_process_leads_until_its_connection_ends() {
     let outbox = Outbox::new().await;
-    let mut leader = batches::lead(&outbox.pool, "r").await.unwrap().expect("nobody leads");
-    assert!(batches::lead(&outbox.pool, "r").await.unwrap().is_none());
-    assert!(batches::lead(&outbox.pool, "another").await.unwrap().is_some());
+    let mut leader = batches::lead(&outbox.pool, &REGISTRY).await.unwrap().expect("nobody leads");
+    assert!(batches::lead(&outbox.pool, &REGISTRY).await.unwrap().is_none());
+    for other in [Registry { chain_id: 1, ..REGISTRY }, Registry { address: [8; 20], ..REGISTRY }] {
+        assert!(batches::lead(&outbox.pool, &other).await.unwrap().is_some());
+    }
     leader.check().await.unwrap();
+    assert_eq!(leader.patience_seconds().await.unwrap(), 30, "a host that vanished is noticed within a minute");
     drop(leader);
     let mut tries = 0;
-    while batches::lead(&outbox.pool, "r").await.unwrap().is_none() {
+    while batches::lead(&outbox.pool, &REGISTRY).await.unwrap().is_none() {
         tries += 1;
         assert!(tries < 50, "the leadership ends with its connection");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
