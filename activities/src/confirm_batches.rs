@@ -26,6 +26,7 @@ use workflows::activities::BatcherReport;
 
 pub use reanchoring::Memory;
 use refusals::Refusals;
+use sending::Overtaken;
 
 /// How long one activity works: its successor begins with a short history.
 const SHIFT: Duration = Duration::from_secs(600);
@@ -70,6 +71,7 @@ struct Shift {
     leadership: Leadership,
     ends: Instant,
     refusals: Refusals,
+    overtaken: Overtaken,
     /// What the heartbeats tell.
     report: watch::Sender<BatcherReport>,
 }
@@ -83,7 +85,9 @@ impl ConfirmBatches {
             return Err(anyhow::anyhow!("another process leads registry {registry} on chain {chain_id}").into());
         };
         let (report, told) = watch::channel(BatcherReport::default());
-        let mut shift = Shift { leadership, ends: Instant::now() + SHIFT, refusals: Refusals::default(), report };
+        let ends = Instant::now() + SHIFT;
+        let (refusals, overtaken) = (Refusals::default(), Overtaken::default());
+        let mut shift = Shift { leadership, ends, refusals, overtaken, report };
         tokio::select! {
             led = self.lead(&ctx, &mut shift) => led?,
             failed = heartbeats(&ctx, &told) => failed?,

@@ -146,6 +146,25 @@ pub async fn transactions(pool: &PgPool, batch: Uuid) -> Result<Vec<Transaction>
         .collect()
 }
 
+/// Nonces of a sender that are written down and may still land: of each sent batch on the chain the newest
+/// transaction's, but for `but`, which is about to get another.
+///
+/// # Errors
+/// The database is away.
+pub async fn open_nonces(pool: &PgPool, chain_id: i64, sender: [u8; 20], but: Uuid) -> Result<Vec<u64>, StoreError> {
+    let nonces = sqlx::query_scalar!(
+        "SELECT DISTINCT ON (b.id) t.nonce FROM batches b JOIN chain_transactions t ON t.batch_id = b.id
+          WHERE b.status = 'SENT' AND b.chain_id = $1 AND t.sender = $2 AND b.id <> $3
+          ORDER BY b.id, t.created_at DESC",
+        chain_id,
+        &sender[..],
+        but
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(nonces.into_iter().map(i64::cast_unsigned).collect())
+}
+
 /// Completes a batch: every one of its jobs that still waits becomes COMPLETED, with event, usage and settled
 /// reservation, in one transaction. Returns the workflow runs that wait for it. A batch that another process completed
 /// meanwhile stays as it is.

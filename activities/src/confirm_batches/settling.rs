@@ -12,13 +12,13 @@ use super::{ConfirmBatches, Shift};
 const COMPLETIONS: usize = 32;
 
 impl ConfirmBatches {
-    pub(super) async fn advance(&self, sender: &Sender, batch: &OpenBatch, shift: &Shift) -> Result<()> {
+    pub(super) async fn advance(&self, sender: &Sender, batch: &OpenBatch, shift: &mut Shift) -> Result<()> {
         if !batch.was_sent {
             return self.send(sender, batch).await;
         }
         let from_block = u64::try_from(batch.from_block)?;
         let Some(found) = sender.client().find_confirmation(batch.root.into(), from_block).await? else {
-            return self.look_after(sender, batch).await;
+            return self.look_after(sender, batch, shift).await;
         };
         if !sender.client().is_deep_enough(&found) {
             return Ok(());

@@ -210,3 +210,36 @@ async fn what_is_final_stays_and_a_reorganisation_is_searched_near_its_block() {
     let open = batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap();
     assert_eq!(open.iter().map(|batch| (batch.id, batch.from_block)).collect::<Vec<_>>(), [(young, 1_862)]);
 }
+
+#[tokio::test]
+async fn nonces_of_batches_on_their_way_are_known() {
+    let outbox = Outbox::new().await;
+    let mut sent = Vec::new();
+    for nonces in [[4, 7].as_slice(), &[5], &[6]] {
+        outbox.confirming().await;
+        let (batch, _) = outbox.seal(9).await.unwrap();
+        for nonce in nonces {
+            let transaction = Transaction {
+                tx_hash: [u8::try_from(*nonce).unwrap(); 32],
+                sender: [6; 20],
+                nonce: *nonce,
+                raw: vec![1],
+                max_fee_per_gas: 1,
+                max_priority_fee_per_gas: 1,
+                created_at: chrono::Utc::now(),
+            };
+            batches::write_ahead(&outbox.pool, batch, &transaction).await.unwrap();
+        }
+        sent.push(batch);
+    }
+    let open = async |sender, but| {
+        let mut nonces = batches::open_nonces(&outbox.pool, REGISTRY.chain_id, sender, but).await.unwrap();
+        nonces.sort_unstable();
+        nonces
+    };
+    assert_eq!(open([6; 20], uuid::Uuid::nil()).await, [5, 6, 7], "the newest of each");
+    assert_eq!(open([6; 20], sent[1]).await, [6, 7]);
+    assert!(open([9; 20], sent[1]).await.is_empty());
+    batches::complete(&outbox.pool, sent[0], &anchor()).await.unwrap();
+    assert_eq!(open([6; 20], sent[1]).await, [6], "landed");
+}
