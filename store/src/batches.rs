@@ -2,13 +2,14 @@
 
 use alloy::primitives::Address;
 use chrono::{DateTime, Utc};
-use jobs::JobId;
+use jobs::event::EventType;
 use jobs::usage::{FIRST_SEGMENT, Metric};
+use jobs::{JobId, JobStatus};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use crate::StoreError;
+use crate::{StoreError, events};
 use crate::cancel::WorkflowRun;
 use crate::jobs::bytes;
 
@@ -204,7 +205,7 @@ pub async fn complete(
     let ids: Vec<Uuid> = jobs.iter().map(|job| job.id).collect();
     let tenants: Vec<String> = jobs.iter().map(|job| job.tenant.clone()).collect();
     let metrics = [Metric::JobsCompleted, Metric::ChainConfirmations].map(|metric| metric.as_str().to_owned());
-    let event = json!({"status": "COMPLETED", "previous": "CONFIRMING", "error_code": null});
+    let event = events::status_change(Some(JobStatus::Confirming), JobStatus::Completed, None)?;
     sqlx::query!(
         "WITH done AS (SELECT * FROM unnest($1::uuid[], $2::text[]) AS d (job_id, tenant)),
               usage AS (
@@ -214,12 +215,13 @@ pub async fn complete(
               ),
               settled AS (DELETE FROM job_reservations r USING done d WHERE r.job_id = d.job_id)
          INSERT INTO job_events (job_id, tenant, event_type, data)
-         SELECT d.job_id, d.tenant, 'job.status', $5 FROM done d",
+         SELECT d.job_id, d.tenant, $6, $5 FROM done d",
         &ids,
         &tenants,
         &metrics[..],
         FIRST_SEGMENT,
-        event
+        event,
+        EventType::Status.as_str()
     )
     .execute(&mut *tx)
     .await?;

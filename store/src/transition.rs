@@ -173,7 +173,6 @@ pub(crate) async fn end(
         Ending::Failed { code, detail } => (JobStatus::Failed, Some(*code), Some(detail.as_str())),
         Ending::Cancelled => (JobStatus::Cancelled, None, None),
     };
-    debug_assert!(row.status.may_become(status), "{} to {status}", row.status);
     sqlx::query!(
         "UPDATE jobs SET status = $2, error_code = $3, error_detail = $4, completed_at = now(), updated_at = now(),
                          version = version + 1
