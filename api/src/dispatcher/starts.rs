@@ -32,7 +32,7 @@ pub(super) async fn run(
 ) {
     let mut complaints = Complaints::default();
     while !stop.is_cancelled() {
-        let round = round(&pool, &engine, &policy).await;
+        let round = round(&pool, &engine, &policy, &stop).await;
         complaints.tell(round.complaint);
         if let Some(up) = round.temporal_is_up {
             temporal_is_up.store(up, Ordering::Relaxed);
@@ -75,7 +75,7 @@ impl Complaints {
     }
 }
 
-async fn round(pool: &PgPool, engine: &Engine, policy: &Policy) -> Round {
+async fn round(pool: &PgPool, engine: &Engine, policy: &Policy, stop: &CancellationToken) -> Round {
     let claimed = match starts::claim(pool, PER_TENANT, ROUND, policy.claim.as_secs_f64()).await {
         Ok(claimed) => claimed,
         Err(error) => {
@@ -86,7 +86,9 @@ async fn round(pool: &PgPool, engine: &Engine, policy: &Policy) -> Round {
     if claimed.is_empty() {
         return Round::default();
     }
+    // What is not begun before the end is another process's when its claim runs out.
     let outcomes: Vec<_> = stream::iter(claimed)
+        .take_until(stop.cancelled())
         .map(|start| async move { (engine.start_job(&start).await, start) })
         .buffer_unordered(policy.concurrency)
         .collect()

@@ -164,3 +164,23 @@ async fn a_cancel_and_a_result_at_once_leave_one_outcome() {
         assert_eq!(outbox.usage(job).await.len(), 2, "billed once either way");
     }
 }
+
+#[tokio::test]
+async fn a_sweep_of_cancellations_goes_through_all_of_them() {
+    let outbox = Outbox::new().await;
+    let mut cancelled = Vec::new();
+    for _ in 0..5 {
+        let job = outbox.job().await;
+        outbox.started(job, "run").await;
+        outbox.begin(job).await;
+        outbox.cancel(job).await;
+        cancelled.push(job);
+    }
+    let mut told = Vec::new();
+    // None of them takes effect meanwhile.
+    for _ in 0..3 {
+        let page = store::cancel::unheard(&outbox.pool, told.last().copied(), 0.0, 2).await.unwrap();
+        told.extend(page.into_iter().map(|unheard| unheard.job_id));
+    }
+    assert_eq!(told, cancelled);
+}
