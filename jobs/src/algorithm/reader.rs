@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::field_error::{FieldError, FieldErrors, element, member};
 
 /// Largest magnitude up to which every integer is a double: 2^53 − 1.
-pub(super) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+pub(super) const MAX_SAFE_INTEGER: u64 = crate::json::MAX_SAFE_INTEGER.unsigned_abs();
 
 /// The reason given for a field that is missing.
 pub(super) const REQUIRED: &str = "is required";
