@@ -132,11 +132,11 @@ impl Compute {
     }
 
     /// Asks until the database answers, with heartbeats: an outage costs neither an attempt nor work that is done.
-    async fn outlast<T>(
+    async fn outlast<T, Answer: Future<Output = Result<T, StoreError>>>(
         &self,
         ctx: &ActivityContext,
         board: &Board,
-        ask: impl AsyncFn() -> Result<T, StoreError>,
+        ask: impl Fn() -> Answer,
     ) -> Result<T, ActivityError> {
         loop {
             match ask().await {

@@ -192,7 +192,7 @@ impl ConfirmBatches {
         Ok(sealed)
     }
 
-    async fn look_around(&self, shift: &Shift) -> Result<()> {
+    async fn look_around(&self, shift: &mut Shift) -> Result<()> {
         let (waiting, oldest) = batches::waiting(&self.pool).await?;
         shift.report.send_modify(|report| report.jobs_waiting = waiting.unsigned_abs());
         let age = oldest.map_or(0.0, |time| (chrono::Utc::now() - time).as_seconds_f64());

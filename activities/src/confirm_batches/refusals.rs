@@ -68,7 +68,7 @@ fn is_everybodys(error: &anyhow::Error) -> bool {
     match error.downcast_ref::<ChainError>() {
         Some(ChainError::Reverted(_) | ChainError::Rejected { .. }) => false,
         Some(_) => true,
-        None => error.downcast_ref::<StoreError>().is_some(),
+        None => error.downcast_ref::<StoreError>().is_some_and(StoreError::is_unavailable),
     }
 }
 
