@@ -38,9 +38,9 @@ enum Command {
     Jobs(client::cli::JobsCommand),
     /// Serve the REST API, dispatch accepted jobs.
     Api,
-    /// Serve a task queue.
+    /// Serve task queues.
     Worker {
-        /// The queue; worker.queue when not given.
+        /// jobs, compute, fhe, or several with commas; worker.queue when not given.
         #[arg(long)]
         queue: Option<String>,
     },

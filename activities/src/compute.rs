@@ -9,17 +9,17 @@ use algorithms::{Checkpoint, Output, RunError};
 use jobs::algorithm::{Input, payload_units};
 use jobs::{ErrorCode, JobStatus};
 use sha2::{Digest, Sha256};
-use store::PgPool;
 use store::compute::{self as stored, ComputeJob, Computed};
+use store::transition::{self, Ending, Units};
+use store::{PgPool, StoreError};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
-use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use workflows::activities::{JobRef, Step};
 
-use crate::conclude::read_input;
+use crate::conclude::{done, read_input};
 use crate::failure::of_the_job;
 use crate::validate::step;
 use control::{Board, Snapshot};
@@ -28,6 +28,8 @@ use control::{Board, Snapshot};
 const HEARTBEAT: Duration = Duration::from_millis(250);
 /// How often progress is written where clients see it.
 const PROGRESS: Duration = Duration::from_secs(1);
+/// Pause before a database that is away is asked again.
+const PATIENCE: Duration = Duration::from_secs(1);
 const MEDIA_TYPE: &str = "application/json";
 
 /// Development only: an artificial pause before each computation, so that a person or a test can watch, cancel or kill
@@ -39,8 +41,6 @@ pub struct Pace {
 
 pub struct Compute {
     pub pool: PgPool,
-    /// Computations at once: more than there are cores only makes each slower.
-    pub slots: Arc<Semaphore>,
     pub pace: Pace,
     /// Set when the worker stops: running computations are given back.
     pub stopping: CancellationToken,
@@ -58,9 +58,12 @@ enum Ended {
 impl Compute {
     #[activity(name = "compute")]
     pub async fn compute(self: Arc<Self>, ctx: ActivityContext, reference: JobRef) -> Result<Step, ActivityError> {
-        let job = stored::load(&self.pool, reference.job_id).await?;
+        let resume: Option<Snapshot> = ctx.heartbeat_details().deserialize().unwrap_or_default();
+        let board = Arc::new(Board::new(resume.unwrap_or_default()));
+        let job = self.outlast(&ctx, &board, || stored::load(&self.pool, reference.job_id)).await?;
         match job.status {
-            JobStatus::Processing if job.cancel_requested => return Err(ActivityError::cancelled()),
+            // Temporal may not have been told yet, and takes an unexpected cancellation for no answer at all.
+            JobStatus::Processing if job.cancel_requested => return self.cancel(&ctx, &board, reference, &job).await,
             JobStatus::Processing => {}
             JobStatus::Confirming => return Ok(Step::Confirm),
             ended if ended.is_terminal() => return Ok(Step::Ended(ended)),
@@ -69,9 +72,13 @@ impl Compute {
         let Some(input) = read_input(&job.payload) else {
             return Err(of_the_job(ErrorCode::InternalError, "the stored payload cannot be read"));
         };
-        let resume: Option<Snapshot> = ctx.heartbeat_details().deserialize().unwrap_or_default();
-        match self.run(&ctx, reference, &job, &input, resume).await? {
-            Ended::Done(Ok(output)) => self.finish(reference, &job, &input, &output).await,
+        match self.run(&ctx, reference, &job, &input, &board).await? {
+            Ended::Done(Ok(output)) => {
+                let bytes = serde_json::to_vec(&output)?;
+                let computed = computed(&job, &input, &bytes);
+                let finish = || stored::finish(&self.pool, reference.job_id, &computed);
+                Ok(step(self.outlast(&ctx, &board, finish).await?))
+            }
             Ended::Done(Err(RunError::Stopped)) | Ended::Cancelled => Err(ActivityError::cancelled()),
             Ended::Done(Err(error)) => Err(of_the_job(ErrorCode::ComputeFailed, error.to_string())),
             Ended::TimedOut => {
@@ -88,34 +95,27 @@ impl Compute {
         reference: JobRef,
         job: &ComputeJob,
         input: &Input,
-        resume: Option<Snapshot>,
+        board: &Arc<Board>,
     ) -> Result<Ended, ActivityError> {
-        let board = Arc::new(Board::new(resume.clone().unwrap_or_default()));
-        let mut thread: Option<JoinHandle<_>> = None;
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut progress = interval(PROGRESS);
         progress.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut told = Snapshot::default();
         let timeout = Duration::from_secs(job.timeout_seconds.unsigned_abs().into());
-        let mut deadline = Instant::now() + timeout;
+        let deadline = Instant::now() + timeout;
         // Whatever ends the wait, the thread must not go on without it.
         let _stop = board.stop_on_drop();
+        let mut thread = spawn(input.clone(), board.snapshot().checkpoint, board.clone(), self.pace);
         loop {
             tokio::select! {
-                done = finished(&mut thread), if thread.is_some() => return done.map(Ended::Done),
-                permit = self.slots.clone().acquire_owned(), if thread.is_none() => {
-                    let permit = permit.map_err(|_| anyhow::anyhow!("the worker stops"))?;
-                    deadline = Instant::now() + timeout;
-                    let checkpoint = resume.clone().and_then(|snapshot| snapshot.checkpoint);
-                    thread = Some(spawn(input.clone(), checkpoint, board.clone(), self.pace, permit));
-                }
+                done = &mut thread => return done.map(Ended::Done).map_err(died),
                 () = ctx.cancelled() => {
                     let ended = if self.stopping.is_cancelled() { Ended::Stopping } else { Ended::Cancelled };
                     return Ok(ended);
                 }
                 () = self.stopping.cancelled() => return Ok(Ended::Stopping),
-                () = sleep_until(deadline), if thread.is_some() => return Ok(Ended::TimedOut),
+                () = sleep_until(deadline) => return Ok(Ended::TimedOut),
                 _ = heartbeat.tick() => ctx.record_heartbeat(board.snapshot()).await?,
                 _ = progress.tick() => {
                     let now = board.snapshot();
@@ -131,45 +131,78 @@ impl Compute {
         }
     }
 
-    async fn finish(
+    /// Asks until the database answers, with heartbeats: an outage costs neither an attempt nor work that is done.
+    async fn outlast<T, Answer: Future<Output = Result<T, StoreError>>>(
         &self,
+        ctx: &ActivityContext,
+        board: &Board,
+        ask: impl Fn() -> Answer,
+    ) -> Result<T, ActivityError> {
+        loop {
+            match ask().await {
+                Err(error) if error.is_unavailable() && !self.stopping.is_cancelled() && !ctx.is_cancelled() => {
+                    tracing::warn!(%error, "the computation waits for the database");
+                    ctx.record_heartbeat(board.snapshot()).await?;
+                    tokio::time::sleep(PATIENCE).await;
+                }
+                answer => return Ok(answer?),
+            }
+        }
+    }
+
+    async fn cancel(
+        &self,
+        ctx: &ActivityContext,
+        board: &Board,
         reference: JobRef,
         job: &ComputeJob,
-        input: &Input,
-        output: &Output,
     ) -> Result<Step, ActivityError> {
-        let bytes = serde_json::to_vec(output)?;
-        let computed = Computed {
-            hash: Sha256::digest(&bytes).into(),
-            bytes: &bytes,
-            media_type: MEDIA_TYPE,
-            compute_units: payload_units(job.payload.len()) + input.execution_units(),
-            salt: rand::random(),
-        };
-        Ok(step(stored::finish(&self.pool, reference.job_id, &computed).await?))
+        let units = Units::plain(done(job));
+        let end = || transition::conclude(&self.pool, reference.job_id, &Ending::Cancelled, units);
+        Ok(step(self.outlast(ctx, board, end).await?))
+    }
+}
+
+fn computed<'a>(job: &ComputeJob, input: &Input, bytes: &'a [u8]) -> Computed<'a> {
+    Computed {
+        hash: Sha256::digest(bytes).into(),
+        bytes,
+        media_type: MEDIA_TYPE,
+        compute_units: payload_units(job.payload.len()) + input.execution_units(),
+        salt: rand::random(),
     }
 }
 
 type Thread = JoinHandle<Result<Output, RunError>>;
 
-async fn finished(thread: &mut Option<Thread>) -> Result<Result<Output, RunError>, ActivityError> {
-    match thread {
-        Some(thread) => Ok(thread.await.map_err(|error| anyhow::anyhow!("the computation died: {error}"))?),
-        None => std::future::pending().await,
+/// A panic meets the same input again in the next attempt; what else ends a thread is the runtime's end.
+fn died(error: JoinError) -> ActivityError {
+    if error.is_panic() {
+        tracing::error!(%error, "a computation panicked");
+        return of_the_job(ErrorCode::InternalError, "the computation panicked");
     }
+    anyhow::anyhow!("the computation died: {error}").into()
 }
 
 /// A blocking thread, because a computation that shares the runtime's threads would stop heartbeats.
-fn spawn(
-    input: Input,
-    checkpoint: Option<Checkpoint>,
-    board: Arc<Board>,
-    pace: Pace,
-    permit: tokio::sync::OwnedSemaphorePermit,
-) -> Thread {
+fn spawn(input: Input, checkpoint: Option<Checkpoint>, board: Arc<Board>, pace: Pace) -> Thread {
     tokio::task::spawn_blocking(move || {
-        let _permit = permit;
         board.pause(pace.pause)?;
         algorithms::run(&input, checkpoint.as_ref(), &mut board.control())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use temporalio_common::error::ApplicationFailure;
+
+    #[tokio::test]
+    async fn a_panic_is_not_tried_again() {
+        let thread: Thread = tokio::task::spawn_blocking(|| panic!("a test's panic"));
+        let ActivityError::Application(failure) = died(thread.await.unwrap_err()) else { panic!("another error") };
+        let failure: &ApplicationFailure = &failure;
+        assert!(failure.is_non_retryable());
+        assert_eq!(failure.type_name(), Some("INTERNAL_ERROR"));
+    }
 }

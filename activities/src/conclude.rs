@@ -41,7 +41,7 @@ impl Conclude {
 }
 
 /// Units of a computation that was cut short: the payload's, and the share of the execution's that was done.
-fn done(job: &ComputeJob) -> u64 {
+pub(crate) fn done(job: &ComputeJob) -> u64 {
     let execution = read_input(&job.payload).map_or(0, |input| input.execution_units());
     // Progress is between 0 and 100; what is not a whole percent is given away.
     let percent = job.progress_percent.clamp(0.0, 100.0) as u8;

@@ -4,6 +4,7 @@
 //! database before it is done: a batch before it is signed, a transaction before it is sent.
 
 mod reanchoring;
+mod refusals;
 mod sending;
 mod settling;
 
@@ -18,9 +19,14 @@ use store::sealing::{self, SealPolicy};
 use temporal::Engine;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Instant, interval};
 use tokio_util::sync::CancellationToken;
 use workflows::activities::BatcherReport;
+
+pub use reanchoring::Memory;
+use refusals::Refusals;
+use sending::Overtaken;
 
 /// How long one activity works: its successor begins with a short history.
 const SHIFT: Duration = Duration::from_secs(600);
@@ -30,6 +36,9 @@ const LOOK: Duration = Duration::from_millis(100);
 const TROUBLE: Duration = Duration::from_secs(1);
 /// How often finality is looked at.
 const FINALITY: Duration = Duration::from_secs(5);
+/// How long the chain may be silent before batches are looked at all the same.
+const SILENCE: Duration = Duration::from_secs(5);
+const HEARTBEAT: Duration = Duration::from_secs(1);
 const OPEN_BATCHES: i64 = 50;
 
 /// When to seal.
@@ -46,6 +55,8 @@ pub struct Batching {
     /// Private key of the account that holds CONFIRMER_ROLE, 0x-hex.
     pub confirmer_key: String,
     pub policy: BatchPolicy,
+    /// What the chain may do with blocks that it showed.
+    pub memory: Memory,
 }
 
 pub struct ConfirmBatches {
@@ -55,31 +66,52 @@ pub struct ConfirmBatches {
     pub stopping: CancellationToken,
 }
 
+/// What one turn as the leader holds.
+struct Shift {
+    leadership: Leadership,
+    ends: Instant,
+    refusals: Refusals,
+    overtaken: Overtaken,
+    /// What the heartbeats tell.
+    report: watch::Sender<BatcherReport>,
+}
+
 #[activities]
 impl ConfirmBatches {
     #[activity(name = "confirm_batches")]
     pub async fn confirm_batches(self: Arc<Self>, ctx: ActivityContext) -> Result<BatcherReport, ActivityError> {
-        let registry = self.batching.chain.registry.to_string();
-        let Some(mut leadership) = batches::lead(&self.pool, &registry).await? else {
-            return Err(anyhow::anyhow!("another process leads registry {registry}").into());
+        let Some(leadership) = batches::lead(&self.pool, &self.registry()?).await? else {
+            let ChainConfig { registry, chain_id, .. } = &self.batching.chain;
+            return Err(anyhow::anyhow!("another process leads registry {registry} on chain {chain_id}").into());
         };
-        let mut report = BatcherReport::default();
+        let (report, told) = watch::channel(BatcherReport::default());
         let ends = Instant::now() + SHIFT;
-        while Instant::now() < ends && !ctx.is_cancelled() && !self.stopping.is_cancelled() {
-            ctx.record_heartbeat(report.clone()).await?;
-            leadership.check().await?;
-            report.trouble = None;
-            let pause = match self.connect().await {
-                Ok(sender) => match self.work(&ctx, &sender, &mut leadership, &mut report, ends).await {
-                    Ok(()) => LOOK,
-                    Err(error) => trouble(&mut report, &error),
-                },
-                Err(error) => trouble(&mut report, &error),
-            };
-            ctx.record_heartbeat(report.clone()).await?;
-            tokio::time::sleep(pause).await;
+        let (refusals, overtaken) = (Refusals::default(), Overtaken::default());
+        let mut shift = Shift { leadership, ends, refusals, overtaken, report };
+        tokio::select! {
+            led = self.lead(&ctx, &mut shift) => led?,
+            failed = heartbeats(&ctx, &told) => failed?,
         }
-        Ok(report)
+        Ok(told.borrow().clone())
+    }
+
+    async fn lead(&self, ctx: &ActivityContext, shift: &mut Shift) -> Result<()> {
+        while self.goes_on(ctx, shift) {
+            shift.leadership.check().await?;
+            let worked = match self.connect().await {
+                Ok(sender) => self.work(ctx, &sender, shift).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = worked {
+                trouble(shift, &error);
+                tokio::time::sleep(TROUBLE).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn goes_on(&self, ctx: &ActivityContext, shift: &Shift) -> bool {
+        Instant::now() < shift.ends && !ctx.is_cancelled() && !self.stopping.is_cancelled()
     }
 
     async fn connect(&self) -> Result<Sender> {
@@ -89,31 +121,51 @@ impl ConfirmBatches {
     }
 
     /// Works with one connection until the shift ends or something is away.
-    async fn work(
-        &self,
-        ctx: &ActivityContext,
-        sender: &Sender,
-        leadership: &mut Leadership,
-        report: &mut BatcherReport,
-        ends: Instant,
-    ) -> Result<()> {
-        let mut finality = Instant::now();
-        self.reanchor(sender.client()).await?;
-        while Instant::now() < ends && !ctx.is_cancelled() && !self.stopping.is_cancelled() {
-            leadership.check().await?;
-            self.seal(sender.client()).await?;
-            for batch in batches::open(&self.pool, &self.registry()?, OPEN_BATCHES).await? {
-                self.advance(sender, &batch, report).await?;
+    async fn work(&self, ctx: &ActivityContext, sender: &Sender, shift: &mut Shift) -> Result<()> {
+        let chain = sender.client();
+        let mut looked = Looked::default();
+        while self.goes_on(ctx, shift) {
+            shift.leadership.check().await?;
+            if looked.at_finality.is_none_or(|at| at.elapsed() > FINALITY) {
+                looked.behind = self.reanchor(chain).await?;
+                self.finalize(chain).await?;
+                self.look_around(shift).await?;
+                looked.at_finality = Some(Instant::now());
             }
-            if finality.elapsed() > FINALITY {
-                finality = Instant::now();
-                self.reanchor(sender.client()).await?;
-                self.finalize(sender.client()).await?;
-                self.look_around(report).await?;
-            }
-            ctx.record_heartbeat(report.clone()).await?;
+            let sealed = self.seal(chain).await?;
+            self.look_at_batches(sender, shift, &mut looked, sealed).await?;
+            shift.report.send_modify(|report| report.trouble = looked.behind.clone().or(shift.refusals.told()));
             tokio::time::sleep(LOOK).await;
         }
+        Ok(())
+    }
+
+    /// Takes the open batches a step further, when there may be one: something was sealed, the chain has a new block, or
+    /// it was silent for long.
+    async fn look_at_batches(
+        &self,
+        sender: &Sender,
+        shift: &mut Shift,
+        looked: &mut Looked,
+        sealed: bool,
+    ) -> Result<()> {
+        let resting = shift.refusals.resting(Instant::now());
+        let open = batches::open(&self.pool, &self.registry()?, &resting, OPEN_BATCHES).await?;
+        if open.is_empty() {
+            return Ok(());
+        }
+        let head = sender.client().block_number().await?;
+        let is_new = sealed || looked.head != Some(head) || open.iter().any(|batch| !batch.was_sent);
+        if !is_new && looked.at_batches.is_some_and(|at| at.elapsed() < SILENCE) {
+            return Ok(());
+        }
+        for batch in open {
+            match self.advance(sender, &batch, shift).await {
+                Ok(()) => shift.refusals.forget(batch.id),
+                Err(error) => shift.refusals.note(&batch, error, Instant::now())?,
+            }
+        }
+        (looked.head, looked.at_batches) = (Some(head), Some(Instant::now()));
         Ok(())
     }
 
@@ -122,8 +174,9 @@ impl ConfirmBatches {
         Ok(Registry { chain_id: i64::try_from(chain.chain_id)?, address: chain.registry.into_array() })
     }
 
-    /// Seals as long as a batch is due.
-    async fn seal(&self, chain: &ChainClient) -> Result<()> {
+    /// Seals as long as a batch is due; tells whether one was.
+    async fn seal(&self, chain: &ChainClient) -> Result<bool> {
+        let mut sealed = false;
         let policy = SealPolicy {
             on: self.registry()?,
             max_jobs: self.batching.policy.max_jobs.into(),
@@ -134,13 +187,14 @@ impl ConfirmBatches {
             let Some((batch, jobs)) = sealing::seal(&self.pool, &policy, from_block).await? else { break };
             tracing::info!(batch.id = %batch, batch.jobs = jobs, "sealed");
             metrics::histogram!("zama_batch_jobs").record(jobs as f64);
+            sealed = true;
         }
-        Ok(())
+        Ok(sealed)
     }
 
-    async fn look_around(&self, report: &mut BatcherReport) -> Result<()> {
+    async fn look_around(&self, shift: &mut Shift) -> Result<()> {
         let (waiting, oldest) = batches::waiting(&self.pool).await?;
-        report.jobs_waiting = waiting.unsigned_abs();
+        shift.report.send_modify(|report| report.jobs_waiting = waiting.unsigned_abs());
         let age = oldest.map_or(0.0, |time| (chrono::Utc::now() - time).as_seconds_f64());
         metrics::gauge!("zama_confirmations_waiting").set(waiting as f64);
         metrics::gauge!("zama_confirmation_oldest_seconds").set(age);
@@ -148,10 +202,29 @@ impl ConfirmBatches {
     }
 }
 
-fn trouble(report: &mut BatcherReport, error: &anyhow::Error) -> Duration {
+/// What was looked at, and when.
+#[derive(Default)]
+struct Looked {
+    head: Option<u64>,
+    at_batches: Option<Instant>,
+    at_finality: Option<Instant>,
+    /// Whether the node is behind what was seen.
+    behind: Option<String>,
+}
+
+/// Beside the work, which may hang on a node for as long as a call may take.
+async fn heartbeats(ctx: &ActivityContext, told: &watch::Receiver<BatcherReport>) -> Result<()> {
+    let mut tick = interval(HEARTBEAT);
+    loop {
+        tick.tick().await;
+        let report = told.borrow().clone();
+        ctx.record_heartbeat(report).await?;
+    }
+}
+
+fn trouble(shift: &Shift, error: &anyhow::Error) {
     let told = format!("{error:#}");
     metrics::counter!("zama_batcher_trouble_total").increment(1);
     tracing::warn!(error = told, "the batcher waits");
-    report.trouble = Some(told);
-    TROUBLE
+    shift.report.send_modify(|report| report.trouble = Some(told));
 }

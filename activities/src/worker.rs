@@ -1,20 +1,22 @@
-//! A worker: one task queue, its workflows and activities, until it is told to stop.
+//! A worker: some task queues, their workflows and activities, until it is told to stop.
 //!
-//! The SDK's worker is not `Send`, so it has a thread of its own; activities run on the runtime that calls.
+//! Each queue has an SDK worker of its own, so that its slots are its own too. The SDK's worker is not `Send`, so it has
+//! a thread of its own; activities run on the runtime that calls.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use blobs::BlobStore;
 use blobs::remote::Fetcher;
+use futures::future::join_all;
 use store::PgPool;
 use temporal::{Client, Engine};
 use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use workflows::{BatcherWorkflow, JobWorkflow, KeyCheckWorkflow, ReporterWorkflow, task_queue};
+use workflows::task_queue::Queue;
+use workflows::{BatcherWorkflow, JobWorkflow, KeyCheckWorkflow, ReporterWorkflow};
 
 use crate::billing_delivery::BillingDelivery;
 use crate::confirm_batches::Batching;
@@ -26,7 +28,8 @@ const HEARTBEAT_THROTTLE: Duration = Duration::from_secs(1);
 /// What running activities get to finish or give back when the worker stops.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What a worker of the `compute` queue needs.
+/// What the workers of all queues need.
+#[derive(Clone)]
 pub struct Parts {
     pub pool: PgPool,
     pub billing: Option<Arc<BillingDelivery>>,
@@ -54,21 +57,31 @@ pub struct FheParts {
     pub public_url: String,
 }
 
-/// How much at once.
+/// How much at once: the slots of the queues' workers.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// Plain computations: more than there are cores only makes each slower.
     pub compute: usize,
+    /// Activities of queue `jobs`.
     pub activities: usize,
     pub workflow_tasks: usize,
 }
 
-/// Serves the `compute` queue until `stop`.
+/// Serves the queues until `stop`; when one of them fails, the others stop too.
 ///
 /// # Errors
 /// A worker that cannot start, or that fails.
-pub async fn run(client: Client, parts: Parts, stop: CancellationToken) -> Result<()> {
-    let options = options(&client, parts, stop.clone())?;
-    on_its_thread(client, options, stop).await
+pub async fn run(client: Client, queues: &[Queue], parts: Parts, stop: CancellationToken) -> Result<()> {
+    let workers: Vec<(Queue, WorkerOptions)> = queues
+        .iter()
+        .map(|queue| Ok((*queue, options(&client, *queue, parts.clone(), stop.clone())?)))
+        .collect::<Result<_>>()?;
+    let served = workers.into_iter().map(async |(queue, options)| {
+        let served = on_its_thread(client.clone(), queue, options, stop.clone()).await;
+        stop.cancel();
+        served.with_context(|| format!("queue {queue}"))
+    });
+    join_all(served).await.into_iter().collect()
 }
 
 /// Serves the `fhe` queue until `stop`.
@@ -76,14 +89,22 @@ pub async fn run(client: Client, parts: Parts, stop: CancellationToken) -> Resul
 /// # Errors
 /// A worker that cannot start, or that fails.
 pub async fn run_fhe(client: Client, parts: FheParts, stop: CancellationToken) -> Result<()> {
-    on_its_thread(client, fhe_options(parts, stop.clone()), stop).await
+    on_its_thread(client, Queue::Fhe, fhe(parts, stop.clone()), stop).await
 }
 
-async fn on_its_thread(client: Client, options: WorkerOptions, stop: CancellationToken) -> Result<()> {
+fn options(client: &Client, queue: Queue, parts: Parts, stop: CancellationToken) -> Result<WorkerOptions> {
+    match queue {
+        Queue::Jobs => jobs(client, parts, stop),
+        Queue::Compute => Ok(compute(parts, stop)),
+        Queue::Fhe => bail!("queue fhe is served by a process of its own"),
+    }
+}
+
+async fn on_its_thread(client: Client, queue: Queue, options: WorkerOptions, stop: CancellationToken) -> Result<()> {
     let (done, finished) = tokio::sync::oneshot::channel();
     let handle = tokio::runtime::Handle::current();
     std::thread::Builder::new()
-        .name("temporal-worker".into())
+        .name(format!("worker-{queue}"))
         .spawn(move || {
             let result = handle.block_on(serve(client, options, stop));
             // A receiver that is gone means that the process ends.
@@ -104,19 +125,11 @@ async fn serve(client: Client, options: WorkerOptions, stop: CancellationToken) 
     worker.run().await.map_err(|error| anyhow::anyhow!("the worker failed: {error}"))
 }
 
-fn options(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<WorkerOptions> {
-    let Parts { pool, billing, batching, pace, limits, public_url } = parts;
-    let slots = Arc::new(Semaphore::new(limits.compute));
+fn jobs(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<WorkerOptions> {
+    let Parts { pool, billing, batching, limits, public_url, .. } = parts;
     let engine = Engine::new(client.clone());
-    let slots_for = FixedSizeSlotSupplier::new;
-    let tuner = TunerHolder::builder()
-        .workflow_task_slot_supplier(slots_for(limits.workflow_tasks))
-        .activity_task_slot_supplier(slots_for(limits.activities))
-        .local_activity_task_slot_supplier(slots_for(limits.activities))
-        .nexus_task_slot_supplier(slots_for(1))
-        .build();
-    let options = WorkerOptions::new(task_queue::COMPUTE)
-        .tuner(tuner)
+    let options = WorkerOptions::new(Queue::Jobs.as_str())
+        .tuner(tuner(limits.workflow_tasks, limits.activities))
         .max_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
         .default_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
         .graceful_shutdown_period(GRACE)
@@ -125,7 +138,6 @@ fn options(client: &Client, parts: Parts, stopping: CancellationToken) -> Result
         .register_workflow::<ReporterWorkflow>()?
         .register_workflow::<KeyCheckWorkflow>()?
         .register_activities(Validate { pool: pool.clone(), public_url })
-        .register_activities(Compute { pool: pool.clone(), slots, pace, stopping: stopping.clone() })
         .register_activities(Conclude { pool: pool.clone() })
         .register_activities(Confirm { pool: pool.clone() })
         .register_activities(Meter { pool: pool.clone(), billing: billing.clone() })
@@ -135,23 +147,15 @@ fn options(client: &Client, parts: Parts, stopping: CancellationToken) -> Result
     Ok(options)
 }
 
-/// Activities alone: workflows stay on the `compute` queue. A task is taken when a child is free for it, so that what
-/// waits stays in the queue, for any worker.
-fn fhe_options(parts: FheParts, stopping: CancellationToken) -> WorkerOptions {
+/// Activities alone: workflows stay on the `jobs` queue.
+fn fhe(parts: FheParts, stopping: CancellationToken) -> WorkerOptions {
     let FheParts { pool, blobs, fetcher, network_key, attester, child, children: count, checkpoint_pbs, public_url } =
         parts;
     let children = Children::new(child, count);
     let inputs = Inputs { pool: pool.clone(), blobs: blobs.clone(), fetcher };
     let checkpoints = Checkpoints { pool: pool.clone(), blobs: blobs.clone(), attester: attester.clone() };
-    let slots_for = FixedSizeSlotSupplier::new;
-    let tuner = TunerHolder::builder()
-        .workflow_task_slot_supplier(slots_for(1))
-        .activity_task_slot_supplier(slots_for(count))
-        .local_activity_task_slot_supplier(slots_for(1))
-        .nexus_task_slot_supplier(slots_for(1))
-        .build();
-    WorkerOptions::new(task_queue::FHE)
-        .tuner(tuner)
+    WorkerOptions::new(Queue::Fhe.as_str())
+        .tuner(tuner(1, count))
         .max_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
         .default_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
         .graceful_shutdown_period(GRACE)
@@ -168,5 +172,27 @@ fn fhe_options(parts: FheParts, stopping: CancellationToken) -> WorkerOptions {
             public_url,
             stopping,
         })
+        .build()
+}
+
+fn compute(parts: Parts, stopping: CancellationToken) -> WorkerOptions {
+    let Parts { pool, pace, limits, .. } = parts;
+    WorkerOptions::new(Queue::Compute.as_str())
+        .tuner(tuner(1, limits.compute))
+        .max_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
+        .default_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
+        .graceful_shutdown_period(GRACE)
+        .register_activities(Compute { pool, pace, stopping })
+        .build()
+}
+
+/// A task is polled when a slot is free for it: what waits, waits at the server, where another worker finds it.
+fn tuner(workflow_tasks: usize, activities: usize) -> TunerHolder {
+    let slots = FixedSizeSlotSupplier::new;
+    TunerHolder::builder()
+        .workflow_task_slot_supplier(slots(workflow_tasks))
+        .activity_task_slot_supplier(slots(activities))
+        .local_activity_task_slot_supplier(slots(activities))
+        .nexus_task_slot_supplier(slots(1))
         .build()
 }

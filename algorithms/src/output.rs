@@ -1,5 +1,6 @@
 //! Results as the API publishes them.
 
+use jobs::json::MAX_SAFE_INTEGER;
 use serde::{Serialize, Serializer};
 
 /// The result of a run; serialises to the bare value (`{number, factors}`, `{count, …}`, `{product}`).
@@ -75,8 +76,7 @@ struct Number(f64);
 
 impl Serialize for Number {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
-        if self.0.fract() == 0.0 && self.0.abs() <= MAX_SAFE_INTEGER {
+        if self.0.fract() == 0.0 && self.0.abs() <= MAX_SAFE_INTEGER as f64 {
             #[expect(clippy::cast_possible_truncation, reason = "whole and within ±(2^53 − 1)")]
             return serializer.serialize_i64(self.0 as i64);
         }

@@ -10,7 +10,7 @@ use contracts::ZamaJobsRegistry::ZamaJobsRegistryInstance;
 use jobs::leaf::{Index, Leaf};
 use jobs::merkle::Inclusion;
 
-use crate::confirmation::{self, Confirmed};
+use crate::confirmation::{self, Confirmed, Standing};
 use crate::{ChainError, rpc};
 
 /// Which registry on which chain, and how patient to be.
@@ -87,12 +87,12 @@ impl ChainClient {
         confirmation::find(&self.provider, self.config.registry, root, from_block).await
     }
 
-    /// Whether the canonical block of this number has this hash: false after a reorganisation took it away.
+    /// How a block that was canonical once stands now.
     ///
     /// # Errors
     /// The node is unavailable.
-    pub async fn is_canonical(&self, block_number: u64, block_hash: B256) -> Result<bool, ChainError> {
-        confirmation::is_canonical(&self.provider, block_number, block_hash).await
+    pub async fn standing(&self, block_number: u64, block_hash: B256) -> Result<Standing, ChainError> {
+        confirmation::standing(&self.provider, block_number, block_hash).await
     }
 
     /// Whether the index's bit is set. Says nothing about which batch set it: see [`Self::find_confirmation`].

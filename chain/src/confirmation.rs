@@ -72,7 +72,7 @@ async fn examine(
         return Ok(None);
     };
     let Some(entries) = event_entries(registry, root, log) else { return Ok(None) };
-    if log.removed || !is_canonical(provider, block_number, block_hash).await? {
+    if log.removed || standing(provider, block_number, block_hash).await? != Standing::Canonical {
         return Ok(None);
     }
     let finalized = finalized_block(provider).await?.is_some_and(|finalized| block_number <= finalized);
@@ -92,10 +92,24 @@ pub(crate) fn event_entries(registry: Address, root: B256, log: &Log) -> Option<
     event.entries.iter().map(|entry| Entry::try_from(entry).ok()).collect()
 }
 
-/// Whether the canonical block of this number has this hash.
-pub(crate) async fn is_canonical(provider: &RootProvider, number: u64, hash: B256) -> Result<bool, ChainError> {
+/// What a node knows of a block that was canonical once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Canonical,
+    /// Another block has its number: a reorganisation took it away.
+    Replaced,
+    /// The node has no block of its number: it is behind, or its chain is shorter than it was.
+    Unknown,
+}
+
+/// How the block of this number and hash stands.
+pub(crate) async fn standing(provider: &RootProvider, number: u64, hash: B256) -> Result<Standing, ChainError> {
     let block = provider.get_block_by_number(BlockNumberOrTag::Number(number)).await?;
-    Ok(block.is_some_and(|block| block.header.hash == hash))
+    Ok(match block {
+        Some(block) if block.header.hash == hash => Standing::Canonical,
+        Some(_) => Standing::Replaced,
+        None => Standing::Unknown,
+    })
 }
 
 /// Number of the newest finalized block; `None` on a chain that has none yet or does not know finality.

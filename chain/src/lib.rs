@@ -16,7 +16,7 @@ mod signing;
 pub mod verify;
 
 pub use client::{ChainClient, ChainConfig, TransactionCount};
-pub use confirmation::Confirmed;
+pub use confirmation::{Confirmed, Standing};
 pub use deploy::{Admin, ensure_key_manager, ensure_registry, registry_address};
 pub use error::{ChainError, Rejection, RevertReason};
 pub use fees::Fees;

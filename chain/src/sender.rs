@@ -62,7 +62,7 @@ impl Sender {
     }
 
     /// The signer's next nonce as the node sees it. Nonces that were signed and written down but may not have reached
-    /// the node are the caller's to count on top.
+    /// the node are the caller's to step over.
     ///
     /// # Errors
     /// The node is unavailable.

@@ -5,11 +5,11 @@ mod anvil;
 
 use std::time::Duration;
 
-use alloy::primitives::{Address, U256, b256};
+use alloy::primitives::{Address, B256, U256, b256};
 use alloy::providers::{Provider, ProviderBuilder};
 use anvil::{Anvil, CHAIN_ID, CONFIRMER, CONFIRMER_KEY, DEPLOYER_KEY, TIMEOUT, confirm, found, leaves};
 use chain::{
-    Admin, ChainClient, ChainConfig, ChainError, Node, Rejection, RevertReason, Sender, TransactionCount,
+    Admin, ChainClient, ChainConfig, ChainError, Node, Rejection, RevertReason, Sender, Standing, TransactionCount,
     ensure_key_manager, ensure_registry,
 };
 use contracts::ZamaJobsRegistry;
@@ -93,7 +93,10 @@ async fn a_confirmed_batch_is_found_by_its_root_and_refused_the_second_time() {
     assert_eq!(confirmed.entries, batch.entries());
     assert_eq!(confirmed.depth, 1);
     assert!(!sender.client().is_deep_enough(&confirmed));
-    assert!(sender.client().is_canonical(confirmed.block_number, confirmed.block_hash).await.unwrap());
+    let standing = async |number, hash| sender.client().standing(number, hash).await.unwrap();
+    assert_eq!(standing(confirmed.block_number, confirmed.block_hash).await, Standing::Canonical);
+    assert_eq!(standing(confirmed.block_number, B256::ZERO).await, Standing::Replaced);
+    assert_eq!(standing(1_000_000, confirmed.block_hash).await, Standing::Unknown);
     assert!(sender.client().is_confirmed(Index::new(261)).await.unwrap());
     assert!(!sender.client().is_confirmed(Index::new(262)).await.unwrap());
 

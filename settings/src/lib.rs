@@ -190,6 +190,7 @@ pub struct Metering {
 pub struct Development {
     pub compute_pause_ms: u64,
     pub kms_seed_dir: String,
+    pub chain_may_forget: bool,
 }
 
 impl Settings {

@@ -31,6 +31,9 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
     if !settings.development.kms_seed_dir.is_empty() {
         bail!("production refuses development.kms_seed_dir; every key manager makes its own keys");
     }
+    if settings.development.chain_may_forget {
+        bail!("production refuses development.chain_may_forget; set it to false");
+    }
     if !public.is_empty() {
         bail!("production refuses development values; set: {}", public.join(", "));
     }

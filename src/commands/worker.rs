@@ -1,4 +1,4 @@
-//! `zama-jobs worker`: serves a task queue.
+//! `zama-jobs worker`: serves task queues.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use std::time::Duration;
 use activities::billing_delivery::BillingDelivery;
 use activities::fhe::{Attester, ChildOptions, NetworkKey};
 use activities::worker::{self, FheParts, Limits, Parts};
-use activities::{BatchPolicy, Batching, Pace};
-use anyhow::{Context, Result, bail};
+use activities::{BatchPolicy, Batching, Memory, Pace};
+use anyhow::{Context, Result, ensure};
 use axum::Router;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -16,7 +16,7 @@ use retrieval::Domain;
 use settings::Settings;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use workflows::task_queue;
+use workflows::task_queue::Queue;
 
 use super::{Role, key_manager, parts, process};
 
@@ -27,16 +27,19 @@ const KEY_MANAGER_PAUSE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// Settings that cannot be used, or an address that is taken.
-pub fn run(settings: &Settings, queue: Option<String>) -> Result<()> {
-    let queue = queue.unwrap_or_else(|| settings.worker.queue.clone());
-    match queue.as_str() {
-        task_queue::COMPUTE => process::run(settings, Role::Server, |stop| start(settings, stop)),
-        task_queue::FHE => process::run(settings, Role::Server, |stop| start_fhe(settings, stop)),
-        other => bail!("there is no worker for queue {other}; known: {}, {}", task_queue::COMPUTE, task_queue::FHE),
+pub fn run(settings: &Settings, queues: Option<String>) -> Result<()> {
+    let queues = Queue::parse_list(queues.as_ref().unwrap_or(&settings.worker.queue)).map_err(anyhow::Error::msg)?;
+    if queues == [Queue::Fhe] {
+        return process::run(settings, Role::Server, |stop| start_fhe(settings, stop));
     }
+    ensure!(
+        !queues.contains(&Queue::Fhe),
+        "queue fhe is served by a process of its own: run `worker --queue fhe` beside"
+    );
+    process::run(settings, Role::Server, |stop| start(settings, queues, stop))
 }
 
-async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
+async fn start(settings: &Settings, queues: Vec<Queue>, stop: CancellationToken) -> Result<()> {
     let observation = observe(settings, stop.clone()).await?;
     let pool = parts::pool(settings)?;
     let billing = parts::lago(settings)?.map(|lago| {
@@ -57,6 +60,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
                 max_jobs: settings.chain.batch_max_jobs,
                 max_age: Duration::from_millis(settings.chain.batch_max_age_ms),
             },
+            memory: if settings.development.chain_may_forget { Memory::Forgets } else { Memory::Reorganises },
         },
         pace: Pace { pause: Duration::from_millis(settings.development.compute_pause_ms) },
         limits: Limits {
@@ -66,8 +70,8 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         },
         public_url: settings.api.public_url.clone(),
     };
-    tracing::info!(queue = task_queue::COMPUTE, "working");
-    let worked = worker::run(client, parts, stop.clone()).await;
+    tracing::info!(worker.queues = ?queues, "working");
+    let worked = worker::run(client, &queues, parts, stop.clone()).await;
     stop.cancel();
     observation.await.context("the metrics server died")??;
     worked
@@ -98,7 +102,7 @@ async fn start_fhe(settings: &Settings, stop: CancellationToken) -> Result<()> {
         checkpoint_pbs: settings.fhe.checkpoint_pbs,
         public_url: settings.api.public_url.clone(),
     };
-    tracing::info!(queue = task_queue::FHE, attester = %parts.attester.address(), "working");
+    tracing::info!(worker.queues = ?[Queue::Fhe], attester = %parts.attester.address(), "working");
     let worked = worker::run_fhe(client, parts, stop.clone()).await;
     stop.cancel();
     observation.await.context("the metrics server died")??;

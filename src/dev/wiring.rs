@@ -63,6 +63,7 @@ impl Wiring {
     pub fn settings(&self) -> Vec<(String, String)> {
         let mut settings = vec![
             ("ZAMA__API__LISTEN", self.ports.api().to_string()),
+            ("ZAMA__DEVELOPMENT__CHAIN_MAY_FORGET", "true".to_owned()),
             ("ZAMA__API__PUBLIC_URL", self.api_url()),
             ("ZAMA__AUTH__SIGNING_KEY_FILE", self.signing_key_file.display().to_string()),
             ("ZAMA__DATABASE__URL", self.database_url()),

@@ -1,15 +1,17 @@
 //! Sealed batches on their way to the chain: write-ahead of transactions, completion of all their jobs at once.
 
+use alloy::primitives::Address;
 use chrono::{DateTime, Utc};
-use jobs::JobId;
+use jobs::event::EventType;
 use jobs::usage::{FIRST_SEGMENT, Metric};
+use jobs::{JobId, JobStatus};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use crate::StoreError;
 use crate::cancel::WorkflowRun;
 use crate::jobs::bytes;
+use crate::{StoreError, events};
 
 /// Whose batches: one batcher looks after one registry.
 #[derive(Clone, Copy, Debug)]
@@ -52,16 +54,18 @@ pub struct Anchor {
     pub block_hash: [u8; 32],
 }
 
-/// Batches to be sent or watched, oldest first.
+/// Batches to be sent or watched, oldest first, but for those that are to be left alone.
 ///
 /// # Errors
 /// The database is away.
-pub async fn open(pool: &PgPool, on: &Registry, limit: i64) -> Result<Vec<OpenBatch>, StoreError> {
+pub async fn open(pool: &PgPool, on: &Registry, resting: &[Uuid], limit: i64) -> Result<Vec<OpenBatch>, StoreError> {
     let rows = sqlx::query!(
         "SELECT id, root, entries, job_count, from_block, sealed_at, status FROM batches
-          WHERE status IN ('SEALED', 'SENT') AND chain_id = $1 AND registry = $2 ORDER BY sealed_at LIMIT $3",
+          WHERE status IN ('SEALED', 'SENT') AND chain_id = $1 AND registry = $2 AND id <> ALL($3)
+          ORDER BY sealed_at LIMIT $4",
         on.chain_id,
         &on.address[..],
+        resting,
         limit
     )
     .fetch_all(pool)
@@ -138,8 +142,28 @@ pub async fn transactions(pool: &PgPool, batch: Uuid) -> Result<Vec<Transaction>
         .collect()
 }
 
+/// Nonces of a sender that are written down and may still land: of each sent batch on the chain the newest
+/// transaction's, but for `but`, which is about to get another.
+///
+/// # Errors
+/// The database is away.
+pub async fn open_nonces(pool: &PgPool, chain_id: i64, sender: [u8; 20], but: Uuid) -> Result<Vec<u64>, StoreError> {
+    let nonces = sqlx::query_scalar!(
+        "SELECT DISTINCT ON (b.id) t.nonce FROM batches b JOIN chain_transactions t ON t.batch_id = b.id
+          WHERE b.status = 'SENT' AND b.chain_id = $1 AND t.sender = $2 AND b.id <> $3
+          ORDER BY b.id, t.created_at DESC",
+        chain_id,
+        &sender[..],
+        but
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(nonces.into_iter().map(i64::cast_unsigned).collect())
+}
+
 /// Completes a batch: every one of its jobs that still waits becomes COMPLETED, with event, usage and settled
-/// reservation, in one transaction. Returns the workflow runs that wait for it.
+/// reservation, in one transaction. Returns the workflow runs that wait for it. A batch that another process completed
+/// meanwhile stays as it is.
 ///
 /// # Errors
 /// The database is away; then nothing was completed.
@@ -149,7 +173,7 @@ pub async fn complete(
     anchor: &Anchor,
 ) -> Result<Vec<(JobId, Option<WorkflowRun>)>, StoreError> {
     let mut tx = pool.begin().await?;
-    sqlx::query!(
+    let won = sqlx::query!(
         "UPDATE batches SET status = 'CONFIRMED', tx_hash = $2, block_number = $3, block_hash = $4, confirmed_at = now()
           WHERE id = $1 AND status IN ('SEALED', 'SENT')",
         batch,
@@ -158,7 +182,11 @@ pub async fn complete(
         &anchor.block_hash[..]
     )
     .execute(&mut *tx)
-    .await?;
+    .await?
+    .rows_affected();
+    if won == 0 {
+        return Ok(Vec::new());
+    }
     let jobs = sqlx::query!(
         "UPDATE jobs j SET status = 'COMPLETED', completed_at = now(), updated_at = now(), version = version + 1
            FROM confirmations c
@@ -172,7 +200,7 @@ pub async fn complete(
     let ids: Vec<Uuid> = jobs.iter().map(|job| job.id).collect();
     let tenants: Vec<String> = jobs.iter().map(|job| job.tenant.clone()).collect();
     let metrics = [Metric::JobsCompleted, Metric::ChainConfirmations].map(|metric| metric.as_str().to_owned());
-    let event = json!({"status": "COMPLETED", "previous": "CONFIRMING", "error_code": null});
+    let event = events::status_change(Some(JobStatus::Confirming), JobStatus::Completed, None)?;
     sqlx::query!(
         "WITH done AS (SELECT * FROM unnest($1::uuid[], $2::text[]) AS d (job_id, tenant)),
               usage AS (
@@ -182,12 +210,13 @@ pub async fn complete(
               ),
               settled AS (DELETE FROM job_reservations r USING done d WHERE r.job_id = d.job_id)
          INSERT INTO job_events (job_id, tenant, event_type, data)
-         SELECT d.job_id, d.tenant, 'job.status', $5 FROM done d",
+         SELECT d.job_id, d.tenant, $6, $5 FROM done d",
         &ids,
         &tenants,
         &metrics[..],
         FIRST_SEGMENT,
-        event
+        event,
+        EventType::Status.as_str()
     )
     .execute(&mut *tx)
     .await?;
@@ -232,17 +261,35 @@ pub struct AnchoredBatch {
     pub block_hash: [u8; 32],
 }
 
-/// Confirmed batches, newest block first.
+/// How far a chain may go back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Horizon {
+    /// Some blocks, none of them finalized.
+    Near,
+    /// To its beginning.
+    WholeChain,
+}
+
+/// Blocks by which an event may stand earlier after a reorganisation than before it.
+const MARGIN: i64 = 128;
+
+/// Confirmed batches whose blocks may vanish, newest block first.
 ///
 /// # Errors
 /// The database is away.
-pub async fn anchored(pool: &PgPool, on: &Registry, limit: i64) -> Result<Vec<AnchoredBatch>, StoreError> {
+pub async fn anchored(
+    pool: &PgPool,
+    on: &Registry,
+    horizon: Horizon,
+    limit: i64,
+) -> Result<Vec<AnchoredBatch>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT id, block_number AS "block_number!", block_hash AS "block_hash!" FROM batches
-            WHERE status IN ('CONFIRMED', 'FINALIZED') AND chain_id = $1 AND registry = $2
-            ORDER BY block_number DESC LIMIT $3"#,
+            WHERE (status = 'CONFIRMED' OR status = 'FINALIZED' AND $3) AND chain_id = $1 AND registry = $2
+            ORDER BY block_number DESC LIMIT $4"#,
         on.chain_id,
         &on.address[..],
+        horizon == Horizon::WholeChain,
         limit
     )
     .fetch_all(pool)
@@ -256,21 +303,39 @@ pub async fn anchored(pool: &PgPool, on: &Registry, limit: i64) -> Result<Vec<An
 }
 
 /// Takes a batch's confirmation back, because its block is not in the chain any more: the same root and entries are
-/// sent again. Its event may now stand in any block.
+/// sent again. Its event may now stand somewhat before the block in which it stood, or in any block of a chain that
+/// forgot. Its jobs have changed for their clients: what was finalized is so no longer.
 ///
 /// # Errors
 /// The database is away.
-pub async fn lift(pool: &PgPool, batch: Uuid) -> Result<(), StoreError> {
-    sqlx::query!(
-        "UPDATE batches SET status = 'SENT', from_block = 0 WHERE id = $1 AND status IN ('CONFIRMED', 'FINALIZED')",
-        batch
+pub async fn lift(pool: &PgPool, batch: Uuid, horizon: Horizon) -> Result<(), StoreError> {
+    let mut tx = pool.begin().await?;
+    let lifted = sqlx::query!(
+        "UPDATE batches SET status = 'SENT',
+                            from_block = CASE WHEN $2 THEN 0
+                                              ELSE greatest(0, least(from_block, block_number) - $3) END
+          WHERE id = $1 AND (status = 'CONFIRMED' OR status = 'FINALIZED' AND $2)",
+        batch,
+        horizon == Horizon::WholeChain,
+        MARGIN
     )
-    .execute(pool)
-    .await?;
+    .execute(&mut *tx)
+    .await?
+    .rows_affected();
+    if lifted > 0 {
+        sqlx::query!(
+            "UPDATE jobs j SET version = version + 1, updated_at = now()
+               FROM confirmations c WHERE c.batch_id = $1 AND j.id = c.job_id",
+            batch
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    tx.commit().await?;
     Ok(())
 }
 
-/// Lets batches whose first possible block lies beyond the newest one be looked for everywhere: the chain went back.
+/// Lets batches whose first possible block lies beyond the newest one be looked for everywhere: the chain forgot.
 ///
 /// # Errors
 /// The database is away.
@@ -326,7 +391,15 @@ pub async fn waiting(pool: &PgPool) -> Result<(i64, Option<DateTime<Utc>>), Stor
     Ok((row.count, row.oldest))
 }
 
-/// The right to run a registry's batcher: while it lives, nobody else has it. It ends with its connection.
+/// Seconds of silence after which the database asks whether the leader's host is still there ...
+const KEEPALIVE_IDLE: u64 = 15;
+/// ... seconds between two questions ...
+const KEEPALIVE_INTERVAL: u64 = 5;
+/// ... and how many without an answer end its connection.
+const KEEPALIVE_COUNT: u64 = 3;
+
+/// The right to run a registry's batcher: while it lives, nobody else has it. It ends with its connection, also when the
+/// leader's host goes without a word: the database would notice after hours, and is told to ask.
 pub struct Leadership {
     connection: PgConnection,
 }
@@ -335,9 +408,19 @@ pub struct Leadership {
 ///
 /// # Errors
 /// The database is away.
-pub async fn lead(pool: &PgPool, registry: &str) -> Result<Option<Leadership>, StoreError> {
+pub async fn lead(pool: &PgPool, on: &Registry) -> Result<Option<Leadership>, StoreError> {
     let mut connection = pool.acquire().await?.detach();
-    let name = format!("batcher/{registry}");
+    sqlx::query!(
+        "SELECT set_config('tcp_keepalives_idle', $1, false) AS idle,
+                set_config('tcp_keepalives_interval', $2, false) AS gap,
+                set_config('tcp_keepalives_count', $3, false) AS tries",
+        KEEPALIVE_IDLE.to_string(),
+        KEEPALIVE_INTERVAL.to_string(),
+        KEEPALIVE_COUNT.to_string()
+    )
+    .fetch_one(&mut connection)
+    .await?;
+    let name = format!("batcher/{}/{}", on.chain_id, Address::from(on.address));
     let locked = sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS "locked!""#, name)
         .fetch_one(&mut connection)
         .await?;
@@ -345,6 +428,21 @@ pub async fn lead(pool: &PgPool, registry: &str) -> Result<Option<Leadership>, S
 }
 
 impl Leadership {
+    /// Seconds within which the database notices that the leader's host is gone.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub async fn patience_seconds(&mut self) -> Result<i64, StoreError> {
+        let seconds = sqlx::query_scalar!(
+            r#"SELECT current_setting('tcp_keepalives_idle')::bigint
+                      + current_setting('tcp_keepalives_interval')::bigint
+                        * current_setting('tcp_keepalives_count')::bigint AS "seconds!""#
+        )
+        .fetch_one(&mut self.connection)
+        .await?;
+        Ok(seconds)
+    }
+
     /// Whether the leadership still stands.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use jobs::{JobId, JobStatus};
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use crate::StoreError;
 use crate::jobs::Reader;
@@ -59,21 +60,38 @@ pub async fn request(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Ca
     Ok(answer)
 }
 
-/// Runs whose cancellation was asked for at least `age_seconds` ago and has not taken effect.
+/// A run whose cancellation took no effect yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unheard {
+    pub job_id: JobId,
+    pub run: WorkflowRun,
+}
+
+/// Runs of jobs after `after`, in the order of their ids, whose cancellation was asked for at least `age_seconds` ago and
+/// has not taken effect.
 ///
 /// # Errors
 /// The database is away.
-pub async fn unheard(pool: &PgPool, age_seconds: f64, limit: i64) -> Result<Vec<WorkflowRun>, StoreError> {
-    let rows = sqlx::query_as!(
-        WorkflowRun,
-        r#"SELECT current_workflow_id AS workflow_id, workflow_run_id AS "run_id!" FROM jobs
-            WHERE cancel_requested_at < now() - make_interval(secs => $1) AND status IN ('PENDING', 'PROCESSING')
-              AND workflow_run_id IS NOT NULL
-            ORDER BY cancel_requested_at LIMIT $2"#,
+pub async fn unheard(
+    pool: &PgPool,
+    after: Option<JobId>,
+    age_seconds: f64,
+    limit: i64,
+) -> Result<Vec<Unheard>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT id, current_workflow_id, workflow_run_id AS "run_id!" FROM jobs
+            WHERE cancel_requested_at < now() - make_interval(secs => $2) AND status IN ('PENDING', 'PROCESSING')
+              AND workflow_run_id IS NOT NULL AND id > $1
+            ORDER BY id LIMIT $3"#,
+        after.map_or(Uuid::nil(), |job| job.0),
         age_seconds,
         limit
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows)
+    let unheard = rows.into_iter().map(|row| Unheard {
+        job_id: JobId(row.id),
+        run: WorkflowRun { workflow_id: row.current_workflow_id, run_id: row.run_id },
+    });
+    Ok(unheard.collect())
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::StoreError;
 use crate::admission::job_type_of;
+use crate::cancel::WorkflowRun;
 
 /// A start that this process has claimed.
 #[derive(Clone, Debug)]
@@ -90,20 +91,25 @@ pub async fn claim(
         .collect()
 }
 
-/// Takes confirmed starts out of the outbox and notes their run ids.
+/// Takes confirmed starts out of the outbox and notes their run ids. A start that was noted so late that its job goes on
+/// under another workflow by now changes nothing: the newer start is still to be made.
 ///
 /// # Errors
 /// The database is away; the starts are then repeated and found to exist.
-pub async fn confirm(pool: &PgPool, started: &[(JobId, String)]) -> Result<(), StoreError> {
+pub async fn confirm(pool: &PgPool, started: &[(JobId, WorkflowRun)]) -> Result<(), StoreError> {
     let ids: Vec<Uuid> = started.iter().map(|(job, _)| job.0).collect();
-    let runs: Vec<String> = started.iter().map(|(_, run)| run.clone()).collect();
+    let (workflows, runs): (Vec<String>, Vec<String>) =
+        started.iter().map(|(_, run)| (run.workflow_id.clone(), run.run_id.clone())).unzip();
     sqlx::query!(
         r#"
-        WITH started AS (SELECT * FROM unnest($1::uuid[], $2::text[]) AS s (job_id, run_id)),
-             taken AS (DELETE FROM job_starts d USING started s WHERE d.job_id = s.job_id)
-        UPDATE jobs j SET workflow_run_id = s.run_id FROM started s WHERE j.id = s.job_id
+        WITH started AS (SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]) AS s (job_id, workflow_id, run_id)),
+             taken AS (DELETE FROM job_starts d USING started s
+                        WHERE d.job_id = s.job_id AND d.workflow_id = s.workflow_id)
+        UPDATE jobs j SET workflow_run_id = s.run_id
+          FROM started s WHERE j.id = s.job_id AND j.current_workflow_id = s.workflow_id
         "#,
         &ids,
+        &workflows,
         &runs
     )
     .execute(pool)

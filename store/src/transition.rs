@@ -33,6 +33,12 @@ pub enum Ending {
     Cancelled,
 }
 
+impl Ending {
+    fn is_our_fault(&self) -> bool {
+        matches!(self, Self::Failed { code, .. } if code.is_ours())
+    }
+}
+
 /// A row locked for a change of state.
 pub(crate) struct Locked {
     pub(crate) job: JobId,
@@ -119,7 +125,9 @@ async fn note_run(tx: &mut PgConnection, job: JobId, run: Option<&WorkflowRun>) 
 }
 
 /// Ends a job without a result. A job that has one by now goes on to its confirmation instead: work that was done is
-/// confirmed and billed. `units_done` are billed unless the failure is ours.
+/// confirmed and billed. `units_done` are billed unless the failure is ours. A failure of ours after a request to cancel
+/// is a cancellation: Temporal tries nothing again whose cancellation was asked for, so that a worker's end then looks
+/// like the job's.
 ///
 /// # Errors
 /// The database is away, or there is no such job.
@@ -127,7 +135,11 @@ pub async fn conclude(pool: &PgPool, job: JobId, ending: &Ending, units_done: Un
     let mut tx = pool.begin().await?;
     let row = lock(&mut tx, job).await?.ok_or_else(|| StoreError::corrupt("reference to job", job))?;
     let stage = match row.status {
-        JobStatus::Pending | JobStatus::Processing => end(&mut tx, &row, ending, units_done).await?,
+        JobStatus::Pending | JobStatus::Processing => {
+            let cancelled = row.cancel_requested && ending.is_our_fault();
+            let ending = if cancelled { &Ending::Cancelled } else { ending };
+            end(&mut tx, &row, ending, units_done).await?
+        }
         JobStatus::Confirming => Stage::Confirm,
         ended => Stage::Ended(ended),
     };
@@ -153,7 +165,6 @@ pub(crate) async fn end(
         Ending::Failed { code, detail } => (JobStatus::Failed, Some(*code), Some(detail.as_str())),
         Ending::Cancelled => (JobStatus::Cancelled, None, None),
     };
-    debug_assert!(row.status.may_become(status), "{} to {status}", row.status);
     sqlx::query!(
         "UPDATE jobs SET status = $2, error_code = $3, error_detail = $4, completed_at = now(), updated_at = now(),
                          version = version + 1

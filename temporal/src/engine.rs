@@ -14,23 +14,18 @@ use temporalio_client::{
 use temporalio_common::data_converters::TemporalSerializable;
 use temporalio_common::search_attributes::SearchAttributes;
 use temporalio_common::{MemoValues, WorkflowDefinition};
-use thiserror::Error;
 use workflows::activities::{CONFIRM_ACTIVITY_ID, Step};
 use workflows::{
     BatcherInput, BatcherWorkflow, JobInput, JobWorkflow, KeyCheckInput, KeyCheckWorkflow, ReporterInput,
     ReporterWorkflow, attributes, task_queue,
 };
 
+use crate::engine_error::{EngineError, is_gone};
+
 /// Temporal as the platform sees it. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
     client: Client,
-}
-
-/// A start that is certain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Started {
-    pub run_id: String,
 }
 
 /// Whether a run still works on its job.
@@ -39,16 +34,6 @@ pub enum RunState {
     Running,
     /// Closed, or not known to the server.
     Gone,
-}
-
-#[derive(Debug, Error)]
-pub enum EngineError {
-    /// Try again later.
-    #[error("Temporal is unavailable: {0}")]
-    Unavailable(String),
-    /// The workflow id is taken by something that is not this job.
-    #[error("workflow id {0} belongs to another job")]
-    Conflict(String),
 }
 
 impl Engine {
@@ -62,11 +47,11 @@ impl Engine {
         &self.client
     }
 
-    /// Starts a job's workflow. One that exists is a success only if its memo names this job.
+    /// Starts a job's workflow and answers its run. One that exists is a success only if its memo names this job.
     ///
     /// # Errors
-    /// Temporal is away, or the id belongs to another job.
-    pub async fn start_job(&self, start: &PendingStart) -> Result<Started, EngineError> {
+    /// Temporal is away or refuses, or the id belongs to another job.
+    pub async fn start_job(&self, start: &PendingStart) -> Result<WorkflowRun, EngineError> {
         let search = SearchAttributes::new([
             attributes::TENANT.value_set(start.tenant.to_string()),
             attributes::JOB_TYPE.value_set(start.job_type.as_str().to_owned()),
@@ -74,7 +59,7 @@ impl Engine {
         ]);
         let mut memo = MemoValues::new();
         memo.insert(attributes::JOB_ID_MEMO, start.job_id.to_string());
-        let options = WorkflowStartOptions::new(task_queue::COMPUTE, start.workflow_id.clone())
+        let options = WorkflowStartOptions::new(task_queue::JOBS, start.workflow_id.clone())
             .id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate)
             .id_conflict_policy(WorkflowIdConflictPolicy::Fail)
             .search_attributes(search)
@@ -82,47 +67,48 @@ impl Engine {
             .static_summary(format!("{} for {}", start.algorithm, start.tenant))
             .build();
         match self.client.start_workflow(JobWorkflow::run, job_input(start), options).await {
-            Ok(handle) => Ok(Started { run_id: handle.run_id().unwrap_or_default().to_owned() }),
+            Ok(handle) => Ok(run_of(start, handle.run_id().unwrap_or_default())),
             Err(WorkflowStartError::AlreadyStarted { run_id, .. }) => {
-                let run = WorkflowRun { workflow_id: start.workflow_id.clone(), run_id: run_id.unwrap_or_default() };
-                self.adopt(&run, start.job_id).await
+                self.adopt(run_of(start, &run_id.unwrap_or_default()), start.job_id).await
             }
-            Err(error) => Err(EngineError::Unavailable(error.to_string())),
+            Err(error) => Err(error.into()),
         }
     }
 
-    async fn adopt(&self, run: &WorkflowRun, job: JobId) -> Result<Started, EngineError> {
-        let described = self.handle(run).describe(WorkflowDescribeOptions::default()).await;
-        let description = described.map_err(|error| EngineError::Unavailable(error.to_string()))?;
+    async fn adopt(&self, run: WorkflowRun, job: JobId) -> Result<WorkflowRun, EngineError> {
+        let described = self.handle(&run).describe(WorkflowDescribeOptions::default()).await;
+        let description = described?;
         let memo: Option<String> = description.memo().get(attributes::JOB_ID_MEMO).ok().flatten();
         if memo.as_deref() == Some(job.to_string().as_str()) {
-            Ok(Started { run_id: description.run_id().to_owned() })
+            Ok(WorkflowRun { run_id: description.run_id().to_owned(), ..run })
         } else {
-            Err(EngineError::Conflict(run.workflow_id.clone()))
+            Err(EngineError::Conflict(run.workflow_id))
         }
     }
 
     /// Tells a run that its job is cancelled. A run that is gone needs no telling.
     ///
     /// # Errors
-    /// Temporal is away.
+    /// Temporal is away, or refuses.
     pub async fn cancel(&self, run: &WorkflowRun) -> Result<(), EngineError> {
         let options = WorkflowCancelOptions::builder().reason("cancelled by the client".to_owned()).build();
         match self.handle(run).cancel(options).await {
-            Ok(()) | Err(WorkflowInteractionError::NotFound(_)) => Ok(()),
-            Err(error) => Err(EngineError::Unavailable(error.to_string())),
+            Ok(()) => Ok(()),
+            Err(WorkflowInteractionError::NotFound(status)) if is_gone(&status) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Looks after a run.
     ///
     /// # Errors
-    /// Temporal is away.
+    /// Temporal is away, or refuses.
     pub async fn run_state(&self, run: &WorkflowRun) -> Result<RunState, EngineError> {
         match self.handle(run).describe(WorkflowDescribeOptions::default()).await {
             Ok(description) if description.status() == WorkflowExecutionStatus::Running => Ok(RunState::Running),
-            Ok(_) | Err(WorkflowInteractionError::NotFound(_)) => Ok(RunState::Gone),
-            Err(error) => Err(EngineError::Unavailable(error.to_string())),
+            Ok(_) => Ok(RunState::Gone),
+            Err(WorkflowInteractionError::NotFound(status)) if is_gone(&status) => Ok(RunState::Gone),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -130,7 +116,7 @@ impl Engine {
     /// database by itself.
     ///
     /// # Errors
-    /// Temporal is away.
+    /// Temporal is away, or refuses.
     pub async fn complete_confirmation(&self, run: &WorkflowRun) -> Result<(), EngineError> {
         let id = ActivityIdentifier::by_id_workflow(&run.workflow_id, &run.run_id, CONFIRM_ACTIVITY_ID);
         match self
@@ -139,15 +125,16 @@ impl Engine {
             .complete(Some(Step::Ended(JobStatus::Completed)), RpcOptions::default())
             .await
         {
-            Ok(()) | Err(AsyncActivityError::NotFound(_)) => Ok(()),
-            Err(error) => Err(EngineError::Unavailable(error.to_string())),
+            Ok(()) => Ok(()),
+            Err(AsyncActivityError::NotFound(status)) if is_gone(&status) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Makes sure that the registry's batcher runs.
     ///
     /// # Errors
-    /// Temporal is away.
+    /// Temporal is away, or refuses.
     pub async fn ensure_batcher(&self, input: BatcherInput) -> Result<(), EngineError> {
         let id = input.workflow_id();
         self.ensure(BatcherWorkflow::run, input, id).await
@@ -156,7 +143,7 @@ impl Engine {
     /// Makes sure that the usage reporter runs.
     ///
     /// # Errors
-    /// Temporal is away.
+    /// Temporal is away, or refuses.
     pub async fn ensure_reporter(&self, input: ReporterInput) -> Result<(), EngineError> {
         self.ensure(ReporterWorkflow::run, input, ReporterInput::WORKFLOW_ID.to_owned()).await
     }
@@ -164,7 +151,7 @@ impl Engine {
     /// Makes sure that an uploaded evaluation key is checked.
     ///
     /// # Errors
-    /// Temporal is away.
+    /// Temporal is away, or refuses.
     pub async fn ensure_key_check(&self, input: KeyCheckInput) -> Result<(), EngineError> {
         let id = input.workflow_id();
         self.ensure(KeyCheckWorkflow::run, input, id).await
@@ -175,12 +162,12 @@ impl Engine {
         W: temporalio_common::HasWorkflowDefinition + WorkflowDefinition,
         W::Input: Send + TemporalSerializable,
     {
-        let options = WorkflowStartOptions::new(task_queue::COMPUTE, id)
+        let options = WorkflowStartOptions::new(task_queue::JOBS, id)
             .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
             .build();
         match self.client.start_workflow(workflow, input, options).await {
             Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(()),
-            Err(error) => Err(EngineError::Unavailable(error.to_string())),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -192,6 +179,10 @@ impl Engine {
             .build();
         WorkflowHandle::new(self.client.clone(), info)
     }
+}
+
+fn run_of(start: &PendingStart, run_id: &str) -> WorkflowRun {
+    WorkflowRun { workflow_id: start.workflow_id.clone(), run_id: run_id.to_owned() }
 }
 
 fn job_input(start: &PendingStart) -> JobInput {

@@ -4,9 +4,11 @@ pub mod codec;
 pub mod codec_server;
 mod connect;
 mod engine;
+mod engine_error;
 pub mod history;
 pub mod setup;
 
 pub use connect::{Target, connect, data_converter, wait_connected};
-pub use engine::{Engine, EngineError, RunState, Started};
+pub use engine::{Engine, RunState};
+pub use engine_error::EngineError;
 pub use temporalio_client::Client;

@@ -62,3 +62,32 @@ async fn a_cancel_while_temporal_is_away_takes_effect_when_it_is_back() {
     outage.over();
     job.reaches(JobStatus::Cancelled).await;
 }
+
+/// Nothing computes to its end by itself.
+const ENDLESS: &[(&str, &str)] = &[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "3600000")];
+
+#[tokio::test]
+async fn a_cancel_after_the_worker_was_killed_is_no_failure() {
+    let stack = Stack::with(ENDLESS);
+    let zama = stack.tenant();
+    let job = zama.submit(&factor(91)).await;
+    job.reaches(JobStatus::Processing).await;
+    stack.kills("worker");
+    assert_eq!(job.cancel().await.status, 200);
+    job.reaches(JobStatus::Cancelled).await;
+}
+
+#[tokio::test]
+async fn a_cancel_while_the_worker_is_stopped_for_good_is_no_failure() {
+    let stack = Stack::with(ENDLESS);
+    let zama = stack.tenant();
+    let submitted = zama.submits_at_once(6).await;
+    zama.has(6, "PROCESSING").await;
+    for job in &submitted {
+        assert_eq!(job.cancel().await.status, 200);
+    }
+    stack.place.signal(&stack.place.part("worker"), nix::sys::signal::Signal::SIGTERM);
+    for job in &submitted {
+        job.reaches(JobStatus::Cancelled).await;
+    }
+}

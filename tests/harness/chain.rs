@@ -9,6 +9,9 @@ use jobs::receipt::Receipt;
 use super::patience::until;
 use super::stack::Stack;
 
+/// anvil's account 1, which a development stack confirms with.
+const CONFIRMER: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+
 impl Stack {
     fn registry(&self) -> ZamaJobsRegistry::ZamaJobsRegistryInstance<impl Provider> {
         let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
@@ -26,6 +29,16 @@ impl Stack {
                 (0..256).filter(|bit| entry.mask.bit(*bit)).map(move |bit| word * 256 + bit as u64)
             })
             .collect()
+    }
+
+    /// Confirms an index that is nobody's yet, behind the batcher's back and with its rights.
+    pub async fn confirms_elsewhere(&self, index: u64) {
+        let mask = U256::from(1) << (index % 256);
+        let entries = vec![ZamaJobsRegistry::Entry { word: U256::from(index / 256), mask }];
+        let call = self.registry().confirmBatch(alloy::primitives::B256::repeat_byte(7), entries).calldata().clone();
+        let transaction = serde_json::json!([{"from": CONFIRMER, "to": self.registry, "data": call}]);
+        self.calls_node("eth_sendTransaction", transaction).await;
+        until("the index is confirmed", async || self.is_confirmed(index).await.then_some(())).await;
     }
 
     /// A call of the node, as a developer's tool makes it.

@@ -96,6 +96,12 @@ impl Stack {
         Outage::begin(self.place.part(part).pid.unwrap())
     }
 
+    /// How often a part's log says something.
+    pub fn says(&self, part: &str, what: &str) -> usize {
+        let log = self.place.data_dir().join(format!("logs/{part}.log"));
+        std::fs::read_to_string(log).unwrap().matches(what).count()
+    }
+
     /// kill -9; the supervisor starts the part again.
     pub fn kills(&self, part: &str) {
         self.place.kill_9(&self.place.part(part));

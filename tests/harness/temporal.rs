@@ -71,6 +71,17 @@ impl Stack {
         .await;
     }
 
+    /// Which attempt of its activity a workflow waits for; none between two activities.
+    pub fn attempt(&self, workflow: &str) -> Option<u64> {
+        let described = self.temporal(&["workflow", "describe", "--workflow-id", workflow]);
+        described["pendingActivities"].as_array()?.first()?["attempt"].as_u64()
+    }
+
+    /// The workflow that confirms the stack's batches.
+    pub fn batcher(&self) -> String {
+        format!("zama.jobs/batcher/31337/{}", self.registry)
+    }
+
     pub fn terminates(&self, workflow: &str) {
         self.temporal(&["workflow", "terminate", "--workflow-id", workflow, "--reason", "an operator's mistake"]);
     }

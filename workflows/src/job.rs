@@ -29,6 +29,9 @@ const TIMEOUT_SLACK: Duration = Duration::from_secs(60);
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a confirmation waits to be completed from outside before it reads the database again.
 const CONFIRM_ATTEMPT: Duration = Duration::from_secs(300);
+/// Attempts of a plain computation. A worker that is stopped or killed costs one, and so does an outage of Temporal; an
+/// outage of the database costs none. A computation that kills every worker that takes it ends after as many.
+const COMPUTE_ATTEMPTS: u32 = 10;
 const METER_ATTEMPT: Duration = Duration::from_secs(60);
 const LOCAL_ATTEMPT: Duration = Duration::from_secs(10);
 
@@ -175,9 +178,18 @@ fn computing(ctx: &WorkflowContext<JobWorkflow>, input: &JobInput) -> ActivityOp
     .task_queue(input.compute_queue.clone())
     .heartbeat_timeout(HEARTBEAT_TIMEOUT)
     .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
-    .retry_policy(capped(Duration::from_secs(60)))
+    .retry_policy(trying(input.job_type))
     .summary(input.algorithm.clone())
     .build()
+}
+
+fn trying(job_type: JobType) -> RetryPolicy {
+    let longest = Duration::from_secs(60);
+    match job_type {
+        JobType::Compute => RetryPolicy::builder().maximum_interval(longest).maximum_attempts(COMPUTE_ATTEMPTS).build(),
+        // Their own attempts are counted in the database, by what ended them.
+        JobType::FheCompute => capped(longest),
+    }
 }
 
 fn confirming() -> ActivityOptions {

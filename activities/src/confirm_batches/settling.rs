@@ -5,21 +5,20 @@ use chain::{ChainClient, Sender};
 use futures::stream::{self, StreamExt};
 use store::batches::{self, Anchor, OpenBatch};
 use store::cancel::WorkflowRun;
-use workflows::activities::BatcherReport;
 
-use super::ConfirmBatches;
+use super::{ConfirmBatches, Shift};
 
 /// Confirmations completed at once.
 const COMPLETIONS: usize = 32;
 
 impl ConfirmBatches {
-    pub(super) async fn advance(&self, sender: &Sender, batch: &OpenBatch, report: &mut BatcherReport) -> Result<()> {
+    pub(super) async fn advance(&self, sender: &Sender, batch: &OpenBatch, shift: &mut Shift) -> Result<()> {
         if !batch.was_sent {
             return self.send(sender, batch).await;
         }
         let from_block = u64::try_from(batch.from_block)?;
         let Some(found) = sender.client().find_confirmation(batch.root.into(), from_block).await? else {
-            return self.look_after(sender, batch).await;
+            return self.look_after(sender, batch, shift).await;
         };
         if !sender.client().is_deep_enough(&found) {
             return Ok(());
@@ -30,10 +29,12 @@ impl ConfirmBatches {
             block_hash: found.block_hash.0,
         };
         let completed = batches::complete(&self.pool, batch.id, &anchor).await?;
-        report.batches_completed += 1;
-        report.jobs_completed += completed.len() as u64;
-        report.last_transaction = Some(found.tx_hash.to_string());
-        report.last_block = Some(found.block_number);
+        shift.report.send_modify(|report| {
+            report.batches_completed += 1;
+            report.jobs_completed += completed.len() as u64;
+            report.last_transaction = Some(found.tx_hash.to_string());
+            report.last_block = Some(found.block_number);
+        });
         metrics::counter!("zama_jobs_completed_total").increment(completed.len() as u64);
         tracing::info!(batch.id = %batch.id, batch.jobs = completed.len(), chain.block = found.block_number, "confirmed");
         self.wake(completed.into_iter().filter_map(|(_, run)| run).collect());

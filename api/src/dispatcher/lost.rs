@@ -17,7 +17,7 @@ pub(super) async fn run(pool: PgPool, engine: Engine, policy: Policy, stop: Canc
     let mut after: Option<JobId> = None;
     loop {
         ensure_services(&engine, &policy).await;
-        after = turn(&pool, &engine, policy.idle, after).await;
+        after = turn(&pool, &engine, policy.idle, after, &stop).await;
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(policy.sweep) => {}
@@ -37,7 +37,13 @@ async fn ensure_services(engine: &Engine, policy: &Policy) {
 }
 
 /// Looks after the next jobs and returns where to go on; from the beginning after the last one.
-async fn turn(pool: &PgPool, engine: &Engine, idle: Duration, after: Option<JobId>) -> Option<JobId> {
+async fn turn(
+    pool: &PgPool,
+    engine: &Engine,
+    idle: Duration,
+    after: Option<JobId>,
+    stop: &CancellationToken,
+) -> Option<JobId> {
     let open = match lost::open_jobs(pool, after, idle.as_secs_f64(), TURN).await {
         Ok(open) => open,
         Err(error) => {
@@ -46,12 +52,19 @@ async fn turn(pool: &PgPool, engine: &Engine, idle: Duration, after: Option<JobI
         }
     };
     for job in &open {
+        if stop.is_cancelled() {
+            return after;
+        }
         match engine.run_state(&job.run).await {
             Ok(RunState::Running) => {}
             Ok(RunState::Gone) => recover(pool, job).await,
-            Err(error) => {
+            Err(error) if error.is_unavailable() => {
                 tracing::debug!(%error, "runs could not be looked after");
-                return after;
+                // The next turn begins after this one, so that a run that cannot be read keeps nobody waiting.
+                return Some(job.job_id);
+            }
+            Err(error) => {
+                tracing::warn!(job.id = %job.job_id, workflow.id = job.run.workflow_id, %error, "the run cannot be read");
             }
         }
     }

@@ -32,9 +32,9 @@ async fn a_running_job_is_asked_to_stop() {
     for _ in 0..2 {
         assert_eq!(app.post(&ada, &path).await.expect(200)["status"], "PROCESSING");
     }
-    let unheard = store::cancel::unheard(&app.pool, 0.0, 10).await.unwrap();
+    let unheard = store::cancel::unheard(&app.pool, None, 0.0, 10).await.unwrap();
     assert_eq!(unheard.len(), 1);
-    assert_eq!(unheard[0].run_id, "run-1");
+    assert_eq!(unheard[0].run.run_id, "run-1");
     assert_eq!(app.count("SELECT count(*) FROM job_events").await, 2, "the wish is no change of state");
 }
 

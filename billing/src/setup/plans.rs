@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Change, after_update, differing_fields};
+use crate::metric::LagoMetric;
 use crate::{ChargeTerms, ExternalId, LagoClient, LagoError, Metric, PlanTerms};
 
 pub(super) async fn ensure(

@@ -9,7 +9,7 @@ use jobs::receipt::Receipt;
 
 use super::Check;
 use crate::confirmation::event_entries;
-use crate::{ChainClient, ChainConfig, ChainError};
+use crate::{ChainClient, ChainConfig, ChainError, Standing};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -76,7 +76,7 @@ async fn event(client: &ChainClient, receipt: &Receipt) -> Result<Check, ChainEr
 
 async fn canonical(client: &ChainClient, receipt: &Receipt) -> Result<Check, ChainError> {
     let number = receipt.block_number;
-    let canonical = client.is_canonical(number, receipt.block_hash).await?;
+    let canonical = client.standing(number, receipt.block_hash).await? == Standing::Canonical;
     let finalized = client.finalized_block().await?.is_some_and(|finalized| number <= finalized);
     let depth = client.block_number().await?.saturating_sub(number).saturating_add(1);
     let safety = if finalized { "finalized".to_owned() } else { format!("{depth} deep, not finalized yet") };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use store::batches::{self, Anchor, Registry, Transaction};
+use store::batches::{self, Anchor, Horizon, Registry, Transaction};
 use store::{receipts, sealing};
 
 use crate::outbox::{Outbox, REGISTRY};
@@ -65,17 +65,22 @@ async fn completion_happens_once_for_all_of_a_batch() {
     let outbox = Outbox::new().await;
     let jobs = [outbox.confirming().await, outbox.confirming().await];
     let outside = outbox.confirming().await;
-    let run = [(jobs[0], "run-1".to_owned())];
-    store::starts::confirm(&outbox.pool, &run).await.unwrap();
+    outbox.started(jobs[0], "run-1").await;
     let (batch, _) = outbox.seal(2).await.unwrap();
-    let open = batches::open(&outbox.pool, &REGISTRY, 10).await.unwrap();
+    let open = batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap();
     assert_eq!((open.len(), open[0].id, open[0].job_count, open[0].was_sent), (1, batch, 2, false));
 
     let completed = batches::complete(&outbox.pool, batch, &anchor()).await.unwrap();
     assert_eq!(completed.iter().map(|(job, _)| *job).collect::<BTreeSet<_>>(), BTreeSet::from(jobs));
     let told: Vec<_> = completed.iter().filter_map(|(_, run)| run.as_ref()).collect();
     assert_eq!((told.len(), told[0].run_id.as_str()), (1, "run-1"));
-    assert!(batches::complete(&outbox.pool, batch, &anchor()).await.unwrap().is_empty(), "a second time does nothing");
+    let events = outbox.count("SELECT count(*) FROM job_events").await;
+    let elsewhere = Anchor { block_number: 8, block_hash: [6; 32], ..anchor() };
+    for lost in [anchor(), elsewhere] {
+        assert!(batches::complete(&outbox.pool, batch, &lost).await.unwrap().is_empty(), "a second time does nothing");
+    }
+    assert_eq!(outbox.count("SELECT count(*) FROM job_events").await, events, "and tells nothing");
+    assert_eq!(batches::anchored(&outbox.pool, &REGISTRY, Horizon::Near, 10).await.unwrap()[0].block_number, 7);
     for job in jobs {
         assert_eq!(outbox.status(job).await, jobs::JobStatus::Completed);
         let usage: Vec<String> = outbox.usage(job).await.into_iter().map(|(metric, _)| metric).collect();
@@ -84,7 +89,7 @@ async fn completion_happens_once_for_all_of_a_batch() {
     assert_eq!(outbox.status(outside).await, jobs::JobStatus::Confirming);
     assert_eq!(outbox.count("SELECT count(*) FROM job_events WHERE data->>'status' = 'COMPLETED'").await, 2);
     assert_eq!(outbox.count("SELECT count(*) FROM job_reservations").await, 1, "only the job that waits");
-    assert!(batches::open(&outbox.pool, &REGISTRY, 10).await.unwrap().is_empty());
+    assert!(batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -104,19 +109,22 @@ async fn a_transaction_is_written_before_it_is_sent_and_kept() {
     batches::write_ahead(&outbox.pool, batch, &transaction).await.unwrap();
     let kept = batches::transactions(&outbox.pool, batch).await.unwrap();
     assert_eq!((kept.len(), kept[0].nonce, kept[0].max_fee_per_gas), (1, u64::MAX, u128::MAX));
-    assert!(batches::open(&outbox.pool, &REGISTRY, 10).await.unwrap()[0].was_sent);
+    assert!(batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap()[0].was_sent);
 }
 
 #[tokio::test]
 async fn one_process_leads_until_its_connection_ends() {
     let outbox = Outbox::new().await;
-    let mut leader = batches::lead(&outbox.pool, "r").await.unwrap().expect("nobody leads");
-    assert!(batches::lead(&outbox.pool, "r").await.unwrap().is_none());
-    assert!(batches::lead(&outbox.pool, "another").await.unwrap().is_some());
+    let mut leader = batches::lead(&outbox.pool, &REGISTRY).await.unwrap().expect("nobody leads");
+    assert!(batches::lead(&outbox.pool, &REGISTRY).await.unwrap().is_none());
+    for other in [Registry { chain_id: 1, ..REGISTRY }, Registry { address: [8; 20], ..REGISTRY }] {
+        assert!(batches::lead(&outbox.pool, &other).await.unwrap().is_some());
+    }
     leader.check().await.unwrap();
+    assert_eq!(leader.patience_seconds().await.unwrap(), 30, "a host that vanished is noticed within a minute");
     drop(leader);
     let mut tries = 0;
-    while batches::lead(&outbox.pool, "r").await.unwrap().is_none() {
+    while batches::lead(&outbox.pool, &REGISTRY).await.unwrap().is_none() {
         tries += 1;
         assert!(tries < 50, "the leadership ends with its connection");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -145,9 +153,11 @@ async fn a_batcher_sees_the_batches_of_its_registry_alone() {
     outbox.seal(9).await.unwrap();
     let others = [Registry { chain_id: 1, ..REGISTRY }, Registry { address: [8; 20], ..REGISTRY }];
     for other in &others {
-        assert!(batches::open(&outbox.pool, other, 10).await.unwrap().is_empty());
+        assert!(batches::open(&outbox.pool, other, &[], 10).await.unwrap().is_empty());
     }
-    assert_eq!(batches::open(&outbox.pool, &REGISTRY, 10).await.unwrap().len(), 1);
+    let open = batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap();
+    assert_eq!(open.len(), 1);
+    assert!(batches::open(&outbox.pool, &REGISTRY, &[open[0].id], 10).await.unwrap().is_empty(), "it rests");
 }
 
 #[tokio::test]
@@ -156,17 +166,80 @@ async fn a_batch_whose_block_is_gone_is_anchored_again_and_billed_no_second_time
     let job = outbox.confirming().await;
     let (batch, _) = outbox.seal(9).await.unwrap();
     batches::complete(&outbox.pool, batch, &anchor()).await.unwrap();
-    let anchored = batches::anchored(&outbox.pool, &REGISTRY, 10).await.unwrap();
+    let anchored = batches::anchored(&outbox.pool, &REGISTRY, Horizon::Near, 10).await.unwrap();
     assert_eq!((anchored.len(), anchored[0].id, anchored[0].block_number), (1, batch, 7));
     let usage = outbox.usage(job).await;
 
-    batches::lift(&outbox.pool, batch).await.unwrap();
-    let open = batches::open(&outbox.pool, &REGISTRY, 10).await.unwrap();
+    let version = "SELECT version FROM jobs";
+    let before = outbox.count(version).await;
+    batches::lift(&outbox.pool, batch, Horizon::WholeChain).await.unwrap();
+    assert_eq!(outbox.count(version).await, before + 1, "the answer's tag changes with what it tells");
+    let open = batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap();
     assert_eq!((open.len(), open[0].from_block, open[0].was_sent), (1, 0, true));
     assert_eq!(outbox.status(job).await, jobs::JobStatus::Completed, "what was told stays true");
     let elsewhere = Anchor { block_number: 9, block_hash: [6; 32], ..anchor() };
     assert!(batches::complete(&outbox.pool, batch, &elsewhere).await.unwrap().is_empty(), "no job is completed twice");
-    assert_eq!(batches::anchored(&outbox.pool, &REGISTRY, 10).await.unwrap()[0].block_number, 9);
+    assert_eq!(batches::anchored(&outbox.pool, &REGISTRY, Horizon::Near, 10).await.unwrap()[0].block_number, 9);
     assert_eq!(outbox.usage(job).await, usage);
     assert_eq!(outbox.count("SELECT count(*) FROM job_events WHERE event_type = 'job.reanchored'").await, 1);
+}
+
+#[tokio::test]
+async fn what_is_final_stays_and_a_reorganisation_is_searched_near_its_block() {
+    let outbox = Outbox::new().await;
+    let mut batches_of_two_blocks = Vec::new();
+    for block_number in [1_000, 2_000] {
+        outbox.confirming().await;
+        let (batch, _) = outbox.seal(9).await.unwrap();
+        batches::complete(&outbox.pool, batch, &Anchor { block_number, ..anchor() }).await.unwrap();
+        batches_of_two_blocks.push(batch);
+    }
+    outbox.execute("UPDATE batches SET from_block = block_number - 10").await;
+    let [old, young] = batches_of_two_blocks[..] else { panic!("two batches") };
+    batches::finalize(&outbox.pool, &REGISTRY, 1_500).await.unwrap();
+
+    let anchored = async |horizon| {
+        let found = batches::anchored(&outbox.pool, &REGISTRY, horizon, 10).await.unwrap();
+        found.into_iter().map(|batch| batch.id).collect::<Vec<_>>()
+    };
+    assert_eq!(anchored(Horizon::Near).await, [young]);
+    assert_eq!(anchored(Horizon::WholeChain).await, [young, old]);
+    for batch in [old, young] {
+        batches::lift(&outbox.pool, batch, Horizon::Near).await.unwrap();
+    }
+    let open = batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap();
+    assert_eq!(open.iter().map(|batch| (batch.id, batch.from_block)).collect::<Vec<_>>(), [(young, 1_862)]);
+}
+
+#[tokio::test]
+async fn nonces_of_batches_on_their_way_are_known() {
+    let outbox = Outbox::new().await;
+    let mut sent = Vec::new();
+    for nonces in [[4, 7].as_slice(), &[5], &[6]] {
+        outbox.confirming().await;
+        let (batch, _) = outbox.seal(9).await.unwrap();
+        for nonce in nonces {
+            let transaction = Transaction {
+                tx_hash: [u8::try_from(*nonce).unwrap(); 32],
+                sender: [6; 20],
+                nonce: *nonce,
+                raw: vec![1],
+                max_fee_per_gas: 1,
+                max_priority_fee_per_gas: 1,
+                created_at: chrono::Utc::now(),
+            };
+            batches::write_ahead(&outbox.pool, batch, &transaction).await.unwrap();
+        }
+        sent.push(batch);
+    }
+    let open = async |sender, but| {
+        let mut nonces = batches::open_nonces(&outbox.pool, REGISTRY.chain_id, sender, but).await.unwrap();
+        nonces.sort_unstable();
+        nonces
+    };
+    assert_eq!(open([6; 20], uuid::Uuid::nil()).await, [5, 6, 7], "the newest of each");
+    assert_eq!(open([6; 20], sent[1]).await, [6, 7]);
+    assert!(open([9; 20], sent[1]).await.is_empty());
+    batches::complete(&outbox.pool, sent[0], &anchor()).await.unwrap();
+    assert_eq!(open([6; 20], sent[1]).await, [6], "landed");
 }

@@ -9,7 +9,7 @@ use crate::outbox::{New, Outbox};
 /// The open job, as the sweep finds it after its workflow was started.
 async fn found(outbox: &Outbox, run: &str) -> OpenJob {
     let claimed = starts::claim(&outbox.pool, 10, 10, 60.0).await.unwrap();
-    starts::confirm(&outbox.pool, &[(claimed[0].job_id, run.to_owned())]).await.unwrap();
+    outbox.started(claimed[0].job_id, run).await;
     let mut open = lost::open_jobs(&outbox.pool, None, 0.0, 10).await.unwrap();
     assert_eq!(open.len(), 1);
     open.remove(0)
@@ -61,7 +61,7 @@ async fn only_open_jobs_with_a_certain_start_are_looked_after() {
     let open = async || lost::open_jobs(&outbox.pool, None, 0.0, 10).await.unwrap().len();
     let (unstarted, ended) = (outbox.job().await, outbox.job().await);
     assert_eq!(open().await, 0, "not started");
-    starts::confirm(&outbox.pool, &[(ended, "r".to_owned())]).await.unwrap();
+    outbox.started(ended, "r").await;
     assert_eq!(open().await, 1);
     assert!(lost::open_jobs(&outbox.pool, None, 60.0, 10).await.unwrap().is_empty(), "it moved a moment ago");
     assert!(lost::open_jobs(&outbox.pool, Some(ended), 0.0, 10).await.unwrap().is_empty(), "after the last one");

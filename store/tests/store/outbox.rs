@@ -6,9 +6,11 @@ use serde_json::json;
 use sqlx::PgPool;
 use store::admission::{Admission, Admitted, admit};
 use store::batches::Registry;
+use store::cancel::WorkflowRun;
 use store::compute::{self, Computed};
 use store::jobs::Reader;
 use store::sealing::{self, SealPolicy};
+use store::starts;
 use store::transition::{self, Stage};
 use uuid::Uuid;
 
@@ -80,6 +82,14 @@ impl Outbox {
 
     pub async fn begin(&self, job: JobId) {
         assert_eq!(transition::begin(&self.pool, job, None).await.unwrap().stage, Stage::Compute);
+    }
+
+    /// Notes a start, as the dispatcher does.
+    pub async fn started(&self, job: JobId, run: &str) {
+        let find = "SELECT current_workflow_id FROM jobs WHERE id = $1";
+        let workflow_id = sqlx::query_scalar(find).bind(job.0).fetch_one(&self.pool).await.unwrap();
+        let run = WorkflowRun { workflow_id, run_id: run.to_owned() };
+        starts::confirm(&self.pool, &[(job, run)]).await.unwrap();
     }
 
     pub async fn finish(&self, job: JobId) -> Stage {

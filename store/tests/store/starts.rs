@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jobs::JobId;
+use store::cancel::WorkflowRun;
+use store::lost;
 use store::starts::{self, PendingStart};
 
 use crate::outbox::Outbox;
@@ -118,7 +120,22 @@ async fn what_a_dead_process_left_is_taken_over() {
 async fn a_confirmed_start_leaves_the_outbox_with_its_run() {
     let outbox = Outbox::new().await;
     let (job, other) = (outbox.job().await, outbox.job().await);
-    starts::confirm(&outbox.pool, &[(job, "run-1".to_owned())]).await.unwrap();
+    outbox.started(job, "run-1").await;
     assert_eq!(ids(&starts::claim(&outbox.pool, 10, 10, LONG).await.unwrap()), [other]);
     assert_eq!(outbox.count("SELECT count(*) FROM jobs WHERE workflow_run_id = 'run-1'").await, 1);
+}
+
+#[tokio::test]
+async fn a_start_that_is_noted_late_leaves_the_next_one_alone() {
+    let outbox = Outbox::new().await;
+    let job = outbox.job().await;
+    let first = starts::claim(&outbox.pool, 10, 10, LONG).await.unwrap().remove(0);
+    lost::recover(&outbox.pool, job, &first.workflow_id).await.unwrap();
+
+    let late = WorkflowRun { workflow_id: first.workflow_id.clone(), run_id: "late".to_owned() };
+    starts::confirm(&outbox.pool, &[(job, late)]).await.unwrap();
+    assert_eq!(outbox.count("SELECT count(*) FROM jobs WHERE workflow_run_id IS NOT NULL").await, 0);
+    let next = starts::claim(&outbox.pool, 10, 10, LONG).await.unwrap();
+    assert_eq!(ids(&next), [job], "the job still waits for its next workflow");
+    assert_ne!(next[0].workflow_id, first.workflow_id);
 }

@@ -84,6 +84,23 @@ async fn nothing_leaves_a_terminal_state() {
 }
 
 #[tokio::test]
+async fn a_fault_of_ours_after_a_wish_to_cancel_is_a_cancellation() {
+    let outbox = Outbox::new().await;
+    for (code, status) in [
+        (ErrorCode::InternalError, JobStatus::Cancelled),
+        (ErrorCode::ComputeFailed, JobStatus::Failed),
+        (ErrorCode::ComputeTimeout, JobStatus::Failed),
+    ] {
+        let job = outbox.job().await;
+        outbox.begin(job).await;
+        outbox.cancel(job).await;
+        let stage = transition::conclude(&outbox.pool, job, &failed(code), Units::plain(3)).await.unwrap();
+        assert_eq!(stage, Stage::Ended(status), "{code}");
+        assert!(outbox.usage(job).await.contains(&("compute_units".to_owned(), 3)), "{code}: its own end is billed");
+    }
+}
+
+#[tokio::test]
 async fn our_own_faults_are_not_billed() {
     let outbox = Outbox::new().await;
     for (code, billed) in
@@ -152,4 +169,24 @@ async fn a_cancel_and_a_result_at_once_leave_one_outcome() {
         assert!([JobStatus::Confirming, JobStatus::Cancelled].contains(&status));
         assert_eq!(outbox.usage(job).await.len(), 2, "billed once either way");
     }
+}
+
+#[tokio::test]
+async fn a_sweep_of_cancellations_goes_through_all_of_them() {
+    let outbox = Outbox::new().await;
+    let mut cancelled = Vec::new();
+    for _ in 0..5 {
+        let job = outbox.job().await;
+        outbox.started(job, "run").await;
+        outbox.begin(job).await;
+        outbox.cancel(job).await;
+        cancelled.push(job);
+    }
+    let mut told = Vec::new();
+    // None of them takes effect meanwhile.
+    for _ in 0..3 {
+        let page = store::cancel::unheard(&outbox.pool, told.last().copied(), 0.0, 2).await.unwrap();
+        told.extend(page.into_iter().map(|unheard| unheard.job_id));
+    }
+    assert_eq!(told, cancelled);
 }

@@ -3,6 +3,7 @@
 use jobs::JobId;
 use sha2::{Digest as _, Sha256};
 use store::batches::{self, Anchor, Registry};
+use store::cancel::WorkflowRun;
 use store::compute::{self, Computed};
 use store::sealing::{self, SealPolicy};
 use store::transition::{self, Ending, Stage, Units};
@@ -64,7 +65,10 @@ impl TestApp {
 
     /// Notes a workflow run, as the dispatcher does after a start.
     pub async fn started(&self, job: &str, run: &str) {
-        store::starts::confirm(&self.pool, &[(id(job), run.to_owned())]).await.unwrap();
+        let find = "SELECT current_workflow_id FROM jobs WHERE id = $1";
+        let workflow_id = sqlx::query_scalar(find).bind(id(job).0).fetch_one(&self.pool).await.unwrap();
+        let run = WorkflowRun { workflow_id, run_id: run.to_owned() };
+        store::starts::confirm(&self.pool, &[(id(job), run)]).await.unwrap();
     }
 
     pub async fn fail(&self, job: &str, code: jobs::ErrorCode, detail: &str) {

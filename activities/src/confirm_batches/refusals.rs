@@ -1,0 +1,122 @@
+//! Batches that cannot go on for a reason of their own: each rests, ever longer, and holds up no other.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use chain::ChainError;
+use store::StoreError;
+use store::batches::OpenBatch;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// The first rest; each further one is twice as long ...
+const FIRST_REST: Duration = Duration::from_secs(1);
+/// ... up to this, so that what an operator mended goes on soon.
+const LONGEST_REST: Duration = Duration::from_secs(30);
+
+struct Refusal {
+    why: String,
+    rest: Duration,
+    until: Instant,
+}
+
+/// What this process knows of such batches; another process finds out by itself.
+#[derive(Default)]
+pub(super) struct Refusals(HashMap<Uuid, Refusal>);
+
+impl Refusals {
+    /// Notes why a batch cannot go on, or gives the error back when it is everybody's: node or database are away.
+    pub(super) fn note(&mut self, batch: &OpenBatch, error: anyhow::Error, now: Instant) -> anyhow::Result<()> {
+        if is_everybodys(&error) {
+            return Err(error);
+        }
+        let why = format!("{error:#}");
+        let before = self.0.get(&batch.id);
+        if before.is_none_or(|before| before.why != why) {
+            tracing::error!(batch.id = %batch.id, batch.jobs = batch.job_count, error = why, "the batch cannot go on");
+        }
+        metrics::counter!("zama_batch_refusals_total").increment(1);
+        let rest = before.map_or(FIRST_REST, |before| (before.rest * 2).min(LONGEST_REST));
+        self.0.insert(batch.id, Refusal { why, rest, until: now + rest });
+        Ok(())
+    }
+
+    /// The batch goes on.
+    pub(super) fn forget(&mut self, batch: Uuid) {
+        if self.0.remove(&batch).is_some() {
+            tracing::info!(batch.id = %batch, "the batch goes on");
+        }
+    }
+
+    /// Batches that are left alone for now.
+    pub(super) fn resting(&self, now: Instant) -> Vec<Uuid> {
+        self.0.iter().filter(|(_, refusal)| refusal.until > now).map(|(batch, _)| *batch).collect()
+    }
+
+    /// In words, for operators.
+    pub(super) fn told(&self) -> Option<String> {
+        let (batch, refusal) = self.0.iter().next()?;
+        let others = match self.0.len() - 1 {
+            0 => String::new(),
+            others => format!(" (and {others} more)"),
+        };
+        Some(format!("batch {batch}: {}{others}", refusal.why))
+    }
+}
+
+fn is_everybodys(error: &anyhow::Error) -> bool {
+    match error.downcast_ref::<ChainError>() {
+        Some(ChainError::Reverted(_) | ChainError::Rejected { .. }) => false,
+        Some(_) => true,
+        None => error.downcast_ref::<StoreError>().is_some_and(StoreError::is_unavailable),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chain::{Rejection, RevertReason};
+
+    fn batch() -> OpenBatch {
+        OpenBatch {
+            id: Uuid::new_v4(),
+            root: [1; 32],
+            entries: serde_json::Value::Null,
+            job_count: 1,
+            from_block: 0,
+            sealed_at: chrono::Utc::now(),
+            was_sent: false,
+        }
+    }
+
+    fn reverted() -> anyhow::Error {
+        ChainError::Reverted(RevertReason::Other("no".to_owned())).into()
+    }
+
+    #[test]
+    fn a_batch_that_reverts_rests_alone_and_ever_longer() {
+        let (mut refusals, bad, now) = (Refusals::default(), batch(), Instant::now());
+        refusals.note(&bad, reverted(), now).expect("it is the batch's own");
+        assert_eq!(refusals.resting(now), [bad.id]);
+        let later = now + FIRST_REST;
+        assert!(refusals.resting(later).is_empty(), "it is tried again");
+        refusals.note(&bad, reverted(), later).expect("it is the batch's own");
+        assert_eq!(refusals.resting(later + FIRST_REST), [bad.id], "twice as long");
+        assert!(refusals.told().is_some_and(|told| told.contains(&bad.id.to_string())));
+        refusals.forget(bad.id);
+        assert_eq!(refusals.told(), None);
+    }
+
+    #[test]
+    fn an_outage_is_no_batchs_fault() {
+        let mut refusals = Refusals::default();
+        assert!(refusals.note(&batch(), ChainError::Unavailable("away".to_owned()).into(), Instant::now()).is_err());
+        assert!(refusals.told().is_none());
+    }
+
+    #[test]
+    fn what_the_node_refuses_is_the_batchs_own() {
+        let rejected = ChainError::Rejected { rejection: Rejection::Other, message: String::new() };
+        assert!(Refusals::default().note(&batch(), rejected.into(), Instant::now()).is_ok());
+    }
+}

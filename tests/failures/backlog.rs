@@ -1,0 +1,27 @@
+//! More computations wait than any worker has slots.
+
+use std::time::Duration;
+
+use jobs::JobStatus;
+
+use crate::harness::{Stack, until};
+
+/// Far more than `worker.max_activities`.
+const JOBS: usize = 110;
+/// Two at once take minutes for all of them.
+const SETTINGS: &[(&str, &str)] =
+    &[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "4000"), ("ZAMA__WORKER__MAX_COMPUTE", "2")];
+
+#[tokio::test]
+async fn a_backlog_of_computations_delays_no_confirmation_and_no_bill() {
+    let stack = Stack::with(SETTINGS);
+    let zama = stack.tenant();
+    zama.submits_at_once(JOBS).await;
+    let first = until("one of them completes", async || {
+        zama.jobs().await.into_iter().find(|job| job.status == JobStatus::Completed)
+    })
+    .await;
+    tokio::time::timeout(Duration::from_secs(60), zama.job(first.job_id).is_billed()).await.expect("it is billed");
+    let waiting = zama.jobs().await.iter().filter(|job| !job.status.is_terminal()).count();
+    assert!(waiting > 80, "only {waiting} wait: the others had to be computed first");
+}
