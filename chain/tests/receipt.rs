@@ -3,13 +3,13 @@
 
 mod anvil;
 
-use alloy::primitives::{Address, B256, Bytes, U256};
+use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::providers::{Provider, ProviderBuilder};
 use anvil::{Anvil, CHAIN_ID, SALT, confirm, content_hash, leaves};
 use chain::verify::{Report, Source, verify_receipt};
-use jobs::leaf::{Index, Leaf, LeafStatus};
+use jobs::leaf::{Handle, Index, Leaf, LeafStatus};
 use jobs::merkle::{Batch, Entry};
-use jobs::receipt::{Anchor, Receipt};
+use jobs::receipt::{Anchor, Lineage, Receipt};
 use proptest::prelude::*;
 
 /// A forgery of one field.
@@ -52,6 +52,48 @@ async fn a_true_receipt_passes_every_check() {
     let pinned = Source::Rpc { url: anvil.rpc_url.clone(), registry: Some(receipt.registry) };
     assert!(verify_receipt(&receipt, &pinned).await.passed());
     assert!(verify_receipt(&receipt, &Source::Root(receipt.root)).await.passed());
+}
+
+#[tokio::test]
+async fn an_encrypted_job_s_receipt_leads_to_its_handle() {
+    let lineage = Lineage {
+        inputs: B256::repeat_byte(1),
+        program: B256::repeat_byte(2),
+        key: B256::repeat_byte(3),
+        attestation: Bytes::from(vec![4; 65]),
+    };
+    let mut leaf = leaves(300..301).remove(0);
+    leaf.handle = Handle {
+        inputs: lineage.inputs,
+        program: lineage.program,
+        key: lineage.key,
+        result: leaf.result_hash,
+        attestation: keccak256(&lineage.attestation),
+    }
+    .commitment();
+    let batch = Batch::seal(std::slice::from_ref(&leaf)).unwrap();
+    let anchor = Anchor {
+        chain_id: CHAIN_ID,
+        registry: Address::repeat_byte(5),
+        tx_hash: B256::repeat_byte(6),
+        block_number: 7,
+        block_hash: B256::repeat_byte(8),
+    };
+    let receipt = Receipt::of_encrypted_job(leaf, SALT, lineage, batch.inclusion(0).unwrap(), anchor);
+    let root = Source::Root(receipt.root);
+    assert!(verify_receipt(&receipt, &root).await.passed());
+    let changes: [Change; 5] = [
+        Box::new(|receipt| receipt.input_hash = Some(B256::ZERO)),
+        Box::new(|receipt| receipt.program_hash = None),
+        Box::new(|receipt| receipt.key_hash = Some(B256::ZERO)),
+        Box::new(|receipt| receipt.attestation = Some(Bytes::from(vec![5; 65]))),
+        Box::new(|receipt| receipt.attestation = None),
+    ];
+    for change in changes {
+        let mut forged = receipt.clone();
+        change(&mut forged);
+        assert_eq!(failed(&verify_receipt(&forged, &root).await), ["handle"]);
+    }
 }
 
 #[tokio::test]

@@ -73,6 +73,19 @@ pub struct Anchor {
     pub block_hash: B256,
 }
 
+/// Where an encrypted job's result came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lineage {
+    /// Hash of the encrypted inputs.
+    pub inputs: B256,
+    /// Hash of the program.
+    pub program: B256,
+    /// Id of the key.
+    pub key: B256,
+    /// The worker's signature over all of it.
+    pub attestation: Bytes,
+}
+
 impl Receipt {
     /// The receipt of a plain job: `content_hash` is that of the submitted body, `salt` the one in its leaf.
     pub fn of_plain_job(leaf: Leaf, salt: B256, content_hash: B256, inclusion: Inclusion, anchor: Anchor) -> Self {
@@ -96,6 +109,17 @@ impl Receipt {
             key_hash: None,
             attestation: None,
             software: concat!("zama-jobs ", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+
+    /// The receipt of an encrypted job: it tells what the leaf's handle commits to.
+    pub fn of_encrypted_job(leaf: Leaf, salt: B256, lineage: Lineage, inclusion: Inclusion, anchor: Anchor) -> Self {
+        Self {
+            input_hash: Some(lineage.inputs),
+            program_hash: Some(lineage.program),
+            key_hash: Some(lineage.key),
+            attestation: Some(lineage.attestation),
+            ..Self::of_plain_job(leaf, salt, B256::ZERO, inclusion, anchor)
         }
     }
 }

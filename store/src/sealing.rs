@@ -31,7 +31,7 @@ pub struct LeafHandle {
     pub inputs_hash: [u8; 32],
     pub program_hash: [u8; 32],
     pub key_id: [u8; 32],
-    /// EIP-712 digest that the worker signed.
+    /// keccak256 of the attestation.
     pub attestation_hash: [u8; 32],
 }
 

@@ -18,9 +18,9 @@ pub struct HandleParts {
     /// SHA-256 of the compiled program.
     pub program_hash: [u8; 32],
     pub key_id: [u8; 32],
-    /// EIP-712 digest that the worker signed.
+    /// keccak256 of the attestation.
     pub attestation_hash: [u8; 32],
-    /// The worker's signature over it: r, s, v.
+    /// The worker's signature over the statement of where the result came from: r, s, v.
     pub attestation: [u8; 65],
 }
 

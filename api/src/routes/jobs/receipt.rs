@@ -7,7 +7,8 @@ use axum::extract::State;
 use jobs::JobId;
 use jobs::leaf::Leaf;
 use jobs::merkle::{Batch, Inclusion};
-use jobs::receipt::{Anchor, Receipt};
+use jobs::receipt::{Anchor, Lineage, Receipt};
+use store::fhe::results::HandleParts;
 use store::receipts::ReceiptParts;
 use store::sealing::LeafJob;
 
@@ -67,7 +68,20 @@ fn build(id: JobId, parts: &ReceiptParts) -> Option<Receipt> {
         block_number: u64::try_from(parts.block_number).ok()?,
         block_hash: parts.block_hash.into(),
     };
-    Some(Receipt::of_plain_job(job.leaf(), job.salt.into(), job.content_hash.into(), inclusion, anchor))
+    let (leaf, salt) = (job.leaf(), job.salt.into());
+    Some(match &parts.handle {
+        None => Receipt::of_plain_job(leaf, salt, job.content_hash.into(), inclusion, anchor),
+        Some(handle) => Receipt::of_encrypted_job(leaf, salt, lineage(handle), inclusion, anchor),
+    })
+}
+
+fn lineage(handle: &HandleParts) -> Lineage {
+    Lineage {
+        inputs: handle.inputs_hash.into(),
+        program: handle.program_hash.into(),
+        key: handle.key_id.into(),
+        attestation: handle.attestation.to_vec().into(),
+    }
 }
 
 /// A receipt whose hashes agree, made as real ones are.
