@@ -16,6 +16,8 @@ use tempfile::TempDir;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_zama-jobs");
 const ENGINES: &str = "postgres,temporal,anvil";
+/// What plain jobs need.
+const PLAIN: &str = "postgres,temporal,anvil,lago,worker,api";
 /// Those of `zama-jobs dev`, and one for a second process of the API.
 pub const PORTS_A_STACK: u16 = 13;
 /// Folders of stacks are named by this and the process that made them.
@@ -45,9 +47,9 @@ impl Place {
         Self::make(Some(ENGINES), &[])
     }
 
-    /// For the whole stack, with settings of its own.
+    /// For everything that plain jobs need, with settings of its own.
     pub fn whole(settings: &[(&'static str, &'static str)]) -> Self {
-        Self::make(None, settings)
+        Self::make(Some(PLAIN), settings)
     }
 
     fn make(only: Option<&'static str>, settings: &[(&'static str, &'static str)]) -> Self {
