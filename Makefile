@@ -17,7 +17,7 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 # Arguments for `make dev` and `make demo`, for example ARGS='--port-base 7700'.
 ARGS ?=
 
-.PHONY: help setup build demo dev test lago-clients contracts lint fmt check clean-data
+.PHONY: help setup setup-tests build demo dev test lago-clients contracts lint fmt check clean-data
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,10 +25,13 @@ help: ## Show this list.
 setup: ## Check Rust, Node and Go and bring the pinned engines.
 	@tools/setup.sh
 
+setup-tests:
+	@tools/setup.sh --for-tests
+
 build: ## Compile everything.
 	$(CARGO) build --workspace
 
-demo: setup build ## Run one job end to end on a stack of its own, then stop it.
+demo: setup build ## Run a plain and an encrypted job end to end on a stack of its own, then stop it.
 	$(ZAMA_JOBS) demo $(ARGS)
 
 dev: setup build ## Start the whole stack and leave it running.
@@ -37,7 +40,7 @@ dev: setup build ## Start the whole stack and leave it running.
 contracts: setup
 	@if [ -x contracts/check.sh ]; then contracts/check.sh; fi
 
-test: setup contracts ## Run every test, against real engines.
+test: setup-tests contracts ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
 	tools/with-postgres.sh $(CARGO) test --workspace
 	$(MAKE) lago-clients

@@ -32,7 +32,7 @@ struct Cli {
 enum Command {
     /// Start the whole stack on this machine for a developer.
     Dev(dev::DevArgs),
-    /// Run one job end to end on a stack of its own, then stop it.
+    /// Run a plain job and an encrypted one end to end on a stack of its own, then stop it.
     Demo(demo::DemoArgs),
     #[command(flatten)]
     Jobs(client::cli::JobsCommand),
@@ -43,6 +43,11 @@ enum Command {
         /// The queue; worker.queue when not given.
         #[arg(long)]
         queue: Option<String>,
+    },
+    /// Keep the network's keys, decrypt for owners alone.
+    Kms {
+        #[command(subcommand)]
+        command: Option<commands::kms::KmsCommand>,
     },
     /// Bring the database's schema up to date.
     Migrate,
@@ -91,6 +96,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Jobs(command) => return ask(command, cli.globals),
         Command::Api => commands::api::run(&settings()?)?,
         Command::Worker { queue } => commands::worker::run(&settings()?, queue)?,
+        Command::Kms { command } => commands::kms::run(&settings()?, command)?,
         Command::Migrate => commands::migrate::run(&settings()?)?,
         Command::Temporal(command) => commands::temporal::run(&beside_dev()?, &command)?,
         Command::Chain(command) => commands::chain::run(&settings()?, &command)?,

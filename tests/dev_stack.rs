@@ -7,9 +7,8 @@ mod harness;
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
-use harness::{Dev, Place, descendants, eventually};
+use harness::{Dev, Place, descendants, eventually, quantity};
 use nix::sys::signal::Signal;
 
 #[test]
@@ -44,8 +43,8 @@ fn kill_9_leaves_no_process_and_the_next_start_finds_everything() {
     place.sql("CREATE TABLE kept (word text); INSERT INTO kept VALUES ('still here')");
     let account = "0x00000000000000000000000000000000000abcde";
     place.rpc("anvil_setBalance", &serde_json::json!([account, "0x2a"]));
-    // The chain is written every second.
-    std::thread::sleep(Duration::from_secs(3));
+    let head = quantity(&place.rpc("eth_blockNumber", &serde_json::json!([])));
+    eventually("the chain is written", || place.written_block() > head);
 
     let processes = descendants(dev.pid());
     dev.signal(Signal::SIGKILL);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks the prerequisites and brings the pinned engines into the tools folder. Safe to run again: it does nothing
 # when the stamp says that the folder already holds what package-lock.json and this script ask for.
+# With --for-tests it also checks what the tests alone need.
 #
 # ZAMA_TOOLS_DIR names the tools folder. Its default lies outside the checkout and, for root, outside root's home:
 # PostgreSQL runs there as an unprivileged user, who cannot enter /root.
@@ -24,6 +25,12 @@ at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; 
 check_openssl() {
   command -v pkg-config >/dev/null || fail "pkg-config is missing: install it (Debian: apt install pkg-config libssl-dev)"
   pkg-config --exists openssl || fail "OpenSSL's headers are missing: install them (Debian: apt install libssl-dev)"
+}
+
+# The Lago stand-in is held to Lago's official Python client in an environment of its own.
+check_python() {
+  command -v python3 >/dev/null || fail "Python 3 is missing: install it with venv (Debian: apt install python3-venv)"
+  python3 -c 'import ensurepip, venv' 2>/dev/null || fail "Python's venv is missing: install it (Debian: apt install python3-venv)"
 }
 
 check_prerequisites() {
@@ -81,6 +88,7 @@ complete() {
 }
 
 check_prerequisites
+if [ "${1:-}" = --for-tests ]; then check_python; fi
 [ -f "$HERE/package-lock.json" ] || fail "tools/package-lock.json is missing: the checkout is not complete"
 WANTED=$(cat "$HERE/package.json" "$HERE/package-lock.json" "${BASH_SOURCE[0]}" | sha256sum | cut -d ' ' -f 1)
 if complete "$WANTED"; then exit 0; fi

@@ -29,7 +29,8 @@ impl BillingDelivery {
         Self { pool, lago, default_plan, periods: Mutex::default() }
     }
 
-    /// Sends rows, and notes what became of each. Tells how many were delivered.
+    /// Sends rows, and notes what became of each. Tells how many were delivered. A tenant whose rows cannot be
+    /// delivered does not hold back the others.
     ///
     /// # Errors
     /// Database or billing system away, or a tenant without a subscription: rows that were not noted are sent again,
@@ -40,10 +41,17 @@ impl BillingDelivery {
             by_tenant.entry(row.tenant.clone()).or_default().push(row);
         }
         let mut delivered = 0;
+        let mut failed = None;
         for (tenant, rows) in by_tenant {
-            delivered += self.deliver_tenant(&tenant, rows).await.with_context(|| format!("usage of {tenant}"))?;
+            match self.deliver_tenant(&tenant, rows).await {
+                Ok(count) => delivered += count,
+                Err(error) => {
+                    tracing::warn!(tenant.id = tenant, error = format!("{error:#}"), "usage was not delivered");
+                    failed.get_or_insert_with(|| error.context(format!("usage of {tenant}")));
+                }
+            }
         }
-        Ok(delivered)
+        failed.map_or(Ok(delivered), Err)
     }
 
     async fn deliver_tenant(&self, tenant: &str, rows: Vec<UsageRow>) -> Result<u32> {
@@ -52,11 +60,11 @@ impl BillingDelivery {
         let period_start = self.period_start(tenant, &account).await?;
         let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
         // Durable before the first send: a repeat must be the same event, whatever day it is by then.
-        usage::freeze(&self.pool, &ids, period_start).await?;
+        let frozen = usage::freeze(&self.pool, &ids, period_start).await?;
         let events = rows
             .iter()
             .map(|row| {
-                let billed_at = row.billed_at.unwrap_or(row.occurred_at.max(period_start));
+                let billed_at = frozen.get(&row.id).context("the row is gone")?;
                 Ok(UsageEvent {
                     transaction_id: row.id.clone(),
                     external_subscription_id: account.clone(),

@@ -33,9 +33,7 @@ impl Conclude {
         };
         let units = match job.job_type {
             JobType::Compute => Units::plain(done(&job)),
-            JobType::FheCompute => {
-                encrypted_done(&job, attempts::work_done(&self.pool, conclusion.job_id).await?)
-            }
+            JobType::FheCompute => encrypted_done(&job, attempts::work_done(&self.pool, conclusion.job_id).await?),
         };
         let stage = transition::conclude(&self.pool, conclusion.job_id, &ending, units).await?;
         Ok(step(stage))

@@ -18,10 +18,8 @@ use workflows::{BatcherWorkflow, JobWorkflow, KeyCheckWorkflow, ReporterWorkflow
 
 use crate::billing_delivery::BillingDelivery;
 use crate::confirm_batches::Batching;
-use crate::fhe::{Attester, ChildOptions, Checkpoints, Children, Inputs, NetworkKey};
-use crate::{
-    CheckKey, Compute, Conclude, Confirm, ConfirmBatches, FheCompute, Meter, Pace, ReportUsage, Validate,
-};
+use crate::fhe::{Attester, Checkpoints, ChildOptions, Children, Inputs, NetworkKey};
+use crate::{CheckKey, Compute, Conclude, Confirm, ConfirmBatches, FheCompute, Meter, Pace, ReportUsage, Validate};
 
 /// A cancellation must reach a computation within seconds: heartbeats are not held back longer than this.
 const HEARTBEAT_THROTTLE: Duration = Duration::from_secs(1);

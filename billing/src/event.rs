@@ -25,7 +25,7 @@ impl UsageEvent {
         WireEvent {
             transaction_id: &self.transaction_id,
             external_subscription_id: self.external_subscription_id.as_str(),
-            code: self.code.code(),
+            code: self.code.as_str(),
             timestamp: self.timestamp,
             properties: WireProperties { value: &self.value },
         }
@@ -41,7 +41,7 @@ pub(crate) struct WireEvent<'a> {
     properties: WireProperties<'a>,
 }
 
-/// The field is named as [`Metric::FIELD`] says.
+/// The field is named as [`crate::FIELD`] says.
 #[derive(Serialize)]
 struct WireProperties<'a> {
     value: &'a Decimal,
@@ -119,7 +119,7 @@ mod tests {
             value: "0.1".parse().unwrap(),
         };
         let wire = serde_json::to_value(event.to_wire()).unwrap();
-        assert_eq!(wire["properties"][Metric::FIELD], "0.1");
+        assert_eq!(wire["properties"][crate::FIELD], "0.1");
         assert_eq!(wire["timestamp"], 1_790_000_000);
         assert_eq!(wire["code"], "compute_units");
     }

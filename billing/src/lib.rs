@@ -22,7 +22,7 @@ pub use delivery::{Delivery, LARGEST_BATCH};
 pub use error::LagoError;
 pub use event::{RecordedEvent, UsageEvent};
 pub use identity::{ExternalId, Origin};
-pub use metric::{Metric, UnknownMetric};
+pub use metric::{FIELD, Metric};
 pub use setup::{Change, Entry, Kind, Report, setup};
 pub use tenant::{Subscription, ensure_tenant};
 pub use usage::{CurrentUsage, Invoice, UsageLine};

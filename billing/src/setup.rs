@@ -10,7 +10,8 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::{Catalogue, Decimal, LagoClient, LagoError, Metric, TaxTerms};
+use crate::metric::{FIELD, LagoMetric, Metric};
+use crate::{Catalogue, Decimal, LagoClient, LagoError, TaxTerms};
 
 mod plans;
 
@@ -91,7 +92,7 @@ pub async fn setup(client: &LagoClient, catalogue: &Catalogue) -> Result<Report,
     for metric in &catalogue.metrics {
         let (id, change) = ensure_metric(client, *metric).await?;
         metric_ids.insert(*metric, id);
-        report.add(Kind::Metric, metric.code(), change);
+        report.add(Kind::Metric, metric.as_str(), change);
     }
     for tax in &catalogue.taxes {
         let change = ensure_tax(client, tax).await?;
@@ -114,13 +115,13 @@ fn after_update(before: Vec<String>, after: Vec<String>) -> Change {
 }
 
 async fn ensure_metric(client: &LagoClient, metric: Metric) -> Result<(String, Change), LagoError> {
-    let answer = client.sdk.get_billable_metric(GetBillableMetricRequest::new(metric.code().to_owned())).await;
+    let answer = client.sdk.get_billable_metric(GetBillableMetricRequest::new(metric.as_str().to_owned())).await;
     let Some(found) = LagoError::absent_is_none(answer.map_err(LagoError::from))? else {
         let input =
-            CreateBillableMetricInput::new(metric.title().to_owned(), metric.code().to_owned(), metric.aggregation())
+            CreateBillableMetricInput::new(metric.title().to_owned(), metric.as_str().to_owned(), metric.aggregation())
                 .with_description(metric.description().to_owned())
                 .with_recurring(false)
-                .with_field_name(Metric::FIELD.to_owned());
+                .with_field_name(FIELD.to_owned());
         let created = client.sdk.create_billable_metric(CreateBillableMetricRequest::new(input)).await?;
         return Ok((created.billable_metric.lago_id.to_string(), Change::Created));
     };
@@ -134,8 +135,8 @@ async fn ensure_metric(client: &LagoClient, metric: Metric) -> Result<(String, C
         .with_description(metric.description().to_owned())
         .with_aggregation_type(metric.aggregation())
         .with_recurring(false)
-        .with_field_name(Metric::FIELD.to_owned());
-    let request = UpdateBillableMetricRequest::new(metric.code().to_owned(), input);
+        .with_field_name(FIELD.to_owned());
+    let request = UpdateBillableMetricRequest::new(metric.as_str().to_owned(), input);
     let updated = client.sdk.update_billable_metric(request).await?;
     Ok((id, after_update(before, metric_differences(metric, &updated.billable_metric)?)))
 }
@@ -143,7 +144,7 @@ async fn ensure_metric(client: &LagoClient, metric: Metric) -> Result<(String, C
 fn metric_differences(metric: Metric, found: &lago_types::models::BillableMetric) -> Result<Vec<String>, LagoError> {
     let wanted = json!({
         "name": metric.title(), "description": metric.description(), "recurring": false,
-        "aggregation_type": metric.aggregation(), "field_name": Metric::FIELD,
+        "aggregation_type": metric.aggregation(), "field_name": FIELD,
     });
     let found = serde_json::to_value(found).map_err(|error| LagoError::Unexpected(error.to_string()))?;
     Ok(differing_fields(&wanted, &found))

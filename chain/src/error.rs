@@ -7,6 +7,7 @@ use alloy::primitives::{Address, Bytes};
 use alloy::sol_types::{ContractError as DecodedError, SolInterface};
 use alloy::transports::{RpcError, TransportError};
 use contracts::ZamaJobsRegistry::ZamaJobsRegistryErrors;
+use jobs::causes::with_causes;
 use thiserror::Error;
 
 /// An error of a call to the chain.
@@ -117,7 +118,7 @@ impl From<TransportError> for ChainError {
                 Self::from_response(payload.code, payload.message.to_string(), payload.as_revert_data().as_ref())
             }
             RpcError::LocalUsageError(error) => Self::Configuration(error.to_string()),
-            other => Self::Unavailable(with_causes(&other)),
+            other => Self::Unavailable(told(&other)),
         }
     }
 }
@@ -126,23 +127,14 @@ impl From<ContractError> for ChainError {
     fn from(error: ContractError) -> Self {
         match error {
             ContractError::TransportError(error) => error.into(),
-            other => Self::Unavailable(with_causes(&other)),
+            other => Self::Unavailable(told(&other)),
         }
     }
 }
 
-/// The error with its chain of causes: reqwest's own text does not say "connection refused".
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            text = format!("{text}: {inner_text}");
-        }
-        cause = inner.source();
-    }
-    text.chars().take(400).collect()
+/// A foreign node's text may be a whole page.
+fn told(error: &dyn std::error::Error) -> String {
+    with_causes(error).chars().take(400).collect()
 }
 
 #[cfg(test)]

@@ -104,6 +104,15 @@ impl Node {
         Ok(self.registry().hasAccess(leaf_hash, account).block(id(at)).call().await?)
     }
 
+    /// The key manager that the registry pins; `None` while there is none.
+    ///
+    /// # Errors
+    /// As [`Node::code`].
+    pub async fn key_manager(&self, at: Block) -> Result<Option<Address>, ChainError> {
+        let manager = self.registry().keyManager().block(id(at)).call().await?;
+        Ok(Some(manager).filter(|manager| !manager.is_zero()))
+    }
+
     async fn block(&self, which: BlockNumberOrTag) -> Result<Option<Block>, ChainError> {
         let block = self.provider.get_block_by_number(which).await?;
         Ok(block.map(|block| Block { number: block.header.number, hash: block.header.hash }))

@@ -9,8 +9,8 @@ use alloy::primitives::{Address, U256, b256};
 use alloy::providers::{Provider, ProviderBuilder};
 use anvil::{Anvil, CHAIN_ID, CONFIRMER, CONFIRMER_KEY, DEPLOYER_KEY, TIMEOUT, confirm, found, leaves};
 use chain::{
-    Admin, ChainClient, ChainConfig, ChainError, Rejection, RevertReason, Sender, TransactionCount, ensure_key_manager,
-    ensure_registry,
+    Admin, ChainClient, ChainConfig, ChainError, Node, Rejection, RevertReason, Sender, TransactionCount,
+    ensure_key_manager, ensure_registry,
 };
 use contracts::ZamaJobsRegistry;
 use contracts::ZamaJobsRegistry::ZamaJobsRegistryErrors;
@@ -36,6 +36,8 @@ async fn pinning_the_key_manager_twice_sends_one_transaction() {
     let refused = ensure_key_manager(stranger, registry, CONFIRMER).await.unwrap_err();
     assert!(matches!(registry_error(refused), ZamaJobsRegistryErrors::AccessControlUnauthorizedAccount(_)));
 
+    let node = Node::new(&anvil.rpc_url, registry, TIMEOUT).unwrap();
+    assert_eq!(node.key_manager(node.newest().await.unwrap()).await.unwrap(), None);
     ensure_key_manager(admin, registry, CONFIRMER).await.unwrap();
     let blocks = client(&anvil, registry).await.block_number().await.unwrap();
     ensure_key_manager(admin, registry, CONFIRMER).await.unwrap();
@@ -43,6 +45,7 @@ async fn pinning_the_key_manager_twice_sends_one_transaction() {
     let provider = ProviderBuilder::new().connect_http(anvil.rpc_url.parse().unwrap());
     let pinned = ZamaJobsRegistry::new(registry, provider).keyManager().call().await.unwrap();
     assert_eq!(pinned, CONFIRMER);
+    assert_eq!(node.key_manager(node.newest().await.unwrap()).await.unwrap(), Some(CONFIRMER));
 }
 
 #[tokio::test]

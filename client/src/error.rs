@@ -1,9 +1,8 @@
 //! What can go wrong between a client and the API.
 
-use std::error::Error;
-
 use alloy::primitives::B256;
 use jobs::ErrorCode;
+use jobs::causes::with_causes;
 use jobs::error_code::Retry;
 use jobs::wire::Problem;
 use thiserror::Error as ThisError;
@@ -58,25 +57,22 @@ impl ClientError {
     pub fn is_transient(&self) -> bool {
         match self {
             // Whoever fetches a result too early had better wait for the job.
-            Self::Problem(problem) => problem.code.retry() == Retry::Later && problem.code != ErrorCode::ResultNotReady,
+            Self::Problem(problem) => problem.code.retry() == Retry::Later && !self.is_not_ready(),
             Self::Unexpected { status, .. } => matches!(status, 429 | 502 | 503 | 504),
             Self::Transport(_) => true,
             Self::ResultHash { .. } | Self::Configuration(_) => false,
         }
     }
 
+    /// There is no result yet.
+    #[must_use]
+    pub fn is_not_ready(&self) -> bool {
+        matches!(self, Self::Problem(problem) if problem.code == ErrorCode::ResultNotReady)
+    }
+
     /// reqwest's own text names the address and not the cause.
     pub(crate) fn transport(error: &reqwest::Error) -> Self {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            let inner_text = inner.to_string();
-            if !text.contains(&inner_text) {
-                text = format!("{text}: {inner_text}");
-            }
-            cause = inner.source();
-        }
-        Self::Transport(text)
+        Self::Transport(with_causes(error))
     }
 }
 

@@ -15,11 +15,13 @@
 //! ```
 //!
 //! Every request may be repeated without harm: reads change nothing, a cancel and an upload are idempotent, the identical
-//! retrieval is answered again, and a submission always carries an `Idempotency-Key`. So the client repeats what failed for a moment, as its [`RetryPolicy`] says.
+//! retrieval is answered again, and a submission always carries an `Idempotency-Key`. So the client repeats what failed
+//! for a moment, as its [`RetryPolicy`] says. Encrypted jobs begin at [`Client::network_key`] and
+//! [`Client::submit_encrypted`].
 
 pub mod cli;
+mod encrypted;
 mod error;
-mod fhe;
 mod listing;
 mod outcome;
 mod retry;
@@ -30,10 +32,18 @@ mod transport;
 mod usage;
 mod wait;
 
+pub use encrypted::{
+    Blob, ChainTrust, EncryptedError, EncryptedInputs, EncryptedJob, JobKey, KeyCache, KeyDigest, KeyMode, KeyPart,
+    KeyStatus, Keys, NetworkKey, NetworkKeyInfo, OnBytes, Opened, Output, OwnKey, OwnKeyFiles, Retrieve, Submitter,
+    Trust, Upload, UploadedKey, unwatched,
+};
 pub use error::ClientError;
-pub use fhe::{Blob, ClientKey, KeyPart, KeyStatus, Keys, NetworkKey, SignedRetrieval};
+pub use fhe::clear::{ClearValue, ClearValueError};
+pub use fhe::inputs::Origin;
+pub use jobs::fhe::program::ValueType;
 pub use listing::JobFilter;
 pub use outcome::ResultBytes;
+pub use retrieval::{PublicKey, RecipientKey};
 pub use retry::RetryPolicy;
 pub use submit::{Answer, Submitted};
 pub use transport::Client;

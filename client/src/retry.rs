@@ -50,13 +50,13 @@ impl RetryPolicy {
             return None;
         }
         let pause = match retry_after {
-            Some(asked) => asked + self.first_delay.mul_f64(jitter),
+            Some(asked) => asked.saturating_add(self.first_delay.mul_f64(jitter)),
             None => {
                 let doubled = self.first_delay.saturating_mul(1_u32.checked_shl(attempt - 1).unwrap_or(u32::MAX));
                 doubled.min(self.max_delay).mul_f64(1.0 - jitter / 2.0)
             }
         };
-        (already_paused + pause <= self.budget).then_some(pause)
+        (already_paused.saturating_add(pause) <= self.budget).then_some(pause)
     }
 }
 
@@ -106,6 +106,8 @@ mod tests {
     fn nobody_waits_beyond_the_budget() {
         let policy = RetryPolicy::default();
         assert_eq!(policy.pause(1, Duration::ZERO, Some(Duration::from_secs(3_600)), 0.0), None);
+        let foolish = retry_after("18446744073709551615", DateTime::UNIX_EPOCH);
+        assert_eq!(policy.pause(2, Duration::from_secs(1), foolish, 0.5), None);
         assert_eq!(policy.pause(2, Duration::from_secs(59), Some(Duration::from_secs(2)), 0.0), None);
         let endless = RetryPolicy { max_attempts: u32::MAX, ..policy };
         let total: u128 = pauses(endless, 0.0).iter().sum();

@@ -118,6 +118,28 @@ impl Client {
 
     /// Sends what `build` makes, anew for each attempt, until it succeeds or is not worth another attempt.
     pub(crate) async fn send(&self, build: impl Fn() -> RequestBuilder) -> Result<Response, ClientError> {
+        self.send_under(self.retries, build, ClientError::is_transient).await
+    }
+
+    /// The same, and asks on for up to `patience` while a result is not ready.
+    pub(crate) async fn send_until_ready(
+        &self,
+        build: impl Fn() -> RequestBuilder,
+        patience: Duration,
+    ) -> Result<Response, ClientError> {
+        if patience.is_zero() {
+            return self.send(build).await;
+        }
+        let policy = RetryPolicy { max_attempts: u32::MAX, budget: patience, ..self.retries };
+        self.send_under(policy, build, |error| error.is_transient() || error.is_not_ready()).await
+    }
+
+    async fn send_under(
+        &self,
+        policy: RetryPolicy,
+        build: impl Fn() -> RequestBuilder,
+        is_worth_another: impl Fn(&ClientError) -> bool,
+    ) -> Result<Response, ClientError> {
         let mut paused = Duration::ZERO;
         for attempt in 1.. {
             let (error, asked) = match build().send().await {
@@ -130,8 +152,8 @@ impl Client {
                 Err(error) if error.is_builder() => return Err(ClientError::Configuration(error.to_string())),
                 Err(error) => (ClientError::transport(&error), None),
             };
-            let pause = self.retries.pause(attempt, paused, asked, rand::random());
-            let Some(pause) = pause.filter(|_| error.is_transient()) else { return Err(error) };
+            let pause = policy.pause(attempt, paused, asked, rand::random());
+            let Some(pause) = pause.filter(|_| is_worth_another(&error)) else { return Err(error) };
             (self.retry_notice)(&error, pause);
             tokio::time::sleep(pause).await;
             paused += pause;

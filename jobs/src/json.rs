@@ -76,7 +76,7 @@ fn number(text: &str) -> Option<Value> {
     if !is_integer {
         return text.parse().ok().and_then(Number::from_f64).map(Value::Number);
     }
-    let small = text.parse::<i64>().ok().filter(|value| value.abs() <= MAX_SAFE_INTEGER);
+    let small = text.parse::<i64>().ok().filter(|value| value.unsigned_abs() <= MAX_SAFE_INTEGER.unsigned_abs());
     Some(small.map_or_else(|| Value::String(text.to_owned()), Value::from))
 }
 
@@ -126,6 +126,7 @@ mod tests {
             "a": "340282366920938463463374607431768211455", "b": "-9007199254740992", "c": 9_007_199_254_740_991_i64
         });
         assert_eq!(value, Ok(expected));
+        assert_eq!(parse(b"-9223372036854775808"), Ok(Value::from("-9223372036854775808")));
     }
 
     #[test]

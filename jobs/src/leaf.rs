@@ -135,7 +135,7 @@ pub struct Handle {
     pub key: B256,
     /// SHA-256 of the encrypted result.
     pub result: B256,
-    /// keccak256 of the worker's attestation.
+    /// keccak256 of the worker's attestation: of its signature's 65 bytes.
     pub attestation: B256,
 }
 

@@ -2,6 +2,7 @@
 
 pub mod algorithm;
 pub mod canonical;
+pub mod causes;
 pub mod error_code;
 pub mod event;
 pub mod fhe;

@@ -8,31 +8,38 @@ use utoipa::ToSchema;
 
 use crate::JobId;
 
-/// A billable quantity. `as_str` is its code in the billing system.
+/// A billable quantity. [`Metric::as_str`] is its name in the ledger, in the billing system and on the wire.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
+    /// Jobs that were accepted.
     JobsSubmitted,
+    /// Jobs that reached COMPLETED.
     JobsCompleted,
+    /// Units of plain work: 1 for each KiB of payload and input, and the execution cost.
     ComputeUnits,
+    /// Units of work on ciphertexts: 1 for each 100 bootstrappings.
     FheComputeUnits,
+    /// Gigabytes stored times hours.
     StorageGbHours,
+    /// Jobs confirmed on chain.
     ChainConfirmations,
+    /// Calls of the REST API, summed by the hour.
     ApiCalls,
 }
 
-/// All metrics.
-pub const ALL: [Metric; 7] = [
-    Metric::JobsSubmitted,
-    Metric::JobsCompleted,
-    Metric::ComputeUnits,
-    Metric::FheComputeUnits,
-    Metric::StorageGbHours,
-    Metric::ChainConfirmations,
-    Metric::ApiCalls,
-];
-
 impl Metric {
+    /// Every metric, in the order in which people read them.
+    pub const ALL: [Self; 7] = [
+        Self::JobsSubmitted,
+        Self::JobsCompleted,
+        Self::ComputeUnits,
+        Self::FheComputeUnits,
+        Self::StorageGbHours,
+        Self::ChainConfirmations,
+        Self::ApiCalls,
+    ];
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -57,7 +64,7 @@ impl FromStr for Metric {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        ALL.into_iter().find(|metric| metric.as_str() == text).ok_or_else(|| format!("{text} is not a metric"))
+        Self::ALL.into_iter().find(|metric| metric.as_str() == text).ok_or_else(|| format!("{text} is not a metric"))
     }
 }
 
@@ -96,9 +103,10 @@ mod tests {
 
     #[test]
     fn codes_round_trip() {
-        for metric in ALL {
+        for metric in Metric::ALL {
             assert_eq!(metric.as_str().parse(), Ok(metric));
             assert_eq!(serde_json::to_value(metric).unwrap(), metric.as_str());
         }
+        assert!("jobs".parse::<Metric>().is_err());
     }
 }

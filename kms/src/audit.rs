@@ -62,7 +62,13 @@ impl Audit {
                 decision.reason.as_deref().unwrap_or_default()
             ),
             outcome => {
-                tracing::info!(job.id = decision.job_id, signer, ?outcome, "decrypted {} for {signer}", decision.job_id);
+                tracing::info!(
+                    job.id = decision.job_id,
+                    signer,
+                    ?outcome,
+                    "decrypted {} for {signer}",
+                    decision.job_id
+                );
             }
         }
         let mut line = serde_json::to_vec(decision)?;

@@ -89,7 +89,11 @@ mod tests {
         assert_eq!(credentials.caller(&metadata("Bearer api secret")).unwrap(), Caller::Api);
         assert_eq!(credentials.caller(&metadata("Bearer worker secret")).unwrap(), Caller::Worker);
         for stranger in ["Bearer ", "Bearer api", "api secret", "bearer api secret", "Bearer api secret "] {
-            assert_eq!(credentials.caller(&metadata(stranger)).unwrap_err().code(), Code::Unauthenticated, "{stranger}");
+            assert_eq!(
+                credentials.caller(&metadata(stranger)).unwrap_err().code(),
+                Code::Unauthenticated,
+                "{stranger}"
+            );
         }
         assert_eq!(credentials.caller(&MetadataMap::new()).unwrap_err().code(), Code::Unauthenticated);
         let worker = credentials.require_api(&metadata("Bearer worker secret"));

@@ -126,8 +126,7 @@ fn seal(asked: &Asked, keys: &KeySet, trust: &Trust) -> Result<SealedAnswer, Ref
     let clear = fhe::decrypt::decrypt(&asked.result, &keys.secret_key).map_err(failed)?;
     let plaintext = Zeroizing::new(clear.to_json());
     let job_id = asked.retrieval.job_id;
-    let Sealed { enc, ciphertext } =
-        retrieval::seal(plaintext.as_bytes(), &asked.recipient, job_id).map_err(failed)?;
+    let Sealed { enc, ciphertext } = retrieval::seal(plaintext.as_bytes(), &asked.recipient, job_id).map_err(failed)?;
     let claim = SealedClaim {
         job_id,
         result_hash: asked.leaf.result_hash,

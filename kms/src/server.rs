@@ -71,7 +71,10 @@ impl KeyManager for Service {
         Ok(Response::new(proto::HealthResponse {}))
     }
 
-    async fn get_manifest(&self, request: Request<proto::ManifestRequest>) -> Result<Response<proto::Manifest>, Status> {
+    async fn get_manifest(
+        &self,
+        request: Request<proto::ManifestRequest>,
+    ) -> Result<Response<proto::Manifest>, Status> {
         self.credentials.caller(request.metadata())?;
         Ok(Response::new(self.keys.manifest().into()))
     }
@@ -100,7 +103,10 @@ impl KeyManager for Service {
         stream(&self.keys.evaluation_key).await
     }
 
-    async fn decrypt(&self, request: Request<proto::DecryptRequest>) -> Result<Response<proto::DecryptResponse>, Status> {
+    async fn decrypt(
+        &self,
+        request: Request<proto::DecryptRequest>,
+    ) -> Result<Response<proto::DecryptResponse>, Status> {
         self.credentials.require_api(request.metadata())?;
         let answer = self.decryptor.decrypt(request.into_inner()).await?;
         Ok(Response::new(proto::DecryptResponse {

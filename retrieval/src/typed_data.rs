@@ -1,8 +1,10 @@
 //! The three statements that are signed, as EIP-712 typed data.
 
-use alloy::primitives::{Address, B256, Bytes, U256};
+use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::sol_types::{Eip712Domain, SolStruct, eip712_domain};
 use jobs::{JobId, TenantId};
+
+use crate::signature::Signature;
 
 /// The structs under the names that their type hashes are made of.
 mod typed {
@@ -111,15 +113,16 @@ impl Attestation {
         .eip712_signing_hash(&domain.eip712())
     }
 
-    /// What the leaf must carry as its handle for this attestation to speak of it.
+    /// What the leaf must carry as its handle for this attestation, signed so, to speak of it. A receipt holds the
+    /// signature, so that whoever has the receipt can check the handle.
     #[must_use]
-    pub fn handle(&self, domain: Domain) -> B256 {
+    pub fn handle(&self, signature: &Signature) -> B256 {
         jobs::leaf::Handle {
             inputs: self.inputs_hash,
             program: self.program_hash,
             key: self.key_id,
             result: self.result_hash,
-            attestation: self.digest(domain),
+            attestation: keccak256(signature.to_bytes()),
         }
         .commitment()
     }
@@ -155,10 +158,11 @@ impl SealedClaim<'_> {
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::{address, keccak256};
+    use alloy::primitives::address;
     use alloy::sol_types::SolValue;
 
     use super::*;
+    use crate::Signer;
 
     const DOMAIN: Domain = Domain { chain_id: 31_337, registry: address!("5FbDB2315678afecb367f032d93F642f64180aa3") };
 
@@ -214,8 +218,9 @@ mod tests {
                     bytes32 programHash,bytes32 keyId,bytes32 resultHash)";
         let digest = attestation.digest(DOMAIN);
         assert_eq!(digest, by_hand(text, &encoded));
-        let handle = keccak256((word(1), word(2), word(3), word(4), digest).abi_encode());
-        assert_eq!(attestation.handle(DOMAIN), handle);
+        let signature = Signer::random().sign(digest).unwrap();
+        let handle = keccak256((word(1), word(2), word(3), word(4), keccak256(signature.to_bytes())).abi_encode());
+        assert_eq!(attestation.handle(&signature), handle);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Layers, later ones win: the defaults, an optional file, environment variables `ZAMA__SECTION__KEY`.
 
+mod key_manager;
 mod production;
 
 use std::path::Path;
@@ -23,12 +24,12 @@ pub struct Settings {
     pub database: Database,
     pub blobs: Blobs,
     pub egress: Egress,
-    pub kms: Kms,
     pub temporal: Temporal,
     pub dispatcher: Dispatcher,
     pub worker: Worker,
     pub fhe: Fhe,
     pub chain: Chain,
+    pub kms: Kms,
     pub billing: Billing,
     pub metering: Metering,
     pub development: Development,
@@ -78,6 +79,7 @@ pub struct Database {
     pub url: String,
     pub max_connections: u32,
     pub acquire_timeout_seconds: u64,
+    pub statement_timeout_seconds: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -96,16 +98,6 @@ pub struct Blobs {
 pub struct Egress {
     pub fetch_urls: bool,
     pub fetch_timeout_seconds: u64,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Kms {
-    pub url: String,
-    pub credential: String,
-    pub certificate_file: String,
-    pub key_file: String,
-    pub authority_file: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -162,6 +154,25 @@ pub struct Chain {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Kms {
+    pub url: String,
+    pub listen: String,
+    pub data_dir: String,
+    pub storage_secret: String,
+    pub api_credential: String,
+    pub worker_credential: String,
+    pub certificate_file: String,
+    pub key_file: String,
+    pub authority_file: String,
+    pub rpc_urls: String,
+    pub rpc_quorum: usize,
+    pub registry_code_hash: String,
+    pub confirmations: u64,
+    pub worker_addresses: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Billing {
     pub lago_url: String,
     pub lago_key: String,
@@ -178,6 +189,7 @@ pub struct Metering {
 #[serde(deny_unknown_fields)]
 pub struct Development {
     pub compute_pause_ms: u64,
+    pub kms_seed_dir: String,
 }
 
 impl Settings {
@@ -238,9 +250,17 @@ mod tests {
         let file = dir.path().join("zama.toml");
         std::fs::write(&file, "environment = \"production\"\n").expect("the file is written");
         let error = format!("{:#}", Settings::load(Some(&file)).expect_err("development secrets are refused"));
-        for key in
-            ["database.url", "temporal.codec_keys", "chain.confirmer_key", "chain.deployer_key", "billing.lago_key"]
-        {
+        for key in [
+            "database.url",
+            "temporal.codec_keys",
+            "chain.confirmer_key",
+            "chain.deployer_key",
+            "billing.lago_key",
+            "kms.storage_secret",
+            "kms.api_credential",
+            "kms.worker_credential",
+            "kms.worker_addresses",
+        ] {
             assert!(error.contains(key), "{key} is not named in: {error}");
         }
     }

@@ -18,23 +18,23 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
         ("chain.deployer_key", &settings.chain.deployer_key),
         ("billing.lago_key", &settings.billing.lago_key),
         ("worker.attestation_key", &settings.worker.attestation_key),
+        ("kms.storage_secret", &settings.kms.storage_secret),
+        ("kms.api_credential", &settings.kms.api_credential),
+        ("kms.worker_credential", &settings.kms.worker_credential),
+        ("kms.worker_addresses", &settings.kms.worker_addresses),
     ];
     let public: Vec<&str> =
         in_force.iter().filter(|(_, value)| is_development_value(value)).map(|(key, _)| *key).collect();
     if settings.development.compute_pause_ms != 0 {
         bail!("production refuses development.compute_pause_ms; set it to 0");
     }
+    if !settings.development.kms_seed_dir.is_empty() {
+        bail!("production refuses development.kms_seed_dir; every key manager makes its own keys");
+    }
     if !public.is_empty() {
         bail!("production refuses development values; set: {}", public.join(", "));
     }
-    if !settings.kms.credential.is_empty() {
-        bail!("production refuses kms.credential; set certificates for mTLS");
-    }
-    if !settings.kms.url.is_empty()
-        && (!settings.kms.url.starts_with("https://") || settings.kms.certificate_file.is_empty())
-    {
-        bail!("production reaches the key manager over https with certificates; set kms.url and kms.*_file");
-    }
+    crate::key_manager::check_callers(&settings.kms)?;
     check_blobs(&settings.blobs)
 }
 
@@ -76,6 +76,6 @@ mod tests {
     #[test]
     fn every_marked_line_is_checked() {
         let marked = DEFAULTS.lines().filter(|line| !line.starts_with('#') && line.contains(MARK)).count();
-        assert_eq!(marked, 6, "a new DEVELOPMENT ONLY value must be added to check()");
+        assert_eq!(marked, 10, "a new DEVELOPMENT ONLY value must be added to check()");
     }
 }

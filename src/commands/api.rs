@@ -47,11 +47,19 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         temporal_health: temporal_health.clone(),
         prometheus: recorder(),
     };
+    if let Some(metrics) = recorder() {
+        process::keep_metrics(metrics, stop.clone());
+    }
     let listener = bind(&settings.api.listen).await?;
     tracing::info!(http.address = settings.api.listen, "serving");
     let codec = serve_codec(settings, &target, stop.clone()).await?;
-    let dispatcher =
-        tokio::spawn(dispatcher::run(pool, target, policy(settings), mailbox, temporal_health, stop.clone()));
+    let dispatching = dispatcher::run(pool, target, policy(settings), mailbox, temporal_health, stop.clone());
+    let ends_all = stop.clone().drop_guard();
+    let dispatcher = tokio::spawn(async move {
+        // A process that accepts and does not start is worse than none: whatever ends the dispatcher ends the server.
+        let _guard = ends_all;
+        dispatching.await;
+    });
     let sweeper = tokio::spawn(sweep_uploads(blobs, stop.clone()));
     serve(listener, router(state), stop.clone().cancelled_owned()).await?;
     stop.cancel();
@@ -92,7 +100,11 @@ async fn serve_codec(
     }
     let listener = bind(&settings.temporal.codec_listen).await?;
     let (keys, ui) = (target.keys.clone(), settings.temporal.ui_url.clone());
-    Ok(tokio::spawn(async move { temporal::codec_server::serve(listener, keys, &ui, stop.cancelled_owned()).await }))
+    let ends_all = stop.clone().drop_guard();
+    Ok(tokio::spawn(async move {
+        let _guard = ends_all;
+        temporal::codec_server::serve(listener, keys, &ui, stop.cancelled_owned()).await
+    }))
 }
 
 async fn bind(address: &str) -> Result<TcpListener> {

@@ -1,38 +1,36 @@
-//! The key manager as the API asks it: the connection of `kms` behind the trait of `api`.
-
-use std::fs;
+//! The key manager as the API and the FHE workers ask it: for the API, the connection of `kms` behind the trait of
+//! `api`.
 
 use ::api::NetworkKeys;
 use ::api::key_manager::{Decryption, KeyFile, KeyManager, KeyManagerError, NetworkKey};
 use anyhow::{Context, Result};
 use futures::future::{BoxFuture, FutureExt as _};
-use kms::{Access, Certificates, Client, ClientError};
+use kms::{Access, Client, ClientError};
 use retrieval::Answer;
 use settings::Settings;
 
 /// What the settings name, without connecting to it; `None` when they name none.
 pub(crate) fn network_keys(settings: &Settings) -> Result<Option<NetworkKeys>> {
-    let Some(access) = access(settings)? else { return Ok(None) };
+    let Some(access) = access(settings, &settings.kms.api_credential)? else { return Ok(None) };
     let client = Client::new(&access).context("kms.url cannot be used")?;
     Ok(Some(NetworkKeys::new(std::sync::Arc::new(Remote(client)))))
 }
 
+/// The connection of an FHE worker, which asks for keys alone.
+pub(crate) fn of_worker(settings: &Settings) -> Result<Client> {
+    let access = access(settings, &settings.kms.worker_credential)?;
+    let access = access.context("kms.url is empty: an FHE worker has its keys from the key manager")?;
+    Client::new(&access).context("kms.url cannot be used")
+}
+
 /// Where the key manager is and how we show who we are.
-fn access(settings: &Settings) -> Result<Option<Access>> {
+fn access(settings: &Settings, credential: &str) -> Result<Option<Access>> {
     let kms = &settings.kms;
     if kms.url.is_empty() {
         return Ok(None);
     }
-    let read = |path: &str| fs::read_to_string(path).with_context(|| format!("Failed to read {path}"));
-    let tls = match kms.certificate_file.is_empty() {
-        true => None,
-        false => Some(Certificates {
-            certificate: read(&kms.certificate_file)?,
-            key: read(&kms.key_file)?,
-            authority: read(&kms.authority_file)?,
-        }),
-    };
-    Ok(Some(Access { url: kms.url.clone(), credential: kms.credential.clone(), tls }))
+    let tls = super::kms::certificates(kms)?;
+    Ok(Some(Access { url: kms.url.clone(), credential: credential.to_owned(), tls }))
 }
 
 struct Remote(Client);

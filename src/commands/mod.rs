@@ -5,6 +5,8 @@ pub mod billing;
 pub mod chain;
 pub mod config;
 pub mod fhe_child;
+mod key_manager;
+pub mod kms;
 pub mod lago_standin;
 pub mod migrate;
 pub mod openapi;

@@ -3,19 +3,23 @@
 use std::time::Duration;
 
 use ::billing::LagoClient;
-use ::blobs::remote::Fetcher;
 use ::blobs::BlobStore;
+use ::blobs::remote::Fetcher;
 use ::chain::ChainConfig;
 use ::temporal::Target;
 use ::temporal::codec::KeyRing;
 use anyhow::{Context, Result};
 use settings::Settings;
-use store::PgPool;
+use store::{Connections, PgPool};
 
 pub(crate) fn pool(settings: &Settings) -> Result<PgPool> {
     let database = &settings.database;
-    let timeout = Duration::from_secs(database.acquire_timeout_seconds);
-    store::connect(&database.url, database.max_connections, timeout).context("database.url is not valid")
+    let connections = Connections {
+        max: database.max_connections,
+        acquire_timeout: Duration::from_secs(database.acquire_timeout_seconds),
+        statement_timeout: Duration::from_secs(database.statement_timeout_seconds),
+    };
+    store::connect(&database.url, &connections).context("database.url is not valid")
 }
 
 pub(crate) fn target(settings: &Settings, role: &str) -> Result<Target> {

@@ -1,14 +1,18 @@
 //! What all long-running roles share: runtime, logs, the signal to stop.
 
 use std::future::Future;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use metrics_exporter_prometheus::PrometheusHandle;
 use settings::{LogFormat, Settings};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Whether a command is a server, which logs to stdout, or a tool, whose stdout is its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +38,18 @@ where
         work(stop).await
     });
     // A computation on a blocking thread must not hold the process back.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    runtime.shutdown_timeout(Duration::from_secs(1));
     result
+}
+
+/// Folds recorded samples into their histograms again and again: without it they pile up until somebody scrapes.
+pub(crate) fn keep_metrics(metrics: PrometheusHandle, stop: CancellationToken) {
+    tokio::spawn(async move {
+        let mut turn = tokio::time::interval(UPKEEP);
+        while stop.run_until_cancelled(turn.tick()).await.is_some() {
+            metrics.run_upkeep();
+        }
+    });
 }
 
 fn start_logs(settings: &Settings, role: Role) -> Result<()> {

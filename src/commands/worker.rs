@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workflows::task_queue;
 
-use super::{Role, parts, process};
+use super::{Role, key_manager, parts, process};
 
 /// Longest pause between two calls to a key manager that is away.
 const KEY_MANAGER_PAUSE: Duration = Duration::from_secs(5);
@@ -79,7 +79,7 @@ async fn start_fhe(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let domain = Domain { chain_id: chain.chain_id, registry: chain.registry };
     let attester = Attester::new(&settings.worker.attestation_key, domain)?;
     let target = parts::target(settings, "worker-fhe")?;
-    let key_manager = parts::key_manager_of_worker(settings)?;
+    let key_manager = key_manager::of_worker(settings)?;
     let (network_key, client) = tokio::select! {
         ready = async { (network_key(settings, &key_manager).await, temporal::wait_connected(&target).await) } => ready,
         () = stop.cancelled() => return Ok(()),
@@ -121,6 +121,7 @@ async fn network_key(settings: &Settings, key_manager: &kms::Client) -> NetworkK
 /// `/livez` and `/metrics` of the worker.
 async fn observe(settings: &Settings, stop: CancellationToken) -> Result<tokio::task::JoinHandle<Result<()>>> {
     let prometheus = PrometheusBuilder::new().install_recorder().context("Failed to install metrics")?;
+    process::keep_metrics(prometheus.clone(), stop.clone());
     let address = &settings.worker.metrics_listen;
     if address.is_empty() {
         return Ok(tokio::spawn(async { Ok(()) }));

@@ -13,8 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::data_dir::DataDir;
 use super::probe::Probe;
 
-/// The names under which `dev status` shows the parts, in the order in which they start. The key manager and the FHE
-/// worker take their place before the worker and before the API.
+/// The names under which `dev status` shows the parts, in the order in which they start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum PartName {
@@ -22,7 +21,9 @@ pub enum PartName {
     Temporal,
     Anvil,
     Lago,
+    Kms,
     Worker,
+    WorkerFhe,
     Api,
 }
 
@@ -33,7 +34,9 @@ impl PartName {
             Self::Temporal => "temporal",
             Self::Anvil => "anvil",
             Self::Lago => "lago",
+            Self::Kms => "kms",
             Self::Worker => "worker",
+            Self::WorkerFhe => "worker-fhe",
             Self::Api => "api",
         }
     }

@@ -40,14 +40,14 @@ pub fn engines(site: &Site<'_>) -> Vec<Part> {
 
 /// Our own processes, which need what provisioning found out; the Lago stand-in is told its key by it, too.
 pub fn own(site: &Site<'_>, wiring: &Wiring, executable: &Path) -> Vec<Part> {
-    let part = |name, address: SocketAddr, args: &[&str], ready: &str, depends_on| Part {
+    let part = |name, address: SocketAddr, args: &[&str], probe: Probe, depends_on| Part {
         name,
         program: executable.to_owned(),
         args: args.iter().map(|&arg| arg.to_owned()).collect(),
         env: own_environment(site.data, wiring),
         identity: None,
         address,
-        probe: Probe::Http { url: format!("http://{address}{ready}") },
+        probe,
         depends_on,
         stop_signal: Signal::SIGTERM,
         stop_timeout: STOP_TIMEOUT,
@@ -55,15 +55,29 @@ pub fn own(site: &Site<'_>, wiring: &Wiring, executable: &Path) -> Vec<Part> {
         start_timeout: START_TIMEOUT,
         before_start: None,
     };
+    let http = |address: SocketAddr, path: &str| Probe::Http { url: format!("http://{address}{path}") };
+    let (kms, worker, api) = (site.ports.kms(), site.ports.worker(), site.ports.api());
+    let worker_fhe = site.ports.worker_fhe();
+    let mut fhe = part(
+        PartName::WorkerFhe,
+        worker_fhe,
+        &["worker", "--queue", "fhe"],
+        http(worker_fhe, "/livez"),
+        &[PartName::Postgres, PartName::Temporal, PartName::Kms],
+    );
+    // The two workers share every setting but the address on which they are watched.
+    fhe.env.push(("ZAMA__WORKER__METRICS_LISTEN".to_owned(), worker_fhe.to_string()));
     vec![
+        part(PartName::Kms, kms, &["kms"], Probe::KeyManager { url: wiring.kms_url() }, &[PartName::Anvil]),
         part(
             PartName::Worker,
-            site.ports.worker(),
+            worker,
             &["worker"],
-            "/livez",
+            http(worker, "/livez"),
             &[PartName::Postgres, PartName::Temporal, PartName::Anvil],
         ),
-        part(PartName::Api, site.ports.api(), &["api"], "/readyz", &[PartName::Postgres, PartName::Temporal]),
+        fhe,
+        part(PartName::Api, api, &["api"], http(api, "/readyz"), &[PartName::Postgres, PartName::Temporal]),
     ]
 }
 

@@ -12,8 +12,8 @@
 //! | 7 | JSON-RPC | anvil |
 //! | 8 | Lago stand-in | lago |
 //! | 9 | /livez and /metrics | worker |
-//! | 10 | gRPC (kept for the key manager) | kms |
-//! | 11 | /livez and /metrics (kept for the FHE worker) | worker-fhe |
+//! | 10 | gRPC | kms |
+//! | 11 | /livez and /metrics | worker-fhe |
 
 use std::collections::HashSet;
 use std::fs;
@@ -80,6 +80,14 @@ impl Ports {
         self.at(9)
     }
 
+    pub fn kms(self) -> SocketAddr {
+        self.at(10)
+    }
+
+    pub fn worker_fhe(self) -> SocketAddr {
+        self.at(11)
+    }
+
     /// Every address on which a part listens.
     fn of(self, part: PartName) -> Vec<SocketAddr> {
         match part {
@@ -89,7 +97,9 @@ impl Ports {
             }
             PartName::Anvil => vec![self.anvil()],
             PartName::Lago => vec![self.lago()],
+            PartName::Kms => vec![self.kms()],
             PartName::Worker => vec![self.worker()],
+            PartName::WorkerFhe => vec![self.worker_fhe()],
             PartName::Api => vec![self.api(), self.codec()],
         }
     }

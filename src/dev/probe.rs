@@ -19,6 +19,8 @@ pub enum Probe {
     Postgres { address: SocketAddr },
     /// The URL answers with a success status.
     Http { url: String },
+    /// The key manager answers its health call.
+    KeyManager { url: String },
     /// The EVM node tells its chain id.
     JsonRpc { url: String, chain_id: u64 },
 }
@@ -37,6 +39,7 @@ impl Probe {
                     ensure!(status.is_success(), "{url} answered {status}");
                     Ok(())
                 }
+                Self::KeyManager { url } => key_manager(url).await,
                 Self::JsonRpc { url, chain_id } => json_rpc(http, url, *chain_id).await,
             }
         };
@@ -62,6 +65,11 @@ async fn postgres(address: SocketAddr) -> Result<()> {
     stream.read_exact(&mut vec![0; usize::try_from(rest)?]).await?;
     ensure!(kind == b'R', "PostgreSQL does not accept sessions yet");
     Ok(())
+}
+
+async fn key_manager(url: &str) -> Result<()> {
+    let access = kms::Access { url: url.to_owned(), credential: String::new(), tls: None };
+    Ok(kms::Client::new(&access)?.health().await?)
 }
 
 async fn json_rpc(http: &reqwest::Client, url: &str, chain_id: u64) -> Result<()> {

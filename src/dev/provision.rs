@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use settings::Settings;
+use store::Connections;
 
 use crate::commands::token::TokenArgs;
 use crate::commands::{self, parts};
@@ -30,6 +31,9 @@ pub async fn run(data: &DataDir, running: &[PartName], wiring: &mut Wiring, prog
     if runs(PartName::Temporal) {
         step("namespace", progress, namespace(wiring)).await?;
     }
+    if runs(PartName::Kms) {
+        step("keys", progress, keys(wiring, progress)).await?;
+    }
     if runs(PartName::Anvil) {
         step("registry", progress, registry(wiring)).await?;
     }
@@ -45,7 +49,8 @@ const TENANT: &str = "dev";
 const USER: &str = "developer";
 
 async fn migrate(wiring: &Wiring) -> Result<()> {
-    let pool = store::connect(&wiring.database_url(), 1, Duration::from_secs(30))?;
+    let one = Connections { max: 1, acquire_timeout: Duration::from_secs(30), statement_timeout: Duration::ZERO };
+    let pool = store::connect(&wiring.database_url(), &one)?;
     store::migrate(&pool).await?;
     pool.close().await;
     Ok(())
@@ -58,7 +63,18 @@ async fn namespace(wiring: &Wiring) -> Result<()> {
 }
 
 async fn registry(wiring: &mut Wiring) -> Result<()> {
-    wiring.registry = Some(commands::chain::deploy(&settings(wiring)?).await?);
+    wiring.registry = Some(commands::chain::deploy(&settings(wiring)?, wiring.kms_signer.as_deref()).await?);
+    Ok(())
+}
+
+/// Makes the network's keys at the first start, which takes a while: each stage is shown.
+async fn keys(wiring: &mut Wiring, progress: &Progress) -> Result<()> {
+    let progress = progress.clone();
+    let show = move |what: &str| progress(&Event::Notice { name: PartName::Kms, text: what.to_owned() });
+    // As the part itself will read them: the caller may have tuned the secret or named a folder to copy from.
+    let settings = Settings::load_with(None, std::env::vars().chain(wiring.settings()))?;
+    let keys = commands::kms::init(&settings, &show).await?;
+    wiring.kms_signer = Some(keys.manifest().signer.to_string());
     Ok(())
 }
 

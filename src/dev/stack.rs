@@ -126,6 +126,9 @@ async fn bring_up(
         lago_key: options.lago_key.clone(),
         signing_key_file: options.data.join("token-signing.pem"),
         blobs: options.data.join("blobs"),
+        fhe_keys: options.data.join("fhe-keys"),
+        kms_dir: options.data.join("kms"),
+        kms_signer: None,
         registry: None,
         token: None,
         api_key: None,
@@ -146,7 +149,7 @@ fn check_engines(options: &Options, engines: &Engines) -> Result<()> {
             }
             PartName::Temporal => engines::require(&engines.temporal, "the Temporal CLI")?,
             PartName::Anvil => engines::require(&engines.anvil, "anvil")?,
-            PartName::Lago | PartName::Worker | PartName::Api => {}
+            PartName::Lago | PartName::Kms | PartName::Worker | PartName::WorkerFhe | PartName::Api => {}
         }
     }
     Ok(())

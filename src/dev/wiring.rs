@@ -16,6 +16,12 @@ pub struct Wiring {
     pub signing_key_file: PathBuf,
     /// Folder of the blob store.
     pub blobs: PathBuf,
+    /// Folder in which the FHE worker keeps the network's keys.
+    pub fhe_keys: PathBuf,
+    /// The key manager's own folder.
+    pub kms_dir: PathBuf,
+    /// Address of the key manager's signing key, once it has one; the registry pins it.
+    pub kms_signer: Option<String>,
     /// Address of the registry, once it is deployed.
     pub registry: Option<String>,
     /// A token for the development tenant, once there is one.
@@ -45,6 +51,10 @@ impl Wiring {
         format!("http://{}", self.ports.api())
     }
 
+    pub fn kms_url(&self) -> String {
+        format!("http://{}", self.ports.kms())
+    }
+
     pub fn temporal_ui(&self) -> String {
         format!("http://{}", self.ports.temporal_ui())
     }
@@ -61,8 +71,13 @@ impl Wiring {
             ("ZAMA__TEMPORAL__UI_URL", self.temporal_ui()),
             ("ZAMA__TEMPORAL__CODEC_LISTEN", self.ports.codec().to_string()),
             ("ZAMA__WORKER__METRICS_LISTEN", self.ports.worker().to_string()),
+            ("ZAMA__FHE__KEY_FOLDER", self.fhe_keys.display().to_string()),
             ("ZAMA__CHAIN__RPC_URL", self.rpc_url()),
             ("ZAMA__CHAIN__CHAIN_ID", CHAIN_ID.to_string()),
+            ("ZAMA__KMS__URL", self.kms_url()),
+            ("ZAMA__KMS__LISTEN", self.ports.kms().to_string()),
+            ("ZAMA__KMS__DATA_DIR", self.kms_dir.display().to_string()),
+            ("ZAMA__KMS__RPC_URLS", self.rpc_url()),
             ("ZAMA__BILLING__LAGO_URL", self.lago_url.clone()),
             ("ZAMA__BILLING__LAGO_KEY", self.lago_key.clone()),
         ];
@@ -81,6 +96,7 @@ impl Wiring {
             ("ZAMA_TEMPORAL_UI", Some(self.temporal_ui())),
             ("ZAMA_RPC", Some(self.rpc_url())),
             ("ZAMA_REGISTRY", self.registry.clone()),
+            ("ZAMA_KMS", Some(self.ports.kms().to_string())),
             ("ZAMA_LAGO_URL", Some(self.lago_url.clone())),
             ("ZAMA_LAGO_KEY", Some(self.lago_key.clone())),
             ("ZAMA_SUBMITTER_KEY", self.submitter_key.clone()),
@@ -111,6 +127,9 @@ mod tests {
             lago_key: lago_key.to_owned(),
             signing_key_file: PathBuf::from("/data/token-signing.pem"),
             blobs: PathBuf::from("/data/blobs"),
+            fhe_keys: PathBuf::from("/data/fhe-keys"),
+            kms_dir: PathBuf::from("/data/kms"),
+            kms_signer: None,
             registry: None,
             token: Some("a.b.c".to_owned()),
             api_key: None,

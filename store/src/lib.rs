@@ -26,20 +26,33 @@ pub mod usage;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 pub use error::StoreError;
 pub use sqlx::PgPool;
 
+/// How a process uses the database.
+#[derive(Clone, Copy, Debug)]
+pub struct Connections {
+    pub max: u32,
+    /// How long to wait for a connection.
+    pub acquire_timeout: Duration,
+    /// The longest statement; zero is no limit. Whoever asked has gone, but its query would keep its connection.
+    pub statement_timeout: Duration,
+}
+
 /// A pool that connects when it is first used, so that a process starts while the database is away.
 ///
 /// # Errors
 /// A URL that is not a PostgreSQL URL.
-pub fn connect(url: &str, max_connections: u32, acquire_timeout: Duration) -> Result<PgPool, StoreError> {
-    let options = PgConnectOptions::from_str(url)?.application_name("zama-jobs");
+pub fn connect(url: &str, policy: &Connections) -> Result<PgPool, StoreError> {
+    let timeout = policy.statement_timeout.as_millis().to_string();
+    let options =
+        PgConnectOptions::from_str(url)?.application_name("zama-jobs").options([("statement_timeout", timeout)]);
     Ok(PgPoolOptions::new()
-        .max_connections(max_connections)
-        .acquire_timeout(acquire_timeout)
+        .max_connections(policy.max)
+        .acquire_timeout(policy.acquire_timeout)
         .connect_lazy_with(options))
 }
 
@@ -48,7 +61,11 @@ pub fn connect(url: &str, max_connections: u32, acquire_timeout: Duration) -> Re
 /// # Errors
 /// A database that is away, or one whose applied migrations differ from ours.
 pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
-    sqlx::migrate!("../migrations").run(pool).await?;
+    let mut connection = pool.acquire().await?.detach();
+    // An index of a large table takes as long as it takes.
+    sqlx::query("SET statement_timeout = 0").execute(&mut connection).await?;
+    sqlx::migrate!("../migrations").run(&mut connection).await?;
+    connection.close().await?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Changes of a job's state that end it without a result, and the start of its computation.
 
 use jobs::submission::JobType;
+pub use jobs::usage::Units;
 use jobs::usage::{FIRST_SEGMENT, Metric, row_id};
 use jobs::{ErrorCode, JobId, JobStatus};
 use sqlx::{PgConnection, PgPool};
@@ -30,26 +31,6 @@ pub struct Begun {
 pub enum Ending {
     Failed { code: ErrorCode, detail: String },
     Cancelled,
-}
-
-/// What a job is billed for its computation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Units {
-    /// Compute units.
-    pub compute: u64,
-    /// Units of computing on ciphertexts.
-    pub fhe: u64,
-}
-
-impl Units {
-    /// Nothing was done.
-    pub const NONE: Self = Self { compute: 0, fhe: 0 };
-
-    /// Those of a plain job.
-    #[must_use]
-    pub fn plain(compute: u64) -> Self {
-        Self { compute, fhe: 0 }
-    }
 }
 
 /// A row locked for a change of state.

@@ -1,6 +1,6 @@
 //! The usage ledger as the outbox of the billing system.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use jobs::JobId;
@@ -39,16 +39,19 @@ pub async fn due_for_job(pool: &PgPool, job: JobId) -> Result<Vec<UsageRow>, Sto
     Ok(rows)
 }
 
-/// Rows that nobody delivered for `age_seconds`, oldest first.
+/// Rows that nobody delivered for `age_seconds`: the oldest of each tenant in turn, so that one whose rows cannot be
+/// delivered does not fill the answer.
 ///
 /// # Errors
 /// The database is away.
 pub async fn overdue(pool: &PgPool, age_seconds: f64, limit: i64) -> Result<Vec<UsageRow>, StoreError> {
     let rows = sqlx::query_as!(
         UsageRow,
-        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason FROM usage_ledger
-          WHERE delivered_at IS NULL AND dead_reason IS NULL AND occurred_at < now() - make_interval(secs => $1)
-          ORDER BY occurred_at LIMIT $2",
+        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason
+           FROM (SELECT *, row_number() OVER (PARTITION BY tenant ORDER BY occurred_at, id) AS turn FROM usage_ledger
+                  WHERE delivered_at IS NULL AND dead_reason IS NULL
+                    AND occurred_at < now() - make_interval(secs => $1)) due
+          ORDER BY turn, occurred_at LIMIT $2",
         age_seconds,
         limit
     )
@@ -57,19 +60,25 @@ pub async fn overdue(pool: &PgPool, age_seconds: f64, limit: i64) -> Result<Vec<
     Ok(rows)
 }
 
-/// Fixes the billing timestamp of rows before their first send; one that is fixed stays.
+/// Fixes the billing timestamp of rows before their first send, and answers it by row id; one that is fixed stays,
+/// whoever fixed it.
 ///
 /// # Errors
 /// The database is away.
-pub async fn freeze(pool: &PgPool, ids: &[String], period_start: DateTime<Utc>) -> Result<(), StoreError> {
-    sqlx::query!(
-        "UPDATE usage_ledger SET billed_at = greatest(occurred_at, $2) WHERE id = ANY($1) AND billed_at IS NULL",
+pub async fn freeze(
+    pool: &PgPool,
+    ids: &[String],
+    period_start: DateTime<Utc>,
+) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
+    let rows = sqlx::query!(
+        r#"UPDATE usage_ledger SET billed_at = coalesce(billed_at, greatest(occurred_at, $2)) WHERE id = ANY($1)
+           RETURNING id, billed_at AS "billed_at!""#,
         ids,
         period_start
     )
-    .execute(pool)
+    .fetch_all(pool)
     .await?;
-    Ok(())
+    Ok(rows.into_iter().map(|row| (row.id, row.billed_at)).collect())
 }
 
 /// Notes rows that the billing system has.

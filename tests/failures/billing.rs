@@ -1,6 +1,8 @@
 //! The billing system is away.
 
-use crate::harness::{Stack, factor};
+use sqlx::Row;
+
+use crate::harness::{Stack, factor, until};
 
 #[tokio::test]
 async fn jobs_complete_and_their_usage_is_delivered_later() {
@@ -26,4 +28,26 @@ async fn usage_survives_a_killed_billing_system() {
     let job = zama.submit(&factor(91)).await;
     stack.kills("lago");
     zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
+}
+
+#[tokio::test]
+async fn a_tenant_whose_subscription_was_ended_does_not_hold_back_the_others() {
+    let stack = Stack::with(&[("ZAMA__METERING__REPORTER_SECONDS", "1")]);
+    let (ended, other) = (stack.tenant(), stack.tenant());
+    assert!(ended.tenant < other.tenant, "reported first");
+    for zama in [&ended, &other] {
+        zama.submit(&factor(91)).await.is_billed().await;
+    }
+    stack.ends_subscription(&ended.tenant).await;
+    // What no job's own meter activity sends.
+    let late = "INSERT INTO usage_ledger (id, tenant, metric, segment, units, occurred_at)
+                SELECT t.id || ':compute_units:late', t.id, 'compute_units', 'late', 7, now() - interval '5 minutes'
+                  FROM tenants t WHERE t.id IN ($1, $2)";
+    assert_eq!(stack.execute(sqlx::query(late).bind(&ended.tenant).bind(&other.tenant)).await, 2);
+    let undelivered = "SELECT tenant FROM usage_ledger WHERE segment = 'late' AND delivered_at IS NULL";
+    until("the other tenant's usage is delivered", async || {
+        let left = stack.rows(sqlx::query(undelivered)).await;
+        (left.len() == 1 && left[0].get::<&str, _>("tenant") == ended.tenant).then_some(())
+    })
+    .await;
 }

@@ -1,8 +1,9 @@
 //! The chain is away.
 
-use jobs::JobStatus;
+use jobs::{JobId, JobStatus};
+use sqlx::Row;
 
-use crate::harness::{Stack, factor};
+use crate::harness::{Place, Stack, Zama, factor, until};
 
 #[tokio::test]
 async fn jobs_wait_in_confirming_and_none_fails() {
@@ -29,4 +30,51 @@ async fn a_node_that_is_killed_comes_back_with_the_chain() {
     let after = zama.submit(&factor(93)).await;
     after.reaches(JobStatus::Completed).await;
     zama.all_complete_confirmed_and_billed_once(&[before.id, after.id]).await;
+}
+
+#[tokio::test]
+async fn a_chain_that_forgot_everything_is_anchored_again() {
+    is_anchored_again(async |_| (), |place| std::fs::remove_file(place.chain_file()).unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_chain_that_went_back_is_anchored_again() {
+    let keep = async |stack: &Stack| {
+        stack.has_written_the_chain().await;
+        std::fs::copy(stack.place.chain_file(), stack.place.path("older.json")).unwrap();
+    };
+    let goes_back = |place: &Place| std::fs::rename(place.path("older.json"), place.chain_file()).unwrap();
+    is_anchored_again(keep, goes_back).await;
+}
+
+/// One job completes, `meanwhile` happens, another completes, and while nothing runs the chain `loses` blocks: both
+/// stay as they are for their clients, and their receipts verify on the chain that is there now.
+async fn is_anchored_again(meanwhile: impl AsyncFnOnce(&Stack), loses: impl FnOnce(&Place)) {
+    let mut stack = Stack::own();
+    let (tenant, token, ids) = {
+        let zama = stack.tenant();
+        let first = zama.submit(&factor(91)).await.id;
+        zama.job(first).completes().await;
+        meanwhile(&stack).await;
+        let second = zama.submit(&factor(93)).await.id;
+        zama.all_complete_confirmed_and_billed_once(&[first, second]).await;
+        stack.has_written_the_chain().await;
+        (zama.tenant, zama.token, [first, second])
+    };
+    stack.dies_and_starts_again_after(loses);
+    let zama = Zama::new(&stack, tenant, token);
+    was_told_of_another_block(&stack, ids[1]).await;
+    for id in ids {
+        stack.verifies(&zama.job(id).receipt().await).await;
+    }
+    zama.all_complete_confirmed_and_billed_once(&ids).await;
+}
+
+async fn was_told_of_another_block(stack: &Stack, id: JobId) {
+    let query = "SELECT event_type FROM job_events WHERE job_id = $1 ORDER BY xid DESC, id DESC LIMIT 1";
+    until("the job's batch stands in another block", async || {
+        let newest = stack.rows(sqlx::query(query).bind(id.0)).await;
+        (newest[0].get::<&str, _>("event_type") == "job.reanchored").then_some(())
+    })
+    .await;
 }

@@ -48,15 +48,7 @@ impl Stack {
     pub async fn has_written_the_chain(&self) {
         let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
         let head = provider.get_block_number().await.unwrap();
-        let file = self.place.data_dir().join("anvil/state.json");
-        until("the chain is written", async || {
-            let state: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).ok()?).ok()?;
-            let number = &state["best_block_number"];
-            let written =
-                number.as_u64().or_else(|| u64::from_str_radix(number.as_str()?.strip_prefix("0x")?, 16).ok());
-            (written? >= head).then_some(())
-        })
-        .await;
+        until("the chain is written", async || (self.place.written_block()? >= head).then_some(())).await;
     }
 
     pub async fn is_confirmed(&self, index: u64) -> bool {

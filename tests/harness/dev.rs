@@ -79,7 +79,7 @@ impl Drop for Dev {
 type Order = (Command, mpsc::Sender<Child>);
 
 /// Spawns from a thread that ends with the process: the parent-death signal is bound to the thread.
-fn spawn(command: Command) -> Child {
+pub fn spawn(command: Command) -> Child {
     static SPAWNER: OnceLock<mpsc::Sender<Order>> = OnceLock::new();
     let spawner = SPAWNER.get_or_init(|| {
         let (orders, inbox) = mpsc::channel::<Order>();

@@ -5,6 +5,14 @@ use serde_json::Value;
 use super::stack::Stack;
 
 impl Stack {
+    /// What finance may do at any time.
+    pub async fn ends_subscription(&self, tenant: &str) {
+        let url = format!("{}/api/v1/subscriptions/{tenant}", self.lago);
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let answer = http.delete(url).bearer_auth(&self.lago_key).send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+
     /// Every event of a tenant.
     pub async fn lago_events(&self, tenant: &str) -> Vec<Value> {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();

@@ -16,7 +16,8 @@ use tempfile::TempDir;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_zama-jobs");
 const ENGINES: &str = "postgres,temporal,anvil";
-const PORTS_A_STACK: u16 = 12;
+/// Those of `zama-jobs dev`, and one for a second process of the API.
+pub const PORTS_A_STACK: u16 = 13;
 /// Folders of stacks are named by this and the process that made them.
 const PREFIX: &str = "zama-jobs-test-";
 
@@ -124,6 +125,18 @@ impl Place {
         answer["result"].clone()
     }
 
+    /// Where the node keeps the chain.
+    pub fn chain_file(&self) -> PathBuf {
+        self.data_dir().join("anvil/state.json")
+    }
+
+    /// The newest block in the node's file, which is written again and again.
+    pub fn written_block(&self) -> Option<u64> {
+        let state: serde_json::Value = serde_json::from_slice(&fs::read(self.chain_file()).ok()?).ok()?;
+        let number = &state["best_block_number"];
+        number.as_u64().or_else(|| quantity(number))
+    }
+
     /// `zama-jobs dev`, at this place.
     pub fn command(&self) -> Command {
         let mut command = Command::new(PROGRAM);
@@ -179,6 +192,11 @@ fn free_port_base() -> u16 {
         }
     }
     panic!("no free ports");
+}
+
+/// A number as Ethereum's JSON-RPC writes it.
+pub fn quantity(value: &serde_json::Value) -> Option<u64> {
+    u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok()
 }
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {

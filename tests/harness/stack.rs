@@ -11,7 +11,9 @@ use sqlx::{Connection, Postgres};
 
 use super::dev::Dev;
 use super::outage::Outage;
+use super::patience::eventually;
 use super::place::{PROGRAM, Place};
+use super::process::descendants;
 use super::zama::Zama;
 
 /// Longer than any test: a computation with this pause never ends by itself.
@@ -101,8 +103,16 @@ impl Stack {
 
     /// kill -9 of `zama-jobs dev` itself, and a new start at the same place.
     pub fn dies_and_starts_again(&mut self) {
+        self.dies_and_starts_again_after(|_| ());
+    }
+
+    /// As [`Stack::dies_and_starts_again`], with something that happens to the place while nothing runs.
+    pub fn dies_and_starts_again_after(&mut self, happens: impl FnOnce(&Place)) {
+        let processes = descendants(self.dev.pid());
         self.dev.signal(Signal::SIGKILL);
         assert_eq!(self.dev.exit_code(), None);
+        eventually("every process of the killed stack is gone", || processes.iter().all(|process| !process.is_alive()));
+        happens(&self.place);
         self.dev = Dev::start(&self.place);
     }
 

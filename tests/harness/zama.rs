@@ -30,13 +30,20 @@ pub struct Zama<'a> {
     pub stack: &'a Stack,
     pub tenant: String,
     pub token: String,
+    api: String,
     http: reqwest::Client,
 }
 
 impl<'a> Zama<'a> {
     pub fn new(stack: &'a Stack, tenant: String, token: String) -> Self {
         let http = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(60)).build().unwrap();
-        Self { stack, tenant, token, http }
+        Self { stack, tenant, token, api: stack.api.clone(), http }
+    }
+
+    /// The same client, of another process of the API.
+    pub fn through(&self, api: &str) -> Zama<'a> {
+        let (tenant, token) = (self.tenant.clone(), self.token.clone());
+        Zama { stack: self.stack, tenant, token, api: api.to_owned(), http: self.http.clone() }
     }
 
     /// A request that may find nobody.
@@ -47,7 +54,7 @@ impl<'a> Zama<'a> {
         headers: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<Answer, reqwest::Error> {
-        let mut request = self.http.request(method, format!("{}{path}", self.stack.api)).bearer_auth(&self.token);
+        let mut request = self.http.request(method, format!("{}{path}", self.api)).bearer_auth(&self.token);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -6,7 +6,7 @@ use store::batches;
 
 use super::ConfirmBatches;
 
-/// Batches looked at in one go; more follow in the next.
+/// Batches read in one go.
 const LOOK_BACK: i64 = 50;
 
 impl ConfirmBatches {
@@ -14,14 +14,20 @@ impl ConfirmBatches {
     pub(super) async fn reanchor(&self, chain: &ChainClient) -> Result<()> {
         let registry = self.registry()?;
         batches::widen_search(&self.pool, &registry, i64::try_from(chain.block_number().await?)?).await?;
-        for batch in batches::anchored(&self.pool, &registry, LOOK_BACK).await? {
-            if chain.is_canonical(u64::try_from(batch.block_number)?, batch.block_hash.into()).await? {
-                break;
+        loop {
+            let anchored = batches::anchored(&self.pool, &registry, LOOK_BACK).await?;
+            if anchored.is_empty() {
+                return Ok(());
             }
-            tracing::warn!(batch.id = %batch.id, chain.block = batch.block_number, "the block is gone; anchoring again");
-            metrics::counter!("zama_batches_reanchored_total").increment(1);
-            batches::lift(&self.pool, batch.id).await?;
+            for batch in anchored {
+                if chain.is_canonical(u64::try_from(batch.block_number)?, batch.block_hash.into()).await? {
+                    return Ok(());
+                }
+                let block = batch.block_number;
+                tracing::warn!(batch.id = %batch.id, chain.block = block, "the block is gone; anchoring again");
+                metrics::counter!("zama_batches_reanchored_total").increment(1);
+                batches::lift(&self.pool, batch.id).await?;
+            }
         }
-        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! The worker's word: attestations of results, and MACs of checkpoints under a key derived from the same secret. API,
 //! database and batcher do not hold it.
 
-use alloy::primitives::B256;
+use alloy::primitives::{B256, keccak256};
 use anyhow::{Context, Result};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
@@ -31,9 +31,10 @@ pub struct CheckpointClaim {
     pub sha256: [u8; 32],
 }
 
-/// An attestation's digest and signature.
+/// A signed attestation.
 #[derive(Clone, Copy, Debug)]
 pub struct Attested {
+    /// keccak256 of the signature, to which the leaf commits.
     pub hash: B256,
     pub signature: [u8; 65],
 }
@@ -64,8 +65,8 @@ impl Attester {
     /// # Errors
     /// The digest cannot be signed, which is as likely as guessing the key.
     pub fn attest(&self, attestation: &Attestation) -> Result<Attested> {
-        let hash = attestation.digest(self.domain);
-        Ok(Attested { hash, signature: self.signer.sign(hash)?.to_bytes() })
+        let signature = self.signer.sign(attestation.digest(self.domain))?.to_bytes();
+        Ok(Attested { hash: keccak256(signature), signature })
     }
 
     /// The MAC of a checkpoint.
@@ -115,7 +116,7 @@ mod tests {
         };
         let attested = attester.attest(&attestation).unwrap();
         let signature = retrieval::Signature::from_bytes(&attested.signature).unwrap();
-        assert_eq!(signature.signer(attested.hash), Ok(attester.address()));
+        assert_eq!(signature.signer(attestation.digest(attester.domain)), Ok(attester.address()));
     }
 
     #[test]

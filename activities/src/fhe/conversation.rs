@@ -76,10 +76,13 @@ impl Child {
             }
             child
         });
-        Ok((child, ended.map(|event| match event {
-            Event::KeyLoaded => Ok(()),
-            other => unexpected(&other),
-        })?))
+        Ok((
+            child,
+            ended.map(|event| match event {
+                Event::KeyLoaded => Ok(()),
+                other => unexpected(&other),
+            })?,
+        ))
     }
 
     /// Checks a client's evaluation key and tells its id.
@@ -89,10 +92,13 @@ impl Child {
     pub async fn check_key(mut self, evaluation_key: Vec<u8>) -> Result<(Option<Self>, Ended<[u8; 32]>)> {
         self.send(&Request::CheckKey { evaluation_key: Blob(evaluation_key) }).await?;
         let (child, ended) = self.answer().await?;
-        Ok((child, ended.map(|event| match event {
-            Event::KeyChecked { key_id } => Ok(key_id),
-            other => unexpected(&other),
-        })?))
+        Ok((
+            child,
+            ended.map(|event| match event {
+                Event::KeyChecked { key_id } => Ok(key_id),
+                other => unexpected(&other),
+            })?,
+        ))
     }
 
     /// One answer to one request.

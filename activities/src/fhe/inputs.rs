@@ -67,11 +67,7 @@ impl Inputs {
         }
     }
 
-    async fn fetch(
-        &self,
-        source: &InputSource<'_>,
-        url: &str,
-    ) -> Result<Result<([u8; 32], Bytes), InputsRefused>> {
+    async fn fetch(&self, source: &InputSource<'_>, url: &str) -> Result<Result<([u8; 32], Bytes), InputsRefused>> {
         let Some(fetcher) = &self.fetcher else {
             return Ok(Err(InputsRefused("This service fetches no URLs; upload a blob.".to_owned())));
         };

@@ -23,7 +23,10 @@ impl NetworkKey {
     /// be written.
     pub async fn fetch(client: &kms::Client, folder: &Path) -> Result<Self> {
         let manifest = client.manifest().await?;
-        ensure!(manifest.key_id == key_id(&manifest), "the key manager's manifest names another key id than its hashes");
+        ensure!(
+            manifest.key_id == key_id(&manifest),
+            "the key manager's manifest names another key id than its hashes"
+        );
         fs::create_dir_all(folder).await.with_context(|| format!("Failed to make {}", folder.display()))?;
         let key = Self { manifest, folder: folder.to_owned() };
         let manifest = &key.manifest;

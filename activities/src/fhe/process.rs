@@ -141,7 +141,7 @@ async fn fork(mut command: Command) -> Result<(tokio::process::Child, threads::S
             };
             // Nobody waits any more: the child is dropped, and so killed.
             drop(reply.send(forked));
-            drop(held.recv());
+            let _ = held.recv();
         })
         .context("Failed to start a thread")?;
     let process = answer.await.context("the forking thread died")?.context("Failed to start the computing process")?;

@@ -68,8 +68,7 @@ impl FheCompute {
             Ok(key) => key,
             Err(detail) => return Ok(Verdict::Refused { code: ErrorCode::KeyMismatch, detail }),
         };
-        let source =
-            InputSource { job: task.id, tenant: &task.job.tenant, user: &task.job.user, url: &task.url };
+        let source = InputSource { job: task.id, tenant: &task.job.tenant, user: &task.job.user, url: &task.url };
         let inputs = match stop.run_until_cancelled(self.inputs.read(source)).await {
             None => return Ok(Verdict::Stopped),
             Some(read) => read?,
@@ -151,7 +150,10 @@ impl FheCompute {
                 let reading = phase == Phase::Reading
                     && attempts::deaths_while_reading(&self.pool, job).await? >= DEATHS_WHILE_READING;
                 Ok(reading.then(|| {
-                    refused(ErrorCode::CiphertextInvalid, "The computing process died while it read the inputs.".to_owned())
+                    refused(
+                        ErrorCode::CiphertextInvalid,
+                        "The computing process died while it read the inputs.".to_owned(),
+                    )
                 }))
             }
         }
@@ -192,11 +194,7 @@ impl FheCompute {
     }
 
     /// Loads the job's key into a child, or tells how the attempt ended in it.
-    async fn load_key(
-        &self,
-        child: Child,
-        setting: &Setting<'_>,
-    ) -> Result<Result<Child, Ended<(Prepared, Done)>>> {
+    async fn load_key(&self, child: Child, setting: &Setting<'_>) -> Result<Result<Child, Ended<(Prepared, Done)>>> {
         let key = match setting.key.mode {
             protocol::KeyMode::Network => self.network_key.load().await?,
             protocol::KeyMode::Client => {

@@ -91,7 +91,10 @@ impl Board {
         let (percent, detail) = match &newest.prepared {
             Some(prepared) => (
                 percent(newest.pbs, prepared.pbs),
-                format!("operation {} of {}, {} of {} bootstrappings", newest.step, prepared.steps, newest.pbs, prepared.pbs),
+                format!(
+                    "operation {} of {}, {} of {} bootstrappings",
+                    newest.step, prepared.steps, newest.pbs, prepared.pbs
+                ),
             ),
             None => (0.0, newest.stage.words().to_owned()),
         };
@@ -124,7 +127,13 @@ mod tests {
     fn the_newest_is_told() {
         let board = Board::new();
         assert_eq!(board.to_wire().stage, "fetching");
-        board.prepared(&Prepared { input_types: vec![], inputs_hash: [0; 32], program_hash: [0; 32], steps: 4, pbs: 40 });
+        board.prepared(&Prepared {
+            input_types: vec![],
+            inputs_hash: [0; 32],
+            program_hash: [0; 32],
+            steps: 4,
+            pbs: 40,
+        });
         board.progress(1, 10);
         let told = board.to_wire();
         assert_eq!((told.percent, told.stage.as_str()), (25.0, "computing"));

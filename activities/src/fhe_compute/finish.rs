@@ -19,7 +19,10 @@ impl FheCompute {
     pub(super) async fn finish(&self, task: &Task, computed: Computed) -> Result<Stage> {
         let Computed { prepared, done, key_id, input_bytes } = computed;
         let result = Bytes::from(done.result.0);
-        ensure!(BlobHash::of(&result).0 == done.result_hash, "the computing process names another hash than its result's");
+        ensure!(
+            BlobHash::of(&result).0 == done.result_hash,
+            "the computing process names another hash than its result's"
+        );
         let units = Units {
             compute: payload_units(task.job.payload.len()) + payload_units(input_bytes),
             fhe: jobs::fhe::units::units(prepared.pbs),

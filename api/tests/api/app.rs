@@ -75,7 +75,9 @@ impl TestApp {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("postgres://zama@{}/zama", listener.local_addr().unwrap());
         drop(listener);
-        let pool = store::connect(&url, 4, Duration::from_millis(300)).unwrap();
+        let short = Duration::from_millis(300);
+        let connections = store::Connections { max: 4, acquire_timeout: short, statement_timeout: short };
+        let pool = store::connect(&url, &connections).unwrap();
         Self::build(pool, Duration::from_secs(30), None)
     }
 

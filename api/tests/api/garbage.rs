@@ -77,6 +77,7 @@ fn cases() -> Vec<Case> {
         ("negative", number("-7"), REFUSED, &["/payload/input/number"]),
         ("very negative", number("-340282366920938463463374607431768211455"), REFUSED, &["/payload/input/number"]),
         ("a fraction", number("1.5"), REFUSED, &["/payload/input/number"]),
+        ("-2^63", number("-9223372036854775808"), REFUSED, &["/payload/input/number"]),
         ("2^128", number("340282366920938463463374607431768211456"), REFUSED, &["/payload/input/number"]),
         ("300,000 digits", number(&"9".repeat(300_000)), REFUSED, &["/payload/input/number"]),
         ("a great double", number("1e300"), REFUSED, &["/payload/input/number"]),

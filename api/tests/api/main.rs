@@ -24,6 +24,7 @@ mod list;
 mod openapi;
 mod prefer_wait;
 mod receipt;
+mod references;
 mod request_id;
 mod result;
 mod roles;

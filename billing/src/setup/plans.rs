@@ -88,7 +88,7 @@ fn metric_id(charge: &ChargeTerms, metrics: &HashMap<Metric, String>) -> Result<
 }
 
 fn existing(plan: &Plan, metric: Metric) -> Option<&PlanCharge> {
-    plan.charges.iter().flatten().find(|charge| charge.billable_metric_code.as_deref() == Some(metric.code()))
+    plan.charges.iter().flatten().find(|charge| charge.billable_metric_code.as_deref() == Some(metric.as_str()))
 }
 
 /// The fields of the plan itself that the catalogue decides.
@@ -122,7 +122,7 @@ fn differences(terms: &PlanTerms, found: &Plan) -> Result<Vec<String>, LagoError
         let fields = differing_fields(&wanted, &value(existing)?);
         differing.extend(fields.into_iter().map(|field| format!("charges.{}.{field}", charge.metric)));
     }
-    let known = |code: &str| terms.charges.iter().any(|charge| charge.metric.code() == code);
+    let known = |code: &str| terms.charges.iter().any(|charge| charge.metric.as_str() == code);
     let extra = found
         .charges
         .iter()

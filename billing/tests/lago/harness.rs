@@ -82,7 +82,7 @@ impl Standin {
     /// Units, events and cents of one metric in acme's open period.
     pub async fn usage_of(&self, metric: Metric) -> (String, i64, i64) {
         let usage = self.client.current_usage(&acme()).await.unwrap();
-        let line = usage.lines.into_iter().find(|line| line.metric == metric.code()).unwrap();
+        let line = usage.lines.into_iter().find(|line| line.metric == metric.as_str()).unwrap();
         (line.units.to_string(), line.events_count, line.amount_cents)
     }
 }

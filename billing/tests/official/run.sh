@@ -18,13 +18,12 @@ for program in python3 node npm curl; do
 done
 
 # A folder a set of pins: a changed pin is a new folder, and a half-made one is never used.
-pins=$(cat "$here/requirements.txt" "$here/package-lock.json" | sha256sum | cut -c1-16)
+venv=$("$here/../../../tools/python-env.sh" "$here/requirements.txt")
+pins=$(sha256sum <"$here/package-lock.json" | cut -c1-16)
 tools=$ZAMA_TOOLS_DIR/lago-clients/$pins
 if [[ ! -e $tools/complete ]]; then
   rm -rf "$tools"
   mkdir -p "$tools"
-  python3 -m venv "$tools/venv"
-  "$tools/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
   cp "$here/package.json" "$here/package-lock.json" "$tools/"
   (cd "$tools" && npm ci --ignore-scripts --no-audit --no-fund --silent)
   touch "$tools/complete"
@@ -73,7 +72,7 @@ check() {
 }
 
 start
-check "$tools/venv/bin/python" "$here/check_python.py" "$origin/" "$key"
+check "$venv/bin/python" "$here/check_python.py" "$origin/" "$key"
 stop
 start
 cd "$tools"

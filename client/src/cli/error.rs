@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::exit::Exit;
+use crate::encrypted::EncryptedError;
 use crate::error::ClientError;
 
 /// Why a command failed.
@@ -13,6 +14,9 @@ pub enum CliError {
     /// The call failed.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// An encrypted job's inputs were not made, or its result was not opened.
+    #[error("{0}")]
+    Encrypted(Box<EncryptedError>),
     /// It is not known whether the submission arrived.
     #[error("{source}")]
     Submission { source: ClientError, key: IdempotencyKey },
@@ -33,6 +37,7 @@ impl CliError {
     pub(super) fn client(&self) -> Option<&ClientError> {
         match self {
             Self::Client(error) | Self::Submission { source: error, .. } => Some(error),
+            Self::Encrypted(error) => error.client(),
             Self::Usage(_) | Self::Write { .. } => None,
         }
     }
@@ -42,6 +47,7 @@ impl CliError {
     pub fn exit(&self) -> Exit {
         match (self.client(), self) {
             (Some(error), _) => Exit::of_error(error),
+            (None, Self::Encrypted(error)) => Exit::of_encrypted(error),
             (None, Self::Usage(_)) => Exit::Usage,
             (None, _) => Exit::Failure,
         }
@@ -55,7 +61,8 @@ impl CliError {
             Some(ClientError::Unexpected { .. }) => ("unexpected", Value::Null),
             Some(ClientError::ResultHash { .. }) => ("result_hash", Value::Null),
             Some(ClientError::Configuration(_)) => ("usage", Value::Null),
-            None if matches!(self, Self::Usage(_)) => ("usage", Value::Null),
+            None if self.exit() == Exit::NotVerified => ("not_verified", Value::Null),
+            None if self.exit() == Exit::Usage => ("usage", Value::Null),
             None => ("write", Value::Null),
         };
         let key = match self {
@@ -65,5 +72,11 @@ impl CliError {
         let detail = self.to_string();
         let exit_code = self.exit().code();
         json!({ "error": { "kind": kind, "detail": detail, "exit_code": exit_code, "idempotency_key": key, "problem": problem } })
+    }
+}
+
+impl From<EncryptedError> for CliError {
+    fn from(error: EncryptedError) -> Self {
+        Self::Encrypted(Box::new(error))
     }
 }

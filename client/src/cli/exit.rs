@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use jobs::JobStatus;
 use jobs::wire::Job;
 
+use crate::encrypted::EncryptedError;
 use crate::error::ClientError;
 use crate::wait::Waited;
 
@@ -18,7 +19,7 @@ Exit codes:
   4  the job failed
   5  the job was cancelled
   6  the time for waiting was up
-  7  the receipt does not verify, or could not be checked";
+  7  a receipt, key or sealed result does not verify, or could not be checked";
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub enum Exit {
     JobCancelled = 5,
     /// The time for waiting was up.
     TimedOut = 6,
-    /// The receipt does not verify, or could not be checked.
+    /// A receipt, key or sealed result does not verify, or could not be checked.
     NotVerified = 7,
 }
 
@@ -78,6 +79,19 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// For an encrypted job whose inputs were not made or whose result was not opened.
+    #[must_use]
+    pub fn of_encrypted(error: &EncryptedError) -> Self {
+        match error.client() {
+            Some(error) => Self::of_error(error),
+            None if error.is_distrust() => Self::NotVerified,
+            None if matches!(error, EncryptedError::Thread(_) | EncryptedError::NoNetworkKey) => Self::Failure,
+            None => Self::Usage,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.code())
@@ -110,5 +124,16 @@ mod tests {
         assert_eq!(Exit::of_error(&ClientError::Transport("refused".to_owned())), Exit::Failure);
         assert_eq!(Exit::of_error(&ClientError::ResultHash { stated: None, actual: B256::ZERO }), Exit::Failure);
         assert_eq!(Exit::of_error(&ClientError::Configuration("no address".to_owned())), Exit::Usage);
+    }
+
+    #[test]
+    fn distrust_is_told_from_a_slip_and_from_a_failure() {
+        let of = |error: EncryptedError| Exit::of_encrypted(&error);
+        assert_eq!(of(EncryptedError::Answer(retrieval::OpenAnswerError::NotTheKeyManager)), Exit::NotVerified);
+        assert_eq!(of(EncryptedError::KeyId { stated: B256::ZERO, actual: B256::ZERO }), Exit::NotVerified);
+        assert_eq!(of(EncryptedError::SubmitterKey), Exit::Usage);
+        assert_eq!(of(EncryptedError::NoTrust), Exit::Usage);
+        assert_eq!(of(EncryptedError::NoNetworkKey), Exit::Failure);
+        assert_eq!(of(ClientError::Transport("refused".to_owned()).into()), Exit::Failure);
     }
 }

@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::globals::Session;
 use super::moment::duration;
 use super::progress::Progress;
+use crate::error::ClientError;
 use crate::transport::Client;
 use crate::wait::{WaitOptions, Waited};
 
@@ -35,14 +36,19 @@ pub(super) async fn follow(
     id: JobId,
     max_wait: Option<Duration>,
 ) -> Result<Exit, CliError> {
-    let mut progress = Progress::start();
-    let options = WaitOptions { max_wait, ..WaitOptions::default() };
-    let waited = client.wait(id, options, |job: &Job| progress.show(job)).await;
-    progress.finish();
-    let waited = waited?;
+    let waited = watch(client, id, max_wait).await?;
     session.output.job(waited.job())?;
     if let Waited::TimedOut(job) = &waited {
         session.output.notice(&format!("the job is {} still; wait on with: zama-jobs wait {id}", job.status));
     }
     Ok(Exit::of_waited(&waited))
+}
+
+/// Shows a job's progress until it has ended or the time is up.
+pub(super) async fn watch(client: &Client, id: JobId, max_wait: Option<Duration>) -> Result<Waited, ClientError> {
+    let mut progress = Progress::start();
+    let options = WaitOptions { max_wait, ..WaitOptions::default() };
+    let waited = client.wait(id, options, |job: &Job| progress.show(job)).await;
+    progress.finish();
+    waited
 }

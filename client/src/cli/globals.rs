@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
 
 use super::dev_env::DevEnv;
@@ -42,13 +44,43 @@ impl Session {
     }
 
     pub fn client(&self) -> Result<Client, CliError> {
+        let connection = self.connection()?;
+        Ok(Client::new(&connection.api, &connection.token)?.with_retry_notice(announce_retry))
+    }
+
+    /// The address and the token, and what else the file says about whoever the token is for.
+    pub fn connection(&self) -> Result<Connection, CliError> {
         let (api, token) = (given(self.globals.api.as_deref()), given(self.globals.token.as_deref()));
-        let dev = match (api, token) {
-            (Some(_), Some(_)) => None,
-            _ => DevEnv::find()?,
-        };
+        let dev = DevEnv::find()?;
         let (api, token) = resolve(api, token, dev.as_ref())?;
-        Ok(Client::new(&api, &token)?.with_retry_notice(announce_retry))
+        // The file's other values belong to the user of its own token.
+        let dev = dev.filter(|dev| dev.get("ZAMA_TOKEN") == Some(token.as_str()));
+        Ok(Connection { api, token, dev })
+    }
+}
+
+/// An API and the caller's token for it.
+pub(super) struct Connection {
+    api: String,
+    token: String,
+    dev: Option<DevEnv>,
+}
+
+impl Connection {
+    /// A value of `.zama/dev.env`, if the token is the file's.
+    pub fn dev(&self, key: &str) -> Option<&str> {
+        self.dev.as_ref().and_then(|dev| dev.get(key))
+    }
+
+    /// The tenant that the token names. Nothing is believed of it: a wrong one makes inputs that the service refuses.
+    pub fn tenant(&self) -> Option<String> {
+        #[derive(serde::Deserialize)]
+        struct Claims {
+            tenant: String,
+        }
+        let body = self.token.split('.').nth(1)?;
+        let claims = URL_SAFE_NO_PAD.decode(body).ok()?;
+        serde_json::from_slice(&claims).ok().map(|claims: Claims| claims.tenant)
     }
 }
 
@@ -107,6 +139,16 @@ mod tests {
     fn the_developers_token_stays_with_its_api() {
         let error = resolved(Some("https://elsewhere.example"), None).unwrap_err();
         assert!(matches!(error, CliError::Usage(text) if text.contains("no access token")));
+    }
+
+    #[test]
+    fn the_tenant_is_the_tokens() {
+        let connection = |token: &str| Connection { api: String::new(), token: token.to_owned(), dev: None };
+        let token = format!("h.{}.s", URL_SAFE_NO_PAD.encode(r#"{"sub":"ada","tenant":"acme"}"#));
+        assert_eq!(connection(&token).tenant().as_deref(), Some("acme"));
+        for opaque in ["", "zk_live_1234", "a.b.c", "a.e30.c"] {
+            assert_eq!(connection(opaque).tenant(), None, "{opaque}");
+        }
     }
 
     #[test]

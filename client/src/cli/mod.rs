@@ -1,22 +1,30 @@
 //! The CLI's commands about jobs: what they take, and how each is run. Results go to stdout, all else to stderr.
 
 mod card;
+mod chain_args;
+mod decrypt;
 mod dev_env;
+mod encrypt;
+mod encryption;
 mod error;
 mod exit;
 mod follow;
 mod globals;
 mod inputs;
+mod keys;
 mod list;
 mod moment;
 mod outcome;
 mod output;
 mod paint;
 mod progress;
+mod secrets;
 mod submit;
 mod table;
 mod usage;
+mod values;
 mod verify;
+mod working;
 
 use std::process::ExitCode;
 
@@ -57,6 +65,15 @@ pub enum JobsCommand {
     /// Verify a receipt, against the chain or against a root that you trust.
     #[command(after_help = EXIT_CODES)]
     Verify(verify::VerifyArgs),
+    /// Encrypt values on this machine, for a job.
+    #[command(after_help = EXIT_CODES)]
+    Encrypt(Box<encrypt::EncryptArgs>),
+    /// Fetch an encrypted job's result, check where it comes from, and open it on this machine.
+    #[command(after_help = EXIT_CODES)]
+    Decrypt(Box<decrypt::DecryptArgs>),
+    /// Keys to encrypt under and to seal to.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Show what was metered.
     #[command(after_help = EXIT_CODES)]
     Usage(usage::UsageArgs),
@@ -81,6 +98,9 @@ pub async fn run(command: JobsCommand, globals: Globals) -> ExitCode {
         JobsCommand::Result(args) => outcome::result(&session, &args).await,
         JobsCommand::Receipt(args) => outcome::receipt(&session, &args).await,
         JobsCommand::Verify(args) => Box::pin(verify::verify(&session, &args)).await,
+        JobsCommand::Encrypt(args) => Box::pin(encrypt::encrypt(&session, &args)).await,
+        JobsCommand::Decrypt(args) => Box::pin(decrypt::decrypt(&session, &args)).await,
+        JobsCommand::Keys(command) => Box::pin(keys::keys(&session, &command)).await,
         JobsCommand::Usage(args) => usage::usage(&session, &args).await,
     };
     let exit = outcome.unwrap_or_else(|error| session.output.failure(&error));

@@ -10,6 +10,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::paint::{Paint, tame};
 use super::table::pairs;
+use crate::encrypted::EncryptedError;
 use crate::error::ClientError;
 
 /// The two streams of a command.
@@ -89,6 +90,13 @@ fn failure_text(error: &CliError, paint: Paint) -> String {
         text.push_str(&format!(
             "  It is not known whether the job was accepted. The same command with --idempotency-key {key}\n  \
              makes no second one.\n"
+        ));
+    }
+    if let CliError::Encrypted(error) = error
+        && let EncryptedError::OtherSubmitter { owner, signer, .. } = &**error
+    {
+        text.push_str(&format!(
+            "  The job belongs to {owner}; you signed as {signer}, who has no access to its result.\n"
         ));
     }
     text

@@ -1,5 +1,7 @@
 //! `submit`: builds a job from flags or reads it from a file, and sends it.
 
+mod encrypted;
+
 use std::time::Duration;
 
 use chrono::{SecondsFormat, Utc};
@@ -11,6 +13,7 @@ use jobs::wire::Accepted;
 use serde_json::{Value, json};
 
 use super::card;
+use super::encryption::EncryptionArgs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::follow::follow;
@@ -20,21 +23,22 @@ use super::moment::{Moment, duration};
 use super::paint::Paint;
 use super::table::pairs;
 use crate::submit::{Answer, Submitted};
+use encrypted::EncryptedArgs;
 
 /// What `submit` takes.
 #[derive(Args, Debug)]
 pub struct SubmitArgs {
-    /// prime_factorization, statistical_analysis or matrix_multiplication
-    #[arg(required_unless_present = "file")]
+    /// prime_factorization, statistical_analysis or matrix_multiplication; for encrypted jobs see --fhe
+    #[arg(required_unless_present_any = ["file", "fhe"])]
     algorithm: Option<Algorithm>,
     /// The whole job as JSON, as POST /v1/jobs takes it; - for stdin
     #[arg(long, value_name = "FILE")]
-    #[arg(conflicts_with_all = ["algorithm", "number", "values", "values_file", "a", "b", "timeout", "priority", "deadline"])]
+    #[arg(conflicts_with_all = ["algorithm", "number", "values", "values_file", "a", "b", "timeout", "priority", "deadline", "fhe"])]
     file: Option<String>,
     /// prime_factorization: the number, up to 128 bits
     #[arg(long, value_name = "N")]
     number: Option<u128>,
-    /// statistical_analysis: the values
+    /// statistical_analysis, and with --fhe what is to be encrypted: the values
     #[arg(long, value_name = "1,2,3", allow_hyphen_values = true, conflicts_with = "values_file")]
     values: Option<String>,
     /// statistical_analysis: a file of values, as JSON or plain numbers; - for stdin
@@ -65,10 +69,17 @@ pub struct SubmitArgs {
     /// With --wait: give up after this time (90s, 10m); the job goes on
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "wait")]
     max_wait: Option<Duration>,
+    #[command(flatten)]
+    encrypted: EncryptedArgs,
+    #[command(flatten)]
+    encryption: EncryptionArgs,
 }
 
 pub(super) async fn submit(session: &Session, args: SubmitArgs) -> Result<Exit, CliError> {
-    let body = body(&args, Utc::now())?;
+    let body = match args.encrypted.fhe {
+        Some(algorithm) => Box::pin(encrypted::body(session, &args, algorithm, Utc::now())).await?,
+        None => body(&args, Utc::now())?,
+    };
     let client = session.client()?;
     let key = args.idempotency_key.unwrap_or_else(IdempotencyKey::generate);
     let submitted =
@@ -76,7 +87,11 @@ pub(super) async fn submit(session: &Session, args: SubmitArgs) -> Result<Exit, 
     if args.wait {
         let id = submitted.job_id();
         session.output.notice(&format!("job {id} accepted{}, idempotency key {}", again(&submitted), submitted.key));
-        return follow(session, &client, id, args.max_wait).await;
+        let exit = follow(session, &client, id, args.max_wait).await?;
+        if args.encrypted.fhe.is_some() && exit == Exit::Success {
+            session.output.notice(&format!("open its result with: zama-jobs decrypt {id}"));
+        }
+        return Ok(exit);
     }
     match &submitted.answer {
         Answer::Accepted(accepted) => {
@@ -118,6 +133,9 @@ fn again(submitted: &Submitted) -> &'static str {
 
 /// The body of the request.
 fn body(args: &SubmitArgs, now: chrono::DateTime<Utc>) -> Result<Value, CliError> {
+    if let Some(flag) = args.encrypted.first_given().or(args.encryption.first_given()) {
+        return Err(CliError::usage(format!("{flag} belongs to encrypted jobs: give --fhe ALGORITHM")));
+    }
     if let Some(file) = &args.file {
         return job_file(file);
     }

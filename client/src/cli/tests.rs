@@ -58,8 +58,38 @@ fn an_id_has_one_spelling() {
 #[test]
 fn every_command_documents_the_exit_codes() {
     let binary = Binary::command();
-    for name in ["submit", "status", "wait", "list", "cancel", "result", "receipt", "verify", "usage"] {
+    for name in
+        ["submit", "status", "wait", "list", "cancel", "result", "receipt", "verify", "encrypt", "decrypt", "usage"]
+    {
         let command = binary.find_subcommand(name).expect("the command exists");
         assert_eq!(command.get_after_help().map(ToString::to_string).as_deref(), Some(EXIT_CODES), "{name}");
+    }
+}
+
+#[test]
+fn every_command_about_keys_documents_the_exit_codes() {
+    let binary = Binary::command();
+    let keys = binary.find_subcommand("keys").expect("the command exists");
+    for name in ["network", "generate", "upload", "list", "sealing"] {
+        let command = keys.find_subcommand(name).expect("the command exists");
+        assert_eq!(command.get_after_help().map(ToString::to_string).as_deref(), Some(EXIT_CODES), "{name}");
+    }
+}
+
+/// A secret on a command line stands in the process table and in the shell's history.
+#[test]
+fn secret_keys_are_never_flag_values() {
+    for command in ["encrypt", "decrypt", "submit"] {
+        let binary = Binary::command();
+        let command = binary.find_subcommand(command).expect("the command exists");
+        let secret =
+            |flag: &&clap::Arg| ["submitter_key", "client_key", "sealing_key"].contains(&flag.get_id().as_str());
+        let flags: Vec<_> = command.get_arguments().filter(secret).collect();
+        assert!(flags.len() > 1, "{} takes keys", command.get_name());
+        for flag in flags {
+            let names = flag.get_value_names().expect("a value");
+            assert_eq!(names, ["FILE"], "{}", flag.get_id());
+            assert!(flag.get_env().is_none(), "{}", flag.get_id());
+        }
     }
 }

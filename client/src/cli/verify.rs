@@ -2,17 +2,18 @@
 
 use std::path::PathBuf;
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::B256;
 use chain::verify::{Check, Report, Source, verify_receipt};
 use clap::Args;
 use jobs::receipt::Receipt;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::chain_args::ChainArgs;
 use super::dev_env::DevEnv;
 use super::error::CliError;
 use super::exit::Exit;
-use super::globals::{Session, given};
+use super::globals::Session;
 use super::inputs::read_source;
 use super::paint::{Paint, tame};
 
@@ -21,12 +22,8 @@ use super::paint::{Paint, tame};
 pub struct VerifyArgs {
     /// File with the receipt, or - for stdin.
     receipt: String,
-    /// EVM node to ask [default: ZAMA_RPC of .zama/dev.env]
-    #[arg(long, env = "ZAMA_RPC", value_name = "URL")]
-    rpc: Option<String>,
-    /// Registry that must have confirmed the job; without it the receipt's own address is believed
-    #[arg(long, env = "ZAMA_REGISTRY", value_name = "ADDRESS")]
-    registry: Option<String>,
+    #[command(flatten)]
+    chain: ChainArgs,
     /// Verify without a network against this root of the batch, which you learnt elsewhere
     #[arg(long, value_name = "0xHASH")]
     root: Option<B256>,
@@ -61,23 +58,10 @@ fn source(args: &VerifyArgs, dev: impl FnOnce() -> Result<Option<DevEnv>, CliErr
     if let Some(root) = args.root {
         return Ok(Source::Root(root));
     }
-    let registry = given(args.registry.as_deref()).map(address).transpose()?;
-    if let Some(url) = given(args.rpc.as_deref()) {
-        return Ok(Source::Rpc { url: url.to_owned(), registry });
-    }
-    let dev = dev()?.unwrap_or_default();
-    let url = dev.get("ZAMA_RPC").ok_or_else(|| {
+    let chain = args.chain.resolve(dev)?.ok_or_else(|| {
         CliError::usage("no EVM node to ask: give --rpc URL or set ZAMA_RPC, or give a trusted --root 0x…")
     })?;
-    let registry = match registry {
-        Some(registry) => Some(registry),
-        None => dev.get("ZAMA_REGISTRY").map(address).transpose()?,
-    };
-    Ok(Source::Rpc { url: url.to_owned(), registry })
-}
-
-fn address(text: &str) -> Result<Address, CliError> {
-    text.parse().map_err(|_| CliError::usage(format!("{text:?} is not the address of a registry")))
+    Ok(Source::Rpc { url: chain.url, registry: chain.registry })
 }
 
 fn result_check(receipt: &Receipt, bytes: &[u8]) -> Check {
@@ -115,6 +99,7 @@ fn text(receipt: &Receipt, report: &Report, paint: Paint) -> String {
 
 #[cfg(test)]
 mod tests {
+    use alloy::primitives::Address;
     use jobs::leaf::{Index, Leaf, LeafStatus, salted_content_hash};
     use jobs::merkle::Batch;
     use jobs::receipt::Anchor;
@@ -123,7 +108,7 @@ mod tests {
     use crate::cli::Globals;
 
     fn args() -> VerifyArgs {
-        VerifyArgs { receipt: "-".to_owned(), rpc: None, registry: None, root: None, result: None }
+        VerifyArgs { receipt: "-".to_owned(), chain: ChainArgs::default(), root: None, result: None }
     }
 
     fn dev() -> Result<Option<DevEnv>, CliError> {
@@ -132,14 +117,12 @@ mod tests {
     }
 
     #[test]
-    fn flags_go_before_the_file() {
+    fn a_given_root_excludes_the_chain() {
         let Ok(Source::Rpc { url, registry }) = source(&args(), dev) else { panic!("the chain") };
         assert_eq!((url.as_str(), registry), ("http://dev", Some(Address::repeat_byte(2))));
 
-        let given = VerifyArgs { rpc: Some("http://mine".to_owned()), ..args() };
-        let Ok(Source::Rpc { url, registry }) = source(&given, dev) else { panic!("the chain") };
-        assert_eq!((url.as_str(), registry), ("http://mine", None), "another chain has another registry");
-
+        let chain = ChainArgs { rpc: Some("http://mine".to_owned()), registry: None };
+        let given = VerifyArgs { chain, ..args() };
         let root = VerifyArgs { root: Some(B256::ZERO), ..given };
         assert!(matches!(source(&root, dev), Ok(Source::Root(_))));
     }
@@ -207,7 +190,5 @@ mod tests {
     fn without_a_node_the_error_says_what_to_give() {
         let error = source(&args(), || Ok(None)).unwrap_err();
         assert!(matches!(error, CliError::Usage(text) if text.contains("--rpc") && text.contains("--root")));
-        let bad = VerifyArgs { registry: Some("0x12".to_owned()), ..args() };
-        assert!(matches!(source(&bad, dev), Err(CliError::Usage(_))));
     }
 }

@@ -244,10 +244,11 @@ async fn an_upload_promises_its_hash_and_a_download_is_believed_only_with_it() {
     let hello = || Reply { status: 200, headers: Vec::new(), body: "hello".to_owned() };
     let replies = vec![problem(ErrorCode::ServiceUnavailable), reply(201, &blob), hello()];
     let (server, client) = Server::start(replies).await;
-    let stored = client.upload_blob(Bytes::from_static(b"hello")).await.unwrap();
+    let stored = client.upload_blob(&crate::Upload::of_bytes(&b"hello"[..]), &crate::unwatched()).await.unwrap();
     assert_eq!((stored.sha256, stored.size), (hash, 5));
     assert_eq!(client.blob(hash).await.unwrap(), b"hello");
     assert_eq!(server.header("x-content-sha256")[..2], vec![Some(hash.to_string()); 2]);
+    assert_eq!(server.header("content-length")[1].as_deref(), Some("5"));
     assert_eq!(server.header("content-type")[1].as_deref(), Some("application/octet-stream"));
     assert_eq!(server.asked(|seen| seen.body.clone())[1], "hello");
     let asked = server.asked(|seen| format!("{} {}", seen.verb, seen.uri));
@@ -256,25 +257,6 @@ async fn an_upload_promises_its_hash_and_a_download_is_believed_only_with_it() {
     let other = alloy::primitives::B256::ZERO;
     let (_server, client) = Server::start(vec![hello()]).await;
     assert!(matches!(client.blob(other).await, Err(ClientError::ResultHash { .. })));
-}
-
-#[tokio::test]
-async fn a_retrieval_says_what_was_signed_and_nothing_else() {
-    let answer = json!({
-        "job_id": ID, "mode": "ciphertext", "suite": null, "enc": null, "ciphertext": "AQ==", "info": null, "aad": null,
-        "result_hash": alloy::primitives::B256::ZERO, "kms_signature": null
-    });
-    let (server, client) = Server::start(vec![reply(200, &answer)]).await;
-    let signed = crate::SignedRetrieval {
-        client_signature: "0x5e".to_owned(),
-        retrieval_nonce: alloy::primitives::B256::repeat_byte(7),
-        client_public_key: None,
-        deadline: None,
-    };
-    let answer = client.fhe_result(id(), &signed).await.unwrap();
-    assert_eq!((answer.mode, answer.ciphertext.0), (retrieval::Mode::Ciphertext, vec![1]));
-    let sent: serde_json::Value = serde_json::from_slice(&server.asked(|seen| seen.body.clone())[0]).unwrap();
-    assert_eq!(sent, json!({ "client_signature": "0x5e", "retrieval_nonce": signed.retrieval_nonce }));
 }
 
 #[tokio::test]

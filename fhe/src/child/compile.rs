@@ -1,8 +1,8 @@
 //! From a job's payload to the program that its inputs need.
 
+use jobs::FieldError;
 use jobs::fhe::program::{Program, ValueType};
 use jobs::fhe::{EncryptedRequest, price};
-use jobs::field_error::FieldError;
 
 /// A program and what it costs.
 #[derive(Clone, Debug)]
@@ -31,13 +31,13 @@ pub type Compile<'a> = dyn Fn(&str, &[ValueType]) -> Result<Compiled, CompileErr
 /// # Errors
 /// See [`CompileError`].
 pub fn compile(payload: &str, inputs: &[ValueType]) -> Result<Compiled, CompileError> {
-    let value = serde_json::from_str(payload).map_err(|error| CompileError::Payload(error.to_string()))?;
-    let request = EncryptedRequest::parse_payload(&value).map_err(|errors| CompileError::Payload(text(&errors)))?;
-    let program = request.compile(inputs).map_err(|errors| CompileError::Inputs(text(&errors)))?;
+    let payload = serde_json::from_str(payload).map_err(|error| CompileError::Payload(error.to_string()))?;
+    let request = EncryptedRequest::parse_payload(&payload).map_err(|errors| CompileError::Payload(listed(&errors)))?;
+    let program = request.compile(inputs).map_err(|errors| CompileError::Inputs(listed(&errors)))?;
     let step_pbs = price::step_pbs(&program);
     Ok(Compiled { program, step_pbs })
 }
 
-fn text(errors: &[FieldError]) -> String {
-    errors.iter().map(FieldError::to_string).collect::<Vec<_>>().join("; ")
+fn listed(errors: &[FieldError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -14,6 +14,7 @@ pub mod price;
 pub mod program;
 mod public_key;
 mod request;
+pub mod schema;
 mod source;
 mod statistics;
 #[cfg(test)]

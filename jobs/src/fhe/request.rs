@@ -91,17 +91,12 @@ impl EncryptedRequest {
 
     /// Checks what fields say together: limits of the declared type and count, parameters that no type of inputs fits.
     fn check(&self) -> Result<(), Vec<FieldError>> {
-        let known = match &self.task {
-            Task::LinearScore(score) => Some(score.count()),
-            Task::SetMembership(SetMembership::Clear(_)) => Some(1),
-            _ => None,
-        };
-        if let Some((known, count)) = known.zip(self.count).filter(|(known, count)| known != count) {
+        if let Some((known, count)) = self.known_count().zip(self.count).filter(|(known, count)| known != count) {
             let reason = format!("does not agree with the other parameters: {known}, not {count}");
             return Err(vec![FieldError::new("/parameters/count", reason)]);
         }
         let mut complaint = None;
-        for inputs in self.dearest_inputs() {
+        for inputs in self.fewest_inputs() {
             match self.compile(&inputs) {
                 Ok(_) => return Ok(()),
                 Err(errors) => complaint = complaint.or(Some(errors)),
@@ -177,26 +172,42 @@ impl EncryptedRequest {
         programs.map(|program| price::step_pbs(&program).iter().sum()).max().unwrap_or(0)
     }
 
-    /// Inputs among which are the dearest that the request allows.
+    /// For each type that the request may have, the dearest inputs.
     fn dearest_inputs(&self) -> Vec<Vec<ValueType>> {
+        self.inputs(|task, kind| match task {
+            Task::Statistics(statistics) => statistics.dearest_count(kind),
+            Task::Maximum => Some(maximum::limit(kind)),
+            Task::SetMembership(SetMembership::Encrypted) => Some(MAX_ENCRYPTED_SET + 1),
+            _ => None,
+        })
+    }
+
+    /// For each type that the request may have, as few inputs as are allowed.
+    fn fewest_inputs(&self) -> Vec<Vec<ValueType>> {
+        self.inputs(|task, _| match task {
+            Task::SetMembership(SetMembership::Encrypted) => Some(2),
+            _ => Some(1),
+        })
+    }
+
+    /// Inputs of each type that the request may have: as many as it says, or as `count` does.
+    fn inputs(&self, count: impl Fn(&Task, ValueType) -> Option<usize>) -> Vec<Vec<ValueType>> {
         if let Task::Program(program) = &self.task {
             return vec![program.inputs.clone()];
         }
         let types = self.value_type.map_or_else(|| ValueType::ALL.to_vec(), |kind| vec![kind]);
-        let counts = |kind: ValueType| -> Vec<usize> {
-            if let Some(count) = self.count {
-                return vec![count];
-            }
-            match &self.task {
-                Task::Statistics(statistics) => statistics.peaks(kind),
-                Task::LinearScore(score) => vec![score.count()],
-                Task::Maximum => vec![maximum::limit(kind)],
-                Task::SetMembership(SetMembership::Clear(_)) => vec![1],
-                Task::SetMembership(SetMembership::Encrypted) => vec![MAX_ENCRYPTED_SET + 1],
-                Task::Program(_) => Vec::new(),
-            }
-        };
-        types.into_iter().flat_map(|kind| counts(kind).into_iter().map(move |count| vec![kind; count])).collect()
+        let known = self.count.or(self.known_count());
+        let inputs = |kind| Some(vec![kind; known.or_else(|| count(&self.task, kind))?]);
+        types.into_iter().filter_map(inputs).collect()
+    }
+
+    /// How many inputs the task's own parameters ask for.
+    fn known_count(&self) -> Option<usize> {
+        match &self.task {
+            Task::LinearScore(score) => Some(score.count()),
+            Task::SetMembership(SetMembership::Clear(_)) => Some(1),
+            _ => None,
+        }
     }
 }
 

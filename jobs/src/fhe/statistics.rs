@@ -1,16 +1,19 @@
 //! `encrypted_statistical_analysis`: count, sum, mean, extremes and variance of values of one type.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use super::builder::Builder;
 use super::inputs::Inputs;
+use super::price;
 use super::program::{Binary, OutputValue, Program, ValueId, ValueType};
 use crate::field_error::{FieldError, FieldErrors, element};
 use crate::object::Object;
 
 /// One number that describes the values.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Statistic {
     /// How many values there are; not encrypted.
     Count,
@@ -70,7 +73,7 @@ impl FromStr for Statistic {
 }
 
 /// Which statistics are wanted: those that are named, or all that the type and the number of values allow.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Statistics {
     named: Option<Vec<Statistic>>,
 }
@@ -90,19 +93,25 @@ impl Statistics {
         Some(Self { named: Some(named) })
     }
 
-    /// Numbers of values of a type at which the cost has its peaks: a limit, and one less where that is no power of
-    /// two and so a dearer divisor.
-    pub(super) fn peaks(&self, kind: ValueType) -> Vec<usize> {
-        let limits = Statistic::ALL.map(|statistic| statistic.limit(kind));
-        let most = match &self.named {
-            None => Statistic::Count.limit(kind),
-            Some(named) => named.iter().map(|statistic| statistic.limit(kind)).min().unwrap_or(0),
-        };
-        limits
-            .into_iter()
-            .flat_map(|limit| [limit, limit.saturating_sub(1)])
-            .filter(|count| (1..=most).contains(count))
-            .collect()
+    /// The number of values of a type that costs most, which depends on the divisors; `None` where none is allowed.
+    pub(super) fn dearest_count(&self, kind: ValueType) -> Option<usize> {
+        type Known = HashMap<(Statistics, ValueType), Option<usize>>;
+        // There are few sets of statistics, and each takes some hundred programs to look through.
+        static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        *known.entry((self.sorted(), kind)).or_insert_with(|| {
+            let pbs = |count: usize| {
+                let program = self.compile(&vec![kind; count]).ok()?;
+                Some((price::step_pbs(&program).iter().sum::<u64>(), count))
+            };
+            (1..=Statistic::Count.limit(kind)).filter_map(pbs).max().map(|(_, count)| count)
+        })
+    }
+
+    fn sorted(&self) -> Self {
+        let mut sorted = self.clone();
+        sorted.named.iter_mut().for_each(|named| named.sort_unstable());
+        sorted
     }
 
     pub(super) fn compile(&self, inputs: &[ValueType]) -> Result<Program, Vec<FieldError>> {

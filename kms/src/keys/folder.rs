@@ -94,7 +94,8 @@ fn load(keys: &Path, secret: &StorageSecret) -> Result<KeySet> {
         let path = keys.join(name);
         open(secret, purpose, &read(&path)?).with_context(|| format!("Failed to open {}", path.display()))
     };
-    let secret_key = SecretKey::from_bytes(&unseal(CLIENT_KEY, Purpose::ClientKey)?).context("Failed to load the key")?;
+    let secret_key =
+        SecretKey::from_bytes(&unseal(CLIENT_KEY, Purpose::ClientKey)?).context("Failed to load the key")?;
     let signer = unseal(SIGNER, Purpose::Signer)?;
     let signer = B256::try_from(signer.as_slice()).ok().and_then(|bytes| Signer::from_bytes(&bytes));
     let signer = signer.context("the signer's file holds no key")?;

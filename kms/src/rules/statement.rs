@@ -45,7 +45,7 @@ pub(crate) fn check(asked: &Asked, trust: &Trust, key_id: B256, now: u64) -> Res
     if attestation.result_hash != leaf.result_hash {
         return Err(Refusal::Attestation("it names another result than the leaf"));
     }
-    if attestation.handle(trust.domain) != leaf.handle {
+    if attestation.handle(&asked.attestation_signature) != leaf.handle {
         return Err(Refusal::Attestation("it does not give the leaf's handle"));
     }
     if attestation.key_id != key_id {
@@ -81,7 +81,7 @@ mod tests {
         fn attest(&mut self) {
             let asked = &mut self.asked;
             asked.attestation_signature = self.worker.sign(asked.attestation.digest(self.trust.domain)).unwrap();
-            asked.leaf.handle = asked.attestation.handle(self.trust.domain);
+            asked.leaf.handle = asked.attestation.handle(&asked.attestation_signature);
         }
 
         fn sign(&mut self) {

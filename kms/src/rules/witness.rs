@@ -66,7 +66,8 @@ impl Witness {
         let Some(settled) = reachable.iter().map(|(_, heights)| heights.settled).min().flatten() else {
             return Err(Refusal::NotFinal);
         };
-        let views = join_all(reachable.iter().map(|(node, heights)| view(node, settled, heights.newest, asked, signer)));
+        let views =
+            join_all(reachable.iter().map(|(node, heights)| view(node, settled, heights.newest, asked, signer)));
         let views: Vec<View> =
             views.await.into_iter().filter_map(|view| view.inspect_err(|error| log(error)).ok()).collect();
         self.require_quorum(views.len())?;
@@ -97,13 +98,7 @@ struct Heights {
     settled: Option<u64>,
 }
 
-async fn view(
-    node: &Node,
-    settled: u64,
-    newest: Block,
-    asked: &Asked,
-    signer: Address,
-) -> Result<View, ChainError> {
+async fn view(node: &Node, settled: u64, newest: Block, asked: &Asked, signer: Address) -> Result<View, ChainError> {
     let block = node.canonical(settled).await?;
     let block = block.ok_or_else(|| ChainError::Unavailable(format!("the node does not know block {settled}")))?;
     let code = node.code(block).await?;

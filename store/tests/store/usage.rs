@@ -22,12 +22,9 @@ async fn a_row_is_billed_when_it_occurred_unless_its_period_is_over() {
     outbox.execute("UPDATE usage_ledger SET billed_at = NULL, occurred_at = occurred_at - interval '40 days'").await;
     usage::freeze(&outbox.pool, &ids, long_ago).await.unwrap();
     assert_eq!(billed_at(&outbox).await, Some(long_ago), "late usage stands at the start of the open period");
-    usage::freeze(&outbox.pool, &ids, Utc::now()).await.unwrap();
-    assert_eq!(
-        billed_at(&outbox).await,
-        Some(long_ago),
-        "what may have been sent under one time is never sent under another"
-    );
+    let told = usage::freeze(&outbox.pool, &ids, Utc::now()).await.unwrap();
+    assert_eq!(told[&row.id], long_ago, "what may have been sent under one time is never sent under another");
+    assert_eq!(billed_at(&outbox).await, Some(long_ago));
 }
 
 #[tokio::test]
@@ -57,4 +54,21 @@ async fn what_is_delivered_or_dead_is_not_due() {
         .unwrap();
     assert_eq!(again, first);
     assert_eq!(outbox.count("SELECT count(*) FROM usage_ledger WHERE dead_reason IS NOT NULL").await, 1);
+}
+
+#[tokio::test]
+async fn a_tenant_with_many_due_rows_leaves_room_for_the_others() {
+    let outbox = Outbox::new().await;
+    for _ in 0..5 {
+        outbox.job().await;
+    }
+    let late = outbox.job().await;
+    sqlx::query("INSERT INTO tenants (id) VALUES ('other')").execute(&outbox.pool).await.unwrap();
+    sqlx::query("UPDATE usage_ledger SET tenant = 'other' WHERE job_id = $1")
+        .bind(late.0)
+        .execute(&outbox.pool)
+        .await
+        .unwrap();
+    let due = usage::overdue(&outbox.pool, 0.0, 2).await.unwrap();
+    assert!(due.iter().any(|row| row.tenant == "other"), "{due:?}");
 }

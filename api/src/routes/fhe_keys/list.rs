@@ -45,6 +45,7 @@ fn example() -> serde_json::Value {
     json!({
         "network": {
             "key_id": format!("0x{}", "a1".repeat(32)), "parameters": "litesvc",
+            "evaluation_key": {"size": 76_341_248, "sha256": format!("0x{}", "e5".repeat(32))},
             "public_key": part("public-key", 33_217, "b2"), "crs": part("crs", 4_610_384, "c3"),
             "signer": format!("0x{}", "d4".repeat(20))
         },

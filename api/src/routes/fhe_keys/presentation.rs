@@ -29,6 +29,8 @@ pub struct NetworkKey {
     /// Name of the parameter set.
     #[schema(example = "litesvc")]
     pub parameters: String,
+    /// The part that only workers need: with its hash, clients check the key's id.
+    pub evaluation_key: KeyDigest,
     pub public_key: KeyPart,
     /// Common reference string of the proofs.
     pub crs: KeyPart,
@@ -41,6 +43,15 @@ pub struct NetworkKey {
 #[derive(Serialize, ToSchema)]
 pub struct KeyPart {
     pub url: String,
+    /// Length in bytes.
+    pub size: u64,
+    #[schema(value_type = String)]
+    pub sha256: B256,
+}
+
+/// Bytes of a key that are not given out.
+#[derive(Serialize, ToSchema)]
+pub struct KeyDigest {
     /// Length in bytes.
     pub size: u64,
     #[schema(value_type = String)]
@@ -109,6 +120,7 @@ impl NetworkKey {
         };
         Self {
             key_id: key.key_id,
+            evaluation_key: KeyDigest { size: key.evaluation_key.size, sha256: key.evaluation_key.sha256 },
             public_key: part("public-key", key.public_key),
             crs: part("crs", key.crs),
             parameters: key.parameters,

@@ -8,6 +8,7 @@ pub mod list;
 mod new_job;
 mod presentation;
 pub mod receipt;
+mod references;
 pub mod result;
 pub mod submit;
 mod unavailable;

@@ -15,6 +15,7 @@ use store::admission::{Admission, Admitted, admit};
 
 use super::new_job::{NewJob, accepted_example, job_example, submission_example};
 use super::presentation::present;
+use super::references;
 use super::wait::until_terminal;
 use crate::ApiState;
 use crate::errors;
@@ -81,7 +82,8 @@ pub async fn submit(
 
     // Milliseconds, so that the 202 and the stored job show the same time.
     let now = Utc::now().trunc_subsecs(3);
-    let submission = submission::read(&body, now, &state.public_url).map_err(refusal)?;
+    let mut submission = submission::read(&body, now, &state.public_url).map_err(refusal)?;
+    references::check(&state, &principal.tenant, &mut submission).await?;
     let accepted = accepted(&state, &submission, now);
     let response = serde_json::to_string(&accepted).map_err(|_| Problem::internal())?;
     let admitted = admit(

@@ -71,6 +71,10 @@ fn wrong_flags_are_named() {
         ("sorting --number 1", "prime_factorization"),
         ("--file f --number 1", "cannot be used with"),
         ("--wait", "ALGORITHM"),
+        ("prime_factorization --number 1 --type u8", "--type belongs to encrypted jobs"),
+        ("prime_factorization --number 1 --blob u", "--blob belongs to encrypted jobs"),
+        ("prime_factorization --fhe program", "cannot be used with"),
+        ("--fhe sorting --values 1", "encrypted_maximum"),
     ] {
         let fault = read(line).unwrap_err();
         assert!(fault.contains(word), "{line}: {fault}");
@@ -84,4 +88,63 @@ fn a_file_is_the_whole_job() {
     std::fs::write(&file, r#"{"type":"compute","useFHE":false}"#).unwrap();
     let body = read(&format!("--file {}", file.display())).unwrap();
     assert_eq!(body, json!({ "type": "compute", "useFHE": false }));
+}
+
+/// The job of `submit --fhe`, as it is checked before anything is encrypted.
+fn encrypted(line: &str) -> Result<Value, String> {
+    let words = std::iter::once("submit").chain(line.split(' '));
+    let args = Cli::try_parse_from(words).map_err(|error| error.to_string())?.args;
+    let algorithm = args.encrypted.fhe.expect("--fhe");
+    let values = args.encryption.values(args.values.as_deref()).map_err(|error| error.to_string())?;
+    let now = "2026-01-01T00:00:00Z".parse().expect("a time");
+    let job = encrypted::job(&args, algorithm, &values, now).map_err(|error| error.to_string())?;
+    encrypted::check(&job).map_err(|error| error.to_string())?;
+    let key = crate::JobKey::network(alloy::primitives::B256::repeat_byte(7));
+    Ok(job.body("/v1/blobs/0000000000000000000000000000000000000000000000000000000000000001", Some(key)))
+}
+
+#[test]
+fn encrypted_flags_make_the_documented_body() {
+    let body = encrypted("--fhe encrypted_maximum --type u16 --values 3,5 --timeout 5m --priority high").unwrap();
+    let expected = json!({
+        "type": "fhe_compute",
+        "payload": {
+            "algorithm": "encrypted_maximum",
+            "encrypted_data_url": "/v1/blobs/0000000000000000000000000000000000000000000000000000000000000001",
+            "parameters": { "timeout": 300, "value_type": "u16", "count": 2 },
+            "key": { "mode": "network", "key_id": format!("0x{}", "07".repeat(32)) }
+        },
+        "priority": "high",
+        "use_fhe": true
+    });
+    assert_eq!(body, expected);
+    assert!(accepted(&body));
+}
+
+#[test]
+fn every_encrypted_algorithm_is_accepted_by_the_api() {
+    for line in [
+        "--fhe encrypted_statistical_analysis --type u8 --values 1,2,3 --parameters {\"statistics\":[\"mean\"]}",
+        "--fhe encrypted_linear_score --type u8 --values 1,2 --parameters {\"weights\":[3,-4]}",
+        "--fhe encrypted_set_membership --type u32 --values 7 --parameters {\"set\":[1,7]}",
+    ] {
+        assert!(accepted(&encrypted(line).unwrap()), "{line}");
+    }
+}
+
+#[test]
+fn what_an_algorithm_does_not_take_is_said_before_anything_is_encrypted() {
+    for (line, word) in [
+        ("--fhe encrypted_statistical_analysis --type u64 --values 1,2", "/parameters/"),
+        ("--fhe encrypted_linear_score --type u8 --values 1,2", "/parameters/weights"),
+        ("--fhe encrypted_maximum --type u8 --values 1,300", "300 does not fit u8"),
+        ("--fhe encrypted_maximum --values 1", "has no type"),
+        ("--fhe encrypted_maximum --type u8", "give the values"),
+        ("--fhe encrypted_maximum --type u8 --values 1 --parameters [1]", "are a JSON object"),
+        ("--fhe encrypted_maximum --type u8 --values 1 --parameters {", "--parameters: "),
+        ("--fhe encrypted_maximum --type u8 --values 1,2 --parameters {\"spices\":1}", "/parameters/spices"),
+    ] {
+        let fault = encrypted(line).unwrap_err();
+        assert!(fault.contains(word), "{line}: {fault}");
+    }
 }

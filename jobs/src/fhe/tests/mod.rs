@@ -3,6 +3,7 @@
 
 mod algorithms;
 mod cost;
+mod documents;
 mod programs;
 mod requests;
 

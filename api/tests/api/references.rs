@@ -1,0 +1,84 @@
+//! POST /v1/jobs of an encrypted job: the blob and the key that it names must be its tenant's.
+
+use blobs::BlobHash;
+use serde_json::{Value, json};
+use store::client_keys::{self, KeyVerdict};
+
+use crate::app::{Call, PUBLIC_URL, TestApp, User};
+
+const CIPHERTEXTS: &[u8] = &[7; 3000];
+const KEY: &[u8] = b"an evaluation key";
+
+async fn upload(app: &TestApp, user: &User, path: &str, bytes: &'static [u8]) {
+    let call = Call::new("POST", path).header("content-type", "application/octet-stream").body(bytes).by(user);
+    assert!(app.send(call).await.status.is_success());
+}
+
+fn job(url: &str, key: Value) -> Value {
+    let payload = json!({
+        "algorithm": "encrypted_maximum", "encrypted_data_url": url, "key": key,
+        "parameters": {"value_type": "u8", "count": 4}
+    });
+    json!({"type": "fhe_compute", "payload": payload})
+}
+
+fn blob_url(bytes: &[u8]) -> String {
+    format!("{PUBLIC_URL}/v1/blobs/0x{}", BlobHash::of(bytes))
+}
+
+fn network() -> Value {
+    json!({"mode": "network"})
+}
+
+#[tokio::test]
+async fn a_blob_must_be_the_tenants_own() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    let eve = app.user("globex", "eve", api::token::Role::Developer).await;
+    let body = job(&blob_url(CIPHERTEXTS), network());
+    let refused = async |user: &User, body: &Value| {
+        let answer = app.submit(user, body).await;
+        answer.problem("JOB_VALIDATION_FAILED");
+        assert_eq!(answer.pointers(), ["/payload/encrypted_data_url"]);
+    };
+    refused(&ada, &body).await;
+    upload(&app, &ada, "/v1/blobs", CIPHERTEXTS).await;
+    refused(&eve, &body).await;
+    let accepted = app.submit(&ada, &body).await.expect(202);
+    let shown = app.job(&ada, accepted["job_id"].as_str().unwrap()).await;
+    assert_eq!((&shown["type"], &shown["use_fhe"]), (&json!("fhe_compute"), &json!(true)));
+    let path_alone = format!("/v1/blobs/{}", BlobHash::of(CIPHERTEXTS));
+    app.submit(&ada, &job(&path_alone, network())).await.expect(202);
+    let reserved = "SELECT max(units) FROM job_reservations";
+    assert!(app.count(reserved).await < 10, "the inputs' three KiB are reserved, not the largest blob");
+    app.submit(&ada, &job("https://example.com/ciphertexts", network())).await.expect(202);
+    assert!(app.count(reserved).await > 60_000, "what is not there yet may be the largest blob");
+}
+
+#[tokio::test]
+async fn a_key_must_be_the_tenants_own_and_ready() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    let eve = app.user("globex", "eve", api::token::Role::Developer).await;
+    let key_id = BlobHash::of(KEY);
+    let body = job(&blob_url(CIPHERTEXTS), json!({"mode": "client", "key_id": format!("0x{key_id}")}));
+    upload(&app, &ada, "/v1/blobs", CIPHERTEXTS).await;
+    upload(&app, &eve, "/v1/blobs", CIPHERTEXTS).await;
+    let refused = async |user: &User| {
+        let answer = app.submit(user, &body).await;
+        answer.problem("JOB_VALIDATION_FAILED");
+        assert_eq!(answer.pointers(), ["/payload/key/key_id"]);
+        answer.json()["errors"][0]["reason"].as_str().unwrap().to_owned()
+    };
+    assert!(refused(&ada).await.contains("names no key"));
+    upload(&app, &ada, "/v1/fhe/keys", KEY).await;
+    assert!(refused(&ada).await.contains("being checked"));
+    let acme = "acme".parse().unwrap();
+    client_keys::conclude(&app.pool, &acme, key_id.0, &KeyVerdict::Ready).await.unwrap();
+    app.submit(&ada, &body).await.expect(202);
+    assert!(refused(&eve).await.contains("names no key"));
+    upload(&app, &eve, "/v1/fhe/keys", KEY).await;
+    let verdict = KeyVerdict::Refused { detail: "It has other parameters.".to_owned() };
+    client_keys::conclude(&app.pool, &"globex".parse().unwrap(), key_id.0, &verdict).await.unwrap();
+    assert!(refused(&eve).await.contains("It has other parameters."));
+}

@@ -1,0 +1,88 @@
+//! Parts of network keys on disk, each under its hash: what is there and has that hash need not be fetched again.
+
+use std::path::{Path, PathBuf};
+
+use alloy::primitives::B256;
+use sha2::{Digest, Sha256};
+
+use super::EncryptedError;
+
+/// A folder of key parts. Several processes may share it.
+#[derive(Clone, Debug)]
+pub struct KeyCache {
+    folder: PathBuf,
+}
+
+impl KeyCache {
+    /// A cache in this folder, which is made when it is first needed.
+    #[must_use]
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// The user's own: `zama-jobs/keys` below `XDG_CACHE_HOME`, else below `~/.cache`.
+    #[must_use]
+    pub fn of_user() -> Option<Self> {
+        let given = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let caches = given("XDG_CACHE_HOME").or_else(|| given("HOME").map(|home| home.join(".cache")))?;
+        Some(Self::at(caches.join("zama-jobs/keys")))
+    }
+
+    /// Where the parts lie.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The bytes with this hash; what has another one is as good as missing.
+    pub(super) async fn find(&self, sha256: B256) -> Option<Vec<u8>> {
+        let bytes = tokio::fs::read(self.file(sha256)).await.ok()?;
+        (Sha256::digest(&bytes).as_slice() == sha256.as_slice()).then_some(bytes)
+    }
+
+    /// Keeps bytes under their hash; a reader sees all of them or none.
+    pub(super) async fn keep(&self, sha256: B256, bytes: &[u8]) -> Result<(), EncryptedError> {
+        let file = self.file(sha256);
+        let partial = self.folder.join(format!("{sha256:x}.{}.partial", std::process::id()));
+        let written = async {
+            tokio::fs::create_dir_all(&self.folder).await?;
+            tokio::fs::write(&partial, bytes).await?;
+            tokio::fs::rename(&partial, &file).await
+        };
+        written.await.map_err(|source| EncryptedError::File {
+            doing: "write",
+            file: file.display().to_string(),
+            source,
+        })
+    }
+
+    fn file(&self, sha256: B256) -> PathBuf {
+        self.folder.join(format!("{sha256:x}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_what_has_its_hash_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = KeyCache::at(folder.path().join("deep/keys"));
+        let sha256 = B256::from_slice(&Sha256::digest(b"key"));
+        assert_eq!(cache.find(sha256).await, None);
+        cache.keep(sha256, b"key").await.unwrap();
+        assert_eq!(cache.find(sha256).await.as_deref(), Some(b"key".as_slice()));
+        std::fs::write(cache.file(sha256), b"kex").unwrap();
+        assert_eq!(cache.find(sha256).await, None, "a damaged file is fetched again");
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_cannot_be_made_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), b"").unwrap();
+        let cache = KeyCache::at(folder.path().join("file/keys"));
+        let error = cache.keep(B256::ZERO, b"").await.unwrap_err().to_string();
+        assert!(error.starts_with("cannot write ") && error.contains("file/keys"), "{error}");
+    }
+}

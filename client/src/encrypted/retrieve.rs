@@ -1,0 +1,112 @@
+//! The way back of a result under the network's key: sign, ask, check who answered, open.
+
+use std::time::Duration;
+
+use alloy::primitives::B256;
+use jobs::{ErrorCode, JobId};
+use reqwest::Method;
+use retrieval::{Answer, Expectations, RecipientKey, Retrieval, verify_and_open};
+use serde_json::{Value, json};
+
+use super::trust::Confirmed;
+use super::{EncryptedError, Opened, Submitter, Trust};
+use crate::error::ClientError;
+use crate::transport::{Client, read_json};
+
+/// Longest time of one answer: the key manager reads the chain before it gives any.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How to fetch a result.
+#[derive(Clone, Debug)]
+pub struct Retrieve {
+    trust: Trust,
+    recipient: Option<RecipientKey>,
+    patience: Duration,
+}
+
+impl Retrieve {
+    /// Checks as `trust` says, and seals to a key that is made for this request alone.
+    #[must_use]
+    pub fn new(trust: Trust) -> Self {
+        Self { trust, recipient: None, patience: Duration::ZERO }
+    }
+
+    /// Seals to this key.
+    #[must_use]
+    pub fn sealed_to(mut self, recipient: RecipientKey) -> Self {
+        self.recipient = Some(recipient);
+        self
+    }
+
+    /// Waits this long while the result is not ready, at the pace that the API asks for.
+    #[must_use]
+    pub fn patient(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+}
+
+impl Client {
+    /// Fetches a job's result in the clear. The receipt is verified first; then the submitter signs a request with a new
+    /// nonce; then the answer must be the pinned key manager's, to this request, about the confirmed result.
+    ///
+    /// # Errors
+    /// [`EncryptedError`]. Nothing that failed a check is returned.
+    pub async fn retrieve(
+        &self,
+        id: JobId,
+        submitter: &Submitter,
+        options: Retrieve,
+    ) -> Result<Opened, EncryptedError> {
+        let Retrieve { trust, recipient, patience } = options;
+        let confirmed = self.confirmed(id, &trust, patience).await?;
+        let key_manager = trust.pinned(confirmed.domain.registry).await?;
+        let recipient = recipient.unwrap_or_else(RecipientKey::generate);
+        let nonce = B256::from(rand::random::<[u8; 32]>());
+        let body = request(id, submitter, &recipient, nonce, &confirmed)?;
+        let answer = self.fhe_result(id, &body, patience).await.map_err(|error| blame(error, submitter, &confirmed))?;
+        let expected = Expectations {
+            domain: confirmed.domain,
+            job_id: id,
+            result_hash: confirmed.result_hash,
+            nonce,
+            key_manager,
+        };
+        let plaintext = verify_and_open(&answer, &expected, &recipient)?;
+        let json = String::from_utf8(plaintext).map_err(|error| EncryptedError::Plaintext(error.to_string()))?;
+        Opened::new(id, json, confirmed, Some(key_manager))
+    }
+
+    /// `POST /v1/jobs/{id}/fhe-result`: the answer as it comes, unchecked.
+    async fn fhe_result(&self, id: JobId, body: &Value, patience: Duration) -> Result<Answer, ClientError> {
+        let path = format!("/v1/jobs/{id}/fhe-result");
+        let request = || self.request(Method::POST, &path).timeout(ANSWER_TIMEOUT).json(body);
+        // A repetition is the identical request, which the key manager answers again.
+        read_json(self.send_until_ready(request, patience).await?).await
+    }
+}
+
+fn request(
+    job_id: JobId,
+    submitter: &Submitter,
+    recipient: &RecipientKey,
+    nonce: B256,
+    confirmed: &Confirmed,
+) -> Result<Value, EncryptedError> {
+    let public = recipient.public_key()?;
+    let retrieval = Retrieval { job_id, nonce, public_key_hash: public.hash(), deadline: None };
+    let signature = submitter.signer().sign(retrieval.digest(confirmed.domain))?;
+    let signature = alloy::primitives::hex::encode_prefixed(signature.to_bytes());
+    Ok(json!({ "clientSignature": signature, "retrievalNonce": nonce, "client_public_key": public.to_pem() }))
+}
+
+/// Tells a wrong key from a refusal that the owner gets.
+fn blame(error: ClientError, submitter: &Submitter, confirmed: &Confirmed) -> EncryptedError {
+    let (owner, signer) = (confirmed.owner, submitter.address());
+    match &error {
+        ClientError::Problem(problem) if problem.code == ErrorCode::SignatureInvalid && owner != signer => {
+            EncryptedError::OtherSubmitter { source: error, owner, signer }
+        }
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,64 @@
+//! What the chain must say, and through whom.
+
+use jobs::ErrorCode;
+use retrieval::RecipientKey;
+
+use crate::anvil::{Anvil, confirm};
+use crate::stage::{Stage, mine};
+use jobs::merkle::Batch;
+
+#[tokio::test]
+async fn an_unconfirmed_or_not_yet_final_result_waits_and_its_nonce_stays_unused() {
+    let stage = Stage::set().await;
+    let (job, key) = (stage.computed(3), RecipientKey::generate());
+    let asked = stage.asks(&stage.owner, &job, &key);
+    stage.mine(5).await;
+    stage.refuses(asked.clone(), ErrorCode::ResultNotReady).await;
+    stage.confirm(&job).await;
+    stage.refuses(asked.clone(), ErrorCode::ResultNotReady).await;
+    stage.mine(1).await;
+    let answer = stage.client.decrypt(asked.clone()).await.unwrap();
+    assert!(stage.opens(&answer, &asked, &key).contains("value"));
+}
+
+#[tokio::test]
+async fn a_leaf_that_the_batch_does_not_hold_is_refused() {
+    let stage = Stage::set().await;
+    let (job, key) = (stage.completed(3).await, RecipientKey::generate());
+    let mut other_index = stage.asks(&stage.owner, &job, &key);
+    other_index.leaf.index = jobs::leaf::Index::new(4);
+    stage.refuses(other_index, ErrorCode::ResultUnverified).await;
+    let mut other_bytes = stage.asks(&stage.owner, &job, &key);
+    other_bytes.result[100] ^= 1;
+    stage.refuses(other_bytes, ErrorCode::ResultUnverified).await;
+}
+
+/// The liar is a chain of the thief's own: same id, same registry, and there the job is confirmed.
+#[tokio::test]
+async fn one_lying_node_of_two_stops_everything() {
+    let liar = Anvil::start(&[]);
+    let lies = liar.rpc_url.clone();
+    let stage = Stage::with_nodes(move |anvil| vec![anvil.rpc_url.clone(), lies.clone()], 2).await;
+    let (job, key) = (stage.computed(0), RecipientKey::generate());
+    let sender = liar.sender().await;
+    assert_eq!(sender.client().config().registry, stage.domain.registry);
+    confirm(&sender, &Batch::seal(std::slice::from_ref(&job.leaf)).unwrap()).await;
+    mine(&liar, 10).await;
+    stage.mine(10).await;
+    stage.refuses(stage.asks(&stage.owner, &job, &key), ErrorCode::ServiceUnavailable).await;
+}
+
+#[tokio::test]
+async fn too_few_nodes_are_no_chain() {
+    let gone = "http://127.0.0.1:9".to_owned();
+    let stage = Stage::with_nodes(move |anvil| vec![anvil.rpc_url.clone(), gone.clone()], 2).await;
+    let (job, key) = (stage.completed(0).await, RecipientKey::generate());
+    stage.refuses(stage.asks(&stage.owner, &job, &key), ErrorCode::ServiceUnavailable).await;
+}
+
+#[tokio::test]
+async fn two_honest_nodes_agree() {
+    let stage = Stage::with_nodes(|anvil| vec![anvil.rpc_url.clone(), anvil.rpc_url.clone()], 2).await;
+    let (job, key) = (stage.completed(0).await, RecipientKey::generate());
+    stage.client.decrypt(stage.asks(&stage.owner, &job, &key)).await.unwrap();
+}

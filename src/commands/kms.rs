@@ -1,0 +1,131 @@
+//! `zama-jobs kms`: the key manager, and the first start that makes its keys.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ::chain::Node;
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+use kms::at_rest::StorageSecret;
+use kms::keys::{KeySet, Origin, Step};
+use kms::{Certificates, Config, Credentials, Finality, Trust, Witness};
+use settings::{Kms, Settings};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{Role, parts, process};
+
+#[derive(Subcommand)]
+pub enum KmsCommand {
+    /// Make the keys if there are none, and print the address that the registry pins.
+    Init,
+}
+
+/// Serves, or fills the folder.
+///
+/// # Errors
+/// Settings that cannot be used, a folder that others may enter, an address that is taken, or another storage secret
+/// than the keys were written with.
+pub fn run(settings: &Settings, command: Option<KmsCommand>) -> Result<()> {
+    settings.check_key_manager()?;
+    match command {
+        None => process::run(settings, Role::Server, |stop| serve(settings, stop)),
+        Some(KmsCommand::Init) => process::run(settings, Role::Tool, |_stop| async {
+            println!("{}", init(settings, &bar()).await?.manifest().signer);
+            Ok(())
+        }),
+    }
+}
+
+/// Makes the keys if there are none, and loads them. `progress` is told what is being made.
+///
+/// # Errors
+/// The folder cannot be used, or the storage secret is another one.
+pub async fn init(settings: &Settings, progress: &(impl Fn(&str) + Send + Sync + Clone + 'static)) -> Result<KeySet> {
+    let data = PathBuf::from(&settings.kms.data_dir);
+    let secret = StorageSecret::new(settings.kms.storage_secret.clone());
+    let origin = match settings.development.kms_seed_dir.as_str() {
+        "" => Origin::Fresh,
+        folder => Origin::CopyOf(folder.into()),
+    };
+    let progress = progress.clone();
+    let tell = move |step: Step| match step {
+        Step::Making(what) => progress(&format!("making the {what}")),
+        Step::Copying => progress("copying keys"),
+        Step::Writing => progress("writing the keys"),
+    };
+    let keys = tokio::task::spawn_blocking(move || kms::keys::ensure(&data, &secret, &origin, &tell));
+    keys.await.context("making the keys failed")?.context("kms.data_dir cannot be used")
+}
+
+async fn serve(settings: &Settings, stop: CancellationToken) -> Result<()> {
+    let listen = &settings.kms.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("Failed to bind {listen}"))?;
+    let keys = init(settings, &|what: &str| tracing::info!("{what}")).await?;
+    let config = Config {
+        data: PathBuf::from(&settings.kms.data_dir),
+        credentials: Credentials::new(&settings.kms.api_credential, &settings.kms.worker_credential)?,
+        tls: certificates(&settings.kms)?,
+        trust: trust(settings)?,
+        witness: witness(settings)?,
+        keys,
+    };
+    let manifest = config.keys.manifest();
+    tracing::info!(grpc.address = listen, key.id = %manifest.key_id, signer = %manifest.signer, "serving keys");
+    kms::serve(listener, config, stop).await
+}
+
+fn trust(settings: &Settings) -> Result<Trust> {
+    let domain = retrieval::Domain {
+        chain_id: settings.chain.chain_id,
+        registry: settings.chain.registry.parse().context("chain.registry is not an address")?,
+    };
+    let workers = settings.kms.worker_addresses().map(str::parse).collect::<Result<_, _>>();
+    Ok(Trust { domain, workers: workers.context("kms.worker_addresses holds something that is no address")? })
+}
+
+fn witness(settings: &Settings) -> Result<Witness> {
+    let chain = parts::chain(settings)?;
+    let timeout = Duration::from_secs(settings.chain.rpc_timeout_seconds);
+    let nodes = settings.kms.rpc_urls().map(|url| Node::new(url, chain.registry, timeout)).collect::<Result<_, _>>();
+    let code_hash = match settings.kms.registry_code_hash.as_str() {
+        "" => None,
+        hash => Some(hash.parse().context("kms.registry_code_hash is not a hash")?),
+    };
+    Ok(Witness {
+        nodes: nodes.context("kms.rpc_urls cannot be used")?,
+        quorum: settings.kms.rpc_quorum,
+        chain_id: chain.chain_id,
+        code_hash,
+        finality: match settings.kms.confirmations {
+            0 => Finality::Finalized,
+            depth => Finality::Depth(depth),
+        },
+    })
+}
+
+/// Contents of the files for mTLS, if they are named.
+pub(crate) fn certificates(settings: &Kms) -> Result<Option<Certificates>> {
+    if !settings.has_certificates() {
+        return Ok(None);
+    }
+    let read = |path: &str| fs::read_to_string(Path::new(path)).with_context(|| format!("Failed to read {path}"));
+    Ok(Some(Certificates {
+        certificate: read(&settings.certificate_file)?,
+        key: read(&settings.key_file)?,
+        authority: read(&settings.authority_file)?,
+    }))
+}
+
+/// What a person sees while keys are made; to stderr, which leaves stdout to the answer.
+fn bar() -> impl Fn(&str) + Send + Sync + Clone + 'static {
+    const TICK: Duration = Duration::from_millis(100);
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(
+        ProgressStyle::with_template("{spinner} {elapsed} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
+    );
+    bar.enable_steady_tick(TICK);
+    move |what: &str| bar.set_message(what.to_owned())
+}

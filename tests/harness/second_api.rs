@@ -1,0 +1,43 @@
+//! A second process of the API beside the stack's own: same database, same engine.
+
+use std::process::{Child, Command, Stdio};
+
+use super::dev::spawn;
+use super::patience::until;
+use super::place::{PORTS_A_STACK, PROGRAM};
+use super::stack::Stack;
+
+pub struct SecondApi {
+    child: Child,
+    pub origin: String,
+}
+
+impl SecondApi {
+    /// Starts it and waits until it serves.
+    pub async fn start(stack: &Stack) -> Self {
+        let address = format!("127.0.0.1:{}", stack.place.port_base + PORTS_A_STACK - 1);
+        let environment = stack.place.path("dev.env");
+        let script = format!(
+            "set -a; . {}; ZAMA__API__LISTEN={address}; ZAMA__TEMPORAL__CODEC_LISTEN=; exec {PROGRAM} api",
+            environment.display()
+        );
+        let mut command = Command::new(PROGRAM);
+        command.args(["spawn", "--parent", &std::process::id().to_string(), "--death-signal", "SIGKILL", "--"]);
+        command.args(["sh", "-euc", &script]).current_dir(stack.place.data_dir());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let api = Self { child: spawn(command), origin: format!("http://{address}") };
+        until("the second API serves", async || {
+            let answer = reqwest::get(format!("{}/readyz", api.origin)).await.ok()?;
+            answer.status().is_success().then_some(())
+        })
+        .await;
+        api
+    }
+}
+
+impl Drop for SecondApi {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
