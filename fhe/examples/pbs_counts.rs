@@ -5,32 +5,9 @@ use std::fmt::Display;
 use fhe::dry_run::dry_run;
 use jobs::fhe::program::{Binary, Operand, Operation, Program, ValueId, ValueType};
 
-const NUMBERS: [ValueType; 4] = [ValueType::U8, ValueType::U16, ValueType::U32, ValueType::U64];
-
-const BINARIES: [Binary; 18] = [
-    Binary::Add,
-    Binary::Sub,
-    Binary::Mul,
-    Binary::Div,
-    Binary::Rem,
-    Binary::Min,
-    Binary::Max,
-    Binary::And,
-    Binary::Or,
-    Binary::Xor,
-    Binary::Shl,
-    Binary::Shr,
-    Binary::Eq,
-    Binary::Ne,
-    Binary::Lt,
-    Binary::Le,
-    Binary::Gt,
-    Binary::Ge,
-];
-
 fn main() {
-    for kind in NUMBERS.into_iter().chain([ValueType::Bool]) {
-        for operation in BINARIES {
+    for kind in ValueType::ALL {
+        for operation in Binary::ALL {
             let (left, right) = (ValueId(0), Operand::Value(ValueId(1)));
             line(
                 kind,
@@ -50,7 +27,7 @@ fn main() {
         }
         line(kind, "Not", vec![kind], vec![Operation::Not { value: ValueId(0) }]);
         selects(kind);
-        for to in NUMBERS.into_iter().chain([ValueType::Bool]) {
+        for to in ValueType::ALL {
             line(kind, format!("Cast to {to:?}"), vec![kind], vec![Operation::Cast { value: ValueId(0), to }]);
         }
         for count in (1..=20).chain([24, 32, 48, 64, 96, 100, 128, 192, 256, 512]) {
@@ -63,13 +40,10 @@ fn main() {
 
 /// Clear numbers whose shape may matter: zero, one, powers of two, all ones, others.
 fn clears(kind: ValueType, operation: Binary) -> Vec<u64> {
-    let largest = match kind {
-        ValueType::Bool => return vec![0, 1],
-        ValueType::U8 => u64::from(u8::MAX),
-        ValueType::U16 => u64::from(u16::MAX),
-        ValueType::U32 => u64::from(u32::MAX),
-        ValueType::U64 => u64::MAX,
-    };
+    if kind == ValueType::Bool {
+        return vec![0, 1];
+    }
+    let largest = kind.highest();
     match operation {
         Binary::Shl | Binary::Shr => vec![0, 1, 2, 3, 7, 8],
         _ => {

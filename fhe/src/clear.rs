@@ -20,7 +20,7 @@ pub enum ClearValueError {
     NotBool { found: String },
     #[error("{found} is not a whole number, or its decimal string")]
     NotWhole { found: String },
-    #[error("{found} does not fit {}: it goes from 0 to {}", name(*.kind), largest(*.kind))]
+    #[error("{found} does not fit {kind}: it goes from 0 to {}", .kind.highest())]
     OutOfRange { found: String, kind: ValueType },
 }
 
@@ -76,26 +76,6 @@ impl ClearValue {
             Self::U32(_) => ValueType::U32,
             Self::U64(_) => ValueType::U64,
         }
-    }
-}
-
-fn name(kind: ValueType) -> &'static str {
-    match kind {
-        ValueType::Bool => "bool",
-        ValueType::U8 => "u8",
-        ValueType::U16 => "u16",
-        ValueType::U32 => "u32",
-        ValueType::U64 => "u64",
-    }
-}
-
-fn largest(kind: ValueType) -> u64 {
-    match kind {
-        ValueType::Bool => 1,
-        ValueType::U8 => u8::MAX.into(),
-        ValueType::U16 => u16::MAX.into(),
-        ValueType::U32 => u32::MAX.into(),
-        ValueType::U64 => u64::MAX,
     }
 }
 

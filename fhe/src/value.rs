@@ -64,6 +64,7 @@ impl EncryptedValue {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn decrypt(&self, key: &ClientKey) -> u64 {
         match self {
             Self::Bool(value) => u64::from(value.decrypt(key)),
@@ -78,7 +79,7 @@ impl EncryptedValue {
         each!(self, value => bytes::write(value))
     }
 
-    /// The bytes of the value as a signed number of its width; `None` for a bool.
+    /// The bytes of the value as a signed number of its width; `None` for a bool. Needs the server key on this thread.
     pub(crate) fn to_signed_bytes(&self) -> Option<Vec<u8>> {
         match self.clone() {
             Self::Bool(_) => None,

@@ -1,6 +1,7 @@
 //! Bootstrappings under real parameters and in a dry run: the same number. One test, since tfhe counts for the whole
 //! process.
 
+use fhe::child::compile;
 use fhe::clear::ClearValue;
 use fhe::dry_run::dry_run;
 use fhe::encrypt;
@@ -57,4 +58,37 @@ fn a_dry_run_counts_what_real_parameters_need() {
         counts.push(tfhe::get_pbs_count() - before);
     }
     assert_eq!(dry_run(&program()).expect("a sound program"), counts);
+    prices_cover_what_algorithms_need();
+}
+
+/// Billed units come from the table: no step may need more than it says, and no algorithm is far below its price.
+fn prices_cover_what_algorithms_need() {
+    let blob = format!("/v1/blobs/{}", "ab".repeat(32));
+    let payload = |algorithm: &str, parameters: &str| {
+        format!(r#"{{"algorithm":"{algorithm}","encrypted_data_url":"{blob}","parameters":{parameters}}}"#)
+    };
+    let statistics = payload("encrypted_statistical_analysis", "{}");
+    let maximum = payload("encrypted_maximum", "{}");
+    let score = payload("encrypted_linear_score", r#"{"weights":[3,-2,7,100],"bias":-5,"threshold":10}"#);
+    let clear_set = payload("encrypted_set_membership", r#"{"set":[1,2,77,200]}"#);
+    let encrypted_set = payload("encrypted_set_membership", r#"{"encrypted_set":true}"#);
+    for (payload, kind, count) in [
+        (&statistics, ValueType::U8, 16),
+        (&statistics, ValueType::U16, 5),
+        (&statistics, ValueType::U32, 4),
+        (&maximum, ValueType::U16, 6),
+        (&score, ValueType::U8, 4),
+        (&clear_set, ValueType::U32, 1),
+        (&encrypted_set, ValueType::U8, 9),
+    ] {
+        let compiled = compile(payload, &vec![kind; count]).unwrap_or_else(|error| panic!("{payload}: {error}"));
+        let counts = dry_run(&compiled.program).expect("a program that the type checker accepts");
+        for (step, (price, count)) in compiled.step_pbs.iter().zip(&counts).enumerate() {
+            let operation = &compiled.program.steps[step];
+            assert!(price >= count, "{payload} {kind}: {operation:?} costs {count} and is priced {price}");
+        }
+        let (price, cost): (u64, u64) = (compiled.step_pbs.iter().sum(), counts.iter().sum());
+        println!("{kind} x {count}: priced {price}, costs {cost}: {payload}");
+        assert!(price <= 2 * cost + 50, "{payload} {kind}: priced {price}, costs {cost}");
+    }
 }

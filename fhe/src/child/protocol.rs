@@ -1,21 +1,12 @@
 //! What a worker and its child process say to each other: one CBOR message a frame, each frame with its length
 //! (u32, big-endian) in front. The worker asks over the child's standard input and reads its standard output.
 
+pub use jobs::fhe::KeyMode;
 use jobs::fhe::program::ValueType;
 use serde::{Deserialize, Serialize};
 
 /// Largest frame, in bytes: a client's evaluation key or the largest input, and room around it.
 pub const MAX_FRAME: usize = 288 * 1024 * 1024;
-
-/// Who holds the key that the inputs are encrypted under.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KeyMode {
-    /// The key manager.
-    Network,
-    /// The client.
-    Client,
-}
 
 /// What the worker asks for.
 #[derive(Debug, Deserialize, Serialize)]

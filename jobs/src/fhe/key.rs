@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// Who holds the key that the inputs are encrypted under.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize, utoipa::ToSchema)]
@@ -49,6 +50,22 @@ impl FromStr for KeyMode {
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyId(pub [u8; 32]);
+
+impl KeyId {
+    /// SHA-256 of the SHA-256 of each of the network's public parts, as they were serialised when they were made.
+    pub fn network(evaluation_key: &[u8], public_key: &[u8], crs: &[u8]) -> Self {
+        let mut hash = Sha256::new();
+        for part in [evaluation_key, public_key, crs] {
+            hash.update(Sha256::digest(part));
+        }
+        Self(hash.finalize().into())
+    }
+
+    /// SHA-256 of a client's evaluation key.
+    pub fn client(evaluation_key: &[u8]) -> Self {
+        Self(Sha256::digest(evaluation_key).into())
+    }
+}
 
 /// A text that is no key's id.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

@@ -11,28 +11,8 @@ use super::{Execution, ExecutionError};
 use crate::dry_run::counting_keys;
 use crate::value::EncryptedValue;
 
-const NUMBERS: [ValueType; 4] = [ValueType::U8, ValueType::U16, ValueType::U32, ValueType::U64];
-
-const BINARIES: [Binary; 18] = [
-    Binary::Add,
-    Binary::Sub,
-    Binary::Mul,
-    Binary::Div,
-    Binary::Rem,
-    Binary::Min,
-    Binary::Max,
-    Binary::And,
-    Binary::Or,
-    Binary::Xor,
-    Binary::Shl,
-    Binary::Shr,
-    Binary::Eq,
-    Binary::Ne,
-    Binary::Lt,
-    Binary::Le,
-    Binary::Gt,
-    Binary::Ge,
-];
+const NUMBERS: [ValueType; 4] = ValueType::NUMBERS;
+const BINARIES: [Binary; 18] = Binary::ALL;
 
 /// A key to test with.
 struct Key {
@@ -78,23 +58,9 @@ fn clear(operation: Binary, right: u64) -> Operation {
     Operation::Binary { operation, left: ValueId(0), right: Operand::Clear(right) }
 }
 
-fn bits(kind: ValueType) -> u32 {
-    match kind {
-        ValueType::Bool => 1,
-        ValueType::U8 => 8,
-        ValueType::U16 => 16,
-        ValueType::U32 => 32,
-        ValueType::U64 => 64,
-    }
-}
-
-fn largest(kind: ValueType) -> u64 {
-    u64::MAX >> (64 - bits(kind))
-}
-
 /// What an operation on two numbers of a width gives.
 fn oracle(operation: Binary, kind: ValueType, left: u64, right: u64) -> (ValueType, u64) {
-    let wrap = |value: u128| (kind, (value & u128::from(largest(kind))) as u64);
+    let wrap = |value: u128| (kind, (value & u128::from(kind.highest())) as u64);
     let bool = |value: bool| (ValueType::Bool, u64::from(value));
     let (a, b) = (u128::from(left), u128::from(right));
     match operation {
@@ -131,15 +97,15 @@ fn is_division(operation: Binary) -> bool {
 fn is_offered(operation: Binary, kind: ValueType) -> bool {
     match operation {
         Binary::Shl | Binary::Shr => false,
-        Binary::Div | Binary::Rem => bits(kind) <= 16,
-        Binary::Mul => bits(kind) <= 32,
+        Binary::Div | Binary::Rem => kind.bits() <= 16,
+        Binary::Mul => kind.bits() <= 32,
         _ => true,
     }
 }
 
 /// Edges and a few random numbers.
 fn pairs(kind: ValueType) -> Vec<(u64, u64)> {
-    let max = largest(kind);
+    let max = kind.highest();
     let mut pairs = vec![
         (0, 0),
         (0, 1),

@@ -36,11 +36,11 @@ fn operations_with_a_clear_number_are_those_of_the_oracle() {
 fn shifts_go_to_the_width_and_beyond() {
     let key = fast();
     for kind in NUMBERS {
-        let width = u64::from(bits(kind));
+        let width = u64::from(kind.bits());
         for operation in [Binary::Shl, Binary::Shr] {
             for amount in [0, 1, 2, 3, width - 1, width, width + 1, 300] {
-                let got = key.evaluate(clear(operation, amount), &[(kind, largest(kind) - 2)]);
-                let expected = oracle(operation, kind, largest(kind) - 2, amount);
+                let got = key.evaluate(clear(operation, amount), &[(kind, kind.highest() - 2)]);
+                let expected = oracle(operation, kind, kind.highest() - 2, amount);
                 assert_eq!(got, Ok(expected), "{operation:?} {kind:?} {amount}");
             }
         }
@@ -72,9 +72,9 @@ fn bools_know_logic_alone() {
 fn not_inverts_each_bit() {
     let key = fast();
     for kind in NUMBERS.into_iter().chain([ValueType::Bool]) {
-        for value in [0, 1, largest(kind)] {
+        for value in [0, 1, kind.highest()] {
             let got = key.evaluate(Operation::Not { value: ValueId(0) }, &[(kind, value)]);
-            assert_eq!(got, Ok((kind, largest(kind) - value)));
+            assert_eq!(got, Ok((kind, kind.highest() - value)));
         }
     }
 }
@@ -83,7 +83,7 @@ fn not_inverts_each_bit() {
 fn select_takes_the_side_that_the_condition_names() {
     let key = fast();
     for kind in NUMBERS.into_iter().chain([ValueType::Bool]) {
-        let (then, otherwise) = (largest(kind), 0);
+        let (then, otherwise) = (kind.highest(), 0);
         for (then, otherwise) in [(then, otherwise), (otherwise, then)] {
             for condition in [0, 1] {
                 let expected = Ok((kind, if condition == 1 { then } else { otherwise }));
@@ -106,9 +106,9 @@ fn casts_cut_off_or_fill_with_zeros() {
     let key = fast();
     for from in NUMBERS.into_iter().chain([ValueType::Bool]) {
         for to in NUMBERS {
-            for value in [0, 1, largest(from)] {
+            for value in [0, 1, from.highest()] {
                 let got = key.evaluate(Operation::Cast { value: ValueId(0), to }, &[(from, value)]);
-                assert_eq!(got, Ok((to, value & largest(to))), "{from:?} to {to:?}");
+                assert_eq!(got, Ok((to, value & to.highest())), "{from:?} to {to:?}");
             }
         }
     }
@@ -119,10 +119,10 @@ fn sums_wrap_at_the_width() {
     let key = fast();
     for kind in NUMBERS {
         for count in [1, 2, 3, 7, 16, 40] {
-            let values: Vec<(ValueType, u64)> = (0..count).map(|n| (kind, largest(kind) - n * 3)).collect();
+            let values: Vec<(ValueType, u64)> = (0..count).map(|n| (kind, kind.highest() - n * 3)).collect();
             let total: u128 = values.iter().map(|(_, value)| u128::from(*value)).sum();
             let operation = Operation::Sum { values: (0..count as u32).map(ValueId).collect() };
-            let expected = (total & u128::from(largest(kind))) as u64;
+            let expected = (total & u128::from(kind.highest())) as u64;
             assert_eq!(key.evaluate(operation, &values), Ok((kind, expected)), "{kind:?} {count}");
         }
     }
