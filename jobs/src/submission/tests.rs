@@ -110,3 +110,75 @@ fn the_content_hash_is_of_the_whole_body() {
     assert_ne!(first.content_hash, second.content_hash);
     assert_eq!(first.payload, second.payload);
 }
+
+/// A P-256 key in PEM.
+const PEM: &str = "-----BEGIN PUBLIC KEY-----\n\
+    MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEhsnreoIcuvy3ici12jmxcU9S6m2V\n\
+    KdyU0+V5vMVpQyHhOxoMUBH5hwk3+jT16fdUY/9knZIZvdIwC+16fm1wlg==\n\
+    -----END PUBLIC KEY-----";
+
+fn encrypted() -> Value {
+    json!({
+        "type": "fhe_compute",
+        "payload": {
+            "algorithm": "encrypted_statistical_analysis",
+            "encrypted_data_url": format!("{ORIGIN}/v1/blobs/{}", "ab".repeat(32)),
+            "client_public_key": PEM,
+            "parameters": {"fhe_scheme": "tfhe", "security_level": 128}
+        },
+        "priority": "normal",
+        "useFHE": true
+    })
+}
+
+#[test]
+fn the_printed_example_of_an_encrypted_job_is_accepted() {
+    let submission = read(&encrypted(), Utc::now(), ORIGIN).expect("is accepted");
+    assert_eq!(
+        (submission.job_type(), submission.algorithm()),
+        (JobType::FheCompute, "encrypted_statistical_analysis")
+    );
+    assert_eq!(submission.timeout_seconds(), 900);
+    let Work::Encrypted { data, .. } = &submission.work else { panic!("it is encrypted") };
+    assert_eq!(*data, EncryptedDataUrl::Blob([0xab; 32]));
+}
+
+#[test]
+fn an_encrypted_job_reserves_units_of_both_kinds() {
+    let mut body = encrypted();
+    body["payload"]["parameters"] = json!({"value_type": "u8", "count": 2, "statistics": ["sum"]});
+    let mut submission = read(&body, Utc::now(), ORIGIN).expect("is accepted");
+    let unknown = submission.maximum_units();
+    assert_eq!(unknown, Units { compute: 1 + 65_536, fhe: 1 }, "inputs of unknown size are as large as they may be");
+    if let Work::Encrypted { data_bytes, .. } = &mut submission.work {
+        *data_bytes = Some(2_049);
+    }
+    assert_eq!(submission.maximum_units(), Units { compute: 4, fhe: 1 });
+}
+
+#[test]
+fn complaints_about_encrypted_jobs_stand_where_the_field_is() {
+    let mut body = encrypted();
+    body["payload"]["parameters"]["security_level"] = json!(96);
+    body["payload"]["input"] = json!({"values": [1]});
+    body["payload"]["client_public_key"] = json!("none");
+    let expected = ["/payload/client_public_key", "/payload/input", "/payload/parameters/security_level"];
+    assert_eq!(pointers(&body), expected);
+    let mut body = encrypted();
+    body["payload"]["encrypted_data_url"] = json!("http://files.example.com/data");
+    assert_eq!(pointers(&body), ["/payload/encrypted_data_url"]);
+    body["useFHE"] = json!(false);
+    assert_eq!(pointers(&body), ["/payload/encrypted_data_url", "/useFHE"]);
+}
+
+#[test]
+fn each_type_has_its_own_algorithms() {
+    for (kind, algorithm) in
+        [("compute", "encrypted_maximum"), ("fhe_compute", "prime_factorization"), ("fhe_compute", "encrypted_median")]
+    {
+        let body = json!({"type": kind, "payload": {"algorithm": algorithm}});
+        let refusal = read(&body, Utc::now(), ORIGIN).expect_err("is refused");
+        assert_eq!(refusal.code, ErrorCode::UnknownAlgorithm, "{kind} {algorithm}");
+        assert_eq!(pointers(&body), ["/payload/algorithm"]);
+    }
+}

@@ -3,6 +3,8 @@
 
 use chrono::{DateTime, Utc};
 use jobs::algorithm::Algorithm;
+use jobs::fhe::program::ValueType;
+use jobs::fhe::{FheAlgorithm, KeyMode};
 use jobs::submission::{JobType, Priority};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -26,15 +28,98 @@ pub struct NewJob {
     deadline: Option<DateTime<Utc>>,
 }
 
-/// What to compute.
+/// What to compute, on plain inputs or on ciphertexts as the job's type says.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code)]
+pub enum Payload {
+    Plain(PlainPayload),
+    Encrypted(Box<EncryptedPayload>),
+}
+
+/// What to compute on plain inputs.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code)]
-pub struct Payload {
+pub struct PlainPayload {
     algorithm: Algorithm,
     input: Input,
     #[schema(nullable = false)]
     parameters: Option<Parameters>,
+}
+
+/// What to compute on ciphertexts. The schema of each algorithm stands in `docs/algorithms`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub struct EncryptedPayload {
+    algorithm: FheAlgorithm,
+    /// Where the inputs are: a blob of this service, as URL or as path, or an https URL that is fetched once.
+    #[schema(max_length = 2048)]
+    encrypted_data_url: String,
+    /// P-256 key that the result is sealed to, as PEM of its SPKI, unless the retrieval names another one.
+    #[schema(nullable = false)]
+    client_public_key: Option<String>,
+    #[schema(nullable = false)]
+    key: Option<KeyReference>,
+    /// With the algorithm's own parameters.
+    #[schema(nullable = false)]
+    parameters: Option<EncryptedParameters>,
+}
+
+/// The key that the inputs are encrypted under.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub struct KeyReference {
+    #[schema(nullable = false, default = "network")]
+    mode: Option<KeyMode>,
+    /// Required in client mode; in network mode the current key is meant when it is absent.
+    #[schema(nullable = false, pattern = "^0x[0-9a-fA-F]{64}$")]
+    key_id: Option<String>,
+}
+
+/// How to compute on ciphertexts. Which of the members an algorithm takes stands in its schema.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub struct EncryptedParameters {
+    /// Seconds of computing after which the job fails.
+    #[schema(minimum = 1, maximum = 3600, default = 900, nullable = false)]
+    timeout: Option<u32>,
+    /// Always `tfhe`.
+    #[schema(nullable = false, default = "tfhe")]
+    fhe_scheme: Option<String>,
+    /// Always 128 bits.
+    #[schema(nullable = false, default = 128, minimum = 128, maximum = 128)]
+    security_level: Option<u32>,
+    /// Type of the inputs: with `count` it makes the price exact before the job runs.
+    #[schema(nullable = false)]
+    value_type: Option<ValueType>,
+    /// How many inputs there are.
+    #[schema(nullable = false, minimum = 1, maximum = 512)]
+    count: Option<u32>,
+    /// Of `encrypted_statistical_analysis`: any of count, sum, mean, min, max, variance.
+    #[schema(nullable = false)]
+    statistics: Option<Vec<String>>,
+    /// Of `encrypted_linear_score`, one for each input.
+    #[schema(nullable = false, max_items = 256)]
+    weights: Option<Vec<i32>>,
+    /// Of `encrypted_linear_score`.
+    #[schema(nullable = false)]
+    bias: Option<i32>,
+    /// Of `encrypted_linear_score`.
+    #[schema(nullable = false)]
+    threshold: Option<i32>,
+    /// Of `encrypted_set_membership`: a set that everybody may read.
+    #[schema(nullable = false, max_items = 512)]
+    set: Option<Vec<IntegerOrDecimal>>,
+    /// Of `encrypted_set_membership`: `true` when the set is the inputs after the first.
+    #[schema(nullable = false)]
+    encrypted_set: Option<bool>,
+    /// Of `program`: `{inputs, steps, outputs}`.
+    #[schema(nullable = false, value_type = Option<Object>)]
+    program: Option<Value>,
 }
 
 /// What to compute on: the input of the algorithm that the payload names.
@@ -111,6 +196,20 @@ pub fn submission_example() -> Value {
     })
 }
 
+pub fn encrypted_submission_example() -> Value {
+    json!({
+        "type": "fhe_compute",
+        "payload": {
+            "algorithm": "encrypted_statistical_analysis",
+            "encrypted_data_url": format!("/v1/blobs/0x{}", "3c".repeat(32)),
+            "key": {"mode": "network"},
+            "parameters": {"fhe_scheme": "tfhe", "security_level": 128, "value_type": "u16", "count": 16}
+        },
+        "priority": "normal",
+        "use_fhe": true
+    })
+}
+
 fn links() -> Value {
     let this = format!("https://api.example.com/v1/jobs/{ID}");
     json!({
@@ -177,8 +276,10 @@ mod tests {
 
     #[test]
     fn the_examples_are_what_the_code_reads_and_writes() {
-        assert!(jobs::submission::read(&submission_example(), Utc::now(), "https://api.example.com").is_ok());
-        assert!(serde_json::from_value::<NewJob>(submission_example()).is_ok());
+        for example in [submission_example(), encrypted_submission_example()] {
+            assert!(jobs::submission::read(&example, Utc::now(), "https://api.example.com").is_ok());
+            assert!(serde_json::from_value::<NewJob>(example).is_ok());
+        }
         assert!(serde_json::from_value::<jobs::wire::Accepted>(accepted_example()).is_ok());
         assert!(serde_json::from_value::<jobs::wire::Job>(job_example()).is_ok());
     }
@@ -187,6 +288,9 @@ mod tests {
     fn the_shown_limits_are_those_that_are_enforced() {
         assert_eq!(jobs::algorithm::MAX_VALUES, 65_536);
         assert_eq!(jobs::algorithm::MAX_DIMENSION, 512);
+        let encrypted = (jobs::fhe::DEFAULT_TIMEOUT_SECONDS, jobs::fhe::MAX_TIMEOUT_SECONDS, jobs::fhe::MAX_INPUTS);
+        assert_eq!(encrypted, (900, 3600, 512));
+        assert_eq!((jobs::fhe::MAX_BOOL_WEIGHTS, jobs::fhe::MAX_CLEAR_SET), (256, 512));
         assert_eq!((jobs::algorithm::DEFAULT_TIMEOUT_SECONDS, jobs::algorithm::MAX_TIMEOUT_SECONDS), (300, 3600));
     }
 }

@@ -13,7 +13,7 @@ use jobs::wire::{Accepted, Job};
 use jobs::{ErrorCode, IdempotencyKey, JobId, JobStatus};
 use store::admission::{Admission, Admitted, admit};
 
-use super::new_job::{NewJob, accepted_example, job_example, submission_example};
+use super::new_job::{NewJob, accepted_example, encrypted_submission_example, job_example, submission_example};
 use super::presentation::present;
 use super::references;
 use super::wait::until_terminal;
@@ -54,7 +54,10 @@ errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, In
         ("Prefer" = Option<String>, Header, example = "wait=30",
          description = "`wait=N`: wait up to N seconds (1 to 60) for the job's end.")
     ),
-    request_body(content = NewJob, description = "At most 1 MiB.", example = json!(submission_example())),
+    request_body(content = NewJob, description = "At most 1 MiB.", examples(
+        ("plain" = (summary = "A plain job", value = json!(submission_example()))),
+        ("encrypted" = (summary = "A job on ciphertexts", value = json!(encrypted_submission_example())))
+    )),
     responses(
         (status = 202, description = "The job is accepted.", body = Accepted,
          headers(
