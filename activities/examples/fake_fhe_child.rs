@@ -26,7 +26,6 @@ fn main() {
 }
 
 fn behave(run: &Run, requests: &mut impl std::io::Read, events: &mut impl Write) -> Event {
-    let mut tell = |event: &Event| write(&mut *events, event).expect("the worker listens");
     match run.payload.as_str() {
         "refuse" => {
             return Event::Refused { reason: Refusal::CiphertextInvalid, detail: "not a ciphertext".to_owned() };
@@ -41,6 +40,7 @@ fn behave(run: &Run, requests: &mut impl std::io::Read, events: &mut impl Write)
         "result first" => return done(run),
         _ => {}
     }
+    let mut tell = |event: &Event| write(&mut *events, event).expect("the worker listens");
     tell(&Event::Prepared(prepared()));
     match run.payload.as_str() {
         "die computing" => std::process::abort(),
