@@ -2,6 +2,7 @@
 //!
 //! Layers, later ones win: the defaults, an optional file, environment variables `ZAMA__SECTION__KEY`.
 
+mod bounds;
 mod key_manager;
 mod production;
 
@@ -221,6 +222,7 @@ impl Settings {
             .context("Failed to read the configuration")?
             .try_deserialize()
             .context("The configuration is not valid")?;
+        bounds::check(&settings)?;
         production::check(&settings)?;
         Ok(settings)
     }

@@ -52,8 +52,23 @@ fn check_blobs(blobs: &Blobs) -> Result<()> {
     Ok(())
 }
 
+/// Whether a value holds a public secret: another case, another id or another host do not make it a secret again.
 fn is_development_value(value: &str) -> bool {
-    DEFAULTS.lines().filter(|line| line.contains(MARK)).any(|line| line.contains(&format!("\"{value}\"")))
+    let value = value.to_lowercase();
+    public_secrets().any(|secret| value.contains(&secret))
+}
+
+/// The secret part of each marked default: a URL's password, a key without its id and its 0x.
+fn public_secrets() -> impl Iterator<Item = String> {
+    DEFAULTS.lines().filter(|line| line.contains(MARK)).filter_map(|line| {
+        let value = line.split('"').nth(1)?.to_lowercase();
+        if value.contains("://") {
+            let password = value.split_once('@')?.0.rsplit_once(':')?.1;
+            return Some(format!(":{password}@"));
+        }
+        let key = value.rsplit(':').next()?;
+        Some(key.strip_prefix("0x").unwrap_or(key).to_owned())
+    })
 }
 
 #[cfg(test)]
@@ -74,6 +89,21 @@ mod tests {
         assert!(check_blobs(&of("s3://bucket", false)).is_ok());
         assert!(check_blobs(&of("file://.zama/blobs", false)).is_err());
         assert!(check_blobs(&of("s3://bucket", true)).is_err());
+    }
+
+    #[test]
+    fn a_public_secret_in_another_dress_is_public() {
+        for public in [
+            "postgres://zama:zama@10.0.0.1:5432/jobs",
+            "0xAC0974BEC39A17E36BA4A6B4D238FF944BACB478CBED5EFCAE784D7BF4F2FF80",
+            "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
+            "mine:000102,other:7a616d612d6a6f62732d646576656c6f706d656e742d636f6465632d6b657931",
+        ] {
+            assert!(is_development_value(public), "{public}");
+        }
+        for own in ["postgres://zama:3f9c@10.0.0.1:5432/zama", "mine:000102", ""] {
+            assert!(!is_development_value(own), "{own}");
+        }
     }
 
     #[test]

@@ -99,6 +99,11 @@ impl StartArgs {
         let standin = |name: &PartName| *name != PartName::Lago || self.lago_url.is_none();
         let parts: Vec<PartName> = PartName::value_variants().iter().copied().filter(asked).filter(standin).collect();
         ensure!(!parts.is_empty(), "there is no part to start");
+        let environment = std::env::var("ZAMA__ENVIRONMENT").unwrap_or_default();
+        ensure!(
+            !environment.eq_ignore_ascii_case("production"),
+            "this stack is for development, and ZAMA__ENVIRONMENT is production"
+        );
         Ok(Options {
             ports: Ports::new(self.port_base),
             data: DataDir::choose(self.data.data_dir.as_deref())?,

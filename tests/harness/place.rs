@@ -52,6 +52,11 @@ impl Place {
         Self::make(Some(PLAIN), settings)
     }
 
+    /// For everything.
+    pub fn encrypted(settings: &[(&'static str, &'static str)]) -> Self {
+        Self::make(None, settings)
+    }
+
     fn make(only: Option<&'static str>, settings: &[(&'static str, &'static str)]) -> Self {
         remove_leftovers();
         let folder = tempfile::Builder::new().prefix(&format!("{PREFIX}{}-", std::process::id())).tempdir().unwrap();

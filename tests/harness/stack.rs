@@ -52,8 +52,21 @@ impl Stack {
     }
 
     pub fn with(settings: &[(&'static str, &'static str)]) -> Self {
+        Self::at(Place::whole(settings))
+    }
+
+    /// One stack with key manager and FHE worker for all tests of the process that disturb nothing.
+    pub fn encrypted() -> &'static Self {
+        static STACK: OnceLock<Stack> = OnceLock::new();
+        STACK.get_or_init(|| Self::encrypted_with(&[]))
+    }
+
+    pub fn encrypted_with(settings: &[(&'static str, &'static str)]) -> Self {
+        Self::at(Place::encrypted(settings))
+    }
+
+    fn at(place: Place) -> Self {
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-        let place = Place::whole(settings);
         let dev = Dev::start(&place);
         Self {
             dev,

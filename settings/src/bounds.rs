@@ -1,0 +1,40 @@
+//! Numbers without which nothing works: zero of them is refused before anything starts.
+
+use anyhow::{Result, ensure};
+
+use crate::Settings;
+
+/// Names every setting that is zero and must not be.
+pub(crate) fn check(settings: &Settings) -> Result<()> {
+    let counts = [
+        ("api.max_body_bytes", settings.api.max_body_bytes == 0),
+        ("api.request_timeout_seconds", settings.api.request_timeout_seconds == 0),
+        ("database.max_connections", settings.database.max_connections == 0),
+        ("database.acquire_timeout_seconds", settings.database.acquire_timeout_seconds == 0),
+        ("dispatcher.concurrency", settings.dispatcher.concurrency == 0),
+        ("dispatcher.sweep_seconds", settings.dispatcher.sweep_seconds == 0),
+        ("worker.max_compute", settings.worker.max_compute == 0),
+        ("worker.max_activities", settings.worker.max_activities == 0),
+        ("worker.max_workflow_tasks", settings.worker.max_workflow_tasks == 0),
+        ("fhe.children", settings.fhe.children == 0),
+        ("chain.batch_max_jobs", settings.chain.batch_max_jobs == 0),
+        ("chain.confirmations", settings.chain.confirmations == 0),
+        ("metering.reporter_seconds", settings.metering.reporter_seconds == 0),
+    ];
+    let zero: Vec<&str> = counts.iter().filter(|(_, is_zero)| *is_zero).map(|(key, _)| *key).collect();
+    ensure!(zero.is_empty(), "must be 1 or more: {}", zero.join(", "));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_must_not_be_zero_is_named() {
+        let zeros =
+            ["ZAMA__DATABASE__MAX_CONNECTIONS", "ZAMA__FHE__CHILDREN"].map(|key| (key.to_owned(), "0".to_owned()));
+        let refused = Settings::load_with(None, zeros).expect_err("zeros are refused").to_string();
+        assert_eq!(refused, "must be 1 or more: database.max_connections, fhe.children");
+    }
+}

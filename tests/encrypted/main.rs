@@ -1,0 +1,12 @@
+//! Encrypted jobs through the public REST API, on a whole stack with key manager and FHE worker.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod algorithms;
+mod refusals;
+mod retrieval;
+mod story;
+mod worker;
+
+#[path = "../harness/mod.rs"]
+mod harness;

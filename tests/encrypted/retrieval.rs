@@ -1,0 +1,98 @@
+//! Who gets the plaintext: the owner, once, and nobody else.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use jobs::wire::Job;
+use reqwest::Method;
+use retrieval::{Domain, RecipientKey, Retrieval, Signer};
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Stack};
+use crate::story::{Owner, bytes};
+
+async fn a_job<'a>(owner: &'a Owner<'_>) -> Job {
+    let blob = owner.encrypts(bytes(&[5, 9])).await;
+    owner.submits("encrypted_maximum", json!({}), blob).await.completes().await
+}
+
+/// A request as the owner's machine makes it, signed by whoever.
+fn request(stack: &Stack, job: &Job, signer: &Signer, nonce: [u8; 32]) -> Value {
+    let recipient = RecipientKey::generate();
+    let retrieval = Retrieval {
+        job_id: job.job_id,
+        nonce: nonce.into(),
+        public_key_hash: recipient.public_key().unwrap().hash(),
+        deadline: None,
+    };
+    let domain = Domain { chain_id: 31_337, registry: stack.registry.parse().unwrap() };
+    let signature = signer.sign(retrieval.digest(domain)).unwrap();
+    json!({
+        "clientSignature": format!("0x{}", alloy::hex::encode(signature.to_bytes())),
+        "retrievalNonce": format!("0x{}", alloy::hex::encode(nonce)),
+        "client_public_key": recipient.public_key().unwrap().to_pem(),
+    })
+}
+
+async fn asks(owner: &Owner<'_>, job: &Job, body: &Value) -> Answer {
+    owner.zama.ask(Method::POST, &format!("/v1/jobs/{}/fhe-result", job.job_id), &[], Some(body)).await.unwrap()
+}
+
+#[tokio::test]
+async fn another_implementation_signs_retrieves_and_opens() {
+    let stack = Stack::encrypted();
+    let owner = Owner::of(stack).await;
+    let job = a_job(&owner).await;
+    let key_manager = owner.opens(owner.zama.job(job.job_id)).await.key_manager().unwrap();
+    let given = json!({
+        "api": stack.api, "token": owner.zama.token, "job_id": job.job_id, "submitter_key": owner.secret,
+        "chain_id": 31_337, "registry": stack.registry, "key_manager": key_manager,
+        "result_hash": job.result.unwrap().hash,
+    });
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/independent");
+    let environment = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tools/python-env.sh"))
+        .arg(format!("{folder}/requirements.txt"))
+        .output()
+        .unwrap();
+    assert!(environment.status.success(), "{environment:?}");
+    let python = format!("{}/bin/python", String::from_utf8(environment.stdout).unwrap().trim());
+    let mut child = Command::new(python)
+        .arg(format!("{folder}/retrieve.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(given.to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["opened"], json!({"index": 1, "price": 9}));
+}
+
+#[tokio::test]
+async fn a_nonce_serves_one_request() {
+    let stack = Stack::encrypted();
+    let owner = Owner::of(stack).await;
+    let job = a_job(&owner).await;
+    let signer = Signer::from_hex(&owner.secret).unwrap();
+    let first = request(stack, &job, &signer, [1; 32]);
+    let answer = asks(&owner, &job, &first).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let again = asks(&owner, &job, &first).await;
+    assert_eq!((again.status, &again.body), (200, &answer.body), "the identical request gets the same bytes");
+    // The same nonce for another key to seal to.
+    let replayed = asks(&owner, &job, &request(stack, &job, &signer, [1; 32])).await;
+    assert_eq!((replayed.status, replayed.code()), (409, "NONCE_REPLAYED"), "{replayed:?}");
+}
+
+#[tokio::test]
+async fn nobody_else_signs_for_it() {
+    let stack = Stack::encrypted();
+    let (owner, stranger) = (Owner::of(stack).await, Owner::of(stack).await);
+    let job = a_job(&owner).await;
+    let thief = Signer::from_hex(&stranger.secret).unwrap();
+    let refused = asks(&owner, &job, &request(stack, &job, &thief, [2; 32])).await;
+    assert_eq!((refused.status, refused.code()), (403, "SIGNATURE_INVALID"), "{refused:?}");
+    let unknown = asks(&stranger, &job, &request(stack, &job, &thief, [2; 32])).await;
+    assert_eq!((unknown.status, unknown.code()), (404, "JOB_NOT_FOUND"), "{unknown:?}");
+}
