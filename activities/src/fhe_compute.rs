@@ -91,7 +91,7 @@ impl FheCompute {
         }
         match ended {
             Ended::Verdict(Verdict::Computed(computed)) => {
-                let stage = beating(&ctx, self.finish(&task, *computed)).await??;
+                let stage = Box::pin(beating(&ctx, self.finish(&task, *computed))).await??;
                 Ok(step(stage))
             }
             Ended::Verdict(Verdict::Refused { code, detail }) => Err(of_the_job(code, detail)),

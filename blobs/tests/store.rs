@@ -1,5 +1,7 @@
 //! The store in a local folder: nothing is shared, nothing is half, nothing that was changed is read.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,7 +38,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 #[tokio::test]
 async fn what_was_put_is_read_by_its_tenant_alone() {
     let (_folder, store) = opened();
-    let content: Vec<u8> = (0..12_000_000_u32).map(|i| (i * 31 >> 3) as u8).collect();
+    let content: Vec<u8> = (0..12_000_000_u32).map(|i| ((i * 31) >> 3) as u8).collect();
     let (acme, other) = (tenant("acme"), tenant("other"));
     let blob = store.put_stream(&acme, Terms::at_most(LIMIT), chunked(&content)).await.unwrap();
     assert_eq!((blob.sha256, blob.size), (BlobHash::of(&content), content.len() as u64));

@@ -89,13 +89,15 @@ mod tests {
         Settings::load_with(None, variables)
     }
 
-    const PRODUCTION: [(&str, &str); 10] = [
+    const PRODUCTION: [(&str, &str); 12] = [
         ("ENVIRONMENT", "production"),
         ("DATABASE__URL", "postgres://db/zama"),
         ("TEMPORAL__CODEC_KEYS", ""),
         ("CHAIN__CONFIRMER_KEY", ""),
         ("CHAIN__DEPLOYER_KEY", ""),
         ("BILLING__LAGO_KEY", ""),
+        ("BLOBS__URL", "s3://bucket"),
+        ("WORKER__ATTESTATION_KEY", ""),
         ("KMS__STORAGE_SECRET", "0123456789abcdef0123456789abcdef"),
         ("KMS__API_CREDENTIAL", "one"),
         ("KMS__WORKER_CREDENTIAL", "two"),

@@ -53,7 +53,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let listener = bind(&settings.api.listen).await?;
     tracing::info!(http.address = settings.api.listen, "serving");
     let codec = serve_codec(settings, &target, stop.clone()).await?;
-    let dispatching = dispatcher::run(pool, target, policy(settings), mailbox, temporal_health, stop.clone());
+    let dispatching = Box::pin(dispatcher::run(pool, target, policy(settings), mailbox, temporal_health, stop.clone()));
     let ends_all = stop.clone().drop_guard();
     let dispatcher = tokio::spawn(async move {
         // A process that accepts and does not start is worse than none: whatever ends the dispatcher ends the server.

@@ -9,7 +9,7 @@ use super::{Role, parts, process};
 /// The database is away, or holds other migrations than ours.
 pub fn run(settings: &Settings) -> Result<()> {
     process::run(settings, Role::Tool, |_stop| async {
-        store::migrate(&parts::pool(settings)?).await.context("Failed to migrate")?;
+        Box::pin(store::migrate(&parts::pool(settings)?)).await.context("Failed to migrate")?;
         println!("the schema is up to date");
         Ok(())
     })

@@ -51,13 +51,13 @@ const USER: &str = "developer";
 async fn migrate(wiring: &Wiring) -> Result<()> {
     let one = Connections { max: 1, acquire_timeout: Duration::from_secs(30), statement_timeout: Duration::ZERO };
     let pool = store::connect(&wiring.database_url(), &one)?;
-    store::migrate(&pool).await?;
+    Box::pin(store::migrate(&pool)).await?;
     pool.close().await;
     Ok(())
 }
 
 async fn namespace(wiring: &Wiring) -> Result<()> {
-    let client = temporal::connect(&parts::target(&settings(wiring)?, "dev")?).await?;
+    let client = Box::pin(temporal::connect(&parts::target(&settings(wiring)?, "dev")?)).await?;
     temporal::setup::ensure(&client).await?;
     Ok(())
 }

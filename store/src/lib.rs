@@ -64,7 +64,7 @@ pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
     let mut connection = pool.acquire().await?.detach();
     // An index of a large table takes as long as it takes.
     sqlx::query("SET statement_timeout = 0").execute(&mut connection).await?;
-    sqlx::migrate!("../migrations").run(&mut connection).await?;
+    Box::pin(sqlx::migrate!("../migrations").run(&mut connection)).await?;
     connection.close().await?;
     Ok(())
 }

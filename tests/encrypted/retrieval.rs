@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::harness::{Answer, Stack};
 use crate::story::{Owner, bytes};
 
-async fn a_job<'a>(owner: &'a Owner<'_>) -> Job {
+async fn a_job(owner: &Owner<'_>) -> Job {
     let blob = owner.encrypts(bytes(&[5, 9])).await;
     owner.submits("encrypted_maximum", json!({}), blob).await.completes().await
 }

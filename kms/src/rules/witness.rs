@@ -59,7 +59,7 @@ impl Witness {
             .nodes
             .iter()
             .zip(heights)
-            .filter_map(|(node, heights)| Some((node, heights.inspect_err(|error| log(error)).ok()?)))
+            .filter_map(|(node, heights)| Some((node, heights.inspect_err(log).ok()?)))
             .collect();
         self.require_quorum(reachable.len())?;
         // The lowest: every node knows it, and none can lift it above what the others call settled.
@@ -68,8 +68,7 @@ impl Witness {
         };
         let views =
             join_all(reachable.iter().map(|(node, heights)| view(node, settled, heights.newest, asked, signer)));
-        let views: Vec<View> =
-            views.await.into_iter().filter_map(|view| view.inspect_err(|error| log(error)).ok()).collect();
+        let views: Vec<View> = views.await.into_iter().filter_map(|view| view.inspect_err(log).ok()).collect();
         self.require_quorum(views.len())?;
         verdict(&views, self.code_hash)
     }
