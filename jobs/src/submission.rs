@@ -99,6 +99,12 @@ pub struct Submission {
 }
 
 impl Submission {
+    /// Whether the deadline has passed. That is no fault of the body: one that was accepted in time is a replay.
+    #[must_use]
+    pub fn is_late(&self, now: DateTime<Utc>) -> bool {
+        self.deadline.is_some_and(|time| time <= now)
+    }
+
     #[must_use]
     pub fn job_type(&self) -> JobType {
         match self.work {
@@ -185,12 +191,8 @@ fn read_body(body: &Value, now: DateTime<Utc>, public_origin: &str, errors: &mut
     {
         errors.add(pointer, "does not agree with /type");
     }
-    if let Some(time) = deadline {
-        if time <= now {
-            errors.add("/deadline", "has passed");
-        } else if time > now + chrono::Duration::days(MAX_DEADLINE_DAYS) {
-            errors.add("/deadline", format!("is more than {MAX_DEADLINE_DAYS} days away"));
-        }
+    if deadline.is_some_and(|time| time > now + chrono::Duration::days(MAX_DEADLINE_DAYS)) {
+        errors.add("/deadline", format!("is more than {MAX_DEADLINE_DAYS} days away"));
     }
     let payload = payload?;
     let work = read_work(&payload, job_type, public_origin, errors);

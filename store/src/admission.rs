@@ -35,6 +35,8 @@ pub enum Admitted {
     InProgress,
     /// The token's user is not registered.
     UnknownUser,
+    /// The deadline has passed, and the key was not used with this body before.
+    Late,
 }
 
 /// Takes a submission in.
@@ -70,6 +72,9 @@ async fn take_in(tx: &mut PgConnection, admission: &Admission<'_>) -> Result<Adm
             true => Admitted::Replayed { response: first.response.clone() },
             false => Admitted::KeyReused { first_use: first.created_at },
         });
+    }
+    if admission.submission.is_late(admission.created_at) {
+        return Ok(Admitted::Late);
     }
     let user = sqlx::query!(
         "SELECT submitter FROM users WHERE tenant = $1 AND id = $2",

@@ -30,6 +30,25 @@ async fn the_same_body_gets_the_same_answer_again() {
 }
 
 #[tokio::test]
+async fn a_replay_is_one_even_when_its_deadline_has_passed() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    let deadline = chrono::Utc::now() + chrono::Duration::milliseconds(1_500);
+    let mut body = job(15);
+    body["deadline"] = json!(deadline.to_rfc3339());
+    let first = app.submit_with_key(&ada, "order-7", &body).await.expect(202);
+    while chrono::Utc::now() <= deadline {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let again = app.submit_with_key(&ada, "order-7", &body).await;
+    assert_eq!(again.expect(202), first);
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    let late = app.submit_with_key(&ada, "order-8", &body).await.problem("JOB_VALIDATION_FAILED");
+    assert_eq!(late["errors"][0]["pointer"], "/deadline");
+    assert_eq!(app.count("SELECT count(*) FROM jobs").await, 1);
+}
+
+#[tokio::test]
 async fn another_body_is_refused_and_changes_nothing() {
     let app = TestApp::new().await;
     let ada = app.developer("ada").await;

@@ -10,7 +10,7 @@ use axum::{Extension, Json};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use jobs::submission::{self, Refusal, Submission};
 use jobs::wire::{Accepted, Job};
-use jobs::{ErrorCode, IdempotencyKey, JobId, JobStatus};
+use jobs::{ErrorCode, FieldError, IdempotencyKey, JobId, JobStatus};
 use store::admission::{Admission, Admitted, admit};
 
 use super::new_job::{NewJob, accepted_example, encrypted_submission_example, job_example, submission_example};
@@ -111,6 +111,10 @@ pub async fn submit(
         }
         Admitted::Replayed { response } => (stored(&response)?, true),
         Admitted::KeyReused { first_use } => return Err(key_reused(first_use)),
+        Admitted::Late => {
+            let errors = vec![FieldError::new("/deadline", "has passed")];
+            return Err(refusal(Refusal { code: ErrorCode::JobValidationFailed, errors }));
+        }
         Admitted::InProgress => {
             let detail = "Another request with this idempotency key is being handled.";
             return Err(Problem::new(ErrorCode::RequestInProgress, detail));
