@@ -17,7 +17,7 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 # Arguments for `make dev` and `make demo`, for example ARGS='--port-base 7700'.
 ARGS ?=
 
-.PHONY: help setup setup-tests build demo dev test lago-clients contracts lint fmt check clean-data
+.PHONY: help setup setup-tests build demo dev test lago-clients contracts bench-starts lint fmt check clean-data
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,6 +47,9 @@ test: setup-tests contracts ## Run every test, against real engines.
 
 lago-clients: ## Hold the Lago stand-in to Lago's official clients.
 	ZAMA_BIN=$(ZAMA_JOBS) billing/tests/official/run.sh
+
+bench-starts: setup ## Measure workflow starts from a backlog against bare starts, in one run.
+	$(CARGO) test --workspace --bench starts
 
 # clippy-driver as the workspace's compiler lints our crates and reuses the dependencies that build and test made.
 lint: ## Clippy, warnings are errors.

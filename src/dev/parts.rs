@@ -288,6 +288,7 @@ mod tests {
             [
                 ("matching.numTaskqueueReadPartitions", "1"),
                 ("matching.numTaskqueueWritePartitions", "1"),
+                ("matching.enableFairness", "true"),
                 ("history.transferProcessorMaxPollRPS", "100"),
             ]
         );

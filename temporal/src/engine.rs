@@ -13,7 +13,7 @@ use temporalio_client::{
 };
 use temporalio_common::data_converters::TemporalSerializable;
 use temporalio_common::search_attributes::SearchAttributes;
-use temporalio_common::{MemoValues, WorkflowDefinition};
+use temporalio_common::{MemoValues, Priority, WorkflowDefinition};
 use workflows::activities::{CONFIRM_ACTIVITY_ID, Step};
 use workflows::{
     BatcherInput, BatcherWorkflow, JobInput, JobWorkflow, KeyCheckInput, KeyCheckWorkflow, ReporterInput,
@@ -64,6 +64,7 @@ impl Engine {
             .id_conflict_policy(WorkflowIdConflictPolicy::Fail)
             .search_attributes(search)
             .memo(memo)
+            .priority(Priority::builder().fairness_key(start.tenant.to_string()).build())
             .static_summary(format!("{} for {}", start.algorithm, start.tenant))
             .build();
         match self.client.start_workflow(JobWorkflow::run, job_input(start), options).await {

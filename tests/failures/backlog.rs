@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jobs::JobStatus;
 
-use crate::harness::{Stack, until};
+use crate::harness::{Stack, factor, until};
 
 /// Far more than `worker.max_activities`.
 const JOBS: usize = 110;
@@ -24,4 +24,16 @@ async fn a_backlog_of_computations_delays_no_confirmation_and_no_bill() {
     tokio::time::timeout(Duration::from_secs(60), zama.job(first.job_id).is_billed()).await.expect("it is billed");
     let waiting = zama.jobs().await.iter().filter(|job| !job.status.is_terminal()).count();
     assert!(waiting > 80, "only {waiting} wait: the others had to be computed first");
+}
+
+#[tokio::test]
+async fn a_tenants_backlog_does_not_stand_before_another_tenant() {
+    let stack = Stack::with(SETTINGS);
+    let (crowd, other) = (stack.tenant(), stack.tenant());
+    crowd.submits_at_once(60).await;
+    crowd.has(60, "PROCESSING").await;
+    let one = other.submit(&factor(91)).await;
+    one.completes().await;
+    let waiting = crowd.jobs().await.iter().filter(|job| !job.status.is_terminal()).count();
+    assert!(waiting > 40, "only {waiting} wait: the other tenant came after them");
 }

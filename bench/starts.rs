@@ -1,0 +1,119 @@
+//! Workflow starts a second while the outbox drains a backlog, against bare starts by the SDK's client alone on the same
+//! server, in turns within one run. No worker runs meanwhile: a start is all that is measured.
+
+#![allow(clippy::unwrap_used, reason = "a measurement that cannot go on says where")]
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt, stream};
+use sqlx::Row;
+use temporalio_client::{
+    Client, ClientOptions, Connection, ConnectionOptions, Url, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
+    WorkflowStartOptions,
+};
+use workflows::{JobInput, JobWorkflow, task_queue};
+
+use harness::{Stack, factor};
+
+#[path = "../tests/harness/mod.rs"]
+mod harness;
+
+const JOBS: usize = 1_000;
+const ROUNDS: usize = 3;
+/// `dispatcher.concurrency` of the default configuration.
+const IN_FLIGHT: usize = 32;
+const MUST_REACH: f64 = 0.80;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
+
+fn main() -> ExitCode {
+    let stack = Stack::own();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let (bare, ours) = runtime.block_on(measure(&stack));
+    let ratio = ours / bare;
+    println!(
+        "starts while draining a backlog of {JOBS}: ours {ours:.0}/s, bare client {bare:.0}/s, ratio {ratio:.2} (must \
+         reach {MUST_REACH:.2}); medians of {ROUNDS} turns"
+    );
+    if ratio < MUST_REACH { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+async fn measure(stack: &Stack) -> (f64, f64) {
+    let _idle = stack.stops("worker");
+    let client = client(stack).await;
+    // The first calls open connections and files.
+    bare(&client, "warm", IN_FLIGHT).await;
+    let (mut bare_rates, mut our_rates) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        bare_rates.push(bare(&client, &round.to_string(), JOBS).await);
+        our_rates.push(ours(stack).await);
+        eprintln!("turn {round}: bare {:.0}/s, ours {:.0}/s", bare_rates[round], our_rates[round]);
+    }
+    (median(bare_rates), median(our_rates))
+}
+
+async fn client(stack: &Stack) -> Client {
+    let url: Url = format!("http://{}", stack.temporal).parse().unwrap();
+    let connection = Connection::connect(ConnectionOptions::new(url).build()).await.unwrap();
+    Client::new(connection, ClientOptions::new("zama-jobs").build()).unwrap()
+}
+
+/// As many starts as fast as they go.
+async fn bare(client: &Client, round: &str, count: usize) -> f64 {
+    let began = Instant::now();
+    let starts = stream::iter(0..count).map(async |number| {
+        let input = JobInput {
+            job_id: jobs::JobId::generate(),
+            job_type: jobs::submission::JobType::Compute,
+            compute_queue: task_queue::COMPUTE.to_owned(),
+            algorithm: "prime_factorization".to_owned(),
+            timeout_seconds: 300,
+            deadline_ms: None,
+            request_id: String::new(),
+        };
+        let options = WorkflowStartOptions::new(task_queue::JOBS, format!("bare/{round}/{number}"))
+            .id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate)
+            .id_conflict_policy(WorkflowIdConflictPolicy::Fail)
+            .build();
+        client.start_workflow(JobWorkflow::run, input, options).await.unwrap();
+    });
+    starts.buffer_unordered(IN_FLIGHT).collect::<()>().await;
+    rate(count, began.elapsed())
+}
+
+/// A backlog that grew while Temporal was away, from the first start to the last.
+async fn ours(stack: &Stack) -> f64 {
+    let zama = stack.tenant();
+    let away = stack.stops("temporal");
+    let numbers = stream::iter((1_000_003_u64..).take(JOBS));
+    numbers.map(async |number| drop(zama.submit(&factor(number)).await)).buffer_unordered(IN_FLIGHT).collect::<()>().await;
+    let backlog = waiting(stack).await;
+    away.over();
+    let mut left = backlog;
+    while left == backlog {
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        left = waiting(stack).await;
+    }
+    let began = Instant::now();
+    let first = left;
+    while left > 0 {
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        left = waiting(stack).await;
+    }
+    rate(first, began.elapsed())
+}
+
+async fn waiting(stack: &Stack) -> usize {
+    let rows = stack.rows(sqlx::query("SELECT count(*) FROM job_starts")).await;
+    usize::try_from(rows[0].get::<i64, _>(0)).unwrap()
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts of some thousands")]
+fn rate(count: usize, time: Duration) -> f64 {
+    count as f64 / time.as_secs_f64()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
