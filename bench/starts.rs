@@ -86,7 +86,11 @@ async fn ours(stack: &Stack) -> f64 {
     let zama = stack.tenant();
     let away = stack.stops("temporal");
     let numbers = stream::iter((1_000_003_u64..).take(JOBS));
-    numbers.map(async |number| drop(zama.submit(&factor(number)).await)).buffer_unordered(IN_FLIGHT).collect::<()>().await;
+    numbers
+        .map(async |number| drop(zama.submit(&factor(number)).await))
+        .buffer_unordered(IN_FLIGHT)
+        .collect::<()>()
+        .await;
     let backlog = waiting(stack).await;
     away.over();
     let mut left = backlog;

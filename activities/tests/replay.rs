@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use temporal::codec::KeyRing;
 use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
-use workflows::JobWorkflow;
+use workflows::{BatcherWorkflow, JobWorkflow, ReporterWorkflow};
 
 /// `temporal.codec_keys` of `settings/config.default.toml`.
 const KEYS: &str = "dev-1:7a616d612d6a6f62732d646576656c6f706d656e742d636f6465632d6b657931";
@@ -20,7 +20,9 @@ async fn replays(path: &Path) -> Result<(), String> {
     let keys = KeyRing::parse(KEYS).expect("the development key is valid");
     let options = WorkflowReplayerOptions::new()
         .register_workflow::<JobWorkflow>()
-        .expect("the workflow registers once")
+        .and_then(|options| options.register_workflow::<BatcherWorkflow>())
+        .and_then(|options| options.register_workflow::<ReporterWorkflow>())
+        .expect("each workflow registers once")
         .data_converter(temporal::data_converter(keys))
         .build();
     let replayer = WorkflowReplayer::new(options).map_err(|error| error.to_string())?;
@@ -40,7 +42,18 @@ async fn every_recorded_path_replays() {
         }
     }
     paths.sort();
-    assert_eq!(paths, ["cancelled", "completed", "deadline", "failed", "timeout"]);
+    let recorded = [
+        "batcher",
+        "cancelled",
+        "cancelled-while-pending",
+        "completed",
+        "deadline",
+        "failed",
+        "reporter",
+        "restarted-while-confirming",
+        "timeout",
+    ];
+    assert_eq!(paths, recorded);
 }
 
 /// The test above would be worth nothing if a history that does not fit replayed as well.

@@ -16,6 +16,9 @@ pub enum TemporalCommand {
     History {
         /// Workflow id, for example dev/my-key.
         workflow_id: String,
+        /// A run that is not the newest, for example one that continued as new.
+        #[arg(long, value_name = "ID")]
+        run_id: Option<String>,
     },
 }
 
@@ -26,8 +29,8 @@ pub fn run(settings: &Settings, command: &TemporalCommand) -> Result<()> {
         let client = temporal::connect(&parts::target(settings, "tool")?).await?;
         match command {
             TemporalCommand::Setup => setup(settings, &client).await,
-            TemporalCommand::History { workflow_id } => {
-                let history = temporal::history::fetch(&client, workflow_id).await?;
+            TemporalCommand::History { workflow_id, run_id } => {
+                let history = temporal::history::fetch(&client, workflow_id, run_id.as_deref()).await?;
                 std::io::stdout().write_all(&history).context("Failed to print the history")
             }
         }
