@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use jobs::JobStatus;
+use chrono::{SecondsFormat, TimeDelta, Utc};
+use jobs::{ErrorCode, JobStatus};
 
 use crate::harness::{Stack, factor, until};
 
@@ -11,6 +12,9 @@ const JOBS: usize = 110;
 /// Two at once take minutes for all of them.
 const SETTINGS: &[(&str, &str)] =
     &[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "4000"), ("ZAMA__WORKER__MAX_COMPUTE", "2")];
+
+/// One computation holds the only slot for ever.
+const FULL: &[(&str, &str)] = &[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "3600000"), ("ZAMA__WORKER__MAX_COMPUTE", "1")];
 
 #[tokio::test]
 async fn a_backlog_of_computations_delays_no_confirmation_and_no_bill() {
@@ -36,4 +40,16 @@ async fn a_tenants_backlog_does_not_stand_before_another_tenant() {
     one.completes().await;
     let waiting = crowd.jobs().await.iter().filter(|job| !job.status.is_terminal()).count();
     assert!(waiting > 40, "only {waiting} wait: the other tenant came after them");
+}
+
+#[tokio::test]
+async fn a_job_whose_deadline_passes_in_a_backlog_is_late_and_not_lost() {
+    let stack = Stack::with(FULL);
+    let zama = stack.tenant();
+    let before = zama.submit(&factor(91)).await;
+    before.reaches(JobStatus::Processing).await;
+    let mut body = factor(91);
+    body["deadline"] = (Utc::now() + TimeDelta::seconds(3)).to_rfc3339_opts(SecondsFormat::Millis, true).into();
+    let late = zama.submit(&body).await.fails().await;
+    assert_eq!(late.error.unwrap().code, ErrorCode::DeadlineExceeded);
 }

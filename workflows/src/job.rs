@@ -145,7 +145,9 @@ fn why(error: &ActivityExecutionError, input: &JobInput) -> Reason {
         return Reason::Cancelled;
     }
     if let Some(timeout) = error.as_timeout() {
-        let late = timeout.timeout_type() == TimeoutType::ScheduleToClose && input.deadline_ms.is_some();
+        // A job that nobody took in time is as late as one that was being computed: both clocks run to its deadline.
+        let clock = matches!(timeout.timeout_type(), TimeoutType::ScheduleToClose | TimeoutType::ScheduleToStart);
+        let late = clock && input.deadline_ms.is_some();
         let code = if late { ErrorCode::DeadlineExceeded } else { ErrorCode::InternalError };
         let detail = if late { "The deadline passed before there was a result." } else { "The computation was lost." };
         return Reason::Failed { code, detail: detail.to_owned() };

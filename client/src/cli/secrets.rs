@@ -19,6 +19,9 @@ pub(super) const SUBMITTER_KEY: &str = "ZAMA_SUBMITTER_KEY";
 const PRIVATE: u32 = 0o600;
 const PUBLIC: u32 = 0o644;
 
+/// What every PEM form of a private key says (RFC 7468).
+const PRIVATE_PEM: &[u8] = b"PRIVATE KEY-----";
+
 /// Writes a new file that its owner alone may read.
 pub(super) fn write_private(file: &Path, bytes: &[u8]) -> Result<(), CliError> {
     write_new(file, bytes, PRIVATE)
@@ -42,6 +45,29 @@ fn write_new(file: &Path, bytes: &[u8], mode: u32) -> Result<(), CliError> {
             }
         })?;
     open.write_all(bytes).and_then(|()| open.sync_all()).map_err(|source| CliError::Write { target: name(), source })
+}
+
+/// Largest file that could be a secret key, in bytes.
+const MAX_SECRET_KEY: u64 = 1024 * 1024;
+
+/// Refuses to upload a secret key: the one mistake that could not be undone.
+pub(super) fn refuse_secret(file: &Path) -> Result<(), CliError> {
+    let unreadable = |error| CliError::usage(format!("cannot read {}: {error}", file.display()));
+    if std::fs::metadata(file).map_err(unreadable)?.len() > MAX_SECRET_KEY {
+        return Ok(());
+    }
+    let bytes = read(file)?;
+    if OwnKey::is_secret(&bytes) {
+        let (file, evaluation) = (file.display(), evaluation_file(file));
+        return Err(CliError::usage(format!(
+            "{file} is a secret key, which never leaves your machine; its evaluation key, {}, may",
+            evaluation.display()
+        )));
+    }
+    if bytes.windows(PRIVATE_PEM.len()).any(|window| window == PRIVATE_PEM) {
+        return Err(CliError::usage(format!("{} is a private key, which never leaves your machine", file.display())));
+    }
+    Ok(())
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, CliError> {
@@ -174,5 +200,8 @@ mod tests {
         std::fs::write(&public, key.public_key().unwrap().to_pem()).unwrap();
         assert_eq!(recipient_public(&private).unwrap(), recipient_public(&public).unwrap());
         assert!(recipient(&public).is_err());
+        let slip = refuse_secret(&private).unwrap_err();
+        assert!(slip.to_string().contains("never leaves your machine"), "{slip}");
+        assert!(refuse_secret(&public).is_ok());
     }
 }

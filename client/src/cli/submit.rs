@@ -89,7 +89,9 @@ pub(super) async fn submit(session: &Session, args: SubmitArgs) -> Result<Exit, 
         session.output.notice(&format!("job {id} accepted{}, idempotency key {}", again(&submitted), submitted.key));
         let exit = follow(session, &client, id, args.max_wait).await?;
         if args.encrypted.fhe.is_some() && exit == Exit::Success {
-            session.output.notice(&format!("open its result with: zama-jobs decrypt {id}"));
+            let with = args.encryption.client_key.as_ref();
+            let with = with.map_or_else(String::new, |file| format!(" --client-key {}", file.display()));
+            session.output.notice(&format!("open its result with: zama-jobs decrypt {id}{with}"));
         }
         return Ok(exit);
     }

@@ -13,8 +13,19 @@ use super::inputs::read_source;
 /// # Errors
 /// A sentence about the first value that is wrong.
 pub(super) fn from_text(text: &str, kind: Option<ValueType>) -> Result<Vec<ClearValue>, String> {
-    let words = text.split(|c: char| c == ',' || c == ';' || c.is_whitespace()).filter(|word| !word.is_empty());
-    counted(words.map(|word| typed(word, kind)).collect::<Result<_, _>>()?)
+    counted(words(text)?.into_iter().map(|word| typed(word, kind)).collect::<Result<_, _>>()?)
+}
+
+/// Words between commas, semicolons or white space. Nothing between two commas is a value that was forgotten.
+fn words(text: &str) -> Result<Vec<&str>, String> {
+    let text = text.trim();
+    let parts: Vec<&str> = text.strip_suffix([',', ';']).unwrap_or(text).split([',', ';']).collect();
+    if parts.len() > 1
+        && let Some(at) = parts.iter().position(|part| part.trim().is_empty())
+    {
+        return Err(format!("nothing stands at place {} of {text:?}", at + 1));
+    }
+    Ok(parts.into_iter().flat_map(str::split_whitespace).collect())
 }
 
 /// Reads a JSON array of numbers, bools and strings; a string may carry its type.
@@ -101,6 +112,8 @@ mod tests {
             ("5", None, "5 has no type: give --type, or write it as u8:5"),
             ("u128:5", None, "\"u128\" is not one of bool, u8"),
             (" , ", Some(ValueType::U8), "there are no values"),
+            ("1,,2", Some(ValueType::U8), "nothing stands at place 2"),
+            (",1", Some(ValueType::U8), "nothing stands at place 1"),
         ] {
             let fault = from_text(text, kind).unwrap_err();
             assert!(fault.contains(word), "{text}: {fault}");

@@ -1,6 +1,6 @@
 //! `keys generate`, `keys upload`, `keys list`: keys that the client holds.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -12,13 +12,10 @@ use super::super::exit::Exit;
 use super::super::globals::Session;
 use super::super::moment::duration;
 use super::super::paint::{Paint, tame};
-use super::super::secrets::{evaluation_file, write_private, write_public};
+use super::super::secrets::{evaluation_file, refuse_secret, write_private, write_public};
 use super::super::table::{Table, pairs};
 use super::super::working::Working;
 use crate::encrypted::{KeyStatus, Keys, OwnKey, OwnKeyFiles, Upload, UploadedKey};
-
-/// Largest file that could be a secret key, in bytes.
-const MAX_SECRET_KEY: u64 = 1024 * 1024;
 
 /// What `keys generate` takes.
 #[derive(Args, Debug)]
@@ -88,27 +85,6 @@ pub(super) async fn upload(session: &Session, args: &UploadArgs) -> Result<Exit,
         KeyStatus::Pending if args.no_wait => Exit::Success,
         KeyStatus::Pending => Exit::TimedOut,
     })
-}
-
-/// The one mistake that could not be undone.
-fn refuse_secret(file: &Path) -> Result<(), CliError> {
-    let size = std::fs::metadata(file).map_err(|error| unreadable(file, &error))?.len();
-    if size > MAX_SECRET_KEY {
-        return Ok(());
-    }
-    let bytes = std::fs::read(file).map_err(|error| unreadable(file, &error))?;
-    if OwnKey::is_secret(&bytes) {
-        let (file, evaluation) = (file.display(), evaluation_file(file));
-        return Err(CliError::usage(format!(
-            "{file} is a secret key, which never leaves your machine; upload {}",
-            evaluation.display()
-        )));
-    }
-    Ok(())
-}
-
-fn unreadable(file: &Path, error: &std::io::Error) -> CliError {
-    CliError::usage(format!("cannot read {}: {error}", file.display()))
 }
 
 pub(super) async fn list(session: &Session) -> Result<Exit, CliError> {

@@ -14,7 +14,7 @@ use super::super::encryption::EncryptionArgs;
 use super::super::error::CliError;
 use super::super::globals::Session;
 use super::super::inputs::read_source;
-use super::super::secrets::recipient_public;
+use super::super::secrets::{recipient_public, refuse_secret};
 use super::SubmitArgs;
 use crate::encrypted::{EncryptedJob, JobKey, Upload};
 use crate::transport::Client;
@@ -82,6 +82,7 @@ pub(super) async fn body(
         (None, Some(url), _) => (url.clone(), named_key(&client, encryption).await?),
         (None, None, file) => {
             let file = file.as_ref().ok_or_else(|| CliError::usage("give the inputs"))?;
+            refuse_secret(file)?;
             let blob = upload(&client, &Upload::of_file(file).await?).await?;
             (blob.url, named_key(&client, encryption).await?)
         }

@@ -16,7 +16,8 @@ const REPEAT_SECONDS: f64 = 600.0;
 
 pub(super) async fn answer(state: &ApiState, asked: &Asked) -> Result<Answer, Problem> {
     if asked.wish.client_public_key.is_some() {
-        let detail = "The result is under the client's own key; it is sealed to nobody.";
+        let detail = "The result is under the client's own key and sealed to nobody: leave client_public_key away and \
+                      open it with that key (zama-jobs decrypt --client-key FILE).";
         return Err(Problem::new(ErrorCode::InvalidRequest, detail));
     }
     let request = check_signature(state.domain, asked)?;
