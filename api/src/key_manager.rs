@@ -22,6 +22,8 @@ pub struct NetworkKey {
     pub crs: KeyFile,
     /// Address of the key that signs sealed results, as the registry pins it.
     pub signer: Address,
+    /// That key's signature over [`retrieval::NetworkKeyClaim`].
+    pub signature: [u8; 65],
 }
 
 /// Bytes that belong to the network key.

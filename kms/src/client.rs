@@ -8,7 +8,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Streaming};
 
-use crate::convert::{Decryption, KeyFile, Manifest};
+use crate::convert::{Decryption, KeyFile, Manifest, SignedManifest};
 use crate::error::{ClientError, with_causes};
 use crate::proto::key_manager_client::KeyManagerClient;
 use crate::proto::{self, Chunk, MAX_MESSAGE};
@@ -22,7 +22,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Access {
     /// `http://host:port`, or `https://` with certificates.
     pub url: String,
-    /// Shared secret, sent as a bearer token; empty with certificates.
+    /// Shared secret, sent as a bearer token, over mTLS too.
     pub credential: String,
     /// PEM files' contents for mTLS.
     pub tls: Option<Certificates>,
@@ -81,6 +81,14 @@ impl Client {
     /// # Errors
     /// It is away, or refuses the credential.
     pub async fn manifest(&self) -> Result<Manifest, ClientError> {
+        Ok(self.signed_manifest().await?.manifest)
+    }
+
+    /// As [`Client::manifest`], with the signature that clients check.
+    ///
+    /// # Errors
+    /// As [`Client::manifest`].
+    pub async fn signed_manifest(&self) -> Result<SignedManifest, ClientError> {
         self.inner.clone().get_manifest(self.request(proto::ManifestRequest {})).await?.into_inner().try_into()
     }
 

@@ -18,7 +18,7 @@ mod rules;
 mod server;
 
 pub use client::{Access, Certificates, Client};
-pub use convert::{Decryption, KeyFile, Manifest};
+pub use convert::{Decryption, KeyFile, Manifest, SignedManifest};
 pub use credentials::{Credentials, InvalidCredentials};
 pub use error::ClientError;
 pub use nonces::REPEAT_WINDOW;

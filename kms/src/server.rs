@@ -39,8 +39,9 @@ pub struct Config {
 /// The folder is in use or cannot be written, or a certificate cannot be used.
 pub async fn serve(listener: TcpListener, config: Config, stop: CancellationToken) -> Result<()> {
     let keys = Arc::new(config.keys);
+    let manifest = (&keys.signed_manifest(config.trust.domain)?).into();
     let decryptor = Decryptor::open(&config.data, keys.clone(), config.trust, config.witness)?;
-    let service = Service { keys, credentials: config.credentials, decryptor };
+    let service = Service { keys, manifest, credentials: config.credentials, decryptor };
     let mut server = Server::builder();
     if let Some(tls) = config.tls {
         let tls = ServerTlsConfig::new()
@@ -59,6 +60,7 @@ pub async fn serve(listener: TcpListener, config: Config, stop: CancellationToke
 
 struct Service {
     keys: Arc<KeySet>,
+    manifest: proto::Manifest,
     credentials: Credentials,
     decryptor: Decryptor,
 }
@@ -76,7 +78,7 @@ impl KeyManager for Service {
         request: Request<proto::ManifestRequest>,
     ) -> Result<Response<proto::Manifest>, Status> {
         self.credentials.caller(request.metadata())?;
-        Ok(Response::new(self.keys.manifest().into()))
+        Ok(Response::new(self.manifest.clone()))
     }
 
     type GetPublicKeyStream = Chunks;

@@ -49,7 +49,7 @@ fn file(file: kms::KeyFile) -> KeyFile {
 impl KeyManager for Remote {
     fn manifest(&self) -> BoxFuture<'_, Result<NetworkKey, KeyManagerError>> {
         let manifest = async {
-            let manifest = self.0.manifest().await.map_err(failure)?;
+            let kms::SignedManifest { manifest, signature } = self.0.signed_manifest().await.map_err(failure)?;
             Ok(NetworkKey {
                 key_id: manifest.key_id,
                 parameters: manifest.parameters,
@@ -57,6 +57,7 @@ impl KeyManager for Remote {
                 public_key: file(manifest.public_key),
                 crs: file(manifest.crs),
                 signer: manifest.signer,
+                signature: signature.to_bytes(),
             })
         };
         manifest.boxed()

@@ -1,7 +1,7 @@
 //! Who may call what.
 
 use kms::ClientError;
-use retrieval::RecipientKey;
+use retrieval::{NetworkKeyClaim, RecipientKey};
 
 use crate::stage::{Stage, WORKER, client};
 
@@ -27,6 +27,9 @@ async fn a_worker_gets_keys_and_no_plaintext() {
     let worker = client(&stage.url, WORKER);
     let manifest = worker.manifest().await.unwrap();
     assert_eq!(manifest.signer, stage.manager);
+    let signed = worker.signed_manifest().await.unwrap();
+    let claim = NetworkKeyClaim { key_id: manifest.key_id, parameters: &manifest.parameters };
+    assert_eq!(signed.signature.signer(claim.digest(stage.domain)).unwrap(), stage.manager);
     assert_eq!(worker.public_key(&manifest).await.unwrap().len() as u64, manifest.public_key.size);
     assert_eq!(worker.crs(&manifest).await.unwrap().len() as u64, manifest.crs.size);
     let evaluation_key = worker.evaluation_key(&manifest).await.unwrap();

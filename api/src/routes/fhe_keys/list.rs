@@ -44,10 +44,11 @@ fn example() -> serde_json::Value {
     };
     json!({
         "network": {
-            "key_id": format!("0x{}", "a1".repeat(32)), "parameters": "litesvc",
+            "key_id": format!("0x{}", "a1".repeat(32)), "parameters": "network/v1.8/2M128+pke+compression+rerand",
             "evaluation_key": {"size": 76_341_248, "sha256": format!("0x{}", "e5".repeat(32))},
             "public_key": part("public-key", 33_217, "b2"), "crs": part("crs", 4_610_384, "c3"),
-            "signer": format!("0x{}", "d4".repeat(20))
+            "signer": format!("0x{}", "d4".repeat(20)), "signature": format!("0x{}1b", "5e".repeat(64)),
+            "chain_id": 31_337, "registry": format!("0x{}", "aa".repeat(20))
         },
         "client": [client_key_example()]
     })

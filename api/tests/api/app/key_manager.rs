@@ -41,11 +41,12 @@ impl KeyManager for Seen {
     fn manifest(&self) -> BoxFuture<'_, Result<NetworkKey, KeyManagerError>> {
         let key = NetworkKey {
             key_id: B256::repeat_byte(0xa1),
-            parameters: "litesvc".to_owned(),
+            parameters: "network/v1.8/2M128+pke+compression+rerand".to_owned(),
             evaluation_key: file(b"an evaluation key"),
             public_key: file(PUBLIC_KEY),
             crs: file(CRS),
             signer: Address::repeat_byte(0xd4),
+            signature: [0x5e; 65],
         };
         self.answer("manifest", key)
     }
