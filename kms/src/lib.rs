@@ -9,6 +9,7 @@ mod client;
 mod convert;
 mod credentials;
 mod decryption;
+mod door;
 mod error;
 pub mod keys;
 mod nonces;
