@@ -44,13 +44,21 @@ impl Decryptor {
         })
     }
 
-    /// Decides about one request, and writes the decision down before it answers.
+    /// Decides about one request, and writes the decision down before it answers. On a task of its own: a caller that
+    /// goes away takes neither the decision nor its line along.
     pub(crate) async fn decrypt(
         self: Arc<Self>,
         message: proto::DecryptRequest,
         place: Place,
     ) -> Result<SealedAnswer, Refusal> {
-        let _place = place;
+        let decided = tokio::spawn(async move {
+            let _place = place;
+            self.decide_and_note(message).await
+        });
+        decided.await.map_err(failed)?
+    }
+
+    async fn decide_and_note(&self, message: proto::DecryptRequest) -> Result<SealedAnswer, Refusal> {
         let now = unix_now();
         let mut decision = Decision {
             time: now,
