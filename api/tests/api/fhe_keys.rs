@@ -138,3 +138,14 @@ async fn a_key_is_limited_and_must_be_whole() {
     assert_eq!(app.stored_files(), 0);
     assert_eq!(app.count("SELECT count(*) FROM client_keys").await, 0);
 }
+
+#[tokio::test]
+async fn a_tenant_s_own_keys_need_no_key_manager() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    app.seen.refuse(Some(KeyManagerError::Unavailable("it is away".to_owned())));
+    upload(&app, &ada, KEY).await.expect(202);
+    let keys = app.get(&ada, "/v1/fhe/keys").await.expect(200);
+    assert_eq!((&keys["network"], &keys["client"][0]["status"]), (&Value::Null, &json!("pending")));
+    app.get(&ada, "/v1/fhe/keys/network/crs").await.problem("SERVICE_UNAVAILABLE");
+}

@@ -28,8 +28,8 @@ pub enum EncryptedError {
         /// Who asked.
         signer: Address,
     },
-    /// There is no key manager behind this API.
-    #[error("this API has no network key; encrypt under a key of your own")]
+    /// There is no key manager behind this API, or it has not reached it yet.
+    #[error("this API knows no network key (now); encrypt under a key of your own, or try again")]
     NoNetworkKey,
     /// Bytes of the network key are not those that it names.
     #[error("the network key's {part} has SHA-256 {actual}, not {expected}")]

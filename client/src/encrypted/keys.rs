@@ -17,7 +17,7 @@ const KEY_PAUSE: Duration = Duration::from_secs(1);
 /// The keys that a tenant can encrypt under.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Keys {
-    /// The key manager's; null where there is no key manager.
+    /// The key manager's; null where there is none, or where it has not been reached yet.
     pub network: Option<NetworkKeyInfo>,
     /// The tenant's own evaluation keys, the newest first.
     pub client: Vec<UploadedKey>,

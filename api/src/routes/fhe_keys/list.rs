@@ -20,7 +20,7 @@ errors!(Errors: Token);
 
 /// Read the keys to encrypt under
 ///
-/// The network key with its public parts, and the tenant's own evaluation keys (the newest 100).
+/// The network key with its public parts, as far as it is known, and the tenant's own evaluation keys (the newest 100).
 #[utoipa::path(
     get, path = "/v1/fhe/keys", operation_id = "list_keys", tag = "fhe", security(("bearer" = ["jobs:read"])),
     responses((status = 200, description = "The keys.", body = Keys, example = json!(example())), Errors)
@@ -29,7 +29,14 @@ pub async fn list(State(state): State<Arc<ApiState>>, principal: Principal) -> R
     principal.require(Scope::JobsRead)?;
     let own = client_keys::list(&state.pool, &principal.tenant, MAX_KEYS).await?;
     let network = match &state.network_keys {
-        Some(keys) => Some(NetworkKey::of(&state, keys.manifest().await?)),
+        // The tenant's own keys need no key manager.
+        Some(keys) => match keys.manifest().await {
+            Ok(key) => Some(NetworkKey::of(&state, key)),
+            Err(error) => {
+                tracing::warn!(%error, "the network key is not known yet");
+                None
+            }
+        },
         None => None,
     };
     Ok(Json(Keys { network, client: own.into_iter().map(|key| ClientKey::of(&state, key)).collect() }))

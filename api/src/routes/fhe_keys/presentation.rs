@@ -14,7 +14,7 @@ use jobs::ErrorCode;
 /// The keys that a tenant can encrypt under.
 #[derive(Serialize, ToSchema)]
 pub struct Keys {
-    /// The key manager's; null where there is no key manager.
+    /// The key manager's; null where there is none, or where it has not been reached yet.
     pub network: Option<NetworkKey>,
     /// The tenant's own evaluation keys, the newest first.
     pub client: Vec<ClientKey>,
