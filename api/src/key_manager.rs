@@ -68,5 +68,7 @@ pub trait KeyManager: Send + Sync {
     fn manifest(&self) -> BoxFuture<'_, Result<NetworkKey, KeyManagerError>>;
     fn public_key(&self) -> BoxFuture<'_, Result<Bytes, KeyManagerError>>;
     fn crs(&self) -> BoxFuture<'_, Result<Bytes, KeyManagerError>>;
+    /// Whether the submitter in the leaf of this hash has granted the account access, as the key manager reads the chain.
+    fn has_access(&self, leaf_hash: B256, account: Address) -> BoxFuture<'_, Result<bool, KeyManagerError>>;
     fn decrypt(&self, asked: Decryption) -> BoxFuture<'_, Result<Answer, KeyManagerError>>;
 }

@@ -256,6 +256,10 @@ mod tests {
             self.answer(|_| Bytes::new())
         }
 
+        fn has_access(&self, _: B256, _: Address) -> BoxFuture<'_, Result<bool, KeyManagerError>> {
+            self.answer(|_| false)
+        }
+
         fn decrypt(&self, asked: Decryption) -> BoxFuture<'_, Result<Answer, KeyManagerError>> {
             let job_id = asked.retrieval.job_id;
             self.answer(move |_| Answer::ciphertext(job_id, Vec::new()))

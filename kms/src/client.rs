@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use alloy::primitives::{Address, B256};
 use retrieval::{Answer, Sealed};
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
@@ -132,6 +133,15 @@ impl Client {
         self.whole(stream.into_inner(), manifest.evaluation_key).await
     }
 
+    /// Whether the submitter in the leaf of this hash has granted `account` access, as the key manager's nodes say.
+    ///
+    /// # Errors
+    /// It is away, refuses the credential, or cannot read the chain.
+    pub async fn has_access(&self, leaf_hash: B256, account: Address) -> Result<bool, ClientError> {
+        let message = proto::AccessRequest { leaf_hash: leaf_hash.to_vec(), account: account.to_vec() };
+        Ok(self.inner.clone().has_access(self.request(message)).await?.into_inner().granted)
+    }
+
     /// Asks for a result to be decrypted and sealed to the owner's key.
     ///
     /// # Errors
@@ -184,7 +194,6 @@ fn authorization(credential: &str) -> Result<Option<MetadataValue<Ascii>>, Clien
 mod tests {
     use std::pin::Pin;
 
-    use alloy::primitives::B256;
     use futures::stream::{self, Stream, StreamExt as _};
     use tokio::net::TcpListener;
     use tokio_stream::wrappers::TcpListenerStream;
@@ -234,6 +243,10 @@ mod tests {
             Ok(beginning())
         }
 
+        async fn has_access(&self, _: Request<proto::AccessRequest>) -> Result<Response<proto::AccessResponse>, Status> {
+            Err(Status::unimplemented(""))
+        }
+
         async fn decrypt(&self, _: Request<proto::DecryptRequest>) -> Result<Response<proto::DecryptResponse>, Status> {
             Err(Status::unimplemented(""))
         }
@@ -254,7 +267,7 @@ mod tests {
             public_key: file,
             crs: file,
             parameters: String::new(),
-            signer: alloy::primitives::Address::ZERO,
+            signer: Address::ZERO,
         };
         for outcome in [
             client.evaluation_key(&manifest).await,

@@ -58,6 +58,11 @@ impl Decryptor {
         decided.await.map_err(failed)?
     }
 
+    /// Whether the chain lets `account` read the result of the leaf with this hash.
+    pub(crate) async fn has_access(&self, leaf_hash: B256, account: Address) -> Result<bool, Refusal> {
+        self.witness.has_access(leaf_hash, account).await
+    }
+
     async fn decide_and_note(&self, message: proto::DecryptRequest) -> Result<SealedAnswer, Refusal> {
         let now = unix_now();
         let mut decision = Decision {

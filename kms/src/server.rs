@@ -20,6 +20,7 @@ use crate::door::{Door, Place};
 use crate::keys::KeySet;
 use crate::proto::key_manager_server::{KeyManager, KeyManagerServer};
 use crate::proto::{self, CHUNK, Chunk, MAX_MESSAGE};
+use crate::rules::request::{address, word};
 use crate::rules::statement::Trust;
 use crate::rules::witness::Witness;
 
@@ -116,6 +117,15 @@ impl KeyManager for Service {
         _request: Request<proto::EvaluationKeyRequest>,
     ) -> Result<Response<Chunks>, Status> {
         stream(&self.keys.evaluation_key).await
+    }
+
+    async fn has_access(
+        &self,
+        request: Request<proto::AccessRequest>,
+    ) -> Result<Response<proto::AccessResponse>, Status> {
+        let message = request.into_inner();
+        let granted = self.decryptor.has_access(word(&message.leaf_hash)?, address(&message.account)?).await?;
+        Ok(Response::new(proto::AccessResponse { granted }))
     }
 
     async fn decrypt(

@@ -3,6 +3,7 @@
 
 use ::api::NetworkKeys;
 use ::api::key_manager::{Decryption, KeyFile, KeyManager, KeyManagerError, NetworkKey};
+use alloy::primitives::{Address, B256};
 use anyhow::{Context, Result};
 use futures::future::{BoxFuture, FutureExt as _};
 use kms::{Access, Client, ClientError};
@@ -77,6 +78,10 @@ impl KeyManager for Remote {
             Ok(self.0.crs(&manifest).await.map_err(failure)?.into())
         };
         crs.boxed()
+    }
+
+    fn has_access(&self, leaf_hash: B256, account: Address) -> BoxFuture<'_, Result<bool, KeyManagerError>> {
+        async move { self.0.has_access(leaf_hash, account).await.map_err(failure) }.boxed()
     }
 
     fn decrypt(&self, asked: Decryption) -> BoxFuture<'_, Result<Answer, KeyManagerError>> {

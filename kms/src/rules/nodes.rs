@@ -112,6 +112,15 @@ pub(super) async fn views(
     join_all(views).await.into_iter().flatten().collect()
 }
 
+/// What the nodes say about a grant at their newest blocks.
+pub(super) async fn grants(nodes: &[Known<'_>], began: Instant, leaf_hash: B256, account: Address) -> Vec<bool> {
+    let grants = nodes.iter().map(|known| {
+        let granted = known.node.has_access(known.heights.newest, leaf_hash, account);
+        ask(known.place, began + DEADLINE, granted)
+    });
+    join_all(grants).await.into_iter().flatten().collect()
+}
+
 async fn view(node: &Node, settled: u64, newest: Block, asked: &Asked, signer: Address) -> Result<View, ChainError> {
     let block = node.canonical(settled).await?;
     let block = block.ok_or_else(|| ChainError::Unavailable(format!("the node does not know block {settled}")))?;

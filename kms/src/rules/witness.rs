@@ -56,6 +56,15 @@ impl Witness {
         }
     }
 
+    /// Whether every node that is of use says that `account` holds a grant now.
+    pub(crate) async fn has_access(&self, leaf_hash: B256, account: Address) -> Result<bool, Refusal> {
+        let began = Instant::now();
+        let current = self.current(began).await;
+        let grants = nodes::grants(&current, began, leaf_hash, account).await;
+        self.require_quorum(grants.len())?;
+        Ok(grants.into_iter().all(|granted| granted))
+    }
+
     fn require_quorum(&self, answers: usize) -> Result<(), Refusal> {
         if answers > 0 && answers >= self.quorum { Ok(()) } else { Err(Refusal::ChainUnavailable) }
     }
