@@ -22,6 +22,8 @@ pub struct NetworkKey {
     pub crs: KeyFile,
     /// Address of the key that signs sealed results, as the registry pins it.
     pub signer: Address,
+    /// That key's signature over [`retrieval::NetworkKeyClaim`].
+    pub signature: [u8; 65],
 }
 
 /// Bytes that belong to the network key.
@@ -66,5 +68,7 @@ pub trait KeyManager: Send + Sync {
     fn manifest(&self) -> BoxFuture<'_, Result<NetworkKey, KeyManagerError>>;
     fn public_key(&self) -> BoxFuture<'_, Result<Bytes, KeyManagerError>>;
     fn crs(&self) -> BoxFuture<'_, Result<Bytes, KeyManagerError>>;
+    /// Whether the submitter in the leaf of this hash has granted the account access, as the key manager reads the chain.
+    fn has_access(&self, leaf_hash: B256, account: Address) -> BoxFuture<'_, Result<bool, KeyManagerError>>;
     fn decrypt(&self, asked: Decryption) -> BoxFuture<'_, Result<Answer, KeyManagerError>>;
 }

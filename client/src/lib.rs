@@ -35,7 +35,7 @@ mod wait;
 pub use encrypted::{
     Blob, ChainTrust, EncryptedError, EncryptedInputs, EncryptedJob, JobKey, KeyCache, KeyDigest, KeyMode, KeyPart,
     KeyStatus, Keys, NetworkKey, NetworkKeyInfo, OnBytes, Opened, Output, OwnKey, OwnKeyFiles, Retrieve, Submitter,
-    Trust, Upload, UploadedKey, unwatched,
+    Trust, UnverifiedKey, Upload, UploadedKey, VerifiedKey, unwatched,
 };
 pub use error::ClientError;
 pub use fhe::clear::{ClearValue, ClearValueError};

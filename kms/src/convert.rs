@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256};
 use jobs::leaf::Leaf;
 use jobs::merkle::Inclusion;
-use retrieval::{Attestation, Retrieval};
+use retrieval::{Attestation, Retrieval, Signature};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ClientError;
@@ -21,6 +21,14 @@ pub struct Manifest {
     pub parameters: String,
     /// Address of the key that signs sealed results.
     pub signer: Address,
+}
+
+/// A manifest as the key manager gives it out: whose key it is can be checked without believing who passed it on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedManifest {
+    pub manifest: Manifest,
+    /// The signer's, over [`retrieval::NetworkKeyClaim`].
+    pub signature: Signature,
 }
 
 /// Bytes that the key manager serves.
@@ -100,24 +108,27 @@ impl From<&jobs::merkle::Entry> for proto::Entry {
     }
 }
 
-impl TryFrom<proto::Manifest> for Manifest {
+impl TryFrom<proto::Manifest> for SignedManifest {
     type Error = ClientError;
 
     fn try_from(manifest: proto::Manifest) -> Result<Self, ClientError> {
         let file = |sha256: &[u8], size| Ok::<_, ClientError>(KeyFile { sha256: word(sha256)?, size });
-        Ok(Self {
+        let signature = Signature::from_bytes(&manifest.signature).map_err(|_| malformed())?;
+        let manifest = Manifest {
             key_id: word(&manifest.key_id)?,
             evaluation_key: file(&manifest.evaluation_key_sha256, manifest.evaluation_key_size)?,
             public_key: file(&manifest.public_key_sha256, manifest.public_key_size)?,
             crs: file(&manifest.crs_sha256, manifest.crs_size)?,
             parameters: manifest.parameters,
             signer: Address::try_from(manifest.signer.as_slice()).map_err(|_| malformed())?,
-        })
+        };
+        Ok(Self { manifest, signature })
     }
 }
 
-impl From<&Manifest> for proto::Manifest {
-    fn from(manifest: &Manifest) -> Self {
+impl From<&SignedManifest> for proto::Manifest {
+    fn from(signed: &SignedManifest) -> Self {
+        let manifest = &signed.manifest;
         Self {
             key_id: manifest.key_id.to_vec(),
             evaluation_key_sha256: manifest.evaluation_key.sha256.to_vec(),
@@ -128,6 +139,7 @@ impl From<&Manifest> for proto::Manifest {
             crs_size: manifest.crs.size,
             parameters: manifest.parameters.clone(),
             signer: manifest.signer.to_vec(),
+            signature: signed.signature.to_bytes().to_vec(),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Who calls: the API may ask for decryption, a worker for keys alone.
 
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tonic::Status;
-use tonic::metadata::MetadataMap;
 
 /// A caller, by its credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,29 +45,18 @@ impl Credentials {
         Ok(Self { api: hash(api), worker: hash(worker) })
     }
 
-    /// Who sent this metadata.
+    /// Who sent these headers.
     ///
     /// # Errors
     /// `UNAUTHENTICATED` for nobody we know.
-    pub(crate) fn caller(&self, metadata: &MetadataMap) -> Result<Caller, Status> {
-        let value = metadata.get("authorization").and_then(|value| value.to_str().ok());
+    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Status> {
+        let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
         let given: [u8; 32] = Sha256::digest(token).into();
         match (given.ct_eq(&self.api).into(), given.ct_eq(&self.worker).into()) {
             (true, _) => Ok(Caller::Api),
             (_, true) => Ok(Caller::Worker),
             _ => Err(Status::unauthenticated("the credential is missing or wrong")),
-        }
-    }
-
-    /// Refuses everybody but the API.
-    ///
-    /// # Errors
-    /// `UNAUTHENTICATED` or `PERMISSION_DENIED`.
-    pub(crate) fn require_api(&self, metadata: &MetadataMap) -> Result<(), Status> {
-        match self.caller(metadata)? {
-            Caller::Api => Ok(()),
-            Caller::Worker => Err(Status::permission_denied("this credential may not ask for decryption")),
         }
     }
 }
@@ -77,27 +67,23 @@ mod tests {
 
     use super::*;
 
-    fn metadata(value: &str) -> MetadataMap {
-        let mut metadata = MetadataMap::new();
-        metadata.insert("authorization", value.parse().unwrap());
-        metadata
+    fn headers(value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(AUTHORIZATION, value.parse().unwrap())])
     }
 
     #[test]
     fn callers_are_told_apart_and_strangers_kept_out() {
         let credentials = Credentials::new("api secret", "worker secret").unwrap();
-        assert_eq!(credentials.caller(&metadata("Bearer api secret")).unwrap(), Caller::Api);
-        assert_eq!(credentials.caller(&metadata("Bearer worker secret")).unwrap(), Caller::Worker);
+        assert_eq!(credentials.caller(&headers("Bearer api secret")).unwrap(), Caller::Api);
+        assert_eq!(credentials.caller(&headers("Bearer worker secret")).unwrap(), Caller::Worker);
         for stranger in ["Bearer ", "Bearer api", "api secret", "bearer api secret", "Bearer api secret "] {
             assert_eq!(
-                credentials.caller(&metadata(stranger)).unwrap_err().code(),
+                credentials.caller(&headers(stranger)).unwrap_err().code(),
                 Code::Unauthenticated,
                 "{stranger}"
             );
         }
-        assert_eq!(credentials.caller(&MetadataMap::new()).unwrap_err().code(), Code::Unauthenticated);
-        let worker = credentials.require_api(&metadata("Bearer worker secret"));
-        assert_eq!(worker.unwrap_err().code(), Code::PermissionDenied);
+        assert_eq!(credentials.caller(&HeaderMap::new()).unwrap_err().code(), Code::Unauthenticated);
     }
 
     #[test]

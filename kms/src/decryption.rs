@@ -8,10 +8,10 @@ use alloy::primitives::{Address, B256};
 use anyhow::Result;
 use retrieval::{Sealed, SealedClaim};
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use crate::audit::{Audit, Decision, Outcome};
+use crate::door::Place;
 use crate::keys::KeySet;
 use crate::nonces::{Known, NonceUse, Nonces, SealedAnswer};
 use crate::proto;
@@ -20,8 +20,6 @@ use crate::rules::request::Asked;
 use crate::rules::statement::{self, Trust};
 use crate::rules::witness::Witness;
 
-/// Results in memory at once; each is up to 64 MiB.
-const AT_ONCE: usize = 4;
 /// A job id's length; what is longer is none and need not stand in a log whole.
 const JOB_ID_LENGTH: usize = 36;
 
@@ -32,7 +30,6 @@ pub(crate) struct Decryptor {
     witness: Witness,
     nonces: Arc<Nonces>,
     audit: Arc<Audit>,
-    places: Semaphore,
 }
 
 impl Decryptor {
@@ -44,13 +41,29 @@ impl Decryptor {
             witness,
             nonces: Arc::new(Nonces::open(&data.join("nonces.redb"))?),
             audit: Arc::new(Audit::open(&data.join("audit.log"))?),
-            places: Semaphore::new(AT_ONCE),
         })
     }
 
-    /// Decides about one request, and writes the decision down before it answers.
-    pub(crate) async fn decrypt(&self, message: proto::DecryptRequest) -> Result<SealedAnswer, Refusal> {
-        let _place = self.places.acquire().await.map_err(|_| Refusal::Failed)?;
+    /// Decides about one request, and writes the decision down before it answers. On a task of its own: a caller that
+    /// goes away takes neither the decision nor its line along.
+    pub(crate) async fn decrypt(
+        self: Arc<Self>,
+        message: proto::DecryptRequest,
+        place: Place,
+    ) -> Result<SealedAnswer, Refusal> {
+        let decided = tokio::spawn(async move {
+            let _place = place;
+            self.decide_and_note(message).await
+        });
+        decided.await.map_err(failed)?
+    }
+
+    /// Whether the chain lets `account` read the result of the leaf with this hash.
+    pub(crate) async fn has_access(&self, leaf_hash: B256, account: Address) -> Result<bool, Refusal> {
+        self.witness.has_access(leaf_hash, account).await
+    }
+
+    async fn decide_and_note(&self, message: proto::DecryptRequest) -> Result<SealedAnswer, Refusal> {
         let now = unix_now();
         let mut decision = Decision {
             time: now,
@@ -80,10 +93,17 @@ impl Decryptor {
         now: u64,
         decision: &mut Decision,
     ) -> Result<SealedAnswer, Refusal> {
-        let asked = Asked::try_from(message)?;
+        let (trust, key_id) = (self.trust.clone(), self.keys.manifest().key_id);
+        // Up to 64 MiB are hashed.
+        let checked = blocking(move || {
+            let asked = Asked::try_from(message)?;
+            let signer = statement::check(&asked, &trust, key_id, now);
+            Ok::<_, Refusal>((asked, signer))
+        });
+        let (asked, signer) = checked.await??;
         decision.nonce = Some(asked.retrieval.nonce);
         decision.public_key_hash = Some(asked.retrieval.public_key_hash);
-        let signer = statement::check(&asked, &self.trust, self.keys.manifest().key_id, now)?;
+        let signer = signer?;
         decision.signer = Some(signer);
         self.witness.check(&asked, signer).await?;
 

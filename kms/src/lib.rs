@@ -9,6 +9,7 @@ mod client;
 mod convert;
 mod credentials;
 mod decryption;
+mod door;
 mod error;
 pub mod keys;
 mod nonces;
@@ -18,7 +19,7 @@ mod rules;
 mod server;
 
 pub use client::{Access, Certificates, Client};
-pub use convert::{Decryption, KeyFile, Manifest};
+pub use convert::{Decryption, KeyFile, Manifest, SignedManifest};
 pub use credentials::{Credentials, InvalidCredentials};
 pub use error::ClientError;
 pub use nonces::REPEAT_WINDOW;

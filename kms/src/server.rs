@@ -1,7 +1,8 @@
-//! The gRPC server: who may call what, and how keys are streamed.
+//! The gRPC server behind its door: what is served, how keys are streamed, and how long anybody may take.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::fs::File;
@@ -15,11 +16,22 @@ use tonic::{Request, Response, Status};
 use crate::client::Certificates;
 use crate::credentials::Credentials;
 use crate::decryption::Decryptor;
+use crate::door::{Door, Place};
 use crate::keys::KeySet;
 use crate::proto::key_manager_server::{KeyManager, KeyManagerServer};
 use crate::proto::{self, CHUNK, Chunk, MAX_MESSAGE};
+use crate::rules::request::{address, word};
 use crate::rules::statement::Trust;
 use crate::rules::witness::Witness;
+
+/// Longest time from a call's headers to its answer, the message's way included. Streams take longer.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Calls at once on one connection.
+const MAX_STREAMS: u32 = 64;
+/// A caller that was silent for so long is asked whether it is still there ...
+const KEEPALIVE: Duration = Duration::from_secs(20);
+/// ... and has this long to answer.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a key manager is made of.
 pub struct Config {
@@ -39,9 +51,15 @@ pub struct Config {
 /// The folder is in use or cannot be written, or a certificate cannot be used.
 pub async fn serve(listener: TcpListener, config: Config, stop: CancellationToken) -> Result<()> {
     let keys = Arc::new(config.keys);
+    let manifest = (&keys.signed_manifest(config.trust.domain)?).into();
     let decryptor = Decryptor::open(&config.data, keys.clone(), config.trust, config.witness)?;
-    let service = Service { keys, credentials: config.credentials, decryptor };
-    let mut server = Server::builder();
+    let service = Service { keys, manifest, decryptor: Arc::new(decryptor) };
+    let mut server = Server::builder()
+        .timeout(CALL_TIMEOUT)
+        .max_concurrent_streams(MAX_STREAMS)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .tcp_keepalive(Some(KEEPALIVE));
     if let Some(tls) = config.tls {
         let tls = ServerTlsConfig::new()
             .identity(Identity::from_pem(tls.certificate, tls.key))
@@ -51,16 +69,18 @@ pub async fn serve(listener: TcpListener, config: Config, stop: CancellationToke
     let service =
         KeyManagerServer::new(service).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE);
     server
+        .layer(Door::new(config.credentials))
         .add_service(service)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled_owned())
         .await
         .context("Failed to serve")
 }
 
+/// Whoever gets here has passed the [`Door`].
 struct Service {
     keys: Arc<KeySet>,
-    credentials: Credentials,
-    decryptor: Decryptor,
+    manifest: proto::Manifest,
+    decryptor: Arc<Decryptor>,
 }
 
 type Chunks = ReceiverStream<Result<Chunk, Status>>;
@@ -73,23 +93,20 @@ impl KeyManager for Service {
 
     async fn get_manifest(
         &self,
-        request: Request<proto::ManifestRequest>,
+        _request: Request<proto::ManifestRequest>,
     ) -> Result<Response<proto::Manifest>, Status> {
-        self.credentials.caller(request.metadata())?;
-        Ok(Response::new(self.keys.manifest().into()))
+        Ok(Response::new(self.manifest.clone()))
     }
 
     type GetPublicKeyStream = Chunks;
 
-    async fn get_public_key(&self, request: Request<proto::PublicKeyRequest>) -> Result<Response<Chunks>, Status> {
-        self.credentials.caller(request.metadata())?;
+    async fn get_public_key(&self, _request: Request<proto::PublicKeyRequest>) -> Result<Response<Chunks>, Status> {
         stream(&self.keys.public_key).await
     }
 
     type GetCrsStream = Chunks;
 
-    async fn get_crs(&self, request: Request<proto::CrsRequest>) -> Result<Response<Chunks>, Status> {
-        self.credentials.caller(request.metadata())?;
+    async fn get_crs(&self, _request: Request<proto::CrsRequest>) -> Result<Response<Chunks>, Status> {
         stream(&self.keys.crs).await
     }
 
@@ -97,18 +114,27 @@ impl KeyManager for Service {
 
     async fn get_evaluation_key(
         &self,
-        request: Request<proto::EvaluationKeyRequest>,
+        _request: Request<proto::EvaluationKeyRequest>,
     ) -> Result<Response<Chunks>, Status> {
-        self.credentials.caller(request.metadata())?;
         stream(&self.keys.evaluation_key).await
+    }
+
+    async fn has_access(
+        &self,
+        request: Request<proto::AccessRequest>,
+    ) -> Result<Response<proto::AccessResponse>, Status> {
+        let message = request.into_inner();
+        let granted = self.decryptor.has_access(word(&message.leaf_hash)?, address(&message.account)?).await?;
+        Ok(Response::new(proto::AccessResponse { granted }))
     }
 
     async fn decrypt(
         &self,
-        request: Request<proto::DecryptRequest>,
+        mut request: Request<proto::DecryptRequest>,
     ) -> Result<Response<proto::DecryptResponse>, Status> {
-        self.credentials.require_api(request.metadata())?;
-        let answer = self.decryptor.decrypt(request.into_inner()).await?;
+        // Nobody gets here without a place; whoever did would find no door, and so gets nothing.
+        let place = request.extensions_mut().remove::<Place>().ok_or_else(|| Status::internal("there is no place"))?;
+        let answer = self.decryptor.clone().decrypt(request.into_inner(), place).await?;
         Ok(Response::new(proto::DecryptResponse {
             enc: answer.enc,
             ciphertext: answer.ciphertext,

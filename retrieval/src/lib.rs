@@ -4,8 +4,9 @@
 //! worker      ComputeAttestation   this result came of these inputs, for this submitter
 //! owner       RetrieveResult       seal the result of this job to this key
 //! key manager SealedResult         this is what I sealed, to that key, for that request
+//! key manager NetworkKey           this is the key that I hold: encrypt under it
 //! ```
-//! All three are EIP-712 typed data under the registry's [`Domain`].
+//! All four are EIP-712 typed data under the registry's [`Domain`].
 
 mod answer;
 mod recipient;
@@ -17,4 +18,4 @@ pub use answer::{Answer, Base64, Expectations, Mode, OpenAnswerError, verify_and
 pub use recipient::{InvalidKey, PublicKey, RecipientKey};
 pub use sealing::{INFO, OpenError, SUITE, Sealed, aad, open, seal};
 pub use signature::{InvalidSignature, Signature, Signer};
-pub use typed_data::{Attestation, Domain, Retrieval, SealedClaim};
+pub use typed_data::{Attestation, Domain, NetworkKeyClaim, Retrieval, SealedClaim};

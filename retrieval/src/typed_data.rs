@@ -1,4 +1,4 @@
-//! The three statements that are signed, as EIP-712 typed data.
+//! The four statements that are signed, as EIP-712 typed data.
 
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::sol_types::{Eip712Domain, SolStruct, eip712_domain};
@@ -33,6 +33,11 @@ mod typed {
             bytes32 retrievalNonce;
             bytes enc;
             bytes ciphertext;
+        }
+
+        struct NetworkKey {
+            bytes32 keyId;
+            string parameters;
         }
     }
 }
@@ -98,7 +103,7 @@ pub struct Attestation {
 }
 
 impl Attestation {
-    /// The EIP-712 digest to sign; it is also the attestation's hash in the leaf's handle.
+    /// The EIP-712 digest to sign.
     #[must_use]
     pub fn digest(&self, domain: Domain) -> B256 {
         typed::ComputeAttestation {
@@ -153,6 +158,23 @@ impl SealedClaim<'_> {
             ciphertext: Bytes::copy_from_slice(self.ciphertext),
         }
         .eip712_signing_hash(&domain.eip712())
+    }
+}
+
+/// The key manager's word on which key it holds: what clients may encrypt under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NetworkKeyClaim<'a> {
+    pub key_id: B256,
+    /// Name of the parameter set.
+    pub parameters: &'a str,
+}
+
+impl NetworkKeyClaim<'_> {
+    /// The EIP-712 digest to sign.
+    #[must_use]
+    pub fn digest(&self, domain: Domain) -> B256 {
+        typed::NetworkKey { keyId: self.key_id, parameters: self.parameters.to_owned() }
+            .eip712_signing_hash(&domain.eip712())
     }
 }
 
@@ -252,5 +274,16 @@ mod tests {
         }
         let elsewhere = Domain { chain_id: 1, ..DOMAIN };
         assert_ne!(claim.digest(elsewhere), claim.digest(DOMAIN));
+    }
+
+    #[test]
+    fn a_network_key_s_claim_is_what_the_standard_says_and_every_field_counts() {
+        let claim = NetworkKeyClaim { key_id: B256::repeat_byte(1), parameters: "network/v1" };
+        let encoded = (claim.key_id, keccak256(claim.parameters)).abi_encode();
+        let digest = claim.digest(DOMAIN);
+        assert_eq!(digest, by_hand("NetworkKey(bytes32 keyId,string parameters)", &encoded));
+        assert_ne!(NetworkKeyClaim { key_id: B256::ZERO, ..claim }.digest(DOMAIN), digest);
+        assert_ne!(NetworkKeyClaim { parameters: "network/v2", ..claim }.digest(DOMAIN), digest);
+        assert_ne!(claim.digest(Domain { chain_id: 1, ..DOMAIN }), digest);
     }
 }

@@ -1,10 +1,13 @@
 //! What production wants of the key manager and of those who call it.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, bail};
+use url::{Host, Url};
 
 use crate::{Deployment, Kms, Settings};
 
-/// Nothing slows a guess at the secret down, so it must be too long to guess.
+/// Nothing slows a guess at a secret or a credential down, so it must be too long to guess. In characters.
 const SHORTEST_SECRET: usize = 32;
 /// One node could lie.
 const SMALLEST_QUORUM: usize = 2;
@@ -18,6 +21,12 @@ pub(crate) fn check_callers(kms: &Kms) -> Result<()> {
         bail!(
             "production wants https in kms.url, and kms.certificate_file, kms.key_file and kms.authority_file (or an empty kms.url)"
         );
+    }
+    // Each process has its own; the other one may be empty.
+    for (key, credential) in [("api", &kms.api_credential), ("worker", &kms.worker_credential)] {
+        if !credential.is_empty() && credential.len() < SHORTEST_SECRET {
+            bail!("production wants a kms.{key}_credential of {SHORTEST_SECRET} characters or more");
+        }
     }
     Ok(())
 }
@@ -40,6 +49,19 @@ impl Kms {
     }
 }
 
+/// Where a node is: host and port, whatever path, key or letter case its address has. `None` for an address that
+/// production does not ask: what is neither https nor on this machine can be answered by anybody on the way.
+fn safe_origin(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    let is_loopback = match url.host()? {
+        Host::Domain(name) => name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    };
+    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback);
+    is_safe.then(|| url.origin().ascii_serialization())
+}
+
 fn listed(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
@@ -58,11 +80,16 @@ impl Settings {
         if self.environment != Deployment::Production {
             return Ok(());
         }
-        let mut urls: Vec<&str> = kms.rpc_urls().collect();
-        urls.sort_unstable();
-        urls.dedup();
-        if kms.rpc_quorum < SMALLEST_QUORUM || urls.len() < kms.rpc_quorum {
-            wanted.push("kms.rpc_quorum of 2 or more, of different kms.rpc_urls");
+        let origins: Vec<Option<String>> = kms.rpc_urls().map(safe_origin).collect();
+        if origins.iter().any(Option::is_none) {
+            wanted.push("https in all kms.rpc_urls that are not on this machine");
+        }
+        let servers: BTreeSet<String> = origins.into_iter().flatten().collect();
+        if kms.rpc_quorum < SMALLEST_QUORUM || servers.len() < kms.rpc_quorum {
+            wanted.push("kms.rpc_quorum of 2 or more, of kms.rpc_urls on as many servers");
+        }
+        if [&kms.api_credential, &kms.worker_credential].iter().any(|it| it.len() < SHORTEST_SECRET) {
+            wanted.push("kms.api_credential and kms.worker_credential of 32 characters or more");
         }
         if !kms.has_certificates() {
             wanted.push("kms.certificate_file, kms.key_file and kms.authority_file");
@@ -99,8 +126,8 @@ mod tests {
         ("BLOBS__URL", "s3://bucket"),
         ("WORKER__ATTESTATION_KEY", ""),
         ("KMS__STORAGE_SECRET", "0123456789abcdef0123456789abcdef"),
-        ("KMS__API_CREDENTIAL", "one"),
-        ("KMS__WORKER_CREDENTIAL", "two"),
+        ("KMS__API_CREDENTIAL", "one, which is long enough to be safe"),
+        ("KMS__WORKER_CREDENTIAL", "two, which is long enough to be safe"),
         ("KMS__WORKER_ADDRESSES", "0x1111111111111111111111111111111111111111"),
     ];
 
@@ -126,13 +153,41 @@ mod tests {
         for key in ["kms.rpc_quorum", "kms.registry_code_hash"] {
             assert!(refused.contains(key), "{key} is not named in: {refused}");
         }
-        let complete = [("KMS__RPC_URLS", "http://a, http://b"), ("KMS__RPC_QUORUM", "2")];
+        let complete = [("KMS__RPC_URLS", "https://a, https://b/key"), ("KMS__RPC_QUORUM", "2")];
         let hash = [("KMS__REGISTRY_CODE_HASH", "0x22")];
         let all = [PRODUCTION.as_slice(), &TLS, &complete, &hash].concat();
         settings(&all).expect("valid").check_key_manager().expect("nothing is missing");
-        let twice = [("KMS__RPC_URLS", "http://a,http://a"), ("KMS__RPC_QUORUM", "2")];
-        let all = [PRODUCTION.as_slice(), &TLS, &twice, &hash].concat();
-        settings(&all).expect("valid").check_key_manager().expect_err("the same node twice");
+        let checked = |urls| {
+            let nodes = [("KMS__RPC_URLS", urls), ("KMS__RPC_QUORUM", "2")];
+            settings(&[PRODUCTION.as_slice(), &TLS, &nodes, &hash].concat()).expect("valid").check_key_manager()
+        };
+        for same in ["https://a,https://a", "https://a,https://a/", "https://a/one,https://A:443/two"] {
+            let refused = checked(same).expect_err("the same node twice").to_string();
+            assert!(refused.contains("on as many servers"), "{same}: {refused}");
+        }
+        for unsafe_one in ["https://a,http://b", "https://a,b", "https://a,ws://127.0.0.1"] {
+            let refused = checked(unsafe_one).expect_err("anybody on the way may answer").to_string();
+            assert!(refused.contains("https in all kms.rpc_urls"), "{unsafe_one}: {refused}");
+        }
+        checked("https://a,http://127.0.0.1:8545").expect("a node of this machine is fine");
+    }
+
+    #[test]
+    fn production_wants_credentials_that_nobody_guesses() {
+        let complete = [("KMS__RPC_URLS", "https://a,https://b"), ("KMS__RPC_QUORUM", "2"), ("KMS__REGISTRY_CODE_HASH", "0x22")];
+        let all = [PRODUCTION.as_slice(), &TLS, &complete].concat();
+        for key in ["KMS__API_CREDENTIAL", "KMS__WORKER_CREDENTIAL"] {
+            let short = settings(&[all.as_slice(), &[(key, "a")]].concat()).expect_err("one character").to_string();
+            assert!(short.contains("of 32 characters or more"), "{short}");
+            let absent = settings(&[all.as_slice(), &[(key, "")]].concat()).expect("another process's");
+            absent.check_key_manager().expect_err("the key manager knows both");
+        }
+    }
+
+    /// A depth is somebody's decision about a chain; without one only what is final counts.
+    #[test]
+    fn without_a_decision_only_finalized_blocks_count() {
+        assert_eq!(settings(&[]).expect("valid").kms.confirmations, 0);
     }
 
     #[test]

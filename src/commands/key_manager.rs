@@ -3,6 +3,7 @@
 
 use ::api::NetworkKeys;
 use ::api::key_manager::{Decryption, KeyFile, KeyManager, KeyManagerError, NetworkKey};
+use alloy::primitives::{Address, B256};
 use anyhow::{Context, Result};
 use futures::future::{BoxFuture, FutureExt as _};
 use kms::{Access, Client, ClientError};
@@ -49,7 +50,7 @@ fn file(file: kms::KeyFile) -> KeyFile {
 impl KeyManager for Remote {
     fn manifest(&self) -> BoxFuture<'_, Result<NetworkKey, KeyManagerError>> {
         let manifest = async {
-            let manifest = self.0.manifest().await.map_err(failure)?;
+            let kms::SignedManifest { manifest, signature } = self.0.signed_manifest().await.map_err(failure)?;
             Ok(NetworkKey {
                 key_id: manifest.key_id,
                 parameters: manifest.parameters,
@@ -57,6 +58,7 @@ impl KeyManager for Remote {
                 public_key: file(manifest.public_key),
                 crs: file(manifest.crs),
                 signer: manifest.signer,
+                signature: signature.to_bytes(),
             })
         };
         manifest.boxed()
@@ -76,6 +78,10 @@ impl KeyManager for Remote {
             Ok(self.0.crs(&manifest).await.map_err(failure)?.into())
         };
         crs.boxed()
+    }
+
+    fn has_access(&self, leaf_hash: B256, account: Address) -> BoxFuture<'_, Result<bool, KeyManagerError>> {
+        async move { self.0.has_access(leaf_hash, account).await.map_err(failure) }.boxed()
     }
 
     fn decrypt(&self, asked: Decryption) -> BoxFuture<'_, Result<Answer, KeyManagerError>> {

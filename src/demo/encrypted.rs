@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use client::{ClearValue, EncryptedJob, NetworkKey, Opened, Retrieve, Submitter, Trust, unwatched};
+use client::{ClearValue, EncryptedJob, NetworkKey, Opened, Retrieve, Submitter, unwatched};
 use jobs::wire::Job;
 
 use super::story::{PATIENCE, Story, TENANT};
@@ -28,8 +28,8 @@ pub(super) async fn show(story: &Story<'_>) -> Result<()> {
 async fn compute(story: &Story<'_>, submitter: &Submitter) -> Result<Box<Job>> {
     let zama = &story.zama;
     let began = Instant::now();
-    let key: NetworkKey = zama.network_key(None, &unwatched()).await?;
-    println!("  network key {} in {}", key.info().key_id, seconds(began));
+    let key: NetworkKey = Box::pin(zama.network_key(&story.trust()?, None, &unwatched())).await?;
+    println!("  network key {}, signed by the key manager, in {}", key.info().key_id, seconds(began));
 
     let began = Instant::now();
     let values = VALUES.map(ClearValue::U8).to_vec();
@@ -52,8 +52,7 @@ fn tell_ciphertext(job: &Job) -> Result<()> {
 
 async fn retrieve(story: &Story<'_>, submitter: &Submitter, job: &Job) -> Result<Opened> {
     let began = Instant::now();
-    let trust = Trust::chain(story.wiring.rpc_url(), story.registry()?);
-    let retrieve = Retrieve::new(trust).patient(PATIENCE);
+    let retrieve = Retrieve::new(story.trust()?).patient(PATIENCE);
     let opened = Box::pin(story.zama.retrieve(job.job_id, submitter, retrieve)).await?;
     println!("\nResult, as its owner reads it (signed for, decrypted, sealed and opened in {})", seconds(began));
     let key_manager = opened.key_manager().context("nobody signed the answer")?;

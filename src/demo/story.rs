@@ -6,7 +6,7 @@ use alloy::primitives::Address;
 use anyhow::{Context, Result, ensure};
 use billing::{ExternalId, LagoClient};
 use chain::verify::{Source, verify_receipt};
-use client::{Client, Usage, UsageFilter, WaitOptions, Waited};
+use client::{Client, Trust, Usage, UsageFilter, WaitOptions, Waited};
 use indicatif::{ProgressBar, ProgressStyle};
 use jobs::receipt::Receipt;
 use jobs::wire::Job;
@@ -93,6 +93,12 @@ impl Story<'_> {
     /// The registry that this stack has deployed.
     pub(super) fn registry(&self) -> Result<Option<Address>> {
         self.wiring.registry.as_deref().map(str::parse).transpose().context("the registry has no address")
+    }
+
+    /// Whom the demo's client believes: the stack's own node and registry, not its API.
+    pub(super) fn trust(&self) -> Result<Trust> {
+        let registry = self.registry()?.context("there is no registry")?;
+        Ok(Trust::chain(self.wiring.rpc_url(), registry))
     }
 
     pub(super) async fn tell_usage(&self, job: JobId) -> Result<()> {

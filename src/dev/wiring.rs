@@ -6,6 +6,9 @@ use super::parts::CHAIN_ID;
 use super::ports::Ports;
 use super::postgres;
 
+/// Blocks after which the key manager believes a batch: as many as complete a job. anvil finalizes 64 blocks late.
+const KMS_CONFIRMATIONS: u64 = 2;
+
 /// Addresses and names that provisioning found out or the options said.
 #[derive(Clone, Debug)]
 pub struct Wiring {
@@ -79,6 +82,7 @@ impl Wiring {
             ("ZAMA__KMS__LISTEN", self.ports.kms().to_string()),
             ("ZAMA__KMS__DATA_DIR", self.kms_dir.display().to_string()),
             ("ZAMA__KMS__RPC_URLS", self.rpc_url()),
+            ("ZAMA__KMS__CONFIRMATIONS", KMS_CONFIRMATIONS.to_string()),
             ("ZAMA__BILLING__LAGO_URL", self.lago_url.clone()),
             ("ZAMA__BILLING__LAGO_KEY", self.lago_key.clone()),
         ];

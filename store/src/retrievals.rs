@@ -1,7 +1,7 @@
 //! What `fhe-result` reads of a job, and the nonces of retrievals that the API answers itself.
 
 use jobs::submission::JobType;
-use jobs::{ErrorCode, JobId, JobStatus};
+use jobs::{ErrorCode, JobId, JobStatus, TenantId};
 use sqlx::PgPool;
 
 use crate::StoreError;
@@ -44,6 +44,15 @@ pub async fn find(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Optio
         payload: row.payload,
         result_hash: row.result_hash.map(|hash| bytes("result hash", &hash)).transpose()?,
     }))
+}
+
+/// Whose job this is, whoever asks: for a caller whose right to it does not come from its tenant.
+///
+/// # Errors
+/// The database is away.
+pub async fn tenant_of(pool: &PgPool, job: JobId) -> Result<Option<TenantId>, StoreError> {
+    let tenant = sqlx::query_scalar!("SELECT tenant FROM jobs WHERE id = $1", job.0).fetch_optional(pool).await?;
+    tenant.map(|tenant| tenant.parse().map_err(|_| StoreError::corrupt("tenant", &tenant))).transpose()
 }
 
 /// A signed request for a result.

@@ -28,7 +28,8 @@ impl<'a> Owner<'a> {
         let secret =
             chain::development::submitter(&zama.tenant.parse().unwrap(), &USER.parse().unwrap()).unwrap().private_key;
         let submitter = Submitter::from_hex(&secret).unwrap();
-        let key = client.network_key(None, &unwatched()).await.unwrap();
+        let trust = Trust::chain(stack.rpc.clone(), stack.registry.parse().unwrap());
+        let key = client.network_key(&trust, None, &unwatched()).await.unwrap();
         Self { zama, client, submitter, secret, key }
     }
 
@@ -58,7 +59,7 @@ impl<'a> Owner<'a> {
 
     pub async fn opens(&self, job: JobHandle<'_>) -> Opened {
         let stack = self.zama.stack;
-        let trust = Trust::chain(stack.rpc.clone(), Some(stack.registry.parse().unwrap()));
+        let trust = Trust::chain(stack.rpc.clone(), stack.registry.parse().unwrap());
         let patience = std::time::Duration::from_secs(60);
         Box::pin(self.client.retrieve(job.id, &self.submitter, Retrieve::new(trust).patient(patience))).await.unwrap()
     }

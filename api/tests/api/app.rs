@@ -21,7 +21,7 @@ use sqlx::PgPool;
 
 use crate::database::TestDatabase;
 
-pub use encrypted::result_bytes;
+pub use encrypted::{Owner, result_bytes};
 pub use key_manager::{CRS, PUBLIC_KEY, Seen};
 pub use requests::{Call, job};
 pub use work::RESULT;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use store::client_keys::{self, KeyStatus, KeyVerdict};
 
 use crate::answer::Answer;
-use crate::app::{CRS, Call, PUBLIC_KEY, PUBLIC_URL, TestApp, User};
+use crate::app::{CRS, Call, DOMAIN, PUBLIC_KEY, PUBLIC_URL, TestApp, User};
 
 const KEY: &[u8] = b"an evaluation key that only a worker can judge";
 
@@ -87,8 +87,10 @@ async fn the_network_key_is_asked_for_once() {
     let network = &keys["network"];
     assert_eq!(
         (&network["parameters"], &network["key_id"]),
-        (&json!("litesvc"), &json!(format!("0x{}", "a1".repeat(32))))
+        (&json!("network/v1.8/2M128+pke+compression+rerand"), &json!(format!("0x{}", "a1".repeat(32))))
     );
+    assert_eq!(network["signature"], format!("0x{}", "5e".repeat(65)), "clients check who signed");
+    assert_eq!((&network["chain_id"], &network["registry"]), (&json!(DOMAIN.chain_id), &json!(DOMAIN.registry)));
     assert_eq!(keys["client"][0], app.get(&ada, &path(KEY)).await.expect(200));
 
     for (part, name, bytes) in [("public_key", "public-key", PUBLIC_KEY), ("crs", "crs", CRS)] {
@@ -135,4 +137,15 @@ async fn a_key_is_limited_and_must_be_whole() {
     upload(&app, &ada, Body::from_stream(half)).await.problem("INVALID_REQUEST");
     assert_eq!(app.stored_files(), 0);
     assert_eq!(app.count("SELECT count(*) FROM client_keys").await, 0);
+}
+
+#[tokio::test]
+async fn a_tenant_s_own_keys_need_no_key_manager() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    app.seen.refuse(Some(KeyManagerError::Unavailable("it is away".to_owned())));
+    upload(&app, &ada, KEY).await.expect(202);
+    let keys = app.get(&ada, "/v1/fhe/keys").await.expect(200);
+    assert_eq!((&keys["network"], &keys["client"][0]["status"]), (&Value::Null, &json!("pending")));
+    app.get(&ada, "/v1/fhe/keys/network/crs").await.problem("SERVICE_UNAVAILABLE");
 }

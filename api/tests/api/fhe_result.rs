@@ -12,14 +12,17 @@ use retrieval::RecipientKey;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::app::{Call, TestApp, result_bytes};
+use crate::app::{Call, Owner, TestApp, result_bytes};
+
+const BLOB: &str = "/v1/blobs/1111111111111111111111111111111111111111111111111111111111111111";
 
 fn client_mode() -> Value {
-    json!({"algorithm": "encrypted_maximum", "key": {"mode": "client", "key_id": format!("0x{}", "33".repeat(32))}})
+    json!({"algorithm": "encrypted_maximum", "encrypted_data_url": BLOB, "key": {"mode": "client", "key_id": format!("0x{}", "33".repeat(32))}})
 }
 
 fn network_mode(recipient: &RecipientKey) -> Value {
-    json!({"algorithm": "encrypted_maximum", "client_public_key": recipient.public_key().unwrap().to_pem()})
+    let recipient = recipient.public_key().unwrap().to_pem();
+    json!({"algorithm": "encrypted_maximum", "encrypted_data_url": BLOB, "client_public_key": recipient})
 }
 
 #[tokio::test]
@@ -130,7 +133,7 @@ async fn the_key_managers_refusals_reach_the_client() {
 async fn a_key_to_seal_to_must_be_one() {
     let app = TestApp::new().await;
     let ada = app.owner("acme", "ada").await;
-    let id = app.encrypted_and_completed(&ada, json!({"algorithm": "encrypted_maximum"})).await;
+    let id = app.encrypted_and_completed(&ada, json!({"algorithm": "encrypted_maximum", "encrypted_data_url": BLOB})).await;
     let mut body = ada.signed(&id, 1, B256::ZERO, None);
     for key in [json!(null), json!("-----BEGIN PUBLIC KEY-----"), json!("x")] {
         body["client_public_key"] = key;
@@ -189,6 +192,57 @@ async fn garbage_is_refused_by_its_pointers() {
     app.send(Call::new("POST", &path).body("{}").by(&ada.user)).await.problem("INVALID_CONTENT_TYPE");
     let eve = app.owner("globex", "eve").await;
     app.retrieve(&eve.user, &id, &eve.signed(&id, 1, B256::ZERO, None)).await.problem("JOB_NOT_FOUND");
+}
+
+/// Only the chain says who a grantee is: neither tenant nor user matters.
+#[tokio::test]
+async fn a_grantee_of_any_tenant_asks_with_a_key_of_its_own() {
+    let app = TestApp::new().await;
+    let (ada, lea) = (app.owner("acme", "ada").await, app.owner("acme", "lea").await);
+    let (eve, mallory) = (app.owner("globex", "eve").await, app.owner("globex", "mallory").await);
+    let sealing = RecipientKey::generate();
+    let id = app.encrypted_and_completed(&ada, network_mode(&sealing)).await;
+    let key = RecipientKey::generate().public_key().unwrap();
+    let with_key = |owner: &Owner, nonce| {
+        let mut body = owner.signed(&id, nonce, key.hash(), None);
+        body["client_public_key"] = json!(key.to_pem());
+        body
+    };
+    for stranger in [&lea, &eve] {
+        app.retrieve(&stranger.user, &id, &with_key(stranger, 1)).await.problem("JOB_NOT_FOUND");
+    }
+    assert!(app.seen.decryptions.lock().unwrap().is_empty(), "nothing is decrypted for strangers");
+
+    let asked = {
+        app.retrieve(&ada.user, &id, &ada.signed(&id, 2, sealing.public_key().unwrap().hash(), None)).await.expect(200);
+        app.seen.decryptions.lock().unwrap().pop().unwrap()
+    };
+    for grantee in [&lea, &eve] {
+        app.seen.grants.lock().unwrap().push((asked.leaf.hash(), grantee.signer.address()));
+        app.retrieve(&grantee.user, &id, &with_key(grantee, 3)).await.expect(200);
+        let seen = app.seen.decryptions.lock().unwrap().pop().unwrap();
+        assert_eq!((&seen.attestation, &seen.leaf), (&asked.attestation, &asked.leaf), "as the owner's");
+        assert_eq!(seen.retrieval.public_key_hash, key.hash());
+
+        // Without one the result would be sealed to the owner's key.
+        for hash in [sealing.public_key().unwrap().hash(), B256::ZERO] {
+            let answer = app.retrieve(&grantee.user, &id, &grantee.signed(&id, 4, hash, None)).await;
+            answer.problem("INVALID_REQUEST");
+            assert_eq!(answer.pointers(), ["/client_public_key"]);
+        }
+    }
+    // Lea is in the same tenant: a lead sees the job, and Lea's signature still needs Lea's key.
+    let lead = app.user("acme", "lead", Role::TeamLead).await;
+    let answer = app.retrieve(&lead, &id, &lea.signed(&id, 5, B256::ZERO, None)).await;
+    assert_eq!(answer.problem("INVALID_REQUEST")["status"], 400);
+    assert_eq!(answer.pointers(), ["/client_public_key"]);
+    // Whose token it is says nothing: Eve's grant is in her signature.
+    app.retrieve(&mallory.user, &id, &with_key(&eve, 6)).await.expect(200);
+    app.retrieve(&eve.user, &id, &with_key(&mallory, 6)).await.problem("JOB_NOT_FOUND");
+    assert_eq!(app.seen.decryptions.lock().unwrap().len(), 1);
+
+    app.seen.refuse(Some(KeyManagerError::Unavailable("it is away".to_owned())));
+    app.retrieve(&eve.user, &id, &with_key(&eve, 7)).await.problem("JOB_NOT_FOUND");
 }
 
 #[tokio::test]

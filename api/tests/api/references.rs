@@ -1,6 +1,9 @@
 //! POST /v1/jobs of an encrypted job: the blob and the key that it names must be its tenant's.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use blobs::BlobHash;
+use retrieval::RecipientKey;
 use serde_json::{Value, json};
 use store::client_keys::{self, KeyVerdict};
 
@@ -81,4 +84,25 @@ async fn a_key_must_be_the_tenants_own_and_ready() {
     let verdict = KeyVerdict::Refused { detail: "It has other parameters.".to_owned() };
     client_keys::conclude(&app.pool, &"globex".parse().unwrap(), key_id.0, &verdict).await.unwrap();
     assert!(refused(&eve).await.contains("It has other parameters."));
+}
+
+#[tokio::test]
+async fn a_key_to_seal_to_must_lie_on_the_curve() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    upload(&app, &ada, "/v1/blobs", CIPHERTEXTS).await;
+    let key = RecipientKey::generate().public_key().unwrap();
+    let with = |der: &[u8]| {
+        let mut body = job(&blob_url(CIPHERTEXTS), network());
+        let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----", STANDARD.encode(der));
+        body["payload"]["client_public_key"] = json!(pem);
+        body
+    };
+    let mut beside = key.as_der().to_vec();
+    *beside.last_mut().unwrap() ^= 1;
+    let answer = app.submit(&ada, &with(&beside)).await;
+    answer.problem("JOB_VALIDATION_FAILED");
+    assert_eq!(answer.pointers(), ["/payload/client_public_key"]);
+    assert_eq!(app.count("SELECT count(*) FROM jobs").await, 0, "nothing is billed");
+    app.submit(&ada, &with(key.as_der())).await.expect(202);
 }

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::B256;
 use clap::Args;
 use jobs::{JobId, JobStatus};
 
-use super::chain_args::ChainArgs;
 use super::dev_env::DevEnv;
 use super::error::CliError;
 use super::exit::Exit;
@@ -17,8 +16,9 @@ use super::moment::duration;
 use super::paint::{Paint, tame};
 use super::secrets::{own_key, recipient, submitter};
 use super::table::pairs;
+use super::trust_args::TrustArgs;
 use super::working::Working;
-use crate::encrypted::{ChainTrust, Opened, Output, Retrieve, Trust};
+use crate::encrypted::{Opened, Output, Retrieve, Trust};
 use crate::transport::Client;
 use crate::wait::Waited;
 
@@ -37,16 +37,13 @@ pub struct DecryptArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "client_key")]
     sealing_key: Option<PathBuf>,
     /// The result is under this key of your own
-    #[arg(long, value_name = "FILE", conflicts_with = "submitter_key")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["submitter_key", "key_manager"])]
     client_key: Option<PathBuf>,
     /// Id of that key, where its evaluation key is not at hand
     #[arg(long, value_name = "0xHASH", requires = "client_key")]
     key_id: Option<B256>,
-    /// Address of the key manager; without an EVM node it is believed, with one it must be the pinned one
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "client_key")]
-    key_manager: Option<Address>,
     #[command(flatten)]
-    chain: ChainArgs,
+    trust: TrustArgs,
     /// Wait until the result can be had
     #[arg(long)]
     wait: bool,
@@ -81,16 +78,10 @@ enum Way {
 impl Way {
     /// Whatever is wrong on this side is said before anything is asked.
     fn of(session: &Session, args: &DecryptArgs) -> Result<Self, CliError> {
-        let trust = trust(args, DevEnv::find)?;
         if let Some(file) = &args.client_key {
-            return Ok(Self::Own { key: own_key(file, args.key_id)?, trust });
+            return Ok(Self::Own { key: own_key(file, args.key_id)?, trust: args.trust.resolve(DevEnv::find)? });
         }
-        if trust == Trust::default() {
-            return Err(CliError::usage(
-                "nobody says who the key manager is: give --rpc URL or set ZAMA_RPC, or give --key-manager ADDRESS",
-            ));
-        }
-        let mut retrieve = Retrieve::new(trust);
+        let mut retrieve = Retrieve::new(args.trust.require(DevEnv::find)?);
         if args.wait {
             retrieve = retrieve.patient(args.max_wait.unwrap_or(SETTLING));
         }
@@ -107,12 +98,6 @@ async fn open(client: &Client, args: &DecryptArgs, way: Way) -> Result<Opened, C
         Way::Network { submitter, retrieve } => Box::pin(client.retrieve(args.id, &submitter, retrieve)).await?,
         Way::Own { key, trust } => Box::pin(client.decrypt(args.id, &key, &trust)).await?,
     })
-}
-
-fn trust(args: &DecryptArgs, dev: impl FnOnce() -> Result<Option<DevEnv>, CliError>) -> Result<Trust, CliError> {
-    let chain = args.chain.resolve(dev)?;
-    let chain = chain.map(|chain| ChainTrust { rpc_url: chain.url, registry: chain.registry });
-    Ok(Trust { chain, key_manager: args.key_manager })
 }
 
 fn text(outputs: &[Output], paint: Paint) -> String {

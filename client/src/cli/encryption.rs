@@ -8,12 +8,14 @@ use fhe::clear::ClearValue;
 use fhe::inputs::Origin;
 use jobs::fhe::program::ValueType;
 
+use super::dev_env::DevEnv;
 use super::error::CliError;
 use super::globals::Session;
 use super::secrets::{known_submitter, own_key};
+use super::trust_args::TrustArgs;
 use super::values::{from_file, from_text, value_type};
 use super::working::Working;
-use crate::encrypted::{EncryptedError, EncryptedInputs, KeyCache, NetworkKey, OwnKey};
+use crate::encrypted::{EncryptedInputs, KeyCache, NetworkKey, OwnKey, Trust};
 use crate::transport::Client;
 
 /// Under which key values are encrypted, and for whom.
@@ -27,9 +29,9 @@ pub struct EncryptionArgs {
     #[arg(long = "in", value_name = "FILE", conflicts_with = "values")]
     pub values_in: Option<String>,
     /// Encrypt under a client's own key instead of the network's
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "key_manager")]
     pub client_key: Option<PathBuf>,
-    /// Id of the key: refuse any other network key, or name the client's without its evaluation key at hand
+    /// Id of the key: believe this network key and no other, or name the client's without its evaluation key at hand
     #[arg(long, value_name = "0xHASH")]
     pub key_id: Option<B256>,
     /// Tenant that the inputs are bound to [default: the token's]
@@ -44,6 +46,8 @@ pub struct EncryptionArgs {
     /// Folder where network keys are kept [default: ~/.cache/zama-jobs/keys]
     #[arg(long, value_name = "DIR", env = "ZAMA_KEY_CACHE")]
     pub key_cache: Option<PathBuf>,
+    #[command(flatten)]
+    pub trust: TrustArgs,
 }
 
 impl EncryptionArgs {
@@ -66,7 +70,8 @@ impl EncryptionArgs {
             return Ok(key.encrypt(values).await?);
         }
         let origin = self.origin(session)?;
-        let key = network_key(&session.client()?, self.key_cache.clone(), self.key_id).await?;
+        let belief = Belief::of(self.key_id, &self.trust)?;
+        let key = network_key(&session.client()?, self.key_cache.clone(), belief).await?;
         let _working = Working::start("encrypting, and proving that these are your values");
         Ok(key.encrypt(values, origin).await?)
     }
@@ -83,6 +88,7 @@ impl EncryptionArgs {
             ("--in", self.values_in.is_some()),
             ("--client-key", self.client_key.is_some()),
             ("--key-id", self.key_id.is_some()),
+            ("--key-manager", self.trust.key_manager.is_some()),
             ("--tenant", self.tenant.is_some()),
             ("--submitter", self.submitter.is_some()),
             ("--submitter-key", self.submitter_key.is_some()),
@@ -113,18 +119,37 @@ impl EncryptionArgs {
     }
 }
 
+/// Why the network's key is believed.
+pub(super) enum Belief {
+    /// Its id was learnt elsewhere.
+    Id(B256),
+    /// The key manager signed it.
+    KeyManager(Trust),
+}
+
+impl Belief {
+    /// An id needs nobody's word.
+    pub fn of(key_id: Option<B256>, trust: &TrustArgs) -> Result<Self, CliError> {
+        match key_id {
+            Some(id) => Ok(Self::Id(id)),
+            None => trust.require(DevEnv::find).map(Self::KeyManager),
+        }
+    }
+}
+
 /// The network's key, from the cache or with a bar of its bytes.
 pub(super) async fn network_key(
     client: &Client,
     cache: Option<PathBuf>,
-    pinned: Option<B256>,
+    belief: Belief,
 ) -> Result<NetworkKey, CliError> {
     let cache = cache.map(KeyCache::at).or_else(KeyCache::of_user);
-    let info = client.keys().await?.network.ok_or(EncryptedError::NoNetworkKey)?;
+    let described = client.network_key_described().await?;
+    let key = match belief {
+        Belief::Id(id) => described.expect(id)?,
+        Belief::KeyManager(trust) => Box::pin(described.verify(&trust)).await?,
+    };
+    let info = key.info();
     let working = Working::transfer("fetching the network key", info.public_key.size + info.crs.size);
-    let key = client.network_key_of(info, cache.as_ref(), &working.on_bytes()).await?;
-    Ok(match pinned {
-        Some(pinned) => key.expect(pinned)?,
-        None => key,
-    })
+    Ok(client.network_key_of(key, cache.as_ref(), &working.on_bytes()).await?)
 }

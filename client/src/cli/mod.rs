@@ -21,6 +21,7 @@ mod progress;
 mod secrets;
 mod submit;
 mod table;
+mod trust_args;
 mod usage;
 mod values;
 mod verify;

@@ -28,8 +28,8 @@ pub enum EncryptedError {
         /// Who asked.
         signer: Address,
     },
-    /// There is no key manager behind this API.
-    #[error("this API has no network key; encrypt under a key of your own")]
+    /// There is no key manager behind this API, or it has not reached it yet.
+    #[error("this API knows no network key (now); encrypt under a key of your own, or try again")]
     NoNetworkKey,
     /// Bytes of the network key are not those that it names.
     #[error("the network key's {part} has SHA-256 {actual}, not {expected}")]
@@ -40,6 +40,9 @@ pub enum EncryptedError {
     /// The network has another key than the caller expects.
     #[error("the network key is {actual}, not {expected}")]
     OtherNetworkKey { expected: B256, actual: B256 },
+    /// Nobody whom the caller believes has signed the network key.
+    #[error("the network key {key_id} is not signed by the key manager {key_manager}: nothing is encrypted under it")]
+    UnsignedNetworkKey { key_id: B256, key_manager: Address },
     /// Bytes that are no key, or no key of these parameters.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -69,6 +72,9 @@ pub enum EncryptedError {
     /// The registry pins another key manager than the caller expects.
     #[error("the registry pins the key manager {pinned}, not {expected}")]
     OtherKeyManager { pinned: Address, expected: Address },
+    /// The API speaks of another registry than the caller believes.
+    #[error("the API speaks of the registry {stated}, not of {expected}")]
+    OtherRegistry { stated: Address, expected: Address },
     #[error(transparent)]
     Chain(#[from] ChainError),
     /// The job's receipt does not verify; the report says which checks failed.
@@ -114,6 +120,8 @@ impl EncryptedError {
             Self::KeyPart { .. }
             | Self::KeyId { .. }
             | Self::OtherNetworkKey { .. }
+            | Self::UnsignedNetworkKey { .. }
+            | Self::OtherRegistry { .. }
             | Self::NoKeyManager { .. }
             | Self::OtherKeyManager { .. }
             | Self::Chain(_)

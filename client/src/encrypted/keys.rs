@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, Bytes};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ const KEY_PAUSE: Duration = Duration::from_secs(1);
 /// The keys that a tenant can encrypt under.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Keys {
-    /// The key manager's; null where there is no key manager.
+    /// The key manager's; null where there is none, or where it has not been reached yet.
     pub network: Option<NetworkKeyInfo>,
     /// The tenant's own evaluation keys, the newest first.
     pub client: Vec<UploadedKey>,
@@ -37,6 +37,10 @@ pub struct NetworkKeyInfo {
     pub crs: KeyPart,
     /// Address whose signature stands under each sealed result. The registry's word counts, not this one.
     pub signer: Address,
+    /// 65 bytes: the key manager's signature over key id and parameters, for the registry below on the chain below.
+    pub signature: Bytes,
+    pub chain_id: u64,
+    pub registry: Address,
 }
 
 /// Bytes of a key that can be fetched.

@@ -12,7 +12,7 @@ use futures::TryStreamExt;
 use sha2::{Digest, Sha256};
 
 use super::inputs::{EncryptedInputs, JobKey};
-use super::{EncryptedError, KeyCache, KeyPart, NetworkKeyInfo, OnBytes};
+use super::{EncryptedError, KeyCache, KeyPart, NetworkKeyInfo, OnBytes, Trust, VerifiedKey};
 use crate::error::ClientError;
 use crate::transport::Client;
 
@@ -21,7 +21,7 @@ const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(300);
 /// Largest part that is fetched, in bytes: a reference string has 4.6 MB.
 const MAX_PART: u64 = 16 * 1024 * 1024;
 
-/// The network's key, each part of the hash that the key names. Cheap to clone.
+/// The network's key, which the key manager or the caller vouches for. Cheap to clone.
 #[derive(Clone)]
 pub struct NetworkKey {
     info: NetworkKeyInfo,
@@ -29,21 +29,10 @@ pub struct NetworkKey {
 }
 
 impl NetworkKey {
-    /// What the API says about the key.
+    /// The key's description.
     #[must_use]
     pub fn info(&self) -> &NetworkKeyInfo {
         &self.info
-    }
-
-    /// Refuses another key than the one that the caller pins.
-    ///
-    /// # Errors
-    /// [`EncryptedError::OtherNetworkKey`].
-    pub fn expect(self, key_id: B256) -> Result<Self, EncryptedError> {
-        match self.info.key_id {
-            actual if actual == key_id => Ok(self),
-            actual => Err(EncryptedError::OtherNetworkKey { expected: key_id, actual }),
-        }
     }
 
     /// Encrypts values with a proof of knowledge that binds `origin`, the tenant and submitter of the job: in anybody
@@ -59,31 +48,33 @@ impl NetworkKey {
 }
 
 impl Client {
-    /// Fetches the network's key, or takes its parts from the cache, and checks each hash and the key's id. `progress`
-    /// is told the bytes of both parts together.
+    /// Fetches the network's key, or takes its parts from the cache, once [`UnverifiedKey::verify`](super::UnverifiedKey)
+    /// believes it, and checks each hash. `progress` is told the bytes of both parts together.
     ///
     /// # Errors
-    /// [`EncryptedError`]: no network key, bytes of another hash, a call that failed.
+    /// [`EncryptedError`]: no network key, one that the key manager has not signed, bytes of another hash, a call that
+    /// failed.
     pub async fn network_key(
         &self,
+        trust: &Trust,
         cache: Option<&KeyCache>,
         progress: &OnBytes,
     ) -> Result<NetworkKey, EncryptedError> {
-        let info = self.keys().await?.network.ok_or(EncryptedError::NoNetworkKey)?;
-        self.network_key_of(info, cache, progress).await
+        let key = Box::pin(self.network_key_described().await?.verify(trust)).await?;
+        self.network_key_of(key, cache, progress).await
     }
 
-    /// As [`Client::network_key`], for a key whose description is known.
+    /// As [`Client::network_key`], for a key that is believed already.
     ///
     /// # Errors
     /// As [`Client::network_key`].
     pub async fn network_key_of(
         &self,
-        info: NetworkKeyInfo,
+        key: VerifiedKey,
         cache: Option<&KeyCache>,
         progress: &OnBytes,
     ) -> Result<NetworkKey, EncryptedError> {
-        check_id(&info)?;
+        let info = key.into_info();
         let public_key = self.part(Part::PublicKey, &info.public_key, cache, progress).await?;
         let before = info.public_key.size;
         let outer = Arc::clone(progress);
@@ -136,7 +127,7 @@ impl Client {
     }
 }
 
-fn check_id(info: &NetworkKeyInfo) -> Result<(), EncryptedError> {
+pub(super) fn check_id(info: &NetworkKeyInfo) -> Result<(), EncryptedError> {
     let mut hash = Sha256::new();
     for part in [info.evaluation_key.sha256, info.public_key.sha256, info.crs.sha256] {
         hash.update(part);

@@ -60,7 +60,7 @@ impl Client {
     ) -> Result<Opened, EncryptedError> {
         let Retrieve { trust, recipient, patience } = options;
         let confirmed = self.confirmed(id, &trust, patience).await?;
-        let key_manager = trust.pinned(confirmed.domain.registry).await?;
+        let key_manager = trust.key_manager_of(confirmed.domain).await?;
         let recipient = recipient.unwrap_or_else(RecipientKey::generate);
         let nonce = B256::from(rand::random::<[u8; 32]>());
         let body = request(id, submitter, &recipient, nonce, &confirmed)?;

@@ -13,7 +13,7 @@ use jobs::leaf::{Index, Leaf, LeafStatus, salted_content_hash};
 use jobs::merkle::Batch;
 use jobs::receipt::{Anchor, Receipt};
 use jobs::{ErrorCode, JobId};
-use retrieval::{Answer, Domain, PublicKey, RecipientKey, Retrieval, SealedClaim, Signature, Signer, seal};
+use retrieval::{Answer, Domain, NetworkKeyClaim, PublicKey, RecipientKey, Retrieval, SealedClaim, Signature, Signer, seal};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
@@ -25,6 +25,23 @@ const ID: &str = "019cebab-804e-7c41-9b5e-3f2a8d6c1e07";
 const PLAINTEXT: &str = r#"{"sum":15,"mean":5,"above":true}"#;
 /// What a program with one clear output leaves: {"count": 3}.
 const CLEAR_RESULT: &[u8] = b"\xa1\x65count\x03";
+
+const DOMAIN: Domain = Domain { chain_id: 31_337, registry: Address::repeat_byte(0xaa) };
+
+/// The network key of these parts, as an API describes it: consistent, and signed by whoever.
+fn described(parts: &[Vec<u8>; 2], signer: &Signer, domain: Domain) -> Value {
+    let hashes = [hash(b"evaluation key"), hash(&parts[0]), hash(&parts[1])];
+    let key_id = hash(&hashes.iter().flat_map(|hash| hash.0).collect::<Vec<u8>>());
+    let part = |bytes: &[u8]| json!({ "url": "https://elsewhere.example", "size": bytes.len(), "sha256": hash(bytes) });
+    let claim = NetworkKeyClaim { key_id, parameters: "network/v1" };
+    json!({
+        "key_id": key_id, "parameters": claim.parameters, "signer": signer.address(),
+        "signature": hex::encode_prefixed(signer.sign(claim.digest(domain)).expect("signed").to_bytes()),
+        "chain_id": domain.chain_id, "registry": domain.registry,
+        "evaluation_key": { "size": 14, "sha256": hashes[0] },
+        "public_key": part(&parts[0]), "crs": part(&parts[1]),
+    })
+}
 
 /// The service as a client sees it.
 struct Service {
@@ -41,23 +58,14 @@ struct Service {
 
 impl Service {
     fn new() -> Self {
-        let owner = Signer::random();
+        let (owner, manager) = (Signer::random(), Signer::random());
         let parts = [b"public key".to_vec(), b"reference string".to_vec()];
-        let hashes = [hash(b"evaluation key"), hash(&parts[0]), hash(&parts[1])];
-        let key_id = hash(&hashes.iter().flat_map(|hash| hash.0).collect::<Vec<u8>>());
-        let part =
-            |bytes: &[u8]| json!({ "url": "https://elsewhere.example", "size": bytes.len(), "sha256": hash(bytes) });
-        let network = json!({
-            "key_id": key_id, "parameters": "litesvc", "signer": Address::ZERO,
-            "evaluation_key": { "size": 14, "sha256": hashes[0] },
-            "public_key": part(&parts[0]), "crs": part(&parts[1]),
-        });
         Self {
             receipt: Mutex::new(receipt(owner.address(), hash(CLEAR_RESULT))),
-            manager: Signer::random(),
+            network: described(&parts, &manager, DOMAIN),
+            manager,
             owner,
             result: CLEAR_RESULT.to_vec(),
-            network,
             parts,
             early: Mutex::new(0),
             asked: Mutex::default(),
@@ -170,8 +178,8 @@ fn receipt(owner: Address, result_hash: B256) -> Receipt {
     };
     let inclusion = Batch::seal(std::slice::from_ref(&leaf)).expect("a batch").inclusion(0).expect("a leaf");
     let anchor = Anchor {
-        chain_id: 31_337,
-        registry: Address::repeat_byte(0xaa),
+        chain_id: DOMAIN.chain_id,
+        registry: DOMAIN.registry,
         tx_hash: B256::repeat_byte(3),
         block_number: 7,
         block_hash: B256::repeat_byte(4),
@@ -251,7 +259,7 @@ async fn a_network_key_is_believed_only_with_its_hashes() {
     let watch = unwatched();
     let fetched = |service: Service| async {
         let (service, client) = service.start().await;
-        (client.network_key(None, &unwatched()).await.map(|_| ()).unwrap_err(), service)
+        (client.network_key(&service.trust(), None, &unwatched()).await.map(|_| ()).unwrap_err(), service)
     };
     let (error, service) = fetched(Service::new()).await;
     // Right hashes, but no key of tfhe's: everything before that passed.
@@ -279,9 +287,55 @@ async fn a_network_key_is_believed_only_with_its_hashes() {
     let cache = KeyCache::at(folder.path());
     let (service, client) = Service::new().start().await;
     for _ in 0..2 {
-        assert!(client.network_key(Some(&cache), &watch).await.is_err());
+        assert!(client.network_key(&service.trust(), Some(&cache), &watch).await.is_err());
     }
     assert_eq!(service.asked().iter().filter(|asked| asked.contains("/network/")).count(), 2, "each part once");
+}
+
+/// Everything that the thief's API says fits together; only who signed it does not.
+#[tokio::test]
+async fn a_stolen_api_gets_nobody_to_encrypt_under_its_own_key() {
+    let theft = async |stolen: fn(&mut Service)| {
+        let mut service = Service::new();
+        stolen(&mut service);
+        let (service, client) = service.start().await;
+        let error = client.network_key(&service.trust(), None, &unwatched()).await.map(|_| ()).unwrap_err();
+        assert!(error.is_distrust(), "{error}");
+        assert_eq!(service.asked(), ["GET /v1/fhe/keys"], "nothing of the key is even fetched");
+        error
+    };
+    let unsigned = |error: &EncryptedError| matches!(error, EncryptedError::UnsignedNetworkKey { .. });
+    // A key of the thief's own, signed by itself.
+    let error = theft(|service| {
+        service.parts = [b"another key".to_vec(), b"another string".to_vec()];
+        service.network = described(&service.parts, &Signer::random(), DOMAIN);
+    });
+    assert!(unsigned(&error.await));
+    // The same under the key manager's own signature, which is over another key.
+    let error = theft(|service| {
+        let parts = [b"another key".to_vec(), b"another string".to_vec()];
+        let genuine = service.network["signature"].take();
+        service.network = described(&parts, &service.manager, DOMAIN);
+        service.network["signature"] = genuine;
+    });
+    assert!(unsigned(&error.await));
+    let error = theft(|service| service.network["parameters"] = json!("network/weak"));
+    assert!(unsigned(&error.await));
+    let error = theft(|service| service.network["signature"] = json!("0x"));
+    assert!(unsigned(&error.await));
+
+    let (service, client) = Service::new().start().await;
+    let nobody = client.network_key(&Trust::default(), None, &unwatched()).await.map(|_| ()).unwrap_err();
+    assert!(matches!(nobody, EncryptedError::NoTrust), "{nobody}");
+    let elsewhere = Trust::chain("http://127.0.0.1:9", Address::ZERO);
+    let error = client.network_key(&elsewhere, None, &unwatched()).await.map(|_| ()).unwrap_err();
+    assert!(matches!(error, EncryptedError::OtherRegistry { .. }), "{error}");
+    let id = client.network_key_described().await.unwrap().info().key_id;
+    let known = client.network_key_described().await.unwrap().expect(id).unwrap();
+    assert_eq!(known.info().key_id, id, "an id that was learnt elsewhere is enough");
+    let other = client.network_key_described().await.unwrap().expect(B256::ZERO).unwrap_err();
+    assert!(matches!(other, EncryptedError::OtherNetworkKey { .. }) && other.is_distrust(), "{other}");
+    assert!(service.asked().iter().all(|asked| !asked.contains("/network/")));
 }
 
 #[tokio::test]

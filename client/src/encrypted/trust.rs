@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256};
-use chain::Node;
+use chain::{ChainError, Node};
 use chain::verify::{Report, Source, verify_receipt};
 use jobs::JobId;
 use jobs::leaf::LeafStatus;
@@ -21,7 +21,7 @@ const RPC_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Trust {
     /// An EVM node: receipts are verified through it, and the registry says who the key manager is.
     pub chain: Option<ChainTrust>,
-    /// The key manager's address, learnt elsewhere. With a node it must be the pinned one too.
+    /// The key manager's address, learnt elsewhere. With a node it must be the one that the registry pins, too.
     pub key_manager: Option<Address>,
 }
 
@@ -29,14 +29,14 @@ pub struct Trust {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainTrust {
     pub rpc_url: String,
-    /// The registry; `None` believes the one in the receipt, and anyone can deploy a registry.
-    pub registry: Option<Address>,
+    /// The registry. Anyone can deploy another one, with another key manager in it.
+    pub registry: Address,
 }
 
 impl Trust {
-    /// Believes an EVM node.
+    /// Believes an EVM node, and of what it serves this registry.
     #[must_use]
-    pub fn chain(rpc_url: impl Into<String>, registry: Option<Address>) -> Self {
+    pub fn chain(rpc_url: impl Into<String>, registry: Address) -> Self {
         Self { chain: Some(ChainTrust { rpc_url: rpc_url.into(), registry }), key_manager: None }
     }
 
@@ -46,10 +46,19 @@ impl Trust {
         Self { chain: None, key_manager: Some(address) }
     }
 
-    /// Who must have signed an answer under this registry.
-    pub(super) async fn pinned(&self, registry: Address) -> Result<Address, EncryptedError> {
+    /// Who must have signed what was signed for this domain. An address that was learnt elsewhere signs for its own
+    /// domain alone, whichever that is.
+    pub(super) async fn key_manager_of(&self, domain: Domain) -> Result<Address, EncryptedError> {
         let Some(chain) = &self.chain else { return self.key_manager.ok_or(EncryptedError::NoTrust) };
+        let registry = chain.registry;
+        if domain.registry != registry {
+            return Err(EncryptedError::OtherRegistry { stated: domain.registry, expected: registry });
+        }
         let node = Node::new(&chain.rpc_url, registry, RPC_TIMEOUT)?;
+        let actual = node.chain_id().await?;
+        if actual != domain.chain_id {
+            return Err(ChainError::WrongChain { expected: domain.chain_id, actual }.into());
+        }
         let pinned = node.key_manager(node.newest().await?).await?.ok_or(EncryptedError::NoKeyManager { registry })?;
         match self.key_manager {
             Some(expected) if expected != pinned => Err(EncryptedError::OtherKeyManager { pinned, expected }),
@@ -81,7 +90,7 @@ impl Client {
         let path = format!("/v1/jobs/{id}/receipt");
         let receipt: Receipt = read_json(self.send_until_ready(|| self.get(&path), patience).await?).await?;
         let source = match &trust.chain {
-            Some(chain) => Source::Rpc { url: chain.rpc_url.clone(), registry: chain.registry },
+            Some(chain) => Source::Rpc { url: chain.rpc_url.clone(), registry: Some(chain.registry) },
             None => Source::Root(receipt.root),
         };
         let report = Box::pin(verify_receipt(&receipt, &source)).await;

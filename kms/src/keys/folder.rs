@@ -68,8 +68,10 @@ pub fn ensure(data: &Path, secret: &StorageSecret, origin: &Origin, progress: &d
             Origin::Fresh => make::make(&fresh, secret, progress)?,
             Origin::CopyOf(folder) => make::copy(&folder.join("keys"), &fresh, progress)?,
         }
+        // Its entries before its name: a crash leaves all of them, or no `keys`.
+        sync_folder(&fresh)?;
         fs::rename(&fresh, &keys).with_context(|| format!("Failed to make {}", keys.display()))?;
-        File::open(data).and_then(|folder| folder.sync_all()).context("Failed to write the key manager's folder")?;
+        sync_folder(data)?;
     }
     load(&keys, secret)
 }
@@ -101,6 +103,12 @@ fn load(keys: &Path, secret: &StorageSecret) -> Result<KeySet> {
     let signer = signer.context("the signer's file holds no key")?;
     ensure!(signer.address() == manifest.signer, "manifest.json names another signer than its file holds");
     Ok(KeySet { secret_key, signer, manifest, evaluation_key, public_key, crs })
+}
+
+/// Waits until the folder's entries are on the disk.
+fn sync_folder(path: &Path) -> Result<()> {
+    let synced = File::open(path).and_then(|folder| folder.sync_all());
+    synced.with_context(|| format!("Failed to write {}", path.display()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

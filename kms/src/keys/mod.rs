@@ -6,13 +6,14 @@ mod manifest;
 
 use std::path::PathBuf;
 
+use anyhow::{Context, Result};
 use fhe::keys::SecretKey;
-use retrieval::Signer;
+use retrieval::{Domain, NetworkKeyClaim, Signer};
 
 pub use folder::{Origin, Step, ensure};
 pub use manifest::ManifestFile;
 
-use crate::convert::Manifest;
+use crate::convert::{Manifest, SignedManifest};
 
 /// Everything that is loaded once.
 pub struct KeySet {
@@ -31,5 +32,13 @@ impl KeySet {
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The same, signed for whoever believes this registry.
+    pub(crate) fn signed_manifest(&self, domain: Domain) -> Result<SignedManifest> {
+        let manifest = self.manifest.clone();
+        let claim = NetworkKeyClaim { key_id: manifest.key_id, parameters: &manifest.parameters };
+        let signature = self.signer.sign(claim.digest(domain)).context("the manifest cannot be signed")?;
+        Ok(SignedManifest { manifest, signature })
     }
 }

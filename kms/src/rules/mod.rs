@@ -7,6 +7,7 @@
 //! | 3 | `witness` | the chain, read by ourselves: the leaf is final, and so is the signer's grant |
 //! | 4 | `nonces` | the nonce is fresh, or this is the identical request |
 
+mod nodes;
 pub(crate) mod request;
 pub(crate) mod statement;
 pub(crate) mod witness;

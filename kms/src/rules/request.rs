@@ -102,10 +102,10 @@ fn job_id(text: &str) -> Result<JobId, Refusal> {
     text.parse().map_err(|_| Refusal::Malformed("the job's id is not lower case and hyphenated"))
 }
 
-fn word(bytes: &[u8]) -> Result<B256, Refusal> {
+pub(crate) fn word(bytes: &[u8]) -> Result<B256, Refusal> {
     B256::try_from(bytes).map_err(|_| Refusal::Malformed("a hash, root, nonce or mask has not 32 bytes"))
 }
 
-fn address(bytes: &[u8]) -> Result<Address, Refusal> {
+pub(crate) fn address(bytes: &[u8]) -> Result<Address, Refusal> {
     Address::try_from(bytes).map_err(|_| Refusal::Malformed("an address has not 20 bytes"))
 }

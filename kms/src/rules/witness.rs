@@ -1,12 +1,14 @@
 //! The chain as the key manager sees it: through nodes of its own, which must agree.
 //!
 //! The leaf and the signer's grant are read at a block that does not change any more, the same on every node, and once
-//! more at each node's newest block. One node that says something else stops everything.
+//! more at each node's newest block. One node that says something else stops everything; one that says nothing, or is
+//! far behind the others, is none, and a quorum must be left.
 
-use alloy::primitives::{Address, B256, keccak256};
-use chain::{Block, ChainError, Node};
-use futures::future::join_all;
+use alloy::primitives::{Address, B256};
+use chain::Node;
+use tokio::time::Instant;
 
+use super::nodes::{self, Sight, View};
 use super::request::Asked;
 use crate::refusal::Refusal;
 
@@ -31,97 +33,41 @@ pub struct Witness {
     pub finality: Finality,
 }
 
-/// What one node says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct View {
-    /// The settled block's hash.
-    block: B256,
-    code: B256,
-    is_our_registry: bool,
-    settled: Sight,
-    newest: Sight,
-}
-
-/// What a node says about one block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Sight {
-    knows_batch: bool,
-    includes: bool,
-    /// True for the submitter itself.
-    has_access: bool,
-}
-
 impl Witness {
-    /// Checks that the leaf is confirmed, and that the signer is its submitter or holds a grant, both finally.
+    /// Checks that the leaf is confirmed, and that the signer is its submitter or holds a grant, both finally. Within
+    /// [`nodes::DEADLINE`].
     pub(crate) async fn check(&self, asked: &Asked, signer: Address) -> Result<(), Refusal> {
-        let heights = join_all(self.nodes.iter().map(|node| self.heights(node))).await;
-        let reachable: Vec<(&Node, Heights)> = self
-            .nodes
-            .iter()
-            .zip(heights)
-            .filter_map(|(node, heights)| Some((node, heights.inspect_err(log).ok()?)))
-            .collect();
-        self.require_quorum(reachable.len())?;
+        let began = Instant::now();
+        let current = self.current(began).await;
+        self.require_quorum(current.len())?;
         // The lowest: every node knows it, and none can lift it above what the others call settled.
-        let Some(settled) = reachable.iter().map(|(_, heights)| heights.settled).min().flatten() else {
+        let Some(settled) = current.iter().map(|known| known.heights.settled).min().flatten() else {
             return Err(Refusal::NotFinal);
         };
-        let views =
-            join_all(reachable.iter().map(|(node, heights)| view(node, settled, heights.newest, asked, signer)));
-        let views: Vec<View> = views.await.into_iter().filter_map(|view| view.inspect_err(log).ok()).collect();
+        let views = nodes::views(&current, began, settled, asked, signer).await;
         self.require_quorum(views.len())?;
-        verdict(&views, self.code_hash)
+        match verdict(&views, self.code_hash) {
+            // "Not yet" may be the word of a node that stopped.
+            Err(Refusal::NotConfirmed | Refusal::NotFinal | Refusal::GrantNotFinal) if nodes::are_apart(&current) => {
+                tracing::error!("the nodes of kms.rpc_urls are many blocks apart: what is new on one is not on another");
+                Err(Refusal::ChainUnavailable)
+            }
+            verdict => verdict,
+        }
+    }
+
+    /// Whether every node that is of use says that `account` holds a grant now.
+    pub(crate) async fn has_access(&self, leaf_hash: B256, account: Address) -> Result<bool, Refusal> {
+        let began = Instant::now();
+        let current = self.current(began).await;
+        let grants = nodes::grants(&current, began, leaf_hash, account).await;
+        self.require_quorum(grants.len())?;
+        Ok(grants.into_iter().all(|granted| granted))
     }
 
     fn require_quorum(&self, answers: usize) -> Result<(), Refusal> {
         if answers > 0 && answers >= self.quorum { Ok(()) } else { Err(Refusal::ChainUnavailable) }
     }
-
-    async fn heights(&self, node: &Node) -> Result<Heights, ChainError> {
-        let actual = node.chain_id().await?;
-        if actual != self.chain_id {
-            return Err(ChainError::WrongChain { expected: self.chain_id, actual });
-        }
-        let newest = node.newest().await?;
-        let settled = match self.finality {
-            Finality::Finalized => node.finalized().await?.map(|block| block.number),
-            Finality::Depth(depth) => newest.number.checked_sub(depth.saturating_sub(1)),
-        };
-        Ok(Heights { newest, settled })
-    }
-}
-
-struct Heights {
-    newest: Block,
-    /// Number of the newest block that does not change any more, as this node sees it.
-    settled: Option<u64>,
-}
-
-async fn view(node: &Node, settled: u64, newest: Block, asked: &Asked, signer: Address) -> Result<View, ChainError> {
-    let block = node.canonical(settled).await?;
-    let block = block.ok_or_else(|| ChainError::Unavailable(format!("the node does not know block {settled}")))?;
-    let code = node.code(block).await?;
-    if !contracts::is_registry_code(&code) {
-        let nothing = Sight { knows_batch: false, includes: false, has_access: false };
-        let (settled, newest) = (nothing, nothing);
-        return Ok(View { block: block.hash, code: keccak256(&code), is_our_registry: false, settled, newest });
-    }
-    Ok(View {
-        block: block.hash,
-        code: keccak256(&code),
-        is_our_registry: true,
-        settled: sight(node, block, asked, signer).await?,
-        newest: sight(node, newest, asked, signer).await?,
-    })
-}
-
-async fn sight(node: &Node, at: Block, asked: &Asked, signer: Address) -> Result<Sight, ChainError> {
-    let has_access = signer == asked.leaf.submitter || node.has_access(at, asked.leaf.hash(), signer).await?;
-    Ok(Sight {
-        knows_batch: node.is_batch(at, asked.inclusion.root).await?,
-        includes: node.includes(at, &asked.leaf, &asked.inclusion).await?,
-        has_access,
-    })
 }
 
 /// What follows from the nodes' views, of which there is at least one.
@@ -158,10 +104,6 @@ fn verdict(views: &[View], code_hash: Option<B256>) -> Result<(), Refusal> {
         (false, true) => Err(Refusal::GrantNotFinal),
         (false, false) => Err(Refusal::NotTheOwner),
     }
-}
-
-fn log(error: &ChainError) {
-    tracing::warn!("a node of kms.rpc_urls is of no use: {error}");
 }
 
 #[cfg(test)]

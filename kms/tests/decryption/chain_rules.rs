@@ -4,6 +4,7 @@ use jobs::ErrorCode;
 use retrieval::RecipientKey;
 
 use crate::anvil::{Anvil, confirm};
+use crate::gate::Gate;
 use crate::stage::{Stage, mine};
 use jobs::merkle::Batch;
 
@@ -56,9 +57,67 @@ async fn too_few_nodes_are_no_chain() {
     stage.refuses(stage.asks(&stage.owner, &job, &key), ErrorCode::ServiceUnavailable).await;
 }
 
+/// A node that has the chain as it is now, and hears of no further block.
+fn node_that_stops_here(anvil: &Anvil) -> Anvil {
+    Anvil::start(&["--fork-url", &anvil.rpc_url])
+}
+
 #[tokio::test]
-async fn two_honest_nodes_agree() {
-    let stage = Stage::with_nodes(|anvil| vec![anvil.rpc_url.clone(), anvil.rpc_url.clone()], 2).await;
+async fn two_honest_nodes_agree_though_one_is_a_block_behind() {
+    let gate = Gate::closed().await;
+    let stage = Stage::with_nodes(|anvil| vec![anvil.rpc_url.clone(), gate.url.clone()], 2).await;
     let (job, key) = (stage.completed(0).await, RecipientKey::generate());
+    stage.mine(1).await;
+    let behind = node_that_stops_here(&stage.anvil);
+    stage.mine(1).await;
+    gate.before(&behind.rpc_url);
+    gate.opens();
+    stage.client.decrypt(stage.asks(&stage.owner, &job, &key)).await.unwrap();
+    // What that node has not seen is not settled for both.
+    let newer = stage.computed(1);
+    stage.confirm(&newer).await;
+    stage.mine(5).await;
+    stage.refuses(stage.asks(&stage.owner, &newer, &key), ErrorCode::ResultNotReady).await;
+}
+
+#[tokio::test]
+async fn a_node_that_stopped_holds_nothing_back_while_a_quorum_goes_on() {
+    let (stopped, second) = (Gate::closed().await, Gate::closed().await);
+    let nodes = |anvil: &Anvil| vec![anvil.rpc_url.clone(), second.url.clone(), stopped.url.clone()];
+    let stage = Stage::with_nodes(nodes, 2).await;
+    let old = node_that_stops_here(&stage.anvil);
+    let (job, key) = (stage.completed(0).await, RecipientKey::generate());
+    stage.mine(30).await;
+    let other = node_that_stops_here(&stage.anvil);
+    stopped.before(&old.rpc_url);
+    second.before(&other.rpc_url);
+    stopped.opens();
+    second.opens();
+    stage.client.decrypt(stage.asks(&stage.owner, &job, &key)).await.unwrap();
+}
+
+/// Of two nodes nobody can tell which is right: that is trouble with the nodes, and no property of the result.
+#[tokio::test]
+async fn two_nodes_far_apart_are_no_chain() {
+    let gate = Gate::closed().await;
+    let stage = Stage::with_nodes(|anvil| vec![anvil.rpc_url.clone(), gate.url.clone()], 2).await;
+    let stopped = node_that_stops_here(&stage.anvil);
+    gate.before(&stopped.rpc_url);
+    gate.opens();
+    let (job, key) = (stage.completed(0).await, RecipientKey::generate());
+    stage.mine(30).await;
+    stage.refuses(stage.asks(&stage.owner, &job, &key), ErrorCode::ServiceUnavailable).await;
+}
+
+#[tokio::test]
+async fn a_node_that_says_nothing_is_not_waited_for() {
+    let (silent, second) = (Gate::closed().await, Gate::closed().await);
+    let nodes = |anvil: &Anvil| vec![silent.url.clone(), anvil.rpc_url.clone(), second.url.clone()];
+    let stage = Stage::with_nodes(nodes, 2).await;
+    let (job, key) = (stage.completed(0).await, RecipientKey::generate());
+    stage.mine(1).await;
+    let other = node_that_stops_here(&stage.anvil);
+    second.before(&other.rpc_url);
+    second.opens();
     stage.client.decrypt(stage.asks(&stage.owner, &job, &key)).await.unwrap();
 }

@@ -26,7 +26,10 @@ async fn a_grantee_reads_from_the_final_grant_until_it_is_revoked() {
     let asked = stage.asks(&friend, &job, &key);
     stage.refuses(asked.clone(), ErrorCode::SignatureInvalid).await;
 
+    let granted = async || stage.client.has_access(job.leaf.hash(), friend.address()).await.unwrap();
+    assert!(!granted().await);
     grant(&stage, &job, &friend).await;
+    assert!(granted().await);
     stage.refuses(asked.clone(), ErrorCode::ResultNotReady).await;
     stage.mine(2).await;
     let answer = stage.client.decrypt(asked.clone()).await.unwrap();
@@ -34,6 +37,7 @@ async fn a_grantee_reads_from_the_final_grant_until_it_is_revoked() {
 
     // At once, though the revocation is not final: and no earlier answer is repeated either.
     revoke(&stage, &job, &friend).await;
+    assert!(!granted().await);
     stage.refuses(asked, ErrorCode::SignatureInvalid).await;
     stage.refuses(stage.asks(&friend, &job, &key), ErrorCode::SignatureInvalid).await;
     stage.mine(5).await;

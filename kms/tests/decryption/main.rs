@@ -3,9 +3,11 @@
 
 #[path = "../../../chain/tests/anvil/mod.rs"]
 mod anvil;
+mod audit;
 mod callers;
 mod chain_rules;
 mod crash;
+mod gate;
 mod grants;
 mod nonces;
 mod owner;

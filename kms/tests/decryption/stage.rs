@@ -49,7 +49,7 @@ pub struct Stage {
     pub url: String,
     pub manager: Address,
     sender: Sender,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
     _server: DropGuard,
 }
 
@@ -92,7 +92,7 @@ impl Stage {
             manager,
             sender,
             anvil,
-            _data: data,
+            data,
             _server: stop.drop_guard(),
         }
     }
@@ -135,6 +135,11 @@ impl Stage {
     /// Confirms the job in a batch of its own, in the newest block.
     pub async fn confirm(&self, job: &Job) {
         confirm(&self.sender, &Batch::seal(std::slice::from_ref(&job.leaf)).unwrap()).await;
+    }
+
+    /// The audit log's text.
+    pub fn audit(&self) -> String {
+        std::fs::read_to_string(self.data.path().join("audit.log")).unwrap()
     }
 
     pub async fn mine(&self, blocks: u64) {

@@ -20,7 +20,7 @@ errors!(Errors: Token);
 
 /// Read the keys to encrypt under
 ///
-/// The network key with its public parts, and the tenant's own evaluation keys (the newest 100).
+/// The network key with its public parts, as far as it is known, and the tenant's own evaluation keys (the newest 100).
 #[utoipa::path(
     get, path = "/v1/fhe/keys", operation_id = "list_keys", tag = "fhe", security(("bearer" = ["jobs:read"])),
     responses((status = 200, description = "The keys.", body = Keys, example = json!(example())), Errors)
@@ -29,7 +29,14 @@ pub async fn list(State(state): State<Arc<ApiState>>, principal: Principal) -> R
     principal.require(Scope::JobsRead)?;
     let own = client_keys::list(&state.pool, &principal.tenant, MAX_KEYS).await?;
     let network = match &state.network_keys {
-        Some(keys) => Some(NetworkKey::of(&state, keys.manifest().await?)),
+        // The tenant's own keys need no key manager.
+        Some(keys) => match keys.manifest().await {
+            Ok(key) => Some(NetworkKey::of(&state, key)),
+            Err(error) => {
+                tracing::warn!(%error, "the network key is not known yet");
+                None
+            }
+        },
         None => None,
     };
     Ok(Json(Keys { network, client: own.into_iter().map(|key| ClientKey::of(&state, key)).collect() }))
@@ -44,10 +51,11 @@ fn example() -> serde_json::Value {
     };
     json!({
         "network": {
-            "key_id": format!("0x{}", "a1".repeat(32)), "parameters": "litesvc",
+            "key_id": format!("0x{}", "a1".repeat(32)), "parameters": "network/v1.8/2M128+pke+compression+rerand",
             "evaluation_key": {"size": 76_341_248, "sha256": format!("0x{}", "e5".repeat(32))},
             "public_key": part("public-key", 33_217, "b2"), "crs": part("crs", 4_610_384, "c3"),
-            "signer": format!("0x{}", "d4".repeat(20))
+            "signer": format!("0x{}", "d4".repeat(20)), "signature": format!("0x{}1b", "5e".repeat(64)),
+            "chain_id": 31_337, "registry": format!("0x{}", "aa".repeat(20))
         },
         "client": [client_key_example()]
     })

@@ -1,6 +1,6 @@
 //! Keys as clients see them.
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, Bytes};
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 use store::client_keys::{self, KeyStatus};
@@ -14,7 +14,7 @@ use jobs::ErrorCode;
 /// The keys that a tenant can encrypt under.
 #[derive(Serialize, ToSchema)]
 pub struct Keys {
-    /// The key manager's; null where there is no key manager.
+    /// The key manager's; null where there is none, or where it has not been reached yet.
     pub network: Option<NetworkKey>,
     /// The tenant's own evaluation keys, the newest first.
     pub client: Vec<ClientKey>,
@@ -27,7 +27,7 @@ pub struct NetworkKey {
     #[schema(value_type = String)]
     pub key_id: B256,
     /// Name of the parameter set.
-    #[schema(example = "litesvc")]
+    #[schema(example = "network/v1.8/2M128+pke+compression+rerand")]
     pub parameters: String,
     /// The part that only workers need: with its hash, clients check the key's id.
     pub evaluation_key: KeyDigest,
@@ -37,6 +37,13 @@ pub struct NetworkKey {
     /// Address whose signature stands under each sealed result; the registry pins it.
     #[schema(value_type = String)]
     pub signer: Address,
+    /// 65 bytes, 0x-hex: the signer's EIP-712 `NetworkKey(bytes32 keyId,string parameters)` under the chain and registry
+    /// below. Encrypt under no key that the key manager, as the registry pins it, has not signed.
+    #[schema(value_type = String)]
+    pub signature: Bytes,
+    pub chain_id: u64,
+    #[schema(value_type = String)]
+    pub registry: Address,
 }
 
 /// Bytes of a key.
@@ -125,6 +132,9 @@ impl NetworkKey {
             crs: part("crs", key.crs),
             parameters: key.parameters,
             signer: key.signer,
+            signature: Bytes::copy_from_slice(&key.signature),
+            chain_id: state.domain.chain_id,
+            registry: state.domain.registry,
         }
     }
 }

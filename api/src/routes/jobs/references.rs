@@ -1,8 +1,9 @@
-//! What a submission of an encrypted job names must be there: its tenant's blob, its tenant's key.
+//! What a submission of an encrypted job names must be there, its tenant's blob and key, and be of use: a key to seal to.
 
 use jobs::fhe::{EncryptedDataUrl, KeyMode};
 use jobs::submission::{Submission, Work};
 use jobs::{ErrorCode, FieldError, TenantId};
+use retrieval::PublicKey;
 use store::client_keys::KeyStatus;
 use store::{blobs, client_keys};
 
@@ -28,10 +29,16 @@ pub async fn check(state: &ApiState, tenant: &TenantId, submission: &mut Submiss
             errors.push(FieldError::new("/payload/key/key_id", reason));
         }
     }
+    // Its form was checked; that nothing can be sealed to it must not turn out after the job was paid.
+    if let Some(key) = &request.client_public_key
+        && let Err(error) = PublicKey::from_der(key.der())
+    {
+        errors.push(FieldError::new("/payload/client_public_key", error.to_string()));
+    }
     if errors.is_empty() {
         return Ok(());
     }
-    Err(Problem::new(ErrorCode::JobValidationFailed, "The job names what is not there.").with_errors(errors))
+    Err(Problem::new(ErrorCode::JobValidationFailed, "The job names what is not there or of no use.").with_errors(errors))
 }
 
 fn unusable(key: Option<client_keys::ClientKey>) -> Option<String> {

@@ -17,6 +17,8 @@ pub struct Seen {
     /// Calls by name, in their order.
     pub calls: Mutex<Vec<&'static str>>,
     pub decryptions: Mutex<Vec<Decryption>>,
+    /// Who may read the result of which leaf, beside its submitter.
+    pub grants: Mutex<Vec<(B256, Address)>>,
     /// What every call is answered from now on, if anything.
     pub refusal: Mutex<Option<KeyManagerError>>,
 }
@@ -41,11 +43,12 @@ impl KeyManager for Seen {
     fn manifest(&self) -> BoxFuture<'_, Result<NetworkKey, KeyManagerError>> {
         let key = NetworkKey {
             key_id: B256::repeat_byte(0xa1),
-            parameters: "litesvc".to_owned(),
+            parameters: "network/v1.8/2M128+pke+compression+rerand".to_owned(),
             evaluation_key: file(b"an evaluation key"),
             public_key: file(PUBLIC_KEY),
             crs: file(CRS),
             signer: Address::repeat_byte(0xd4),
+            signature: [0x5e; 65],
         };
         self.answer("manifest", key)
     }
@@ -56,6 +59,11 @@ impl KeyManager for Seen {
 
     fn crs(&self) -> BoxFuture<'_, Result<Bytes, KeyManagerError>> {
         self.answer("crs", Bytes::from_static(CRS))
+    }
+
+    fn has_access(&self, leaf_hash: B256, account: Address) -> BoxFuture<'_, Result<bool, KeyManagerError>> {
+        let granted = self.grants.lock().unwrap().contains(&(leaf_hash, account));
+        self.answer("has_access", granted)
     }
 
     fn decrypt(&self, asked: Decryption) -> BoxFuture<'_, Result<Answer, KeyManagerError>> {

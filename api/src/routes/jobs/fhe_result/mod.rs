@@ -1,6 +1,7 @@
 //! POST /v1/jobs/{id}/fhe-result
 
 mod client_key;
+mod grantee;
 mod network;
 mod request;
 
@@ -9,8 +10,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use chrono::Utc;
+use jobs::fhe::{EncryptedRequest, KeyMode};
 use jobs::submission::JobType;
-use jobs::{ErrorCode, JobId, JobStatus};
+use jobs::{ErrorCode, JobId, JobStatus, TenantId};
 use retrieval::{Answer, Retrieval, Signature};
 use serde_json::{Value, json};
 use store::retrievals::RetrievableJob;
@@ -31,10 +33,12 @@ errors!(Errors: Token, InvalidRequest, JobNotFound, ResultNotReady, JobCancelled
 /// A request that can be answered: the job, and what its owner wants.
 struct Asked {
     job_id: JobId,
+    /// The job's, which need not be the caller's.
+    tenant: TenantId,
     job: RetrievableJob,
     /// SHA-256 of the result.
     result_hash: [u8; 32],
-    payload: Value,
+    payload: EncryptedRequest,
     wish: Wish,
 }
 
@@ -42,9 +46,10 @@ struct Asked {
 ///
 /// Under the network key the result comes sealed (HPKE) to a P-256 key, the job's unless the request names another, and
 /// the key manager has checked signature, chain and nonce by itself. Under a client's own key the ciphertexts come as
-/// they are. The submitter, or an address to which it granted access on chain, signs `RetrieveResult(string
-/// jobId,bytes32 retrievalNonce,bytes32 publicKeyHash,uint256 deadline)` (EIP-712, domain `ZamaJobs`). A nonce is used
-/// once; the identical request gets the identical answer for ten minutes.
+/// they are. The submitter signs `RetrieveResult(string jobId,bytes32 retrievalNonce,bytes32 publicKeyHash,uint256
+/// deadline)` (EIP-712, domain `ZamaJobs`), or an address to which it granted access on chain, whose token may be of any
+/// tenant and whose request names the key to seal to. A nonce is used once; the identical request gets the identical
+/// answer for ten minutes.
 #[utoipa::path(
     post, path = "/v1/jobs/{id}/fhe-result", tag = "jobs", security(("bearer" = ["jobs:read"])),
     params(("id" = uuid::Uuid, Path, description = "The job.", example = "019cebab-804e-7c41-9b5e-3f2a8d6c1e07")),
@@ -59,7 +64,11 @@ pub async fn fhe_result(
 ) -> Result<Json<Answer>, Problem> {
     principal.require(Scope::JobsRead)?;
     let wish = request::read(&body?.0)?;
-    let job = store::retrievals::find(&state.pool, principal.reader(), id).await?.ok_or_else(|| not_found(id))?;
+    let found = store::retrievals::find(&state.pool, principal.reader(), id).await?;
+    let (tenant, job) = match found {
+        Some(job) => (principal.tenant.clone(), job),
+        None => Box::pin(grantee::admitted(&state, id, &wish)).await?.ok_or_else(|| not_found(id))?,
+    };
     if job.job_type != JobType::FheCompute {
         let detail = "The job is not an encrypted one; its result is at /result.";
         return Err(Problem::new(ErrorCode::InvalidRequest, detail));
@@ -67,16 +76,21 @@ pub async fn fhe_result(
     let (JobStatus::Completed, Some(result_hash)) = (job.status, job.result_hash) else {
         return Err(unavailable::problem("confirmed result", job.status, job.error));
     };
-    let payload = serde_json::from_str(&job.payload).map_err(|error| {
-        tracing::error!(job.id = %id, %error, "a stored payload is corrupt");
-        Problem::internal()
-    })?;
-    let asked = Asked { job_id: id, job, result_hash, payload, wish };
-    let answer = match asked.payload["key"]["mode"].as_str() {
-        Some("client") => client_key::answer(&state, &asked).await?,
-        _ => network::answer(&state, &principal, &asked).await?,
+    let payload = payload_of(id, &job)?;
+    let asked = Asked { job_id: id, tenant, job, result_hash, payload, wish };
+    let answer = match asked.payload.key.mode {
+        KeyMode::Client => client_key::answer(&state, &asked).await?,
+        KeyMode::Network => Box::pin(network::answer(&state, &asked)).await?,
     };
     Ok(Json(answer))
+}
+
+fn payload_of(id: JobId, job: &RetrievableJob) -> Result<EncryptedRequest, Problem> {
+    let payload = serde_json::from_str(&job.payload).ok();
+    payload.and_then(|payload: Value| EncryptedRequest::parse_payload(&payload).ok()).ok_or_else(|| {
+        tracing::error!(job.id = %id, "a stored payload is corrupt");
+        Problem::internal()
+    })
 }
 
 impl Asked {

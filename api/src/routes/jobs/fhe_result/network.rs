@@ -1,27 +1,35 @@
 //! A result under the network key: the API gathers what the key manager wants to see, and decides nothing.
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::Address;
 use blobs::{BlobHash, MAX_BLOB_BYTES, SystemKey};
 use jobs::{ErrorCode, FieldError, JobStatus};
 use retrieval::{Answer, Attestation, PublicKey};
+use store::jobs::Reader;
 
 use super::super::{receipt, unavailable};
-use super::{Asked, signature};
+use super::{Asked, grantee, signature};
 use crate::ApiState;
 use crate::key_manager::Decryption;
 use crate::policy::download;
 use crate::policy::problem::Problem;
-use crate::token::Principal;
 
-pub(super) async fn answer(state: &ApiState, principal: &Principal, asked: &Asked) -> Result<Answer, Problem> {
+pub(super) async fn answer(state: &ApiState, asked: &Asked) -> Result<Answer, Problem> {
     let Some(keys) = &state.network_keys else {
         return Err(Problem::new(ErrorCode::ServiceUnavailable, "There is no key manager here."));
     };
-    let (pem, public_key_hash) = recipient(asked)?;
-    // Read here for its form alone; whose it is, the key manager finds out.
-    let retrieval_signature = signature(&asked.wish)?.to_bytes();
+    let recipient = recipient(asked)?;
+    let signature = signature(&asked.wish)?;
+    let reader = Reader { tenant: &asked.tenant, user: None };
+    // Whose it is, the key manager finds out; here it only matters who must have named a key.
+    let signer = signature.signer(asked.retrieval(recipient.hash()).digest(state.domain));
+    if asked.wish.client_public_key.is_none()
+        && signer != Ok(Address::from(asked.job.submitter))
+        && grantee::holds_grant(state, reader, asked.job_id, &asked.wish, Some(&recipient)).await?
+    {
+        return Err(grantee::key_missing());
+    }
 
-    let found = store::receipts::find(&state.pool, principal.reader(), asked.job_id).await?;
+    let found = store::receipts::find(&state.pool, reader, asked.job_id).await?;
     let parts = found.and_then(|found| found.parts);
     let parts = parts.ok_or_else(|| unavailable::problem("confirmed result", JobStatus::Confirming, None))?;
     let (leaf, inclusion) = receipt::included(asked.job_id, &parts).ok_or_else(|| corrupt(asked, "batch"))?;
@@ -36,7 +44,7 @@ pub(super) async fn answer(state: &ApiState, principal: &Principal, asked: &Aske
         inclusion,
         attestation: Attestation {
             job_id: asked.job_id,
-            tenant: principal.tenant.clone(),
+            tenant: asked.tenant.clone(),
             submitter: Address::from(asked.job.submitter),
             inputs_hash: lineage.inputs_hash.into(),
             program_hash: lineage.program_hash.into(),
@@ -44,24 +52,25 @@ pub(super) async fn answer(state: &ApiState, principal: &Principal, asked: &Aske
             result_hash: asked.result_hash.into(),
         },
         attestation_signature: lineage.attestation,
-        retrieval: asked.retrieval(public_key_hash),
-        retrieval_signature,
-        client_public_key: pem,
+        retrieval: asked.retrieval(recipient.hash()),
+        retrieval_signature: signature.to_bytes(),
+        client_public_key: recipient.to_pem(),
     };
     Ok(keys.manager().decrypt(asked).await?)
 }
 
 /// The key to seal to: the request's, else the job's.
-fn recipient(asked: &Asked) -> Result<(String, B256), Problem> {
-    let given = asked.wish.client_public_key.as_deref();
+fn recipient(asked: &Asked) -> Result<PublicKey, Problem> {
     let refused = |reason: String| {
         let errors = vec![FieldError::new("/client_public_key", reason)];
         Problem::new(ErrorCode::InvalidRequest, "The retrieval is not valid.").with_errors(errors)
     };
-    let pem = given.or_else(|| asked.payload["client_public_key"].as_str());
-    let pem = pem.ok_or_else(|| refused("is missing: neither the job nor the request has one".to_owned()))?;
-    let key = PublicKey::from_pem(pem).map_err(|error| refused(format!("is not acceptable: {error}")))?;
-    Ok((pem.to_owned(), key.hash()))
+    let key = match (&asked.wish.client_public_key, &asked.payload.client_public_key) {
+        (Some(pem), _) => PublicKey::from_pem(pem),
+        (None, Some(key)) => PublicKey::from_der(key.der()),
+        (None, None) => return Err(refused("is missing: neither the job nor the request has one".to_owned())),
+    };
+    key.map_err(|error| refused(format!("is not acceptable: {error}")))
 }
 
 fn corrupt(asked: &Asked, what: &str) -> Problem {

@@ -1,0 +1,75 @@
+//! Whom a command believes: the chain through a node of one's own, a key manager by its address.
+
+use alloy::primitives::Address;
+use clap::Args;
+
+use super::chain_args::ChainArgs;
+use super::dev_env::DevEnv;
+use super::error::CliError;
+use crate::encrypted::{ChainTrust, Trust};
+
+/// Who vouches for keys and results; the API does not.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TrustArgs {
+    #[command(flatten)]
+    pub chain: ChainArgs,
+    /// Address of the key manager; without an EVM node it is believed, with one it must be the pinned one
+    #[arg(long, value_name = "ADDRESS")]
+    pub key_manager: Option<Address>,
+}
+
+impl TrustArgs {
+    /// What flags, environment and file say. A node alone vouches for nothing: it serves any registry.
+    pub(super) fn resolve(
+        &self,
+        dev: impl FnOnce() -> Result<Option<DevEnv>, CliError>,
+    ) -> Result<Trust, CliError> {
+        let chain = match self.chain.resolve(dev)? {
+            Some(chain) => Some(ChainTrust {
+                registry: chain.registry.ok_or_else(|| {
+                    CliError::usage(format!(
+                        "{} does not say which registry is ours: give --registry ADDRESS or set ZAMA_REGISTRY",
+                        chain.url
+                    ))
+                })?,
+                rpc_url: chain.url,
+            }),
+            None => None,
+        };
+        Ok(Trust { chain, key_manager: self.key_manager })
+    }
+
+    /// As [`TrustArgs::resolve`], where somebody must be believed.
+    pub(super) fn require(&self, dev: impl FnOnce() -> Result<Option<DevEnv>, CliError>) -> Result<Trust, CliError> {
+        match self.resolve(dev)? {
+            Trust { chain: None, key_manager: None } => Err(CliError::usage(
+                "nobody says who the key manager is: give --rpc URL or set ZAMA_RPC, or give --key-manager ADDRESS",
+            )),
+            trust => Ok(trust),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dev(text: &str) -> impl FnOnce() -> Result<Option<DevEnv>, CliError> {
+        let dev = DevEnv::parse(text).ok();
+        move || Ok(dev)
+    }
+
+    #[test]
+    fn somebody_must_be_believed_and_a_node_alone_is_nobody() {
+        let nobody = TrustArgs::default().require(dev("")).unwrap_err();
+        assert!(matches!(&nobody, CliError::Usage(text) if text.contains("--key-manager")), "{nobody}");
+        let any_registry = TrustArgs::default().require(dev("ZAMA_RPC=http://dev\n")).unwrap_err();
+        assert!(matches!(&any_registry, CliError::Usage(text) if text.contains("--registry")), "{any_registry}");
+
+        let address = Address::repeat_byte(2);
+        let whole = format!("ZAMA_RPC=http://dev\nZAMA_REGISTRY={address}\n");
+        assert_eq!(TrustArgs::default().require(dev(&whole)).unwrap(), Trust::chain("http://dev", address));
+        let pinned = TrustArgs { key_manager: Some(address), ..TrustArgs::default() };
+        assert_eq!(pinned.require(dev("")).unwrap(), Trust::key_manager(address));
+    }
+}
