@@ -205,6 +205,13 @@ async fn a_child_is_given_nothing_but_its_limits() {
     assert_eq!(detail, format!("[] {arguments}"));
 }
 
+/// Else a child could read the worker's environment and memory, where the keys are.
+#[tokio::test]
+async fn who_starts_children_is_closed_to_others_of_its_user() {
+    drop(lease().await.child().await.unwrap());
+    assert_eq!(nix::sys::prctl::get_dumpable(), Ok(false));
+}
+
 #[tokio::test]
 async fn a_key_is_checked_by_its_hash() {
     let lease = lease().await;
