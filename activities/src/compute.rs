@@ -10,7 +10,7 @@ use jobs::algorithm::{Input, payload_units};
 use jobs::{ErrorCode, JobStatus};
 use sha2::{Digest, Sha256};
 use store::compute::{self as stored, ComputeJob, Computed};
-use store::transition::{self, Ending, Units};
+use store::transition::Ending;
 use store::{PgPool, StoreError};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
@@ -19,17 +19,14 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use workflows::activities::{JobRef, Step};
 
-use crate::conclude::{done, read_input};
+use crate::conclude::{end, read_input};
 use crate::failure::of_the_job;
+use crate::patience::{HEARTBEAT, beating, insist};
 use crate::validate::step;
 use control::{Board, Snapshot};
 
-/// How often a running computation heartbeats; the SDK throttles what reaches the server.
-const HEARTBEAT: Duration = Duration::from_millis(250);
 /// How often progress is written where clients see it.
 const PROGRESS: Duration = Duration::from_secs(1);
-/// Pause before a database that is away is asked again.
-const PATIENCE: Duration = Duration::from_secs(1);
 const MEDIA_TYPE: &str = "application/json";
 
 /// Development only: an artificial pause before each computation, so that a person or a test can watch, cancel or kill
@@ -63,7 +60,10 @@ impl Compute {
         let job = self.outlast(&ctx, &board, || stored::load(&self.pool, reference.job_id)).await?;
         match job.status {
             // Temporal may not have been told yet, and takes an unexpected cancellation for no answer at all.
-            JobStatus::Processing if job.cancel_requested => return self.cancel(&ctx, &board, reference, &job).await,
+            JobStatus::Processing if job.cancel_requested => {
+                let end = || end(&self.pool, reference.job_id, &Ending::Cancelled);
+                return Ok(step(self.outlast(&ctx, &board, end).await?));
+            }
             JobStatus::Processing => {}
             JobStatus::Confirming => return Ok(Step::Confirm),
             ended if ended.is_terminal() => return Ok(Step::Ended(ended)),
@@ -138,28 +138,8 @@ impl Compute {
         board: &Board,
         ask: impl Fn() -> Answer,
     ) -> Result<T, ActivityError> {
-        loop {
-            match ask().await {
-                Err(error) if error.is_unavailable() && !self.stopping.is_cancelled() && !ctx.is_cancelled() => {
-                    tracing::warn!(%error, "the computation waits for the database");
-                    ctx.record_heartbeat(board.snapshot()).await?;
-                    tokio::time::sleep(PATIENCE).await;
-                }
-                answer => return Ok(answer?),
-            }
-        }
-    }
-
-    async fn cancel(
-        &self,
-        ctx: &ActivityContext,
-        board: &Board,
-        reference: JobRef,
-        job: &ComputeJob,
-    ) -> Result<Step, ActivityError> {
-        let units = Units::plain(done(job));
-        let end = || transition::conclude(&self.pool, reference.job_id, &Ending::Cancelled, units);
-        Ok(step(self.outlast(ctx, board, end).await?))
+        let is_futile = || self.stopping.is_cancelled() || ctx.is_cancelled();
+        Ok(beating(ctx, || board.snapshot(), insist(is_futile, ask)).await??)
     }
 }
 
