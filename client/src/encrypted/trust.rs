@@ -82,7 +82,7 @@ impl Client {
         let receipt: Receipt = read_json(self.send_until_ready(|| self.get(&path), patience).await?).await?;
         let source = match &trust.chain {
             Some(chain) => Source::Rpc { url: chain.rpc_url.clone(), registry: chain.registry },
-            None => Source::Root(receipt.root),
+            None => Source::Root { root: receipt.root, registry: None },
         };
         let report = Box::pin(verify_receipt(&receipt, &source)).await;
         if !report.passed() {

@@ -1,6 +1,7 @@
 //! Keys come back from their bytes, and nothing else becomes one.
 
 use rand::Rng;
+use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::testing;
@@ -43,6 +44,32 @@ fn garbage_becomes_no_key() {
     }
     assert!(EvaluationKey::from_bytes(good, KeyMode::Client).is_err(), "a key of another kind");
     assert!(SecretKey::from_bytes(&testing::client().bytes.evaluation_key).is_err(), "a key of another kind");
+}
+
+#[test]
+fn checked_parts_are_those_that_their_id_binds() {
+    let keys = &testing::network().bytes;
+    let digest = Sha256::digest(&keys.evaluation_key).into();
+    let bound = |id, public_key, crs| BoundParts::new(id, digest, public_key, crs);
+    let parts = bound(keys.id(), &keys.public_key, &keys.crs).expect("the key's own parts");
+    let key = NetworkPublicKey::from_checked(parts).expect("our own key");
+    assert!(key.tag() == testing::network().public.tag());
+
+    let mut flipped = keys.crs.clone();
+    *flipped.last_mut().expect("a string") ^= 1;
+    assert_eq!(bound(keys.id(), &keys.public_key, &flipped).err(), Some(KeyError::OtherId));
+    assert_eq!(bound(keys.id(), &keys.crs, &keys.public_key).err(), Some(KeyError::OtherId));
+    assert_eq!(bound(testing::client().bytes.id(), &keys.public_key, &keys.crs).err(), Some(KeyError::OtherId));
+}
+
+/// What the quick door leaves out: the points of the reference string are checked where its id is first met.
+#[test]
+fn a_reference_string_with_a_wrong_point_is_refused_where_it_is_first_met() {
+    let keys = &testing::network().bytes;
+    let mut flipped = keys.crs.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    assert!(NetworkPublicKey::from_bytes(&keys.public_key, &flipped).is_err());
 }
 
 #[test]
@@ -92,7 +119,12 @@ fn how_long_keys_take() {
     }
     let start = std::time::Instant::now();
     NetworkPublicKey::from_bytes(&keys.public_key, &keys.crs).expect("ours");
-    eprintln!("public parts read in {:.2} s", start.elapsed().as_secs_f64());
+    eprintln!("public parts read and checked in {:.2} s", start.elapsed().as_secs_f64());
+    let start = std::time::Instant::now();
+    let digest = Sha256::digest(&keys.evaluation_key).into();
+    let parts = BoundParts::new(keys.id(), digest, &keys.public_key, &keys.crs).expect("ours");
+    NetworkPublicKey::from_checked(parts).expect("ours");
+    eprintln!("public parts hashed and read in {:.2} s", start.elapsed().as_secs_f64());
     let start = std::time::Instant::now();
     EvaluationKey::from_bytes(&keys.evaluation_key, KeyMode::Network).expect("ours");
     eprintln!("evaluation key read in {:.2} s", start.elapsed().as_secs_f64());
