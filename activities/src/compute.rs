@@ -2,6 +2,8 @@
 
 mod control;
 
+use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,9 +101,7 @@ impl Compute {
     ) -> Result<Ended, ActivityError> {
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut progress = interval(PROGRESS);
-        progress.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut told = Snapshot::default();
+        let mut telling = pin!(self.tell_on_and_on(reference, board));
         let timeout = Duration::from_secs(job.timeout_seconds.unsigned_abs().into());
         let deadline = Instant::now() + timeout;
         // Whatever ends the wait, the thread must not go on without it.
@@ -117,16 +117,25 @@ impl Compute {
                 () = self.stopping.cancelled() => return Ok(Ended::Stopping),
                 () = sleep_until(deadline) => return Ok(Ended::TimedOut),
                 _ = heartbeat.tick() => ctx.record_heartbeat(board.snapshot()).await?,
-                _ = progress.tick() => {
-                    let now = board.snapshot();
-                    if now.percent != told.percent || now.stage != told.stage {
-                        // Progress is a courtesy: a database that is away for a moment must not stop a computation.
-                        if let Err(error) = stored::progress(&self.pool, reference.job_id, &now.to_wire()).await {
-                            tracing::debug!(job.id = %reference.job_id, %error, "progress was not written");
-                        }
-                        told = now;
-                    }
+                never = &mut telling => match never {},
+            }
+        }
+    }
+
+    /// Tells progress beside the heartbeats: a database that is away must not hold them up.
+    async fn tell_on_and_on(&self, reference: JobRef, board: &Board) -> Infallible {
+        let mut progress = interval(PROGRESS);
+        progress.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut told = Snapshot::default();
+        loop {
+            progress.tick().await;
+            let now = board.snapshot();
+            if now.percent != told.percent || now.stage != told.stage {
+                // Progress is a courtesy: a database that is away for a moment must not stop a computation.
+                if let Err(error) = stored::progress(&self.pool, reference.job_id, &now.to_wire()).await {
+                    tracing::debug!(job.id = %reference.job_id, %error, "progress was not written");
                 }
+                told = now;
             }
         }
     }

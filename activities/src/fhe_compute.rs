@@ -5,6 +5,7 @@ mod attempts;
 mod board;
 mod finish;
 
+use std::convert::Infallible;
 use std::fmt::Display;
 use std::pin::pin;
 use std::sync::Arc;
@@ -126,8 +127,7 @@ impl FheCompute {
         let mut work = pin!(self.work(task, board, &stop));
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut progress = interval(PROGRESS);
-        progress.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut telling = pin!(self.tell_on_and_on(task, board));
         let timeout = Duration::from_secs(task.job.timeout_seconds.unsigned_abs().into());
         let mut wish = None;
         loop {
@@ -151,7 +151,7 @@ impl FheCompute {
                         stop.cancel();
                     }
                 }
-                _ = progress.tick() => self.tell(task, board).await,
+                never = &mut telling => match never {},
             }
         }
         if let Some((attempt, pbs)) = board.done() {
@@ -180,6 +180,16 @@ impl FheCompute {
     async fn forget_checkpoints(&self, job: JobId) {
         if let Err(error) = self.checkpoints.forget(job).await {
             tracing::warn!(job.id = %job, error = format!("{error:#}"), "checkpoints stay behind");
+        }
+    }
+
+    /// Beside the work and its heartbeats: a database that is away must hold up neither.
+    async fn tell_on_and_on(&self, task: &Task, board: &Board) -> Infallible {
+        let mut progress = interval(PROGRESS);
+        progress.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            progress.tick().await;
+            self.tell(task, board).await;
         }
     }
 

@@ -6,9 +6,6 @@ use sha2::{Digest, Sha256};
 use super::*;
 use crate::testing;
 
-/// Flips whose whole reading is tried: each that passes the form costs the expansion of a key.
-const FLIPS: usize = 40;
-
 #[test]
 fn each_key_comes_back_and_has_the_id_of_its_bytes() {
     let client = testing::client();
@@ -70,35 +67,6 @@ fn a_reference_string_with_a_wrong_point_is_refused_where_it_is_first_met() {
     let middle = flipped.len() / 2;
     flipped[middle] ^= 1;
     assert!(NetworkPublicKey::from_bytes(&keys.public_key, &flipped).is_err());
-}
-
-#[test]
-fn flipped_bits_in_an_evaluation_key_are_refused_or_are_another_key() {
-    flip(FLIPS);
-}
-
-/// Some minutes: `cargo test -p fhe -- --ignored flips_at_length`.
-#[test]
-#[ignore = "minutes long"]
-fn flips_at_length() {
-    flip(300);
-}
-
-fn flip(times: usize) {
-    let good = &testing::client().bytes;
-    let mut random = rand::rng();
-    let mut bytes = good.evaluation_key.clone();
-    // Half of them in the structure, which stands in front; the other half anywhere.
-    let structure = 4096 * 8;
-    for flip in 0..times {
-        let bits = if flip % 2 == 0 { structure } else { bytes.len() * 8 };
-        let bit = random.next_u64() as usize % bits;
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        if let Ok(key) = EvaluationKey::from_bytes(&bytes, KeyMode::Client) {
-            assert_ne!(key.client_id(), good.id(), "bit {bit}");
-        }
-        bytes[bit / 8] ^= 1 << (bit % 8);
-    }
 }
 
 /// A minute of one's own: the times that the documentation states.
