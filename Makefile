@@ -17,7 +17,7 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 # Arguments for `make dev` and `make demo`, for example ARGS='--port-base 7700'.
 ARGS ?=
 
-.PHONY: help setup setup-tests build demo dev test lago-clients contracts bench-starts lint fmt check clean-data
+.PHONY: help setup setup-tests build demo dev test flips lago-clients contracts bench-starts lint fmt check clean-data
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -44,6 +44,9 @@ test: setup-tests contracts ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
 	tools/with-postgres.sh $(CARGO) test --workspace
 	$(MAKE) lago-clients
+
+flips: ## Flip 300 bits of every kind of outside bytes (minutes; `make test` takes a sample).
+	$(CARGO) test --workspace --lib -- --ignored --nocapture three_hundred
 
 lago-clients: ## Hold the Lago stand-in to Lago's official clients.
 	ZAMA_BIN=$(ZAMA_JOBS) billing/tests/official/run.sh

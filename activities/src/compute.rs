@@ -2,6 +2,8 @@
 
 mod control;
 
+use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use jobs::algorithm::{Input, payload_units};
 use jobs::{ErrorCode, JobStatus};
 use sha2::{Digest, Sha256};
 use store::compute::{self as stored, ComputeJob, Computed};
-use store::transition::{self, Ending, Units};
+use store::transition::Ending;
 use store::{PgPool, StoreError};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
@@ -19,17 +21,14 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use workflows::activities::{JobRef, Step};
 
-use crate::conclude::{done, read_input};
+use crate::conclude::{end, read_input};
 use crate::failure::of_the_job;
+use crate::patience::{HEARTBEAT, beating, insist};
 use crate::validate::step;
 use control::{Board, Snapshot};
 
-/// How often a running computation heartbeats; the SDK throttles what reaches the server.
-const HEARTBEAT: Duration = Duration::from_millis(250);
 /// How often progress is written where clients see it.
 const PROGRESS: Duration = Duration::from_secs(1);
-/// Pause before a database that is away is asked again.
-const PATIENCE: Duration = Duration::from_secs(1);
 const MEDIA_TYPE: &str = "application/json";
 
 /// Development only: an artificial pause before each computation, so that a person or a test can watch, cancel or kill
@@ -63,7 +62,10 @@ impl Compute {
         let job = self.outlast(&ctx, &board, || stored::load(&self.pool, reference.job_id)).await?;
         match job.status {
             // Temporal may not have been told yet, and takes an unexpected cancellation for no answer at all.
-            JobStatus::Processing if job.cancel_requested => return self.cancel(&ctx, &board, reference, &job).await,
+            JobStatus::Processing if job.cancel_requested => {
+                let end = || end(&self.pool, reference.job_id, &Ending::Cancelled);
+                return Ok(step(self.outlast(&ctx, &board, end).await?));
+            }
             JobStatus::Processing => {}
             JobStatus::Confirming => return Ok(Step::Confirm),
             ended if ended.is_terminal() => return Ok(Step::Ended(ended)),
@@ -99,9 +101,7 @@ impl Compute {
     ) -> Result<Ended, ActivityError> {
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut progress = interval(PROGRESS);
-        progress.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut told = Snapshot::default();
+        let mut telling = pin!(self.tell_on_and_on(reference, board));
         let timeout = Duration::from_secs(job.timeout_seconds.unsigned_abs().into());
         let deadline = Instant::now() + timeout;
         // Whatever ends the wait, the thread must not go on without it.
@@ -117,16 +117,25 @@ impl Compute {
                 () = self.stopping.cancelled() => return Ok(Ended::Stopping),
                 () = sleep_until(deadline) => return Ok(Ended::TimedOut),
                 _ = heartbeat.tick() => ctx.record_heartbeat(board.snapshot()).await?,
-                _ = progress.tick() => {
-                    let now = board.snapshot();
-                    if now.percent != told.percent || now.stage != told.stage {
-                        // Progress is a courtesy: a database that is away for a moment must not stop a computation.
-                        if let Err(error) = stored::progress(&self.pool, reference.job_id, &now.to_wire()).await {
-                            tracing::debug!(job.id = %reference.job_id, %error, "progress was not written");
-                        }
-                        told = now;
-                    }
+                never = &mut telling => match never {},
+            }
+        }
+    }
+
+    /// Tells progress beside the heartbeats: a database that is away must not hold them up.
+    async fn tell_on_and_on(&self, reference: JobRef, board: &Board) -> Infallible {
+        let mut progress = interval(PROGRESS);
+        progress.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut told = Snapshot::default();
+        loop {
+            progress.tick().await;
+            let now = board.snapshot();
+            if now.percent != told.percent || now.stage != told.stage {
+                // Progress is a courtesy: a database that is away for a moment must not stop a computation.
+                if let Err(error) = stored::progress(&self.pool, reference.job_id, &now.to_wire()).await {
+                    tracing::debug!(job.id = %reference.job_id, %error, "progress was not written");
                 }
+                told = now;
             }
         }
     }
@@ -138,28 +147,8 @@ impl Compute {
         board: &Board,
         ask: impl Fn() -> Answer,
     ) -> Result<T, ActivityError> {
-        loop {
-            match ask().await {
-                Err(error) if error.is_unavailable() && !self.stopping.is_cancelled() && !ctx.is_cancelled() => {
-                    tracing::warn!(%error, "the computation waits for the database");
-                    ctx.record_heartbeat(board.snapshot()).await?;
-                    tokio::time::sleep(PATIENCE).await;
-                }
-                answer => return Ok(answer?),
-            }
-        }
-    }
-
-    async fn cancel(
-        &self,
-        ctx: &ActivityContext,
-        board: &Board,
-        reference: JobRef,
-        job: &ComputeJob,
-    ) -> Result<Step, ActivityError> {
-        let units = Units::plain(done(job));
-        let end = || transition::conclude(&self.pool, reference.job_id, &Ending::Cancelled, units);
-        Ok(step(self.outlast(ctx, board, end).await?))
+        let is_futile = || self.stopping.is_cancelled() || ctx.is_cancelled();
+        Ok(beating(ctx, || board.snapshot(), insist(is_futile, ask)).await??)
     }
 }
 

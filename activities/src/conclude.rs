@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use jobs::JobId;
 use jobs::algorithm::{Input, payload_units, units_done};
 use jobs::submission::JobType;
-use store::PgPool;
 use store::compute::{self, ComputeJob};
 use store::fhe::attempts::{self, WorkDone};
-use store::transition::{self, Ending, Units};
+use store::transition::{self, Ending, Stage, Units};
+use store::{PgPool, StoreError};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use workflows::activities::{Conclusion, Reason, Step};
@@ -26,22 +27,26 @@ impl Conclude {
         _ctx: ActivityContext,
         conclusion: Conclusion,
     ) -> Result<Step, ActivityError> {
-        let job = compute::load(&self.pool, conclusion.job_id).await?;
         let ending = match conclusion.reason {
             Reason::Cancelled => Ending::Cancelled,
             Reason::Failed { code, detail } => Ending::Failed { code, detail },
         };
-        let units = match job.job_type {
-            JobType::Compute => Units::plain(done(&job)),
-            JobType::FheCompute => encrypted_done(&job, attempts::work_done(&self.pool, conclusion.job_id).await?),
-        };
-        let stage = transition::conclude(&self.pool, conclusion.job_id, &ending, units).await?;
-        Ok(step(stage))
+        Ok(step(end(&self.pool, conclusion.job_id, &ending).await?))
     }
 }
 
+/// Ends a job that has no result, for what was done.
+pub(crate) async fn end(pool: &PgPool, id: JobId, ending: &Ending) -> Result<Stage, StoreError> {
+    let job = compute::load(pool, id).await?;
+    let units = match job.job_type {
+        JobType::Compute => Units::plain(done(&job)),
+        JobType::FheCompute => encrypted_done(&job, attempts::work_done(pool, id).await?),
+    };
+    transition::conclude(pool, id, ending, units).await
+}
+
 /// Units of a computation that was cut short: the payload's, and the share of the execution's that was done.
-pub(crate) fn done(job: &ComputeJob) -> u64 {
+fn done(job: &ComputeJob) -> u64 {
     let execution = read_input(&job.payload).map_or(0, |input| input.execution_units());
     // Progress is between 0 and 100; what is not a whole percent is given away.
     let percent = job.progress_percent.clamp(0.0, 100.0) as u8;

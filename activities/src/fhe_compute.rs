@@ -5,6 +5,8 @@ mod attempts;
 mod board;
 mod finish;
 
+use std::convert::Infallible;
+use std::fmt::Display;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,20 +17,21 @@ use jobs::{ErrorCode, JobId, JobStatus};
 use store::PgPool;
 use store::fhe::EncryptedJob;
 use store::fhe::attempts::{self as stored_attempts, Outcome};
+use store::transition::Ending;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use workflows::activities::{JobRef, Step};
 
+use crate::conclude::end;
 use crate::failure::of_the_job;
 use crate::fhe::{Attester, Checkpoints, Children, Inputs, NetworkKey, read_request};
+use crate::patience::{Away, HEARTBEAT, beating, insist};
 use crate::validate::step;
 use attempts::Verdict;
 use board::Board;
 
-/// How often a running computation heartbeats; the SDK throttles what reaches the server.
-const HEARTBEAT: Duration = Duration::from_millis(250);
 /// How often progress is written where clients see it.
 const PROGRESS: Duration = Duration::from_secs(1);
 
@@ -74,9 +77,15 @@ enum Ended {
 impl FheCompute {
     #[activity(name = "fhe_compute")]
     pub async fn fhe_compute(self: Arc<Self>, ctx: ActivityContext, reference: JobRef) -> Result<Step, ActivityError> {
-        let job = store::fhe::load(&self.pool, reference.job_id).await?;
+        let board = Board::new();
+        let job = self.outlast(&ctx, &board, || store::fhe::load(&self.pool, reference.job_id)).await?;
         match job.status {
-            JobStatus::Processing if job.cancel_requested => return Err(ActivityError::cancelled()),
+            // Temporal may not have been told yet, and takes an unexpected cancellation for no answer at all.
+            JobStatus::Processing if job.cancel_requested => {
+                self.forget_checkpoints(reference.job_id).await;
+                let end = || end(&self.pool, reference.job_id, &Ending::Cancelled);
+                return Ok(step(self.outlast(&ctx, &board, end).await?));
+            }
             JobStatus::Processing => {}
             JobStatus::Confirming => return Ok(Step::Confirm),
             ended if ended.is_terminal() => return Ok(Step::Ended(ended)),
@@ -85,13 +94,14 @@ impl FheCompute {
         let Some(task) = self.read(reference.job_id, job) else {
             return Err(of_the_job(ErrorCode::InternalError, "the stored payload cannot be read"));
         };
-        let ended = Box::pin(self.watch(&ctx, &task)).await?;
+        let ended = Box::pin(self.watch(&ctx, &task, &board)).await?;
         if !matches!(ended, Ended::Stopping | Ended::Verdict(Verdict::Computed(_))) {
             self.forget_checkpoints(task.id).await;
         }
         match ended {
             Ended::Verdict(Verdict::Computed(computed)) => {
-                let stage = Box::pin(beating(&ctx, self.finish(&task, *computed))).await??;
+                let stage = self.outlast(&ctx, &board, || Box::pin(self.finish(&task, &computed))).await?;
+                self.forget_checkpoints(task.id).await;
                 Ok(step(stage))
             }
             Ended::Verdict(Verdict::Refused { code, detail }) => Err(of_the_job(code, detail)),
@@ -112,14 +122,12 @@ impl FheCompute {
     }
 
     /// Works, and meanwhile heartbeats, tells progress, and hears of cancellation and time.
-    async fn watch(&self, ctx: &ActivityContext, task: &Task) -> Result<Ended, ActivityError> {
-        let board = Board::new();
+    async fn watch(&self, ctx: &ActivityContext, task: &Task, board: &Board) -> Result<Ended, ActivityError> {
         let stop = CancellationToken::new();
-        let mut work = pin!(self.work(task, &board, &stop));
+        let mut work = pin!(self.work(task, board, &stop));
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut progress = interval(PROGRESS);
-        progress.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut telling = pin!(self.tell_on_and_on(task, board));
         let timeout = Duration::from_secs(task.job.timeout_seconds.unsigned_abs().into());
         let mut wish = None;
         loop {
@@ -138,12 +146,12 @@ impl FheCompute {
                 }
                 _ = heartbeat.tick() => {
                     ctx.record_heartbeat(board.to_wire()).await?;
-                    if wish.is_none() && board.running() > timeout {
+                    if wish.is_none() && board.computing_for() > timeout {
                         wish = Some(Wish::TimedOut);
                         stop.cancel();
                     }
                 }
-                _ = progress.tick() => self.tell(task, &board).await,
+                never = &mut telling => match never {},
             }
         }
         if let Some((attempt, pbs)) = board.done() {
@@ -152,10 +160,36 @@ impl FheCompute {
         Ok(Ended::Stopping)
     }
 
+    /// Asks until there is an answer, with heartbeats: an outage costs neither an attempt nor work that is done.
+    async fn outlast<T, E, Answer>(
+        &self,
+        ctx: &ActivityContext,
+        board: &Board,
+        ask: impl Fn() -> Answer,
+    ) -> Result<T, ActivityError>
+    where
+        E: Away + Display,
+        ActivityError: From<E>,
+        Answer: Future<Output = Result<T, E>>,
+    {
+        let is_futile = || self.stopping.is_cancelled() || ctx.is_cancelled();
+        Ok(beating(ctx, || board.to_wire(), insist(is_futile, ask)).await??)
+    }
+
     /// The job is over: nothing goes on from its checkpoints.
     async fn forget_checkpoints(&self, job: JobId) {
         if let Err(error) = self.checkpoints.forget(job).await {
             tracing::warn!(job.id = %job, error = format!("{error:#}"), "checkpoints stay behind");
+        }
+    }
+
+    /// Beside the work and its heartbeats: a database that is away must hold up neither.
+    async fn tell_on_and_on(&self, task: &Task, board: &Board) -> Infallible {
+        let mut progress = interval(PROGRESS);
+        progress.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            progress.tick().await;
+            self.tell(task, board).await;
         }
     }
 
@@ -168,18 +202,6 @@ impl FheCompute {
         };
         if let Err(error) = progress.and(counted) {
             tracing::debug!(job.id = %task.id, %error, "progress was not written");
-        }
-    }
-}
-
-/// Heartbeats while something is stored.
-async fn beating<T>(ctx: &ActivityContext, work: impl Future<Output = T>) -> Result<T, ActivityError> {
-    let mut work = pin!(work);
-    let mut heartbeat = interval(HEARTBEAT);
-    loop {
-        tokio::select! {
-            done = &mut work => return Ok(done),
-            _ = heartbeat.tick() => ctx.record_heartbeat("storing").await?,
         }
     }
 }

@@ -10,6 +10,7 @@ mod failure;
 pub mod fhe;
 mod fhe_compute;
 mod meter;
+mod patience;
 mod report_usage;
 mod validate;
 pub mod worker;

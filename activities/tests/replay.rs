@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use temporal::codec::KeyRing;
 use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
-use workflows::{BatcherWorkflow, JobWorkflow, ReporterWorkflow};
+use workflows::{BatcherWorkflow, JobWorkflow, KeyCheckWorkflow, ReporterWorkflow};
 
 /// `temporal.codec_keys` of `settings/config.default.toml`.
 const KEYS: &str = "dev-1:7a616d612d6a6f62732d646576656c6f706d656e742d636f6465632d6b657931";
@@ -22,6 +22,7 @@ async fn replays(path: &Path) -> Result<(), String> {
         .register_workflow::<JobWorkflow>()
         .and_then(|options| options.register_workflow::<BatcherWorkflow>())
         .and_then(|options| options.register_workflow::<ReporterWorkflow>())
+        .and_then(|options| options.register_workflow::<KeyCheckWorkflow>())
         .expect("each workflow registers once")
         .data_converter(temporal::data_converter(keys))
         .build();
@@ -42,27 +43,31 @@ async fn every_recorded_path_replays() {
         }
     }
     paths.sort();
-    let recorded = [
-        "batcher",
+    let plain = [
         "cancelled",
-        "cancelled-while-pending",
+        "cancelled_while_pending",
         "completed",
         "deadline",
         "failed",
-        "reporter",
-        "restarted-while-confirming",
+        "restarted_while_confirming",
         "timeout",
     ];
-    assert_eq!(paths, recorded);
+    let encrypted = ["fhe_cancelled", "fhe_completed", "fhe_refused", "key_check"];
+    let service = ["batcher", "reporter"];
+    let mut expected = [plain.as_slice(), &encrypted, &service].concat();
+    expected.sort_unstable();
+    assert_eq!(paths, expected);
 }
 
 /// The test above would be worth nothing if a history that does not fit replayed as well.
 #[tokio::test]
 async fn a_history_of_other_code_does_not_replay() {
-    let recorded = std::fs::read_to_string(folder().join("completed.json")).expect("a readable history");
-    let other = tempfile::NamedTempFile::new().expect("a temporary file");
-    let encoded = recorded.replace(r#""name":"meter""#, r#""name":"metre""#);
-    assert_ne!(encoded, recorded, "the history names the activity");
-    std::fs::write(other.path(), encoded).expect("the file is written");
-    assert!(replays(other.path()).await.is_err());
+    for (path, activity) in [("completed", "meter"), ("fhe_completed", "fhe_compute"), ("key_check", "check_key")] {
+        let recorded = std::fs::read_to_string(folder().join(format!("{path}.json"))).expect("a readable history");
+        let other = tempfile::NamedTempFile::new().expect("a temporary file");
+        let encoded = recorded.replace(&format!(r#""name":"{activity}""#), r#""name":"another""#);
+        assert_ne!(encoded, recorded, "the history names the activity");
+        std::fs::write(other.path(), encoded).expect("the file is written");
+        assert!(replays(other.path()).await.is_err(), "{path}");
+    }
 }

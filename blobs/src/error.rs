@@ -26,6 +26,14 @@ pub enum BlobError {
     Location(String),
 }
 
+impl BlobError {
+    /// Whether another try may succeed.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Folder(_))
+    }
+}
+
 impl From<object_store::Error> for BlobError {
     fn from(error: object_store::Error) -> Self {
         match error {

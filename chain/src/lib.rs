@@ -21,5 +21,6 @@ pub use deploy::{Admin, ensure_key_manager, ensure_registry, registry_address};
 pub use error::{ChainError, Rejection, RevertReason};
 pub use fees::Fees;
 pub use node::{Block, Node};
+pub use rpc::check_rpc_url;
 pub use sender::{Estimate, Sender};
 pub use signing::{SignedTx, address_of};

@@ -11,9 +11,7 @@ use crate::ChainError;
 ///
 /// No filler is added: gas, fees and nonce are chosen by our own steps.
 pub(crate) fn provider(rpc_url: &str, timeout: Duration) -> Result<RootProvider, ChainError> {
-    let url = rpc_url
-        .parse()
-        .map_err(|error| ChainError::Configuration(format!("{rpc_url:?} is not a URL of an EVM node: {error}")))?;
+    let url = endpoint(rpc_url)?;
     let client = reqwest::Client::builder()
         .timeout(timeout)
         .connect_timeout(timeout)
@@ -22,8 +20,42 @@ pub(crate) fn provider(rpc_url: &str, timeout: Duration) -> Result<RootProvider,
     Ok(ProviderBuilder::default().connect_reqwest(client, url))
 }
 
+/// Refuses what cannot be the address of a node; asks nothing.
+///
+/// # Errors
+/// [`ChainError::Configuration`].
+pub fn check_rpc_url(rpc_url: &str) -> Result<(), ChainError> {
+    endpoint(rpc_url).map(drop)
+}
+
+fn endpoint(rpc_url: &str) -> Result<reqwest::Url, ChainError> {
+    let wrong = |fault: &str| ChainError::Configuration(format!("{rpc_url:?} is not a URL of an EVM node: {fault}"));
+    let url: reqwest::Url = rpc_url.parse().map_err(|error| wrong(&format!("{error}")))?;
+    match (url.scheme(), url.host_str()) {
+        ("http" | "https", Some(_)) => Ok(url),
+        _ => Err(wrong("it must begin with http:// or https://")),
+    }
+}
+
 /// Refuses a node that serves another chain than `expected`.
 pub(crate) async fn require_chain(provider: &RootProvider, expected: u64) -> Result<(), ChainError> {
     let actual = provider.get_chain_id().await?;
     if actual == expected { Ok(()) } else { Err(ChainError::WrongChain { expected, actual }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_http_servers_are_taken() {
+        for good in ["http://127.0.0.1:8545", "https://node.example/v3/key"] {
+            assert!(check_rpc_url(good).is_ok(), "{good}");
+        }
+        for bad in ["", "localhost:8545", "127.0.0.1:8545", "ws://node.example", "http://", "http://node:99999", "/rpc"]
+        {
+            let Err(ChainError::Configuration(text)) = check_rpc_url(bad) else { panic!("{bad} was taken") };
+            assert!(text.contains("is not a URL of an EVM node"), "{text}");
+        }
+    }
 }

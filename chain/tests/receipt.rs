@@ -6,7 +6,7 @@ mod anvil;
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::providers::{Provider, ProviderBuilder};
 use anvil::{Anvil, CHAIN_ID, SALT, confirm, content_hash, leaves};
-use chain::verify::{Report, Source, verify_receipt};
+use chain::verify::{Outcome, Report, Source, Verdict, verify_receipt};
 use jobs::leaf::{Handle, Index, Leaf, LeafStatus};
 use jobs::merkle::{Batch, Entry};
 use jobs::receipt::{Anchor, Lineage, Receipt};
@@ -34,8 +34,17 @@ fn rpc(anvil: &Anvil) -> Source {
     Source::Rpc { url: anvil.rpc_url.clone(), registry: None }
 }
 
+/// Against this root, without a network.
+fn root(root: B256) -> Source {
+    Source::Root { root, registry: None }
+}
+
+fn named(report: &Report, outcome: Outcome) -> Vec<&'static str> {
+    report.with(outcome).map(|check| check.name).collect()
+}
+
 fn failed(report: &Report) -> Vec<&'static str> {
-    report.checks.iter().filter(|check| !check.passed).map(|check| check.name).collect()
+    named(report, Outcome::Failed)
 }
 
 #[tokio::test]
@@ -51,7 +60,7 @@ async fn a_true_receipt_passes_every_check() {
     );
     let pinned = Source::Rpc { url: anvil.rpc_url.clone(), registry: Some(receipt.registry) };
     assert!(verify_receipt(&receipt, &pinned).await.passed());
-    assert!(verify_receipt(&receipt, &Source::Root(receipt.root)).await.passed());
+    assert!(verify_receipt(&receipt, &root(receipt.root)).await.passed());
 }
 
 #[tokio::test]
@@ -80,7 +89,7 @@ async fn an_encrypted_job_s_receipt_leads_to_its_handle() {
         block_hash: B256::repeat_byte(8),
     };
     let receipt = Receipt::of_encrypted_job(leaf, SALT, lineage, batch.inclusion(0).unwrap(), anchor);
-    let root = Source::Root(receipt.root);
+    let root = root(receipt.root);
     assert!(verify_receipt(&receipt, &root).await.passed());
     let changes: [Change; 5] = [
         Box::new(|receipt| receipt.input_hash = Some(B256::ZERO)),
@@ -153,9 +162,38 @@ async fn a_change_of_any_field_fails() {
 async fn a_receipt_is_held_against_the_root_and_registry_that_are_trusted() {
     let anvil = Anvil::start(&[]);
     let receipt = issued(&anvil).await;
-    assert_eq!(failed(&verify_receipt(&receipt, &Source::Root(B256::repeat_byte(1))).await), ["root"]);
+    assert_eq!(failed(&verify_receipt(&receipt, &root(B256::repeat_byte(1))).await), ["root"]);
     let other = Source::Rpc { url: anvil.rpc_url.clone(), registry: Some(Address::ZERO) };
     assert_eq!(failed(&verify_receipt(&receipt, &other).await), ["expected_registry"]);
+    let offline = |registry| Source::Root { root: receipt.root, registry: Some(registry) };
+    assert!(verify_receipt(&receipt, &offline(receipt.registry)).await.passed());
+    assert_eq!(failed(&verify_receipt(&receipt, &offline(Address::ZERO)).await), ["expected_registry"]);
+}
+
+#[tokio::test]
+async fn without_a_network_the_report_names_what_only_the_chain_knows() {
+    let leaves = leaves(1..3);
+    let anchor = Anchor {
+        chain_id: CHAIN_ID,
+        registry: Address::repeat_byte(5),
+        tx_hash: B256::repeat_byte(6),
+        block_number: 7,
+        block_hash: B256::repeat_byte(8),
+    };
+    let inclusion = Batch::seal(&leaves).unwrap().inclusion(0).unwrap();
+    let receipt = Receipt::of_plain_job(leaves[0].clone(), SALT, content_hash(1), inclusion, anchor);
+    let report = verify_receipt(&receipt, &root(receipt.root)).await;
+    assert_eq!(report.verdict(), Verdict::Verifies);
+    let unchecked = ["chain_id", "registry", "transaction", "block", "finality"];
+    assert_eq!(named(&report, Outcome::NotChecked), unchecked);
+    let said = |name: &str, words: &str| {
+        let check = report.checks.iter().find(|check| check.name == name).unwrap();
+        assert!(check.explanation.contains(words), "{check:?}");
+    };
+    said("chain_id", &CHAIN_ID.to_string());
+    said("registry", &receipt.registry.to_string());
+    said("transaction", &receipt.tx_hash.to_string());
+    said("block", &receipt.block_hash.to_string());
 }
 
 /// A whole batch that the registry never saw, consistent in itself.
@@ -188,13 +226,20 @@ async fn a_receipt_of_a_block_that_was_reorganised_away_fails() {
 }
 
 #[tokio::test]
-async fn an_absent_node_is_a_failed_check() {
+async fn an_absent_node_leaves_the_question_open() {
     let mut anvil = Anvil::start(&[]);
     let receipt = issued(&anvil).await;
     anvil.stop();
     let report = verify_receipt(&receipt, &rpc(&anvil)).await;
-    assert_eq!(failed(&report), ["registry"]);
-    assert!(report.checks.last().unwrap().explanation.contains("unavailable"), "{report:#?}");
+    assert_eq!(report.verdict(), Verdict::Unknown, "{report:#?}");
+    assert_eq!((failed(&report).len(), named(&report, Outcome::Unanswered)), (0, vec!["registry"]));
+    let explanation = &report.checks.last().unwrap().explanation;
+    assert!(explanation.contains("could not be checked") && explanation.contains("unavailable"), "{explanation}");
+
+    let mut forged = receipt.clone();
+    forged.salt[0] ^= 1;
+    let report = verify_receipt(&forged, &rpc(&anvil)).await;
+    assert_eq!(report.verdict(), Verdict::DoesNotVerify, "what fails by itself fails without a node too");
 }
 
 fn hash() -> impl Strategy<Value = B256> {
@@ -247,7 +292,8 @@ proptest! {
     #[test]
     fn garbage_fails_without_panic(receipt in any_receipt(), root in hash()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        prop_assert!(!runtime.block_on(verify_receipt(&receipt, &Source::Root(root))).passed());
+        let given = Source::Root { root, registry: None };
+        prop_assert!(!runtime.block_on(verify_receipt(&receipt, &given)).passed());
         let nowhere = Source::Rpc { url: "http://127.0.0.1:1".into(), registry: None };
         prop_assert!(!runtime.block_on(verify_receipt(&receipt, &nowhere)).passed());
         let json = serde_json::to_string(&receipt).unwrap();

@@ -13,5 +13,7 @@ pub mod profile;
 
 mod bytes;
 #[cfg(test)]
+mod flips;
+#[cfg(test)]
 mod testing;
 mod value;

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use jobs::fhe::program::{Program, ValueType};
+use sha2::{Digest, Sha256};
 
 use crate::clear::ClearValue;
 use crate::inputs::{Inputs, Origin};
-use crate::keys::{ClientKeys, EvaluationKey, KeyMode, NetworkKeys, NetworkPublicKey, SecretKey};
+use crate::keys::{BoundParts, ClientKeys, EvaluationKey, KeyMode, NetworkKeys, NetworkPublicKey, SecretKey};
 use crate::value::EncryptedValue;
 
 pub(crate) struct Network {
@@ -32,11 +33,14 @@ pub(crate) fn network() -> &'static Network {
             let keys = NetworkKeys::generate(|_| {}).expect("our parameters are sound");
             [keys.secret_key, keys.public_key, keys.evaluation_key, keys.crs]
         });
+        let bytes = NetworkKeys { secret_key, public_key, evaluation_key, crs };
+        let digest = Sha256::digest(&bytes.evaluation_key).into();
+        let parts = BoundParts::new(bytes.id(), digest, &bytes.public_key, &bytes.crs).expect("their own id");
         Network {
-            public: NetworkPublicKey::from_bytes(&public_key, &crs).expect("our own key"),
-            evaluation: EvaluationKey::from_bytes(&evaluation_key, KeyMode::Network).expect("our own key"),
-            secret: SecretKey::from_bytes(&secret_key).expect("our own key"),
-            bytes: NetworkKeys { secret_key, public_key, evaluation_key, crs },
+            public: NetworkPublicKey::from_checked(parts).expect("our own key"),
+            evaluation: EvaluationKey::from_bytes(&bytes.evaluation_key, KeyMode::Network).expect("our own key"),
+            secret: SecretKey::from_bytes(&bytes.secret_key).expect("our own key"),
+            bytes,
         }
     })
 }

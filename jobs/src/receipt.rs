@@ -1,7 +1,7 @@
 //! The receipt: a document with which anyone can check, from the chain alone, how a job was confirmed.
 
 use alloy::primitives::{Address, B256, Bytes};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::leaf::Leaf;
@@ -47,20 +47,34 @@ pub struct Receipt {
     #[schema(value_type = String)]
     pub block_hash: B256,
     /// Plain job: content hash of the submitted body. Encrypted job: hash of the encrypted inputs.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required = true)]
+    #[serde(deserialize_with = "present")]
     pub input_hash: Option<B256>,
     /// Encrypted job: hash of the program; null for a plain one.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required = true)]
+    #[serde(deserialize_with = "present")]
     pub program_hash: Option<B256>,
     /// Encrypted job: id of the key; null for a plain one.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required = true)]
+    #[serde(deserialize_with = "present")]
     pub key_hash: Option<B256>,
     /// Encrypted job: the worker's signature over the computation; null for a plain one.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required = true)]
+    #[serde(deserialize_with = "present")]
     pub attestation: Option<Bytes>,
     /// What made the receipt; nothing depends on it.
     #[schema(example = "zama-jobs 0.1.0")]
     pub software: String,
+}
+
+/// Without a function of its own serde reads an absent field as null. Here it is null, never absent: a receipt that
+/// lacks one was cut.
+fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer)
 }
 
 /// Where a batch's event stands on chain.
@@ -195,8 +209,12 @@ mod tests {
         let mut more = json.clone();
         more["extra"] = Value::Null;
         assert!(serde_json::from_value::<Receipt>(more).is_err());
-        let mut less = json;
-        less.as_object_mut().unwrap().remove("root");
-        assert!(serde_json::from_value::<Receipt>(less).is_err());
+        let names: Vec<String> = json.as_object().unwrap().keys().cloned().collect();
+        for name in names {
+            let mut less = json.clone();
+            less.as_object_mut().unwrap().remove(&name);
+            let error = serde_json::from_value::<Receipt>(less).unwrap_err().to_string();
+            assert!(error.contains(&format!("missing field `{name}`")), "{error}");
+        }
     }
 }

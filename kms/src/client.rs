@@ -243,7 +243,10 @@ mod tests {
             Ok(beginning())
         }
 
-        async fn has_access(&self, _: Request<proto::AccessRequest>) -> Result<Response<proto::AccessResponse>, Status> {
+        async fn has_access(
+            &self,
+            _: Request<proto::AccessRequest>,
+        ) -> Result<Response<proto::AccessResponse>, Status> {
             Err(Status::unimplemented(""))
         }
 
@@ -269,11 +272,9 @@ mod tests {
             parameters: String::new(),
             signer: Address::ZERO,
         };
-        for outcome in [
-            client.evaluation_key(&manifest).await,
-            client.public_key(&manifest).await,
-            client.crs(&manifest).await,
-        ] {
+        for outcome in
+            [client.evaluation_key(&manifest).await, client.public_key(&manifest).await, client.crs(&manifest).await]
+        {
             assert!(matches!(&outcome, Err(ClientError::Unavailable(why)) if why.contains("middle")), "{outcome:?}");
         }
     }

@@ -77,11 +77,7 @@ mod tests {
         assert_eq!(credentials.caller(&headers("Bearer api secret")).unwrap(), Caller::Api);
         assert_eq!(credentials.caller(&headers("Bearer worker secret")).unwrap(), Caller::Worker);
         for stranger in ["Bearer ", "Bearer api", "api secret", "bearer api secret", "Bearer api secret "] {
-            assert_eq!(
-                credentials.caller(&headers(stranger)).unwrap_err().code(),
-                Code::Unauthenticated,
-                "{stranger}"
-            );
+            assert_eq!(credentials.caller(&headers(stranger)).unwrap_err().code(), Code::Unauthenticated, "{stranger}");
         }
         assert_eq!(credentials.caller(&HeaderMap::new()).unwrap_err().code(), Code::Unauthenticated);
     }

@@ -174,7 +174,8 @@ mod tests {
 
     #[test]
     fn production_wants_credentials_that_nobody_guesses() {
-        let complete = [("KMS__RPC_URLS", "https://a,https://b"), ("KMS__RPC_QUORUM", "2"), ("KMS__REGISTRY_CODE_HASH", "0x22")];
+        let complete =
+            [("KMS__RPC_URLS", "https://a,https://b"), ("KMS__RPC_QUORUM", "2"), ("KMS__REGISTRY_CODE_HASH", "0x22")];
         let all = [PRODUCTION.as_slice(), &TLS, &complete].concat();
         for key in ["KMS__API_CREDENTIAL", "KMS__WORKER_CREDENTIAL"] {
             let short = settings(&[all.as_slice(), &[(key, "a")]].concat()).expect_err("one character").to_string();

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use fhe::child::protocol::{Blob, KeyMode, LoadKey};
+use fhe::keys::KeyId;
 use kms::{KeyFile, Manifest};
 use sha2::{Digest, Sha256};
 use tokio::fs;
@@ -90,7 +91,6 @@ impl NetworkKey {
 }
 
 fn key_id(manifest: &Manifest) -> alloy::primitives::B256 {
-    let hashes = [manifest.evaluation_key, manifest.public_key, manifest.crs];
-    let digest = hashes.iter().fold(Sha256::new(), |hasher, file| hasher.chain_update(file.sha256)).finalize();
-    alloy::primitives::B256::from_slice(&digest)
+    let parts = [manifest.evaluation_key, manifest.public_key, manifest.crs];
+    alloy::primitives::B256::from(KeyId::of_digests(parts.map(|file| file.sha256.0)).0)
 }

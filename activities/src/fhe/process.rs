@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use fhe::child::protocol::{Event, Request};
+use nix::sys::prctl::set_dumpable;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::runtime::Handle;
@@ -49,6 +50,8 @@ impl Child {
     /// # Errors
     /// The program cannot be started.
     pub(super) async fn start(options: &ChildOptions) -> Result<Self> {
+        // A child of the same user could read our environment and memory through /proc, and so the keys that sign.
+        set_dumpable(false).context("Failed to close this process to others of its user")?;
         let (mut process, forking_thread) = fork(command(options)).await?;
         let pid = process.id().context("the child ended at once")?;
         let stdin = process.stdin.take().context("the child has no standard input")?;

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::board::{Board, Stage};
 use super::{FheCompute, Task};
 use crate::fhe::{Child, Ended, InputSource, InputsRefused, Lease, Listener, Phase};
+use crate::patience::insist;
 
 /// A job whose attempts died as often fails.
 const DEATHS: i64 = 3;
@@ -39,7 +40,8 @@ pub(super) enum Verdict {
 /// A result, and what it was computed on.
 pub(super) struct Computed {
     pub(super) prepared: Prepared,
-    pub(super) done: Done,
+    pub(super) result: Bytes,
+    pub(super) result_hash: [u8; 32],
     pub(super) key_id: [u8; 32],
     pub(super) input_bytes: usize,
 }
@@ -79,7 +81,8 @@ impl FheCompute {
         };
         let setting = Setting { task, board, stop, lease, inputs, key };
         while !stop.is_cancelled() {
-            let Some(attempt) = attempts::begin(&self.pool, task.id, DEATHS).await? else {
+            let begin = || attempts::begin(&self.pool, task.id, DEATHS);
+            let Some(attempt) = insist(|| self.gives_up(stop), begin).await? else {
                 let detail = format!("The computing process died {DEATHS} times.");
                 return Ok(refused(ErrorCode::ComputeCrashed, detail));
             };
@@ -128,13 +131,19 @@ impl FheCompute {
             Ok(Ended::Failed { .. }) => Outcome::Failed,
             Err(_) => Outcome::GivenBack,
         };
-        attempts::end(&self.pool, attempt, outcome, pbs).await?;
+        if outcome == Outcome::Computed {
+            setting.board.stage(Stage::Storing);
+        }
+        let end = || attempts::end(&self.pool, attempt, outcome, pbs);
+        insist(|| self.gives_up(setting.stop), end).await?;
         let (job, number) = (setting.task.id, attempt.number());
         metrics::counter!("zama_fhe_attempts_total", "outcome" => format!("{outcome:?}")).increment(1);
         match ended? {
             Ended::Done((prepared, done)) => {
                 let (key_id, input_bytes) = (setting.key.id, setting.inputs.len());
-                Ok(Some(Verdict::Computed(Box::new(Computed { prepared, done, key_id, input_bytes }))))
+                let (result, result_hash) = (Bytes::from(done.result.0), done.result_hash);
+                let computed = Computed { prepared, result, result_hash, key_id, input_bytes };
+                Ok(Some(Verdict::Computed(Box::new(computed))))
             }
             Ended::Refused { reason, detail } => {
                 tracing::info!(job.id = %job, ?reason, detail, "the inputs are refused");
@@ -147,8 +156,9 @@ impl FheCompute {
             }
             Ended::Died { phase, how } => {
                 tracing::error!(job.id = %job, attempt = number, ?phase, how, "the computing process died");
+                let deaths = || attempts::deaths_while_reading(&self.pool, job);
                 let reading = phase == Phase::Reading
-                    && attempts::deaths_while_reading(&self.pool, job).await? >= DEATHS_WHILE_READING;
+                    && insist(|| self.gives_up(setting.stop), deaths).await? >= DEATHS_WHILE_READING;
                 Ok(reading.then(|| {
                     refused(
                         ErrorCode::CiphertextInvalid,
@@ -157,6 +167,11 @@ impl FheCompute {
                 }))
             }
         }
+    }
+
+    /// Whether nobody waits for the work any more.
+    fn gives_up(&self, stop: &CancellationToken) -> bool {
+        stop.is_cancelled() || self.stopping.is_cancelled()
     }
 
     async fn attempt(&self, setting: &Setting<'_>, attempt: Attempt) -> Result<Ended<(Prepared, Done)>> {

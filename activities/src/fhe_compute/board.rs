@@ -14,6 +14,8 @@ pub(super) enum Stage {
     LoadingKeys,
     Reading,
     Computing,
+    /// The result is there.
+    Storing,
 }
 
 impl Stage {
@@ -23,6 +25,7 @@ impl Stage {
             Self::LoadingKeys => "loading_keys",
             Self::Reading => "reading",
             Self::Computing => "computing",
+            Self::Storing => "storing",
         }
     }
 
@@ -32,6 +35,7 @@ impl Stage {
             Self::LoadingKeys => "loading the keys",
             Self::Reading => "verifying the inputs",
             Self::Computing => "computing",
+            Self::Storing => "storing the result",
         }
     }
 }
@@ -81,9 +85,13 @@ impl Board {
         newest.attempt.map(|(attempt, _)| (attempt, newest.pbs))
     }
 
-    /// How long the attempt has run.
-    pub(super) fn running(&self) -> Duration {
-        self.newest().attempt.map_or(Duration::ZERO, |(_, began)| began.elapsed())
+    /// How long the attempt has computed; nothing once there is a result, which waits for nobody's time-out.
+    pub(super) fn computing_for(&self) -> Duration {
+        let newest = self.newest();
+        match newest.attempt {
+            Some((_, began)) if newest.stage != Stage::Storing => began.elapsed(),
+            _ => Duration::ZERO,
+        }
     }
 
     pub(super) fn to_wire(&self) -> Progress {

@@ -133,7 +133,8 @@ async fn the_key_managers_refusals_reach_the_client() {
 async fn a_key_to_seal_to_must_be_one() {
     let app = TestApp::new().await;
     let ada = app.owner("acme", "ada").await;
-    let id = app.encrypted_and_completed(&ada, json!({"algorithm": "encrypted_maximum", "encrypted_data_url": BLOB})).await;
+    let id =
+        app.encrypted_and_completed(&ada, json!({"algorithm": "encrypted_maximum", "encrypted_data_url": BLOB})).await;
     let mut body = ada.signed(&id, 1, B256::ZERO, None);
     for key in [json!(null), json!("-----BEGIN PUBLIC KEY-----"), json!("x")] {
         body["client_public_key"] = key;

@@ -9,6 +9,8 @@ use alloy::primitives::{Address, B256};
 use jobs::receipt::Receipt;
 use serde::Serialize;
 
+use crate::ChainError;
+
 /// What a receipt is held against.
 #[derive(Clone, Debug)]
 pub enum Source {
@@ -20,49 +22,138 @@ pub enum Source {
         registry: Option<Address>,
     },
     /// A batch's root that was learnt elsewhere. No network is used.
-    Root(B256),
+    Root {
+        root: B256,
+        /// The registry that the receipt must name.
+        registry: Option<Address>,
+    },
+}
+
+/// How a question to a receipt was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Passed,
+    Failed,
+    /// The node gave no answer: nothing is known.
+    Unanswered,
+    /// Nobody was asked: without a network only the chain could tell.
+    NotChecked,
 }
 
 /// One question put to a receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
     pub name: &'static str,
-    pub passed: bool,
+    pub outcome: Outcome,
     /// A sentence for people.
     pub explanation: String,
 }
 
-/// All checks in the order in which they were made. A check that could not be made is there as failed.
+/// What all checks together say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every check that was made passed.
+    Verifies,
+    /// At least one check failed.
+    DoesNotVerify,
+    /// None failed, but the node did not answer at least one.
+    Unknown,
+}
+
+/// All questions in the order in which they were put.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     pub checks: Vec<Check>,
 }
 
 impl Report {
-    /// Whether every check passed.
+    /// What the checks say together. One failure decides, whatever else could not be asked.
+    pub fn verdict(&self) -> Verdict {
+        let any = |outcome| self.checks.iter().any(|check| check.outcome == outcome);
+        if any(Outcome::Failed) {
+            Verdict::DoesNotVerify
+        } else if any(Outcome::Unanswered) || !any(Outcome::Passed) {
+            Verdict::Unknown
+        } else {
+            Verdict::Verifies
+        }
+    }
+
+    /// Whether every check that was made passed.
     pub fn passed(&self) -> bool {
-        !self.checks.is_empty() && self.checks.iter().all(|check| check.passed)
+        self.verdict() == Verdict::Verifies
+    }
+
+    /// The checks with this outcome.
+    pub fn with(&self, outcome: Outcome) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(move |check| check.outcome == outcome)
     }
 }
 
 impl Check {
-    fn new(name: &'static str, passed: bool, when_passed: impl Into<String>, when_failed: impl Into<String>) -> Self {
-        let explanation = if passed { when_passed.into() } else { when_failed.into() };
-        Self { name, passed, explanation }
+    /// A check that was made.
+    pub fn new(
+        name: &'static str,
+        passed: bool,
+        when_passed: impl Into<String>,
+        when_failed: impl Into<String>,
+    ) -> Self {
+        match passed {
+            true => Self { name, outcome: Outcome::Passed, explanation: when_passed.into() },
+            false => Self { name, outcome: Outcome::Failed, explanation: when_failed.into() },
+        }
+    }
+
+    /// What the node's failure to answer says: it may contradict the receipt, and it may just be away.
+    fn refused(name: &'static str, error: &ChainError) -> Self {
+        let outcome = match error {
+            ChainError::WrongChain { .. } | ChainError::NotARegistry(_) | ChainError::Reverted(_) => Outcome::Failed,
+            ChainError::Unavailable(_)
+            | ChainError::Rejected { .. }
+            | ChainError::NoDeployer(_)
+            | ChainError::Configuration(_) => Outcome::Unanswered,
+        };
+        let explanation = match outcome {
+            Outcome::Unanswered => format!("could not be checked: {error}"),
+            _ => error.to_string(),
+        };
+        Self { name, outcome, explanation }
+    }
+
+    fn not_checked(name: &'static str, explanation: impl Into<String>) -> Self {
+        Self { name, outcome: Outcome::NotChecked, explanation: explanation.into() }
     }
 }
 
-/// Makes every check that `source` allows. Never fails as a whole: an unreachable node is a failed check.
+/// Makes every check that `source` allows and names those that it does not. Never fails as a whole: what an absent
+/// node cannot say is [`Outcome::Unanswered`].
 pub async fn verify_receipt(receipt: &Receipt, source: &Source) -> Report {
     let mut checks = offline::checks(receipt);
     match source {
-        Source::Root(root) => checks.push(Check::new(
-            "root",
-            receipt.root == *root,
-            "the receipt's root is the given one",
-            format!("the receipt's root is {}, the given one {root}", receipt.root),
-        )),
-        Source::Rpc { url, registry } => checks.extend(onchain::checks(receipt, url, *registry).await),
+        Source::Root { root, registry } => {
+            checks.extend(registry.map(|expected| expected_registry(receipt, expected)));
+            checks.push(Check::new(
+                "root",
+                receipt.root == *root,
+                "the receipt's root is the given one",
+                format!("the receipt's root is {}, the given one {root}", receipt.root),
+            ));
+            checks.extend(offline::left_to_the_chain(receipt));
+        }
+        Source::Rpc { url, registry } => {
+            checks.extend(registry.map(|expected| expected_registry(receipt, expected)));
+            checks.extend(onchain::checks(receipt, url).await);
+        }
     }
     Report { checks }
+}
+
+fn expected_registry(receipt: &Receipt, expected: Address) -> Check {
+    Check::new(
+        "expected_registry",
+        receipt.registry == expected,
+        "the receipt names the expected registry",
+        format!("the receipt names the registry {}, not {expected}", receipt.registry),
+    )
 }

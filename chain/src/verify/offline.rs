@@ -16,6 +16,20 @@ pub(super) fn checks(receipt: &Receipt) -> Vec<Check> {
     ]
 }
 
+/// What a root alone does not tell.
+pub(super) fn left_to_the_chain(receipt: &Receipt) -> [Check; 5] {
+    [
+        Check::not_checked("chain_id", format!("whether the batch was confirmed on chain {}", receipt.chain_id)),
+        Check::not_checked("registry", format!("whether there is a ZamaJobsRegistry at {}", receipt.registry)),
+        Check::not_checked("transaction", format!("whether {} emitted the root and the entries", receipt.tx_hash)),
+        Check::not_checked(
+            "block",
+            format!("whether block {} with hash {} is canonical", receipt.block_number, receipt.block_hash),
+        ),
+        Check::not_checked("finality", "whether that block is finalized"),
+    ]
+}
+
 fn document(receipt: &Receipt) -> Check {
     Check::new(
         "document",

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use alloy::primitives::Address;
 use alloy::providers::Provider;
 use jobs::merkle::Inclusion;
 use jobs::receipt::Receipt;
@@ -13,8 +12,7 @@ use crate::{ChainClient, ChainConfig, ChainError, Standing};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-pub(super) async fn checks(receipt: &Receipt, url: &str, registry: Option<Address>) -> Vec<Check> {
-    let mut checks: Vec<Check> = registry.map(|expected| expected_registry(receipt, expected)).into_iter().collect();
+pub(super) async fn checks(receipt: &Receipt, url: &str) -> Vec<Check> {
     let config = ChainConfig {
         rpc_url: url.to_owned(),
         chain_id: receipt.chain_id,
@@ -22,31 +20,22 @@ pub(super) async fn checks(receipt: &Receipt, url: &str, registry: Option<Addres
         confirmations: 1,
         timeout: TIMEOUT,
     };
-    match ChainClient::connect(config).await {
-        Ok(client) => {
-            let found = format!("chain {} has a ZamaJobsRegistry at {}", receipt.chain_id, receipt.registry);
-            checks.push(Check::new("registry", true, found, ""));
-            checks.push(answered("event", event(&client, receipt).await));
-            checks.push(answered("canonical", canonical(&client, receipt).await));
-            checks.push(answered("bit", bit(&client, receipt).await));
-            checks.push(answered("verdict", verdict(&client, receipt).await));
-        }
-        Err(error) => checks.push(Check::new("registry", false, "", error.to_string())),
-    }
-    checks
+    let client = match ChainClient::connect(config).await {
+        Ok(client) => client,
+        Err(error) => return vec![Check::refused("registry", &error)],
+    };
+    let found = format!("chain {} has a ZamaJobsRegistry at {}", receipt.chain_id, receipt.registry);
+    vec![
+        Check::new("registry", true, found, ""),
+        answered("event", event(&client, receipt).await),
+        answered("canonical", canonical(&client, receipt).await),
+        answered("bit", bit(&client, receipt).await),
+        answered("verdict", verdict(&client, receipt).await),
+    ]
 }
 
 fn answered(name: &'static str, check: Result<Check, ChainError>) -> Check {
-    check.unwrap_or_else(|error| Check::new(name, false, "", format!("cannot be checked: {error}")))
-}
-
-fn expected_registry(receipt: &Receipt, expected: Address) -> Check {
-    Check::new(
-        "expected_registry",
-        receipt.registry == expected,
-        "the receipt names the expected registry",
-        format!("the receipt names the registry {}, not {expected}", receipt.registry),
-    )
+    check.unwrap_or_else(|error| Check::refused(name, &error))
 }
 
 /// The transaction carries the registry's event for exactly this root and these entries.

@@ -31,9 +31,9 @@ impl ChainArgs {
         &self,
         dev: impl FnOnce() -> Result<Option<DevEnv>, CliError>,
     ) -> Result<Option<KnownChain>, CliError> {
-        let registry = given(self.registry.as_deref()).map(address).transpose()?;
+        let registry = self.registry()?;
         if let Some(url) = given(self.rpc.as_deref()) {
-            return Ok(Some(KnownChain { url: url.to_owned(), registry }));
+            return known(url, registry).map(Some);
         }
         let dev = dev()?.unwrap_or_default();
         let Some(url) = dev.get("ZAMA_RPC") else { return Ok(None) };
@@ -41,8 +41,18 @@ impl ChainArgs {
             Some(registry) => Some(registry),
             None => dev.get("ZAMA_REGISTRY").map(address).transpose()?,
         };
-        Ok(Some(KnownChain { url: url.to_owned(), registry }))
+        known(url, registry).map(Some)
     }
+
+    /// The registry that was named for this call.
+    pub(super) fn registry(&self) -> Result<Option<Address>, CliError> {
+        given(self.registry.as_deref()).map(address).transpose()
+    }
+}
+
+fn known(url: &str, registry: Option<Address>) -> Result<KnownChain, CliError> {
+    chain::check_rpc_url(url).map_err(|error| CliError::usage(error.to_string()))?;
+    Ok(KnownChain { url: url.to_owned(), registry })
 }
 
 fn address(text: &str) -> Result<Address, CliError> {
@@ -68,5 +78,8 @@ mod tests {
         assert_eq!(ChainArgs::default().resolve(|| Ok(None)).unwrap(), None);
         let bad = ChainArgs { registry: Some("0x12".to_owned()), rpc: None };
         assert!(matches!(bad.resolve(dev), Err(CliError::Usage(_))));
+        let bad = ChainArgs { registry: None, rpc: Some("localhost:8545".to_owned()) };
+        let Err(CliError::Usage(text)) = bad.resolve(dev) else { panic!("no URL was taken") };
+        assert!(text.contains("localhost:8545") && text.contains("http://"), "{text}");
     }
 }

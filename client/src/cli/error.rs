@@ -62,6 +62,7 @@ impl CliError {
             Some(ClientError::ResultHash { .. }) => ("result_hash", Value::Null),
             Some(ClientError::Configuration(_)) => ("usage", Value::Null),
             None if self.exit() == Exit::NotVerified => ("not_verified", Value::Null),
+            None if self.exit() == Exit::Unchecked => ("unchecked", Value::Null),
             None if self.exit() == Exit::Usage => ("usage", Value::Null),
             None => ("write", Value::Null),
         };

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use chain::verify::Verdict;
 use jobs::JobStatus;
 use jobs::wire::Job;
 
@@ -19,7 +20,8 @@ Exit codes:
   4  the job failed
   5  the job was cancelled
   6  the time for waiting was up
-  7  a receipt, key or sealed result does not verify, or could not be checked";
+  7  a receipt, key or sealed result does not verify
+  8  nothing is known against it, but the EVM node gave no answer: it could not be checked";
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +41,10 @@ pub enum Exit {
     JobCancelled = 5,
     /// The time for waiting was up.
     TimedOut = 6,
-    /// A receipt, key or sealed result does not verify, or could not be checked.
+    /// A receipt, key or sealed result does not verify.
     NotVerified = 7,
+    /// The EVM node gave no answer, so that a receipt or key manager could not be checked.
+    Unchecked = 8,
 }
 
 impl Exit {
@@ -68,6 +72,16 @@ impl Exit {
         }
     }
 
+    /// For what the checks of a receipt say.
+    #[must_use]
+    pub fn of_verdict(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Verifies => Self::Success,
+            Verdict::DoesNotVerify => Self::NotVerified,
+            Verdict::Unknown => Self::Unchecked,
+        }
+    }
+
     /// For a call that failed.
     #[must_use]
     pub fn of_error(error: &ClientError) -> Self {
@@ -85,6 +99,7 @@ impl Exit {
     pub fn of_encrypted(error: &EncryptedError) -> Self {
         match error.client() {
             Some(error) => Self::of_error(error),
+            None if error.is_unchecked() => Self::Unchecked,
             None if error.is_distrust() => Self::NotVerified,
             None if matches!(error, EncryptedError::Thread(_) | EncryptedError::NoNetworkKey) => Self::Failure,
             None => Self::Usage,
@@ -101,13 +116,14 @@ impl From<Exit> for ExitCode {
 #[cfg(test)]
 mod tests {
     use alloy::primitives::B256;
+    use chain::ChainError;
 
     use super::*;
 
     #[test]
     fn every_code_is_in_the_help() {
         use Exit::*;
-        let all = [Success, Failure, Usage, Refused, JobFailed, JobCancelled, TimedOut, NotVerified];
+        let all = [Success, Failure, Usage, Refused, JobFailed, JobCancelled, TimedOut, NotVerified, Unchecked];
         let documented: Vec<u8> = EXIT_CODES
             .lines()
             .skip(1)
@@ -131,6 +147,9 @@ mod tests {
         let of = |error: EncryptedError| Exit::of_encrypted(&error);
         assert_eq!(of(EncryptedError::Answer(retrieval::OpenAnswerError::NotTheKeyManager)), Exit::NotVerified);
         assert_eq!(of(EncryptedError::KeyId { stated: B256::ZERO, actual: B256::ZERO }), Exit::NotVerified);
+        assert_eq!(of(ChainError::WrongChain { expected: 1, actual: 2 }.into()), Exit::NotVerified);
+        assert_eq!(of(ChainError::Unavailable("refused".to_owned()).into()), Exit::Unchecked);
+        assert_eq!(of(ChainError::Configuration("no URL".to_owned()).into()), Exit::Usage);
         assert_eq!(of(EncryptedError::SubmitterKey), Exit::Usage);
         assert_eq!(of(EncryptedError::NoTrust), Exit::Usage);
         assert_eq!(of(EncryptedError::NoNetworkKey), Exit::Failure);

@@ -20,10 +20,7 @@ pub struct TrustArgs {
 
 impl TrustArgs {
     /// What flags, environment and file say. A node alone vouches for nothing: it serves any registry.
-    pub(super) fn resolve(
-        &self,
-        dev: impl FnOnce() -> Result<Option<DevEnv>, CliError>,
-    ) -> Result<Trust, CliError> {
+    pub(super) fn resolve(&self, dev: impl FnOnce() -> Result<Option<DevEnv>, CliError>) -> Result<Trust, CliError> {
         let chain = match self.chain.resolve(dev)? {
             Some(chain) => Some(ChainTrust {
                 registry: chain.registry.ok_or_else(|| {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use alloy::primitives::B256;
-use chain::verify::{Check, Report, Source, verify_receipt};
+use chain::verify::{Check, Outcome, Report, Source, Verdict, verify_receipt};
 use clap::Args;
 use jobs::receipt::Receipt;
 use serde_json::json;
@@ -24,7 +24,7 @@ pub struct VerifyArgs {
     receipt: String,
     #[command(flatten)]
     chain: ChainArgs,
-    /// Verify without a network against this root of the batch, which you learnt elsewhere
+    /// Verify without a network against this root of the batch, which you learnt elsewhere; says what stays unchecked
     #[arg(long, value_name = "0xHASH")]
     root: Option<B256>,
     /// Check also that this file holds the job's result
@@ -43,20 +43,26 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit,
             std::fs::read(file).map_err(|error| CliError::usage(format!("cannot read {}: {error}", file.display())))?;
         report.checks.push(result_check(&receipt, &bytes));
     }
-    let passed = report.passed();
-    let document = json!({ "verified": passed, "job_id": job_id(&receipt), "checks": report.checks });
+    let verdict = report.verdict();
+    // Null where the node gave no answer.
+    let verified = match verdict {
+        Verdict::Verifies => Some(true),
+        Verdict::DoesNotVerify => Some(false),
+        Verdict::Unknown => None,
+    };
+    let document = json!({ "verified": verified, "job_id": job_id(&receipt), "checks": report.checks });
     session.output.result(&document, |paint| text(&receipt, &report, paint))?;
     if let Source::Rpc { registry: None, .. } = source {
         let address = receipt.registry;
         session.output.notice(&format!("the registry {address} is believed as it stands; name yours with --registry"));
     }
-    Ok(if passed { Exit::Success } else { Exit::NotVerified })
+    Ok(Exit::of_verdict(verdict))
 }
 
 /// A root excludes the chain, even where the environment names one.
 fn source(args: &VerifyArgs, dev: impl FnOnce() -> Result<Option<DevEnv>, CliError>) -> Result<Source, CliError> {
     if let Some(root) = args.root {
-        return Ok(Source::Root(root));
+        return Ok(Source::Root { root, registry: args.chain.registry()? });
     }
     let chain = args.chain.resolve(dev)?.ok_or_else(|| {
         CliError::usage("no EVM node to ask: give --rpc URL or set ZAMA_RPC, or give a trusted --root 0x…")
@@ -65,14 +71,13 @@ fn source(args: &VerifyArgs, dev: impl FnOnce() -> Result<Option<DevEnv>, CliErr
 }
 
 fn result_check(receipt: &Receipt, bytes: &[u8]) -> Check {
-    let hash = B256::from_slice(&Sha256::digest(bytes));
-    let passed = hash == receipt.leaf.result_hash;
-    let explanation = if passed {
-        "the file's SHA-256 is the leaf's result hash".to_owned()
-    } else {
-        format!("the file's SHA-256 is {hash}, the leaf's result hash {}", receipt.leaf.result_hash)
-    };
-    Check { name: "result", passed, explanation }
+    let (hash, expected) = (B256::from_slice(&Sha256::digest(bytes)), receipt.leaf.result_hash);
+    Check::new(
+        "result",
+        hash == expected,
+        "the file's SHA-256 is the leaf's result hash",
+        format!("the file's SHA-256 is {hash}, the leaf's result hash {expected}"),
+    )
 }
 
 /// The job's UUID, which the leaf holds left-aligned.
@@ -85,16 +90,33 @@ fn text(receipt: &Receipt, report: &Report, paint: Paint) -> String {
     let width = report.checks.iter().map(|check| check.name.len()).max().unwrap_or_default();
     let mut text = String::new();
     for check in &report.checks {
-        let mark = if check.passed { paint.good("ok  ") } else { paint.bad("FAIL") };
-        text.push_str(&format!("{mark}  {:width$}  {}\n", check.name, tame(&check.explanation)));
+        let mark = match check.outcome {
+            Outcome::Passed => paint.good("ok  "),
+            Outcome::Failed => paint.bad("FAIL"),
+            Outcome::Unanswered => paint.bad("?   "),
+            Outcome::NotChecked => paint.faint("-   "),
+        };
+        text.push_str(&format!("{mark}  {:width$}  {}\n", check.name, tame(&explained(check))));
     }
     let job = job_id(receipt).map(|id| id.to_string()).unwrap_or_default();
-    let verdict = if report.passed() {
-        paint.good(&format!("The receipt of job {job} verifies."))
-    } else {
-        paint.bad(&format!("The receipt of job {job} does not verify."))
+    let left: Vec<_> = report.with(Outcome::NotChecked).map(|check| check.name).collect();
+    let verdict = match report.verdict() {
+        Verdict::Verifies if left.is_empty() => paint.good(&format!("The receipt of job {job} verifies.")),
+        Verdict::Verifies => {
+            let verdict = paint.good(&format!("The receipt of job {job} verifies against the given root."));
+            format!("{verdict}\nNot checked, since only the chain knows: {}.", left.join(", "))
+        }
+        Verdict::DoesNotVerify => paint.bad(&format!("The receipt of job {job} does not verify.")),
+        Verdict::Unknown => paint.bad(&format!("The receipt of job {job} could not be checked.")),
     };
     text + &verdict + "\n"
+}
+
+fn explained(check: &Check) -> String {
+    match check.outcome {
+        Outcome::NotChecked => format!("not checked: {}", check.explanation),
+        _ => check.explanation.clone(),
+    }
 }
 
 #[cfg(test)]
@@ -124,7 +146,11 @@ mod tests {
         let chain = ChainArgs { rpc: Some("http://mine".to_owned()), registry: None };
         let given = VerifyArgs { chain, ..args() };
         let root = VerifyArgs { root: Some(B256::ZERO), ..given };
-        assert!(matches!(source(&root, dev), Ok(Source::Root(_))));
+        assert!(matches!(source(&root, dev), Ok(Source::Root { registry: None, .. })));
+        let chain = ChainArgs { rpc: None, registry: Some(Address::repeat_byte(3).to_string()) };
+        let root = VerifyArgs { chain, ..root };
+        let Ok(Source::Root { registry, .. }) = source(&root, dev) else { panic!("the root") };
+        assert_eq!(registry, Some(Address::repeat_byte(3)), "a registry that was named is compared");
     }
 
     /// The receipt of a job that is alone in its batch.
@@ -158,7 +184,7 @@ mod tests {
         std::fs::write(&result_file, result).unwrap();
         let name = file.to_str().unwrap().to_owned();
         let args = VerifyArgs { receipt: name, root: Some(root), result: Some(result_file), ..args() };
-        verify(&Session::new(Globals::default()), &args).await
+        Box::pin(verify(&Session::new(Globals::default()), &args)).await
     }
 
     #[tokio::test]
@@ -177,13 +203,61 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_receipt_that_lacks_a_field_is_refused_by_its_name() {
+        let receipt = receipt(b"result");
+        for name in ["attestation", "key_hash", "program_hash", "input_hash"] {
+            let mut document = serde_json::to_value(&receipt).unwrap();
+            document.as_object_mut().unwrap().remove(name);
+            let error = verified(&document.to_string(), receipt.root, b"result").await.unwrap_err();
+            assert_eq!(error.exit(), Exit::Usage);
+            assert!(error.to_string().contains(&format!("is not a receipt: missing field `{name}`")), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_node_that_cannot_be_reached_is_no_verdict() {
+        let receipt = receipt(b"result");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), serde_json::to_vec(&receipt).unwrap()).unwrap();
+        let at = async |rpc: &str| {
+            let chain = ChainArgs { rpc: Some(rpc.to_owned()), registry: None };
+            let args = VerifyArgs { receipt: file.path().to_str().unwrap().to_owned(), chain, ..args() };
+            Box::pin(verify(&Session::new(Globals::default()), &args)).await
+        };
+        // Bound and dropped: a port on which nobody listens.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        assert_eq!(at(&format!("http://127.0.0.1:{port}")).await.unwrap(), Exit::Unchecked);
+        assert_eq!(at("not a url").await.unwrap_err().exit(), Exit::Usage);
+
+        let source = Source::Rpc { url: format!("http://127.0.0.1:{port}"), registry: None };
+        let report = verify_receipt(&receipt, &source).await;
+        let text = text(&receipt, &report, Paint::plain());
+        assert!(text.contains("?     registry"), "{text}");
+        assert!(text.ends_with("could not be checked.\n"), "{text}");
+    }
+
+    #[tokio::test]
     async fn each_check_has_its_line() {
         let receipt = receipt(b"result");
-        let report = verify_receipt(&receipt, &Source::Root(B256::ZERO)).await;
+        let report = verify_receipt(&receipt, &Source::Root { root: B256::ZERO, registry: None }).await;
         let text = text(&receipt, &report, Paint::plain());
-        assert!(text.contains("ok    inclusion  the proof leads"), "{text}");
-        assert!(text.contains("FAIL  root       the receipt's root is 0x"), "{text}");
+        assert!(text.contains("ok    inclusion    the proof leads"), "{text}");
+        assert!(text.contains("FAIL  root         the receipt's root is 0x"), "{text}");
         assert!(text.ends_with("The receipt of job 019cebab-804e-7c41-9b5e-3f2a8d6c1e07 does not verify.\n"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn against_a_root_the_verdict_says_what_stays_open() {
+        let receipt = receipt(b"result");
+        let report = verify_receipt(&receipt, &Source::Root { root: receipt.root, registry: None }).await;
+        let text = text(&receipt, &report, Paint::plain());
+        assert!(
+            text.contains("-     chain_id     not checked: whether the batch was confirmed on chain 31337"),
+            "{text}"
+        );
+        assert!(text.contains("verifies against the given root.\n"), "{text}");
+        let open = "Not checked, since only the chain knows: chain_id, registry, transaction, block, finality.\n";
+        assert!(text.ends_with(open), "{text}");
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! Parts of network keys on disk, each under its hash: what is there and has that hash need not be fetched again.
+//! Parts of network keys on disk, each under its hash: what is there and has that hash need not be fetched again. And
+//! the ids of the keys whose parts were checked point by point, which takes seconds and is done once.
 
 use std::path::{Path, PathBuf};
 
 use alloy::primitives::B256;
+use fhe::profile::TFHE_VERSION;
 use sha2::{Digest, Sha256};
 
 use super::EncryptedError;
@@ -40,20 +42,38 @@ impl KeyCache {
         (Sha256::digest(&bytes).as_slice() == sha256.as_slice()).then_some(bytes)
     }
 
-    /// Keeps bytes under their hash; a reader sees all of them or none.
+    /// Keeps bytes under their hash.
     pub(super) async fn keep(&self, sha256: B256, bytes: &[u8]) -> Result<(), EncryptedError> {
-        let file = self.file(sha256);
-        let partial = self.folder.join(format!("{sha256:x}.{}.partial", std::process::id()));
+        self.write(&self.file(sha256), bytes).await
+    }
+
+    /// Whether this build's tfhe has checked the parts of the key.
+    pub(super) async fn has_checked(&self, key_id: B256) -> bool {
+        tokio::fs::read(self.mark(key_id)).await.is_ok_and(|noted| noted == TFHE_VERSION.as_bytes())
+    }
+
+    /// Notes that the parts of the key were checked.
+    pub(super) async fn note_checked(&self, key_id: B256) -> Result<(), EncryptedError> {
+        self.write(&self.mark(key_id), TFHE_VERSION.as_bytes()).await
+    }
+
+    /// A reader sees the whole file or none.
+    async fn write(&self, file: &Path, bytes: &[u8]) -> Result<(), EncryptedError> {
+        let partial = file.with_extension(format!("{}.partial", std::process::id()));
         let written = async {
             tokio::fs::create_dir_all(&self.folder).await?;
             tokio::fs::write(&partial, bytes).await?;
-            tokio::fs::rename(&partial, &file).await
+            tokio::fs::rename(&partial, file).await
         };
         written.await.map_err(|source| EncryptedError::File {
             doing: "write",
             file: file.display().to_string(),
             source,
         })
+    }
+
+    fn mark(&self, key_id: B256) -> PathBuf {
+        self.folder.join(format!("{key_id:x}.checked"))
     }
 
     fn file(&self, sha256: B256) -> PathBuf {
@@ -75,6 +95,18 @@ mod tests {
         assert_eq!(cache.find(sha256).await.as_deref(), Some(b"key".as_slice()));
         std::fs::write(cache.file(sha256), b"kex").unwrap();
         assert_eq!(cache.find(sha256).await, None, "a damaged file is fetched again");
+    }
+
+    #[tokio::test]
+    async fn a_check_is_remembered_for_its_key_and_its_tfhe() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = KeyCache::at(folder.path().join("keys"));
+        let (key, other) = (B256::repeat_byte(1), B256::repeat_byte(2));
+        assert!(!cache.has_checked(key).await);
+        cache.note_checked(key).await.unwrap();
+        assert!(cache.has_checked(key).await && !cache.has_checked(other).await);
+        std::fs::write(cache.mark(key), b"1.0.0").unwrap();
+        assert!(!cache.has_checked(key).await, "another version may check more");
     }
 
     #[tokio::test]

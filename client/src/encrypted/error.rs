@@ -4,7 +4,7 @@ use std::io;
 
 use alloy::primitives::{Address, B256};
 use chain::ChainError;
-use chain::verify::Report;
+use chain::verify::{Outcome, Report, Verdict};
 use fhe::decrypt::DecryptError;
 use fhe::encrypt::EncryptError;
 use fhe::keys::KeyError;
@@ -77,8 +77,8 @@ pub enum EncryptedError {
     OtherRegistry { stated: Address, expected: Address },
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// The job's receipt does not verify; the report says which checks failed.
-    #[error("the job's receipt does not verify: {}", failed(.0))]
+    /// The job's receipt does not verify, or could not be checked; the report says why.
+    #[error("{}", complaint(.0))]
     Receipt(Box<Report>),
     /// The receipt is not one, or speaks of something else.
     #[error("the job's receipt {0}")]
@@ -113,10 +113,21 @@ impl EncryptedError {
         self.client().is_some_and(ClientError::is_not_ready)
     }
 
+    /// The EVM node gave no answer: nothing is known against what was to be checked, and nothing for it.
+    #[must_use]
+    pub fn is_unchecked(&self) -> bool {
+        match self {
+            Self::Chain(error) => matches!(error, ChainError::Unavailable(_) | ChainError::Rejected { .. }),
+            Self::Receipt(report) => report.verdict() == Verdict::Unknown,
+            _ => false,
+        }
+    }
+
     /// Somebody or something is not what it claims to be, or cannot be checked: nothing that came with it is believed.
     #[must_use]
     pub fn is_distrust(&self) -> bool {
         match self {
+            Self::Chain(ChainError::Configuration(_)) => false,
             Self::KeyPart { .. }
             | Self::KeyId { .. }
             | Self::OtherNetworkKey { .. }
@@ -147,7 +158,11 @@ impl EncryptedError {
     }
 }
 
-fn failed(report: &Report) -> String {
-    let failed = report.checks.iter().filter(|check| !check.passed);
-    failed.map(|check| format!("{}: {}", check.name, check.explanation)).collect::<Vec<_>>().join("; ")
+fn complaint(report: &Report) -> String {
+    let (outcome, verb) = match report.verdict() {
+        Verdict::Unknown => (Outcome::Unanswered, "could not be checked"),
+        Verdict::DoesNotVerify | Verdict::Verifies => (Outcome::Failed, "does not verify"),
+    };
+    let reasons: Vec<_> = report.with(outcome).map(|check| format!("{}: {}", check.name, check.explanation)).collect();
+    format!("the job's receipt {verb}: {}", reasons.join("; "))
 }

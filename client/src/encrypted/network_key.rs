@@ -7,7 +7,7 @@ use alloy::primitives::B256;
 use fhe::clear::ClearValue;
 use fhe::encrypt::for_network;
 use fhe::inputs::Origin;
-use fhe::keys::NetworkPublicKey;
+use fhe::keys::{BoundParts, KeyId, NetworkPublicKey};
 use futures::TryStreamExt;
 use sha2::{Digest, Sha256};
 
@@ -49,7 +49,8 @@ impl NetworkKey {
 
 impl Client {
     /// Fetches the network's key, or takes its parts from the cache, once [`UnverifiedKey::verify`](super::UnverifiedKey)
-    /// believes it, and checks each hash. `progress` is told the bytes of both parts together.
+    /// believes it, and checks each hash. A key that the cache has not seen is checked point by point besides, for some
+    /// seconds. `progress` is told the bytes of both parts together.
     ///
     /// # Errors
     /// [`EncryptedError`]: no network key, one that the key manager has not signed, bytes of another hash, a call that
@@ -80,7 +81,22 @@ impl Client {
         let outer = Arc::clone(progress);
         let progress: OnBytes = Arc::new(move |bytes| outer(before + bytes));
         let crs = self.part(Part::Crs, &info.crs, cache, &progress).await?;
-        let key = tokio::task::spawn_blocking(move || NetworkPublicKey::from_bytes(&public_key, &crs)).await??;
+        let checked = match cache {
+            Some(cache) => cache.has_checked(info.key_id).await,
+            None => false,
+        };
+        let (id, evaluation_key) = (KeyId(info.key_id.0), info.evaluation_key.sha256.0);
+        let read = move || {
+            let parts = BoundParts::new(id, evaluation_key, &public_key, &crs)?;
+            match checked {
+                true => NetworkPublicKey::from_checked(parts),
+                false => NetworkPublicKey::from_bytes(&public_key, &crs),
+            }
+        };
+        let key = tokio::task::spawn_blocking(read).await??;
+        if let Some(cache) = cache.filter(|_| !checked) {
+            cache.note_checked(info.key_id).await?;
+        }
         Ok(NetworkKey { info, key: Arc::new(key) })
     }
 
@@ -128,11 +144,8 @@ impl Client {
 }
 
 pub(super) fn check_id(info: &NetworkKeyInfo) -> Result<(), EncryptedError> {
-    let mut hash = Sha256::new();
-    for part in [info.evaluation_key.sha256, info.public_key.sha256, info.crs.sha256] {
-        hash.update(part);
-    }
-    match B256::from_slice(&hash.finalize()) {
+    let parts = [info.evaluation_key.sha256, info.public_key.sha256, info.crs.sha256];
+    match B256::from(KeyId::of_digests(parts.map(|part| part.0)).0) {
         actual if actual == info.key_id => Ok(()),
         actual => Err(EncryptedError::KeyId { stated: info.key_id, actual }),
     }

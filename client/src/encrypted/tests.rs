@@ -13,7 +13,9 @@ use jobs::leaf::{Index, Leaf, LeafStatus, salted_content_hash};
 use jobs::merkle::Batch;
 use jobs::receipt::{Anchor, Receipt};
 use jobs::{ErrorCode, JobId};
-use retrieval::{Answer, Domain, NetworkKeyClaim, PublicKey, RecipientKey, Retrieval, SealedClaim, Signature, Signer, seal};
+use retrieval::{
+    Answer, Domain, NetworkKeyClaim, PublicKey, RecipientKey, Retrieval, SealedClaim, Signature, Signer, seal,
+};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256};
-use chain::{ChainError, Node};
 use chain::verify::{Report, Source, verify_receipt};
+use chain::{ChainError, Node};
 use jobs::JobId;
 use jobs::leaf::LeafStatus;
 use jobs::receipt::Receipt;
@@ -91,7 +91,7 @@ impl Client {
         let receipt: Receipt = read_json(self.send_until_ready(|| self.get(&path), patience).await?).await?;
         let source = match &trust.chain {
             Some(chain) => Source::Rpc { url: chain.rpc_url.clone(), registry: Some(chain.registry) },
-            None => Source::Root(receipt.root),
+            None => Source::Root { root: receipt.root, registry: None },
         };
         let report = Box::pin(verify_receipt(&receipt, &source)).await;
         if !report.passed() {

@@ -1,8 +1,10 @@
 //! The keys that this child holds: the network's, and one client's at a time.
 
+use sha2::{Digest, Sha256};
+
 use super::protocol::{Event, KeyMode, LoadKey, Refusal};
 use crate::bytes::ReadError;
-use crate::keys::{EvaluationKey, KeyError, KeyId, NetworkPublicKey};
+use crate::keys::{BoundParts, EvaluationKey, KeyError, KeyId, NetworkPublicKey};
 
 /// Loaded keys.
 #[derive(Default)]
@@ -54,14 +56,14 @@ impl Keyring {
         let (Some(public_key), Some(crs)) = (load.public_key, load.crs) else {
             return failed("the network's key came without its public parts");
         };
-        let id = KeyId::network(&load.evaluation_key.0, &public_key.0, &crs.0);
-        if id != KeyId(load.key_id) {
-            return failed("the network's key has another id");
-        }
-        let parts = NetworkPublicKey::from_bytes(&public_key.0, &crs.0).and_then(|public| {
-            let evaluation = EvaluationKey::from_bytes(&load.evaluation_key.0, KeyMode::Network)?;
+        // The key manager made the key of this id: what the id binds was checked there.
+        let evaluation_key = load.evaluation_key.0;
+        let digest = Sha256::digest(&evaluation_key).into();
+        let parts = BoundParts::new(KeyId(load.key_id), digest, &public_key.0, &crs.0).and_then(|bound| {
+            let public = NetworkPublicKey::from_checked(bound)?;
+            let evaluation = EvaluationKey::from_bytes(&evaluation_key, KeyMode::Network)?;
             match evaluation.tag() == public.tag() {
-                true => Ok(NetworkKey { id, evaluation, public }),
+                true => Ok(NetworkKey { id: bound.id(), evaluation, public }),
                 false => Err(KeyError::Unrelated),
             }
         });

@@ -40,7 +40,7 @@ pub struct LoadKey {
     pub crs: Option<Blob>,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Run {
     /// The job's UUID; seeds re-randomisation with what follows.
     pub job_id: [u8; 16],

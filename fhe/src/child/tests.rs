@@ -1,6 +1,6 @@
 //! A conversation with the child over pipes, with real keys and a compiler of its own.
 
-use std::io::{PipeReader, PipeWriter, pipe};
+use std::io::{PipeReader, PipeWriter, Read as _, pipe};
 use std::thread::{self, JoinHandle};
 
 use jobs::fhe::program::{Binary, Operand, Operation, OutputValue, ValueId, ValueType};
@@ -11,6 +11,9 @@ use crate::clear::ClearValue;
 use crate::decrypt::decrypt;
 use crate::encrypt;
 use crate::testing;
+
+/// Bytes that a pipe holds.
+const PIPE: usize = 64 * 1024;
 
 /// One child on a thread.
 struct Child {
@@ -142,6 +145,36 @@ fn a_stop_ends_what_runs_and_not_what_comes_after() {
     let result = done(child.hear_run().1).result.0;
     let clear = decrypt(&result, &testing::client().secret).expect("our own result");
     assert_eq!(clear.to_json(), r#"{"product":9}"#);
+    child.end();
+}
+
+/// A checkpoint of one value is longer than what a pipe holds, so the child stands still until all of it is read: it has
+/// done one operation when the stop is on its way, and sees it after the next one at the latest.
+#[test]
+fn a_stop_is_obeyed_within_one_operation() {
+    let mut child = Child::with_client_key();
+    let run = Run { checkpoint_pbs: 1, ..run("1000", inputs(&[ClearValue::U8(3)])) };
+    child.ask(&Request::Run(Box::new(run)));
+    let mut steps = Vec::new();
+    loop {
+        let mut length = [0; 4];
+        child.from.read_exact(&mut length).expect("the child writes");
+        let mut body = vec![0; u32::from_be_bytes(length) as usize];
+        if body.len() > PIPE && steps.is_empty() {
+            child.ask(&Request::Stop);
+        }
+        child.from.read_exact(&mut body).expect("the child writes");
+        match ciborium::from_reader(body.as_slice()).expect("an event") {
+            Event::Prepared(_) | Event::Progress { .. } => assert!(body.len() < PIPE),
+            Event::Checkpoint(checkpoint) => {
+                assert!(body.len() > PIPE, "the child did not wait");
+                steps.push(checkpoint.step);
+            }
+            Event::Stopped => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(steps == [1] || steps == [1, 2], "operations done: {steps:?}");
     child.end();
 }
 

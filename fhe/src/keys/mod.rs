@@ -12,7 +12,7 @@ pub use jobs::fhe::{KeyId, KeyMode};
 
 pub use self::client::ClientKeys;
 pub use self::evaluation::{EvaluationKey, MAX_EVALUATION_KEY};
-pub use self::network::{NetworkKeys, NetworkPublicKey, Stage};
+pub use self::network::{BoundParts, NetworkKeys, NetworkPublicKey, Stage};
 pub use self::secret::SecretKey;
 pub use crate::bytes::ReadError;
 
@@ -23,6 +23,8 @@ pub enum KeyError {
     Read(#[from] ReadError),
     #[error("the {kind} cannot be expanded")]
     Damaged { kind: &'static str },
+    #[error("the key's id does not follow from its parts")]
+    OtherId,
     #[error("the keys were not made together")]
     Unrelated,
     #[error("the key could not be made: {0}")]

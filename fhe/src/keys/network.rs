@@ -1,7 +1,9 @@
 //! The network's keys: the key manager makes them once; everybody encrypts under the public one.
 
+use sha2::{Digest, Sha256};
 use tfhe::core_crypto::prelude::LweCiphertextCount;
 use tfhe::prelude::Tagged;
+use tfhe::shortint::parameters::CompactPublicKeyEncryptionParameters;
 use tfhe::zk::{CompactPkeCrs, new_compact_pke_crs_conformance_params};
 use tfhe::{ClientKey, CompactPublicKey, CompressedServerKey, Tag};
 
@@ -14,6 +16,7 @@ use crate::profile;
 const MAX_PUBLIC_KEY: usize = 1024 * 1024;
 /// Largest common reference string, in bytes: 4.6 MB in practice.
 const MAX_CRS: usize = 16 * 1024 * 1024;
+const CRS: &str = "common reference string";
 /// Plaintext bits of a block with its carry, as proofs pack them.
 const PACKED_BITS: usize = 4;
 
@@ -37,7 +40,7 @@ impl Stage {
             Self::SecretKey => "secret key",
             Self::PublicKey => "public key",
             Self::EvaluationKey => "evaluation key",
-            Self::CommonReferenceString => "common reference string",
+            Self::CommonReferenceString => CRS,
         }
     }
 }
@@ -85,6 +88,39 @@ impl NetworkKeys {
     }
 }
 
+/// Public parts that a key id binds: whoever has checked them once under that id need not do it again.
+#[derive(Clone, Copy)]
+pub struct BoundParts<'a> {
+    id: KeyId,
+    public_key: &'a [u8],
+    crs: &'a [u8],
+}
+
+impl<'a> BoundParts<'a> {
+    /// Hashes both parts.
+    ///
+    /// # Errors
+    /// [`KeyError::OtherId`] if the id does not follow from them and from the evaluation key's SHA-256.
+    pub fn new(
+        id: KeyId,
+        evaluation_key_sha256: [u8; 32],
+        public_key: &'a [u8],
+        crs: &'a [u8],
+    ) -> Result<Self, KeyError> {
+        let digests = [evaluation_key_sha256, Sha256::digest(public_key).into(), Sha256::digest(crs).into()];
+        match KeyId::of_digests(digests) {
+            actual if actual == id => Ok(Self { id, public_key, crs }),
+            _ => Err(KeyError::OtherId),
+        }
+    }
+
+    /// What binds them.
+    #[must_use]
+    pub fn id(&self) -> KeyId {
+        self.id
+    }
+}
+
 /// What one encrypts with, and what proofs are verified with.
 pub struct NetworkPublicKey {
     pub(crate) key: CompactPublicKey,
@@ -92,26 +128,40 @@ pub struct NetworkPublicKey {
 }
 
 impl NetworkPublicKey {
-    /// Reads both parts.
+    /// Reads both parts and checks all that they hold, each point of the reference string included, some seven seconds
+    /// on two cores: what is done once, where a key's id is first met.
     ///
     /// # Errors
     /// Bytes that are not such a key or string of the network's parameters.
     pub fn from_bytes(public_key: &[u8], crs: &[u8]) -> Result<Self, KeyError> {
-        profile::pin();
-        let parameters = network_config()
-            .public_key_encryption_parameters()
-            .map_err(|error| KeyError::Generation(error.to_string()))?;
+        let key = read_public_key(public_key)?;
         let messages = LweCiphertextCount(CRS_BITS / PACKED_BITS);
-        let crs_parameters = contained(|| new_compact_pke_crs_conformance_params(parameters, messages))
+        let parameters = contained(|| new_compact_pke_crs_conformance_params(encryption_parameters()?, messages))
             .and_then(Result::ok)
             .ok_or_else(|| KeyError::Generation("the parameters allow no proofs".to_owned()))?;
-        Ok(Self {
-            key: bytes::read_conformant(public_key, MAX_PUBLIC_KEY, "public key", &parameters)?,
-            crs: bytes::read_conformant(crs, MAX_CRS, "common reference string", &crs_parameters)?,
-        })
+        Ok(Self { key, crs: bytes::read_conformant(crs, MAX_CRS, CRS, &parameters)? })
+    }
+
+    /// Reads both parts of a key that was checked before: by whoever made it, or by [`NetworkPublicKey::from_bytes`].
+    /// The points of the reference string are believed, since its id binds them.
+    ///
+    /// # Errors
+    /// Bytes that are not such a key or string.
+    pub fn from_checked(parts: BoundParts<'_>) -> Result<Self, KeyError> {
+        Ok(Self { key: read_public_key(parts.public_key)?, crs: bytes::read(parts.crs, MAX_CRS, CRS)? })
     }
 
     pub(crate) fn tag(&self) -> &Tag {
         self.key.tag()
     }
+}
+
+fn read_public_key(bytes: &[u8]) -> Result<CompactPublicKey, KeyError> {
+    profile::pin();
+    let parameters = encryption_parameters().map_err(|error| KeyError::Generation(error.to_string()))?;
+    Ok(bytes::read_conformant(bytes, MAX_PUBLIC_KEY, "public key", &parameters)?)
+}
+
+fn encryption_parameters() -> tfhe::Result<CompactPublicKeyEncryptionParameters> {
+    network_config().public_key_encryption_parameters()
 }

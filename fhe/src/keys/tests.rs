@@ -1,12 +1,10 @@
 //! Keys come back from their bytes, and nothing else becomes one.
 
 use rand::Rng;
+use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::testing;
-
-/// Flips whose whole reading is tried: each that passes the form costs the expansion of a key.
-const FLIPS: usize = 40;
 
 #[test]
 fn each_key_comes_back_and_has_the_id_of_its_bytes() {
@@ -46,32 +44,29 @@ fn garbage_becomes_no_key() {
 }
 
 #[test]
-fn flipped_bits_in_an_evaluation_key_are_refused_or_are_another_key() {
-    flip(FLIPS);
+fn checked_parts_are_those_that_their_id_binds() {
+    let keys = &testing::network().bytes;
+    let digest = Sha256::digest(&keys.evaluation_key).into();
+    let bound = |id, public_key, crs| BoundParts::new(id, digest, public_key, crs);
+    let parts = bound(keys.id(), &keys.public_key, &keys.crs).expect("the key's own parts");
+    let key = NetworkPublicKey::from_checked(parts).expect("our own key");
+    assert!(key.tag() == testing::network().public.tag());
+
+    let mut flipped = keys.crs.clone();
+    *flipped.last_mut().expect("a string") ^= 1;
+    assert_eq!(bound(keys.id(), &keys.public_key, &flipped).err(), Some(KeyError::OtherId));
+    assert_eq!(bound(keys.id(), &keys.crs, &keys.public_key).err(), Some(KeyError::OtherId));
+    assert_eq!(bound(testing::client().bytes.id(), &keys.public_key, &keys.crs).err(), Some(KeyError::OtherId));
 }
 
-/// Some minutes: `cargo test -p fhe -- --ignored flips_at_length`.
+/// What the quick door leaves out: the points of the reference string are checked where its id is first met.
 #[test]
-#[ignore = "minutes long"]
-fn flips_at_length() {
-    flip(300);
-}
-
-fn flip(times: usize) {
-    let good = &testing::client().bytes;
-    let mut random = rand::rng();
-    let mut bytes = good.evaluation_key.clone();
-    // Half of them in the structure, which stands in front; the other half anywhere.
-    let structure = 4096 * 8;
-    for flip in 0..times {
-        let bits = if flip % 2 == 0 { structure } else { bytes.len() * 8 };
-        let bit = random.next_u64() as usize % bits;
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        if let Ok(key) = EvaluationKey::from_bytes(&bytes, KeyMode::Client) {
-            assert_ne!(key.client_id(), good.id(), "bit {bit}");
-        }
-        bytes[bit / 8] ^= 1 << (bit % 8);
-    }
+fn a_reference_string_with_a_wrong_point_is_refused_where_it_is_first_met() {
+    let keys = &testing::network().bytes;
+    let mut flipped = keys.crs.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    assert!(NetworkPublicKey::from_bytes(&keys.public_key, &flipped).is_err());
 }
 
 /// A minute of one's own: the times that the documentation states.
@@ -92,7 +87,12 @@ fn how_long_keys_take() {
     }
     let start = std::time::Instant::now();
     NetworkPublicKey::from_bytes(&keys.public_key, &keys.crs).expect("ours");
-    eprintln!("public parts read in {:.2} s", start.elapsed().as_secs_f64());
+    eprintln!("public parts read and checked in {:.2} s", start.elapsed().as_secs_f64());
+    let start = std::time::Instant::now();
+    let digest = Sha256::digest(&keys.evaluation_key).into();
+    let parts = BoundParts::new(keys.id(), digest, &keys.public_key, &keys.crs).expect("ours");
+    NetworkPublicKey::from_checked(parts).expect("ours");
+    eprintln!("public parts hashed and read in {:.2} s", start.elapsed().as_secs_f64());
     let start = std::time::Instant::now();
     EvaluationKey::from_bytes(&keys.evaluation_key, KeyMode::Network).expect("ours");
     eprintln!("evaluation key read in {:.2} s", start.elapsed().as_secs_f64());

@@ -54,11 +54,12 @@ pub struct KeyId(pub [u8; 32]);
 impl KeyId {
     /// SHA-256 of the SHA-256 of each of the network's public parts, as they were serialised when they were made.
     pub fn network(evaluation_key: &[u8], public_key: &[u8], crs: &[u8]) -> Self {
-        let mut hash = Sha256::new();
-        for part in [evaluation_key, public_key, crs] {
-            hash.update(Sha256::digest(part));
-        }
-        Self(hash.finalize().into())
+        Self::of_digests([evaluation_key, public_key, crs].map(|part| Sha256::digest(part).into()))
+    }
+
+    /// As [`KeyId::network`], where only the SHA-256 of evaluation key, public key and reference string are at hand.
+    pub fn of_digests(parts: [[u8; 32]; 3]) -> Self {
+        Self(parts.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part)).finalize().into())
     }
 
     /// SHA-256 of a client's evaluation key.

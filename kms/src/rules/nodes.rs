@@ -140,9 +140,8 @@ async fn view(node: &Node, settled: u64, newest: Block, asked: &Asked, signer: A
 }
 
 async fn sight(node: &Node, at: Block, asked: &Asked, signer: Address) -> Result<Sight, ChainError> {
-    let has_access = async {
-        Ok(signer == asked.leaf.submitter || node.has_access(at, asked.leaf.hash(), signer).await?)
-    };
+    let has_access =
+        async { Ok(signer == asked.leaf.submitter || node.has_access(at, asked.leaf.hash(), signer).await?) };
     let (knows_batch, includes, has_access) = try_join3(
         node.is_batch(at, asked.inclusion.root),
         node.includes(at, &asked.leaf, &asked.inclusion),
@@ -178,7 +177,11 @@ async fn ask<T>(place: usize, by: Instant, answer: impl Future<Output = Result<T
 fn of_no_use<T>(place: usize, why: &str) -> Option<T> {
     let times = OF_NO_USE.fetch_add(1, Ordering::Relaxed) + 1;
     let place = place + 1;
-    tracing::warn!(node.place = place, node.of_no_use_total = times, "node {place} of kms.rpc_urls is of no use: {why}");
+    tracing::warn!(
+        node.place = place,
+        node.of_no_use_total = times,
+        "node {place} of kms.rpc_urls is of no use: {why}"
+    );
     None
 }
 

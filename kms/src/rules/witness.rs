@@ -49,7 +49,9 @@ impl Witness {
         match verdict(&views, self.code_hash) {
             // "Not yet" may be the word of a node that stopped.
             Err(Refusal::NotConfirmed | Refusal::NotFinal | Refusal::GrantNotFinal) if nodes::are_apart(&current) => {
-                tracing::error!("the nodes of kms.rpc_urls are many blocks apart: what is new on one is not on another");
+                tracing::error!(
+                    "the nodes of kms.rpc_urls are many blocks apart: what is new on one is not on another"
+                );
                 Err(Refusal::ChainUnavailable)
             }
             verdict => verdict,

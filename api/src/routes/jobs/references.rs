@@ -38,7 +38,8 @@ pub async fn check(state: &ApiState, tenant: &TenantId, submission: &mut Submiss
     if errors.is_empty() {
         return Ok(());
     }
-    Err(Problem::new(ErrorCode::JobValidationFailed, "The job names what is not there or of no use.").with_errors(errors))
+    Err(Problem::new(ErrorCode::JobValidationFailed, "The job names what is not there or of no use.")
+        .with_errors(errors))
 }
 
 fn unusable(key: Option<client_keys::ClientKey>) -> Option<String> {

@@ -1,0 +1,105 @@
+//! Single bits flipped at random in every kind of bytes that comes from outside. CI takes a sample; `make flips` takes
+//! three hundred of each kind.
+
+use rand::RngExt;
+
+use crate::clear::ClearValue;
+use crate::encrypt;
+use crate::inputs::{Refusal, Seeds, read_client, read_network};
+use crate::keys::{EvaluationKey, KeyId, KeyMode};
+use crate::testing;
+
+const SAMPLE: usize = 30;
+/// Each costs the reading of 30 MB.
+const SAMPLE_OF_KEYS: usize = 6;
+const ALL: usize = 300;
+/// Where names, versions and lengths stand thickest: every other flip is in these first bytes.
+const HEAD: usize = 1024;
+
+fn flipped(bytes: &[u8]) -> Vec<u8> {
+    let mut random = rand::rng();
+    let mut bytes = bytes.to_vec();
+    let reach = if random.random() { HEAD.min(bytes.len()) } else { bytes.len() };
+    bytes[random.random_range(0..reach)] ^= 1 << random.random_range(0..8_u32);
+    bytes
+}
+
+/// Nothing that was changed keeps its proof.
+fn proven_lists(count: usize) {
+    let keys = testing::network();
+    let values = [ClearValue::U8(1), ClearValue::U8(2)];
+    let good = encrypt::for_network(&values, &keys.public, &testing::origin()).expect("encryption");
+    for _ in 0..count {
+        let refused = read_network(&flipped(&good), &keys.public, &testing::origin()).err().expect("refused");
+        assert_ne!(refused.reason, Refusal::InputsUnfit);
+    }
+    println!("{count} flipped proven lists: all refused");
+}
+
+/// No proof protects a client from itself: what passes is another input, and says so by its hash.
+fn client_arrays(count: usize) {
+    let keys = testing::client();
+    let values = [ClearValue::U8(1), ClearValue::U16(2), ClearValue::Bool(true)];
+    let good = encrypt::for_client(&values, &keys.secret).expect("encryption");
+    let hash = read_client(&good, &keys.evaluation).expect("our own array").hash();
+    let seeds = Seeds { job_id: [1; 16], inputs_hash: [1; 32], program_hash: [2; 32], key_id: KeyId([3; 32]) };
+    let mut passed = 0;
+    for _ in 0..count {
+        if let Ok(received) = read_client(&flipped(&good), &keys.evaluation) {
+            assert_ne!(received.hash(), hash);
+            let inputs = received.into_inputs(&keys.evaluation, &seeds).expect("values of our parameters");
+            assert_eq!(inputs.values.len(), values.len());
+            passed += 1;
+        }
+    }
+    assert!(passed < count, "the structure of an array is checked");
+    println!("{count} flipped client ciphertexts: {} refused, {passed} are other inputs", count - passed);
+}
+
+/// A key with another number in it is another key, and has another id.
+fn evaluation_keys(count: usize) {
+    let good = &testing::client().bytes.evaluation_key;
+    let id = KeyId::client(good);
+    let mut passed = 0;
+    for _ in 0..count {
+        if let Ok(key) = EvaluationKey::from_bytes(&flipped(good), KeyMode::Client) {
+            assert_ne!(key.client_id(), id);
+            passed += 1;
+        }
+    }
+    assert!(passed < count, "the structure of a key is checked");
+    println!("{count} flipped evaluation keys: {} refused, {passed} are other keys", count - passed);
+}
+
+#[test]
+fn no_flipped_proven_list_passes() {
+    proven_lists(SAMPLE);
+}
+
+#[test]
+fn a_flipped_client_ciphertext_is_refused_or_is_another_input() {
+    client_arrays(SAMPLE);
+}
+
+#[test]
+fn a_flipped_evaluation_key_is_refused_or_is_another_key() {
+    evaluation_keys(SAMPLE_OF_KEYS);
+}
+
+#[test]
+#[ignore = "three hundred: make flips"]
+fn three_hundred_flipped_proven_lists() {
+    proven_lists(ALL);
+}
+
+#[test]
+#[ignore = "three hundred: make flips"]
+fn three_hundred_flipped_client_ciphertexts() {
+    client_arrays(ALL);
+}
+
+#[test]
+#[ignore = "three hundred: make flips"]
+fn three_hundred_flipped_evaluation_keys() {
+    evaluation_keys(ALL);
+}
