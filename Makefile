@@ -17,7 +17,7 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 # Arguments for `make dev` and `make demo`, for example ARGS='--port-base 7700'.
 ARGS ?=
 
-.PHONY: help setup setup-tests build demo dev test lago-clients contracts lint fmt check clean-data
+.PHONY: help setup setup-tests build demo dev test lago-clients contracts gas-table lint fmt check clean-data
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,6 +39,9 @@ dev: setup build ## Start the whole stack and leave it running.
 
 contracts: setup
 	@if [ -x contracts/check.sh ]; then contracts/check.sh; fi
+
+gas-table: setup ## Measure confirmation beside its alternatives and write the README's table.
+	contracts/gas-table.sh
 
 test: setup-tests contracts ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run

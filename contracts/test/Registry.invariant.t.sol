@@ -68,8 +68,8 @@ contract RegistryHandlerTest is BatchFixture {
             uint256 seed = uint256(keccak256(abi.encode(i)));
             uint256 step = seed % 13;
             uint256 pick = seed >> 8;
-            if (step < 3) handler.confirmBatch(pick, pick >> 8, pick >> 16, uint8(pick >> 24));
-            else if (step < 6) handler.confirmBatchSigned(pick, pick >> 8, pick >> 16, pick >> 24, uint8(pick >> 32));
+            if (step < 3) handler.confirmBatch(pick, pick >> 8, pick >> 16, pick >> 24);
+            else if (step < 6) handler.confirmBatchSigned(pick, pick >> 8, pick >> 16, pick >> 24, pick >> 32);
             else if (step < 9) handler.confirmJob(pick, pick >> 8);
             else if (step == 9) handler.repeat(pick, pick >> 8, pick & 1 == 0);
             else if (step == 10) handler.togglePause();

@@ -62,14 +62,14 @@ contract RegistryHandler is BatchFixture {
     }
 
     /// Anybody sends a batch of any indices of the range.
-    function confirmBatch(uint256 seed, uint256 actor, uint256 first, uint8 size) external {
+    function confirmBatch(uint256 seed, uint256 actor, uint256 first, uint256 size) external {
         actor %= ACTORS;
         (bytes32 root, uint256[] memory indices) = _anyBatch(seed, first, size);
         _send(actor, root, indices);
     }
 
     /// Anybody relays a batch that anybody signed, in time or too late.
-    function confirmBatchSigned(uint256 seed, uint256 signer, uint256 relayer, uint256 first, uint8 size) external {
+    function confirmBatchSigned(uint256 seed, uint256 signer, uint256 relayer, uint256 first, uint256 size) external {
         (bytes32 root, uint256[] memory indices) = _anyBatch(seed, first, size);
         _relay(signer % ACTORS, relayer % ACTORS, root, indices, seed % 5 != 0);
     }
@@ -230,12 +230,12 @@ contract RegistryHandler is BatchFixture {
         return registry.verifyInclusion(root, entriesOf(indices), leaves[position], proofOf(leaves, position));
     }
 
-    function _anyBatch(uint256 seed, uint256 first, uint8 size)
+    function _anyBatch(uint256 seed, uint256 first, uint256 size)
         private
         view
         returns (bytes32 root, uint256[] memory indices)
     {
-        indices = scattered(seed, first % RANGE, uint256(size) % 16 + 1);
+        indices = scattered(seed, first % RANGE, size % 16 + 1);
         root = rootOf(leavesOf(indices));
     }
 }
