@@ -17,10 +17,10 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 # Arguments for `make dev` and `make demo`, for example ARGS='--port-base 7700'.
 ARGS ?=
 
-.PHONY: help setup setup-tests build demo dev test lago-clients contracts gas-table lint fmt check clean-data
+.PHONY: help setup setup-tests build demo dev test lago-clients verifiers merkle-differential contracts gas-table lint fmt check clean-data
 
 help: ## Show this list.
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: ## Check Rust, Node and Go and bring the pinned engines.
 	@tools/setup.sh
@@ -46,10 +46,17 @@ gas-table: setup ## Measure confirmation beside its alternatives and write the R
 test: setup-tests contracts ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
 	tools/with-postgres.sh $(CARGO) test --workspace
-	$(MAKE) lago-clients
+	$(MAKE) lago-clients verifiers merkle-differential CASES=10000
 
 lago-clients: ## Hold the Lago stand-in to Lago's official clients.
 	ZAMA_BIN=$(ZAMA_JOBS) billing/tests/official/run.sh
+
+verifiers: ## Hold `zama-jobs verify` to the independent verifier in TypeScript.
+	ZAMA_BIN=$(ZAMA_JOBS) contracts/examples/verify-receipt/check.sh
+
+CASES ?= 1000000
+merkle-differential: setup ## Hold the Merkle code in Rust to the registry's, on CASES cases.
+	contracts/merkle-differential.sh $(CASES)
 
 # clippy-driver as the workspace's compiler lints our crates and reuses the dependencies that build and test made.
 lint: ## Clippy, warnings are errors.

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type Hex, concat, encodeAbiParameters, keccak256, sha256 } from "viem";
+import { type Hex, concat, createPublicClient, encodeAbiParameters, http, keccak256, sha256 } from "viem";
 import { type Receipt, parseReceipt } from "./receipt.js";
 
 const VERIFIES = 0;
@@ -77,6 +77,17 @@ const misplaced: Record<string, Alteration> = {
   "another chain": (r) => { r.chain_id += 1; },
   "another registry": (r) => { r.registry = flipped(r.registry); },
 };
+/** A real transaction of the chain in its real block, but not the one that confirmed the batch. */
+async function ofAnotherTransaction(url: string, { block_number }: Receipt): Promise<Alteration> {
+  const client = createPublicClient({ transport: http(url) });
+  for (let number = BigInt(block_number) - 1n; number > 0n; number -= 1n) {
+    const block = await client.getBlock({ blockNumber: number });
+    const [hash] = block.transactions;
+    if (hash) return (r) => Object.assign(r, { tx_hash: hash, block_number: Number(number), block_hash: block.hash });
+  }
+  throw new Error("the chain has no transaction before the batch's: not even the registry's deployment");
+}
+
 const malformed: Record<string, Alteration> = {
   "an unknown field": (r) => { r.extra = null; },
   "no root": (r) => { delete (r as Partial<Receipt>).root; },
@@ -121,6 +132,7 @@ function compare(name: string, alter: Alteration, expected: number) {
 for (const [name, alter] of Object.entries(harmless)) compare(name, alter, VERIFIES);
 for (const [name, alter] of Object.entries(forgeries)) compare(name, alter, REFUSED);
 for (const [name, alter] of Object.entries(misplaced)) compare(name, alter, options.rpc ? REFUSED : VERIFIES);
+if (options.rpc) compare("the place of another transaction", await ofAnotherTransaction(options.rpc, trusted), REFUSED);
 for (const [name, alter] of Object.entries(malformed)) compare(name, alter, IS_NO_RECEIPT);
 rmSync(folder, { recursive: true });
 console.log(`${cases} receipts, ${wrong} verdicts that differ or are wrong`);
