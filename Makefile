@@ -17,10 +17,11 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 # Arguments for `make dev` and `make demo`, for example ARGS='--port-base 7700'.
 ARGS ?=
 
-.PHONY: help setup setup-tests build demo dev test flips lago-clients contracts bench-starts lint fmt check clean-data
+.PHONY: help setup setup-tests build demo dev test flips lago-clients verifiers merkle-differential contracts gas-table \
+	bench-starts lint fmt check clean-data
 
 help: ## Show this list.
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: ## Check Rust, Node and Go and bring the pinned engines.
 	@tools/setup.sh
@@ -40,10 +41,13 @@ dev: setup build ## Start the whole stack and leave it running.
 contracts: setup
 	@if [ -x contracts/check.sh ]; then contracts/check.sh; fi
 
+gas-table: setup ## Measure confirmation beside its alternatives and write the README's table.
+	contracts/gas-table.sh
+
 test: setup-tests contracts ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
 	tools/with-postgres.sh $(CARGO) test --workspace
-	$(MAKE) lago-clients
+	$(MAKE) lago-clients verifiers merkle-differential CASES=10000
 
 flips: ## Flip 300 bits of every kind of outside bytes (minutes; `make test` takes a sample).
 	$(CARGO) test --workspace --lib -- --ignored --nocapture three_hundred
@@ -53,6 +57,13 @@ lago-clients: ## Hold the Lago stand-in to Lago's official clients.
 
 bench-starts: setup ## Measure workflow starts from a backlog against bare starts, in one run.
 	$(CARGO) test --workspace --bench starts
+
+verifiers: ## Hold `zama-jobs verify` to the independent verifier in TypeScript.
+	ZAMA_BIN=$(ZAMA_JOBS) contracts/examples/verify-receipt/check.sh
+
+CASES ?= 1000000
+merkle-differential: setup ## Hold the Merkle code in Rust to the registry's, on CASES cases.
+	contracts/merkle-differential.sh $(CASES)
 
 # clippy-driver as the workspace's compiler lints our crates and reuses the dependencies that build and test made.
 lint: ## Clippy, warnings are errors.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the contracts: format, lint, tests (at least one must run), and that the committed artifact is what the sources
-# compile to. `contracts/check.sh --update-artifact` writes the artifact instead.
+# Checks the contracts: format, lint, tests (each that is declared must run), gas figures and the README's gas table, and
+# that the committed artifact is what the sources compile to. `contracts/check.sh --update-artifact` writes the artifact instead.
 set -euo pipefail
 
 contracts=$(cd "$(dirname "$0")" && pwd)
@@ -32,11 +32,19 @@ cmp -s "$scratch/artifact.json" "$committed" ||
 FOUNDRY_OUT=$scratch/lint FOUNDRY_CACHE_PATH=$scratch/lint-cache "$forge" lint >"$scratch/lint.log" 2>&1 ||
   { cat "$scratch/lint.log" >&2; fail "lint found something"; }
 
-"$forge" test --json >"$scratch/tests.json" || { "$forge" test >&2 || true; fail "tests failed"; }
-# forge answers "No tests found" with success.
-ran=$(node -e '
-  const suites = Object.values(JSON.parse(require("fs").readFileSync(process.argv[1], "utf8")));
-  console.log(suites.flatMap((suite) => Object.values(suite.test_results)).filter((test) => test.status === "Success").length);
-' "$scratch/tests.json")
-[ "$ran" -gt 0 ] || fail "no test ran"
-echo "contracts: artifact, format and lint are clean, $ran tests passed"
+# A gas figure that differs from contracts/snapshots/gas.json fails its test.
+if ! "$forge" test >"$scratch/tests.log" 2>&1; then
+  cat "$scratch/tests.log" >&2
+  fail "tests failed; if only gas figures moved and should: contracts/gas-table.sh"
+fi
+# forge answers "No tests found" with success, so what ran is held against what the sources declare.
+declared=$(grep -rhoE 'function (test|invariant)[A-Za-z0-9]*_[A-Za-z0-9_]*\(' "$contracts/test" --include='*.t.sol' | wc -l)
+closing=$(grep -E '^Ran [0-9]+ test suites? in ' "$scratch/tests.log" | tail -1)
+ran=$(sed -nE 's/.*: ([0-9]+) tests passed, 0 failed, 0 skipped.*/\1/p' <<<"$closing")
+[ "${ran:-0}" -gt 0 ] || fail "no test ran: ${closing:-forge said nothing}"
+[ "$ran" -eq "$declared" ] || fail "$declared tests are declared, but: $closing"
+
+"$contracts/gas-table.sh" --check || fail "README's gas table is stale"
+grep -E '^(Ran .* for |Suite result)' "$scratch/tests.log"
+echo "$closing"
+echo "contracts: artifact, format, lint, gas figures and README's gas table are clean, $ran tests passed"

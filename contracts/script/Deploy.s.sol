@@ -2,21 +2,99 @@
 pragma solidity ^0.8.28;
 
 import {Script} from "forge-std/Script.sol";
+import {console} from "forge-std/console.sol";
 
 import {ZamaJobsRegistry} from "../src/ZamaJobsRegistry.sol";
 
-/// @notice Deploys the registry to the address that `zama-jobs chain deploy` uses as well: same deployer contract,
-/// salt and arguments. The broadcasting account becomes default admin.
-/// @dev CONFIRMER=0x... tools/forge.sh script script/Deploy.s.sol --rpc-url URL --private-key KEY --broadcast
+/// @notice Deploys the registry to the address that `zama-jobs chain deploy` uses as well (same deployer contract, salt
+/// and arguments) and sets its roles up. Whoever pays for the deployment gets no right: all roles come from ADMIN, which
+/// may be a multi-signature wallet. If ADMIN is the paying account, its calls are sent, too; otherwise they are printed,
+/// for ADMIN to make. Running it again changes nothing and prints what ADMIN has not made yet.
+/// @dev ADMIN=0x... CONFIRMER=0x... [PAUSER=0x...] [KEY_MANAGER=0x...] \
+///   tools/forge.sh script script/Deploy.s.sol --rpc-url URL --private-key KEY --broadcast
+///
+/// To hand a development admin over afterwards: it calls renounceRole(PAUSER_ROLE, itself) and
+/// beginDefaultAdminTransfer(successor); a day later the successor calls acceptDefaultAdminTransfer().
 contract Deploy is Script {
-    bytes32 internal constant SALT = keccak256("zama-jobs/registry/v1");
-    uint48 internal constant ADMIN_DELAY = 1 days;
+    /// @notice Arachnid's deterministic deployment proxy: the same address on every chain that has it.
+    address public constant DEPLOYER = 0x4e59b44847b379578588920cA78FbF26c0B4956C;
+    bytes32 public constant SALT = keccak256("zama-jobs/registry/v1");
+    uint48 public constant ADMIN_DELAY = 1 days;
 
+    /// @notice The chain lacks the contract that makes the address deterministic. Anybody can put it there: send 0.01 ETH
+    /// to 0x3fAB184622Dc19b6109349B94811493BF2a45362 and publish the proxy's presigned transaction
+    /// (github.com/Arachnid/deterministic-deployment-proxy). A chain that refuses such a transaction, which names no
+    /// chain id, mostly has the proxy from its genesis.
+    error NoDeterministicDeployer(address missing);
+    /// @notice The deployer's call left no code at the registry's address.
+    error NotDeployed(address registry);
+
+    /// @notice Who gets which right; the zero address gets none.
+    struct Roles {
+        address confirmer;
+        address pauser;
+        address keyManager;
+    }
+
+    /// @notice Deploys and sets up as the environment says.
     function run() external returns (ZamaJobsRegistry registry) {
-        address confirmer = vm.envAddress("CONFIRMER");
+        address admin = vm.envAddress("ADMIN");
+        Roles memory roles = Roles({
+            confirmer: vm.envAddress("CONFIRMER"),
+            pauser: vm.envOr("PAUSER", address(0)),
+            keyManager: vm.envOr("KEY_MANAGER", address(0))
+        });
         vm.startBroadcast();
-        registry = new ZamaJobsRegistry{salt: SALT}(ADMIN_DELAY, msg.sender);
-        registry.grantRole(registry.CONFIRMER_ROLE(), confirmer);
+        registry = deploy(admin);
+        bytes[] memory calls = adminCalls(registry, roles);
+        for (uint256 i = 0; i < calls.length; ++i) {
+            if (admin == msg.sender) {
+                (bool done,) = address(registry).call(calls[i]);
+                require(done, "the admin's call failed");
+            } else {
+                console.log("The admin still has to call the registry with");
+                console.logBytes(calls[i]);
+            }
+        }
         vm.stopBroadcast();
+        console.log("registry", address(registry));
+    }
+
+    /// @notice Where the registry of this admin stands on every chain.
+    function registryAddress(address admin) public pure returns (address) {
+        return vm.computeCreate2Address(SALT, keccak256(_initCode(admin)), DEPLOYER);
+    }
+
+    /// @notice Deploys the registry unless it is there.
+    function deploy(address admin) public returns (ZamaJobsRegistry registry) {
+        registry = ZamaJobsRegistry(registryAddress(admin));
+        if (address(registry).code.length != 0) return registry;
+        if (DEPLOYER.code.length == 0) revert NoDeterministicDeployer(DEPLOYER);
+        (bool done,) = DEPLOYER.call(abi.encodePacked(SALT, _initCode(admin)));
+        if (!done || address(registry).code.length == 0) revert NotDeployed(address(registry));
+    }
+
+    /// @notice What the admin has to call so that these roles hold: nothing that holds already.
+    function adminCalls(ZamaJobsRegistry registry, Roles memory roles) public view returns (bytes[] memory calls) {
+        calls = new bytes[](3);
+        uint256 count;
+        bytes32 role = registry.CONFIRMER_ROLE();
+        if (roles.confirmer != address(0) && !registry.hasRole(role, roles.confirmer)) {
+            calls[count++] = abi.encodeCall(registry.grantRole, (role, roles.confirmer));
+        }
+        role = registry.PAUSER_ROLE();
+        if (roles.pauser != address(0) && !registry.hasRole(role, roles.pauser)) {
+            calls[count++] = abi.encodeCall(registry.grantRole, (role, roles.pauser));
+        }
+        if (roles.keyManager != address(0) && registry.keyManager() != roles.keyManager) {
+            calls[count++] = abi.encodeCall(registry.setKeyManager, (roles.keyManager));
+        }
+        assembly ("memory-safe") {
+            mstore(calls, count)
+        }
+    }
+
+    function _initCode(address admin) private pure returns (bytes memory) {
+        return abi.encodePacked(type(ZamaJobsRegistry).creationCode, abi.encode(ADMIN_DELAY, admin));
     }
 }

@@ -12,6 +12,7 @@ struct Entry {
 /// One set has exactly one such list, so a hash of the list names the set.
 library IndexSet {
     /// @notice The entry at `position` breaks the order, has no bit, or its word stands for no 256-bit index.
+    /// @param position Its place in the list, from 0.
     error EntriesNotCanonical(uint256 position);
 
     /// @notice Reverts unless `entry` may follow a list that ends in `previousWord`.

@@ -36,6 +36,21 @@ contract AccessTest is BatchFixture {
         assertFalse(registry.hasAccess(leafHash, friend));
     }
 
+    /// A root is a root, whichever way it was confirmed in.
+    function testFuzz_TheSubmitterGrantsAndRevokesWhicheverWayTheJobWasConfirmed(uint256 way, uint8 size) public {
+        uint256[] memory some = sequence(1000, way % 3 == 2 ? 1 : uint256(size) % 40 + 1);
+        uint256 position = way % some.length;
+        Leaf memory leaf = _confirmBy(way % 3, some)[position];
+        bytes32 root = rootOf(leavesOf(some));
+        bytes32[] memory proof = proofOf(leavesOf(some), position);
+        vm.prank(leaf.submitter);
+        registry.grantAccess(root, entriesOf(some), leaf, proof, friend);
+        assertTrue(registry.hasAccess(registry.hashLeaf(leaf), friend));
+        vm.prank(leaf.submitter);
+        registry.revokeAccess(leaf, friend);
+        assertFalse(registry.hasAccess(registry.hashLeaf(leaf), friend));
+    }
+
     function test_RepeatingChangesAndSaysNothing() public {
         _grant(3, leaves[3].submitter);
         vm.recordLogs();
@@ -108,6 +123,19 @@ contract AccessTest is BatchFixture {
         vm.prank(caller);
         registry.setKeyManager(caller);
         assertEq(registry.keyManager(), address(0));
+    }
+
+    /// Confirms a batch directly (0), by signature (1) or, when it is a single job, by its leaf (2).
+    function _confirmBy(uint256 way, uint256[] memory some) private returns (Leaf[] memory confirmed) {
+        if (way == 0) return confirmIndices(some);
+        confirmed = leavesOf(some);
+        if (way == 1) {
+            bytes memory signature = signed(confirmerKey, rootOf(confirmed), entriesOf(some), block.timestamp);
+            registry.confirmBatchSigned(rootOf(confirmed), entriesOf(some), block.timestamp, signature);
+        } else {
+            vm.prank(confirmer);
+            registry.confirmJob(confirmed[0]);
+        }
     }
 
     function _grant(uint256 position, address caller) private {

@@ -12,9 +12,11 @@ import {Leaf, ZamaJobsRegistry} from "../src/ZamaJobsRegistry.sol";
 abstract contract BatchFixture is Test {
     ZamaJobsRegistry internal registry;
     address internal admin = makeAddr("admin");
-    address internal confirmer = makeAddr("confirmer");
+    address internal confirmer;
+    uint256 internal confirmerKey;
 
     function setUp() public virtual {
+        (confirmer, confirmerKey) = makeAddrAndKey("confirmer");
         registry = new ZamaJobsRegistry(1 days, admin);
         bytes32 role = registry.CONFIRMER_ROLE();
         vm.prank(admin);
@@ -24,6 +26,20 @@ abstract contract BatchFixture is Test {
     function confirm(bytes32 root, Entry[] memory entries) internal {
         vm.prank(confirmer);
         registry.confirmBatch(root, entries);
+    }
+
+    /// The signature of `key` over the batch, for this registry on this chain.
+    function signed(uint256 key, bytes32 root, Entry[] memory entries, uint256 deadline)
+        internal
+        view
+        returns (bytes memory)
+    {
+        return encoded(key, registry.hashConfirmBatch(root, entries, deadline));
+    }
+
+    function encoded(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
+        return abi.encodePacked(r, s, v);
     }
 
     /// Confirms a batch of these indices and returns its leaves.

@@ -1,80 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause-Clear
 pragma solidity ^0.8.28;
 
-import {Entry} from "../src/IndexSet.sol";
-import {Leaf, ZamaJobsRegistry} from "../src/ZamaJobsRegistry.sol";
 import {BatchFixture} from "./BatchFixture.sol";
+import {RegistryHandler} from "./RegistryHandler.sol";
 
-/// @notice Confirms, repeats, overlaps, pauses and resumes in any order, and remembers what must be true then.
-contract RegistryHandler is BatchFixture {
-    struct Batch {
-        bytes32 root;
-        uint256[] indices;
-    }
-
-    uint256 public constant RANGE = 512;
-
-    Batch[] internal _batches;
-    mapping(uint256 index => uint256 times) public timesConfirmed;
-    uint256 public refused;
-
-    function batchCount() external view returns (uint256) {
-        return _batches.length;
-    }
-
-    function theRegistry() external view returns (ZamaJobsRegistry) {
-        return registry;
-    }
-
-    /// Sends any indices of the range; the registry must take them exactly when it runs and none was confirmed.
-    function confirmAny(uint256 seed, uint256 first, uint8 size) external {
-        uint256[] memory indices = scattered(seed, bound(first, 0, RANGE - 1), uint256(size) % 24 + 1);
-        Leaf[] memory leaves = leavesOf(indices);
-        bool mustPass = !registry.paused();
-        for (uint256 i = 0; i < indices.length; ++i) {
-            mustPass = mustPass && timesConfirmed[indices[i]] == 0;
-        }
-        _send(rootOf(leaves), indices, mustPass);
-    }
-
-    /// Sends a batch again that was confirmed before.
-    function repeat(uint256 pick) external {
-        if (_batches.length == 0) return;
-        Batch storage batch = _batches[pick % _batches.length];
-        _send(batch.root, batch.indices, false);
-    }
-
-    function togglePause() external {
-        vm.startPrank(admin);
-        if (registry.paused()) registry.unpause();
-        else registry.pause();
-        vm.stopPrank();
-    }
-
-    function verifyOne(uint256 pick, uint256 leafPick) external view returns (bool) {
-        Batch storage batch = _batches[pick % _batches.length];
-        uint256 position = leafPick % batch.indices.length;
-        Leaf[] memory leaves = leavesOf(batch.indices);
-        return
-            registry.verifyInclusion(batch.root, entriesOf(batch.indices), leaves[position], proofOf(leaves, position));
-    }
-
-    function _send(bytes32 root, uint256[] memory indices, bool mustPass) private {
-        Entry[] memory entries = entriesOf(indices);
-        vm.prank(confirmer);
-        try registry.confirmBatch(root, entries) {
-            require(mustPass, "a batch was taken that had to be refused");
-            _batches.push(Batch(root, indices));
-            for (uint256 i = 0; i < indices.length; ++i) {
-                ++timesConfirmed[indices[i]];
-            }
-        } catch {
-            require(!mustPass, "a batch was refused that had to be taken");
-            ++refused;
-        }
-    }
-}
-
+/// @notice What must hold after any sequence of calls by any accounts. The handler itself fails when the registry takes a
+/// call that it must refuse (no role, a stranger's or a late signature, paused, confirmed before) or the other way round.
 contract RegistryInvariantTest is BatchFixture {
     RegistryHandler internal handler;
 
@@ -82,16 +13,23 @@ contract RegistryInvariantTest is BatchFixture {
         handler = new RegistryHandler();
         handler.setUp();
         registry = handler.theRegistry();
-        bytes4[] memory selectors = new bytes4[](4);
-        selectors[0] = RegistryHandler.confirmAny.selector;
-        selectors[1] = RegistryHandler.repeat.selector;
-        selectors[2] = RegistryHandler.togglePause.selector;
-        selectors[3] = RegistryHandler.confirmAny.selector;
+        bytes4[] memory selectors = new bytes4[](10);
+        selectors[0] = RegistryHandler.confirmBatch.selector;
+        selectors[1] = RegistryHandler.confirmBatchSigned.selector;
+        selectors[2] = RegistryHandler.confirmJob.selector;
+        selectors[3] = RegistryHandler.repeat.selector;
+        selectors[4] = RegistryHandler.togglePause.selector;
+        selectors[5] = RegistryHandler.toggleConfirmer.selector;
+        selectors[6] = RegistryHandler.share.selector;
+        // Twice as often as the rest.
+        selectors[7] = RegistryHandler.confirmBatch.selector;
+        selectors[8] = RegistryHandler.confirmBatchSigned.selector;
+        selectors[9] = RegistryHandler.confirmJob.selector;
         targetContract(address(handler));
         targetSelector(FuzzSelector({addr: address(handler), selectors: selectors}));
     }
 
-    function invariant_NoIndexIsConfirmedTwiceAndEveryBitIsKept() public view {
+    function invariant_EveryJobIsConfirmedAtMostOnceByAnyMixAndItsBitIsKept() public view {
         for (uint256 index = 0; index < handler.RANGE() + 128; ++index) {
             uint256 times = handler.timesConfirmed(index);
             assertLe(times, 1);
@@ -101,8 +39,45 @@ contract RegistryInvariantTest is BatchFixture {
 
     function invariant_EveryConfirmedBatchVerifiesForEver() public view {
         for (uint256 i = 0; i < handler.batchCount(); ++i) {
-            assertTrue(handler.verifyOne(i, i));
-            assertTrue(handler.verifyOne(i, type(uint256).max - i));
+            assertTrue(handler.verifiesOne(i, i));
+            assertTrue(handler.verifiesOne(i, type(uint256).max - i));
+        }
+    }
+
+    function invariant_OnlyRootsByAConfirmerAreKnown() public view {
+        assertFalse(handler.knowsARefusedRoot());
+    }
+
+    function invariant_AccessIsWhatTheSubmittersGranted() public view {
+        for (uint256 i = 0; i < handler.batchCount(); ++i) {
+            assertTrue(handler.grantsAreRight(i, i));
+        }
+    }
+
+    function invariant_PausedIsWhatTheAdminSaid() public view {
+        assertEq(registry.paused(), handler.isPaused());
+    }
+}
+
+/// @notice The handler reaches what it is for: a run that confirmed nothing would prove nothing.
+contract RegistryHandlerTest is BatchFixture {
+    function test_EveryWayIsTakenAndRefusedInALongRun() public {
+        RegistryHandler handler = new RegistryHandler();
+        handler.setUp();
+        for (uint256 i = 0; i < 300; ++i) {
+            uint256 seed = uint256(keccak256(abi.encode(i)));
+            uint256 step = seed % 13;
+            uint256 pick = seed >> 8;
+            if (step < 3) handler.confirmBatch(pick, pick >> 8, pick >> 16, pick >> 24);
+            else if (step < 6) handler.confirmBatchSigned(pick, pick >> 8, pick >> 16, pick >> 24, pick >> 32);
+            else if (step < 9) handler.confirmJob(pick, pick >> 8);
+            else if (step == 9) handler.repeat(pick, pick >> 8, pick & 1 == 0);
+            else if (step == 10) handler.togglePause();
+            else if (step == 11) handler.toggleConfirmer(pick);
+            else handler.share(pick, pick >> 8, pick & 3 != 0, pick & 12 != 0);
+        }
+        for (uint256 i = 0; i <= uint256(type(RegistryHandler.Event).max); ++i) {
+            assertGt(handler.times(RegistryHandler.Event(i)), 0, vm.toString(i));
         }
     }
 }

@@ -1,0 +1,139 @@
+// Holds this verifier and `zama-jobs verify` to the same verdict: on a receipt, and on what a forger would make of it.
+//   ZAMA_BIN=zama-jobs node dist/compare.js receipt.json [--rpc URL --registry 0x…]      without --rpc: offline
+// Exit code 0 when both agree everywhere, accept the honest receipt and refuse every forgery.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { type Hex, concat, createPublicClient, encodeAbiParameters, http, keccak256, sha256 } from "viem";
+import { type Receipt, parseReceipt } from "./receipt.js";
+
+const VERIFIES = 0;
+const IS_NO_RECEIPT = 2;
+const REFUSED = 7;
+
+const flipped = (hex: Hex): Hex => `${hex.slice(0, -1)}${hex.endsWith("0") ? "1" : "0"}` as Hex;
+const zero: Hex = `0x${"0".repeat(64)}`;
+
+/** The forger makes the receipt's own hashes fit: one leaf, alone in a batch that nobody confirmed. */
+function madeConsistent(receipt: Receipt) {
+  const { leaf } = receipt;
+  leaf.submitter = flipped(leaf.submitter);
+  const types = ["uint256", "bytes32", "address", "bytes32", "uint8", "bytes32", "bytes32"].map((type) => ({ type }));
+  const values = [BigInt(leaf.index), leaf.job_id, leaf.submitter, leaf.result_hash, leaf.status, leaf.content_hash, leaf.handle];
+  receipt.leaf_abi = encodeAbiParameters(types, values);
+  receipt.leaf_hash = keccak256(keccak256(receipt.leaf_abi));
+  receipt.root = receipt.leaf_hash;
+  receipt.proof = [];
+  const mask: Hex = `0x${(1n << BigInt(leaf.index % 256)).toString(16).padStart(64, "0")}`;
+  receipt.entries = [{ word: Math.floor(leaf.index / 256), mask }];
+}
+
+type Alteration = (receipt: Receipt & Record<string, unknown>) => void;
+
+/** Seen by everybody, from the receipt alone. */
+const forgeries: Record<string, Alteration> = {
+  "another result": (r) => { r.leaf.result_hash = flipped(r.leaf.result_hash); },
+  "another submitter": (r) => { r.leaf.submitter = flipped(r.leaf.submitter); },
+  "another job": (r) => { r.leaf.job_id = `${flipped(r.leaf.job_id.slice(0, 34) as Hex)}${"0".repeat(32)}` as Hex; },
+  "a job id beyond a UUID": (r) => { r.leaf.job_id = flipped(r.leaf.job_id); },
+  "the other status": (r) => { r.leaf.status = 3 - r.leaf.status; },
+  "the next index": (r) => { r.leaf.index += 1; },
+  "an index far away": (r) => { r.leaf.index += 1_000_000; },
+  "another content hash": (r) => { r.leaf.content_hash = flipped(r.leaf.content_hash); },
+  "another handle": (r) => { r.leaf.handle = flipped(r.leaf.handle); },
+  "another encoding": (r) => { r.leaf_abi = flipped(r.leaf_abi); },
+  "another leaf hash": (r) => { r.leaf_hash = flipped(r.leaf_hash); },
+  "another input": (r) => { r.input_hash = flipped(r.input_hash ?? zero); },
+  "no input": (r) => { r.input_hash = null; },
+  "another salt and content hash": (r) => {
+    r.salt = flipped(r.salt);
+    r.leaf.content_hash = sha256(concat([r.salt, r.input_hash ?? zero]));
+  },
+  "a program too many or another": (r) => { r.program_hash = flipped(r.program_hash ?? zero); },
+  "an attestation too many or another": (r) => { r.attestation = flipped(r.attestation ?? "0x00"); },
+  "an empty attestation": (r) => { r.attestation = "0x"; },
+  "another root": (r) => { r.root = flipped(r.root); },
+  "another sibling": (r) => { r.proof[0] = flipped(r.proof[0] ?? zero); },
+  "siblings in another order": (r) => { r.proof.reverse(); },
+  "a sibling too few": (r) => { r.proof.pop(); },
+  "a sibling too many": (r) => { r.proof.push(zero); },
+  "an index too many": (r) => { for (const e of r.entries) e.mask = `0x${"f".repeat(64)}`; },
+  "an empty entry": (r) => { r.entries.push({ word: 1 + (r.entries.at(-1)?.word ?? 0), mask: zero }); },
+  "an entry twice": (r) => { r.entries = r.entries.flatMap((entry) => [entry, entry]); },
+  "no entries": (r) => { r.entries = []; },
+  "a batch of its own": madeConsistent,
+  "another version": (r) => { r.version = 2; },
+  "another schema": (r) => { r.schema = "zama-jobs/receipt/v2"; },
+};
+/** Seen only by who asks the chain. */
+const misplaced: Record<string, Alteration> = {
+  "another transaction": (r) => { r.tx_hash = flipped(r.tx_hash); },
+  "another block hash": (r) => { r.block_hash = flipped(r.block_hash); },
+  "the next block": (r) => { r.block_number += 1; },
+  "a block to come": (r) => { r.block_number += 1_000_000_000; },
+  "another chain": (r) => { r.chain_id += 1; },
+  "another registry": (r) => { r.registry = flipped(r.registry); },
+};
+/** A real transaction of the chain in its real block, but not the one that confirmed the batch. */
+async function ofAnotherTransaction(url: string, { block_number }: Receipt): Promise<Alteration> {
+  const client = createPublicClient({ transport: http(url) });
+  for (let number = BigInt(block_number) - 1n; number > 0n; number -= 1n) {
+    const block = await client.getBlock({ blockNumber: number });
+    const [hash] = block.transactions;
+    if (hash) return (r) => Object.assign(r, { tx_hash: hash, block_number: Number(number), block_hash: block.hash });
+  }
+  throw new Error("the chain has no transaction before the batch's: not even the registry's deployment");
+}
+
+const malformed: Record<string, Alteration> = {
+  "an unknown field": (r) => { r.extra = null; },
+  "no root": (r) => { delete (r as Partial<Receipt>).root; },
+  "a status that there is not": (r) => { r.leaf.status = 3; },
+  "half a hash": (r) => { r.root = r.root.slice(0, 34) as Hex; },
+  "an index that is none": (r) => { r.leaf.index = -1; },
+};
+const harmless: Record<string, Alteration> = {
+  "the honest receipt": () => {},
+  "other software": (r) => { r.software = "somebody else's"; },
+};
+
+const one = { type: "string" } as const;
+const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { rpc: one, registry: one } });
+const honest = readFileSync(positionals[0] ?? "", "utf8");
+const trusted = parseReceipt(honest);
+const against = options.rpc
+  ? ["--rpc", options.rpc, "--registry", options.registry ?? trusted.registry]
+  : ["--root", trusted.root];
+const folder = mkdtempSync(join(tmpdir(), "zama-compare-"));
+const ours = fileURLToPath(new URL("verify.js", import.meta.url));
+let [cases, wrong] = [0, 0];
+
+function compare(name: string, alter: Alteration, expected: number) {
+  const altered = JSON.parse(honest) as Receipt & Record<string, unknown>;
+  alter(altered);
+  const document = JSON.stringify(altered);
+  // A batch of one has no sibling to take away; such an alteration changes nothing.
+  if (document === JSON.stringify(JSON.parse(honest)) && name !== "the honest receipt") return;
+  const file = join(folder, "receipt.json");
+  writeFileSync(file, document);
+  const [rust, typescript] = [
+    spawnSync(process.env.ZAMA_BIN ?? "zama-jobs", ["verify", file, ...against], { cwd: folder }),
+    spawnSync(process.execPath, [ours, file, ...against], { cwd: folder }),
+  ].map(({ status, error }) => { if (error) throw error; return status; });
+  const good = rust === expected && typescript === expected;
+  console.log(`${good ? "ok  " : "FAIL"}  ${name}: zama-jobs ${rust}, TypeScript ${typescript}${good ? "" : `, expected ${expected}`}`);
+  cases += 1;
+  if (!good) wrong += 1;
+}
+
+for (const [name, alter] of Object.entries(harmless)) compare(name, alter, VERIFIES);
+for (const [name, alter] of Object.entries(forgeries)) compare(name, alter, REFUSED);
+for (const [name, alter] of Object.entries(misplaced)) compare(name, alter, options.rpc ? REFUSED : VERIFIES);
+if (options.rpc) compare("the place of another transaction", await ofAnotherTransaction(options.rpc, trusted), REFUSED);
+for (const [name, alter] of Object.entries(malformed)) compare(name, alter, IS_NO_RECEIPT);
+rmSync(folder, { recursive: true });
+console.log(`${cases} receipts, ${wrong} verdicts that differ or are wrong`);
+process.exit(wrong === 0 ? 0 : 1);
