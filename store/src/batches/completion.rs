@@ -1,0 +1,111 @@
+//! A batch is on chain: all its jobs are completed at once.
+
+use jobs::event::EventType;
+use jobs::usage::{FIRST_SEGMENT, Metric};
+use jobs::{JobId, JobStatus};
+use serde_json::json;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::cancel::WorkflowRun;
+use crate::{StoreError, events};
+
+/// The canonical block that holds a batch's event.
+#[derive(Clone, Debug)]
+pub struct Anchor {
+    pub tx_hash: [u8; 32],
+    pub block_number: i64,
+    pub block_hash: [u8; 32],
+}
+
+/// Completes a batch: every one of its jobs that still waits becomes COMPLETED, with event, usage and settled
+/// reservation, in one transaction. Returns the workflow runs that wait for it. A batch that another process completed
+/// meanwhile stays as it is.
+///
+/// # Errors
+/// The database is away; then nothing was completed.
+pub async fn complete(
+    pool: &PgPool,
+    batch: Uuid,
+    anchor: &Anchor,
+) -> Result<Vec<(JobId, Option<WorkflowRun>)>, StoreError> {
+    let mut tx = pool.begin().await?;
+    let won = sqlx::query!(
+        "UPDATE batches SET status = 'CONFIRMED', tx_hash = $2, block_number = $3, block_hash = $4, confirmed_at = now()
+          WHERE id = $1 AND status IN ('SEALED', 'SENT')",
+        batch,
+        &anchor.tx_hash[..],
+        anchor.block_number,
+        &anchor.block_hash[..]
+    )
+    .execute(&mut *tx)
+    .await?
+    .rows_affected();
+    if won == 0 {
+        return Ok(Vec::new());
+    }
+    let jobs = sqlx::query!(
+        "UPDATE jobs j SET status = 'COMPLETED', completed_at = now(), updated_at = now(), version = version + 1
+           FROM confirmations c
+          WHERE c.batch_id = $1 AND j.id = c.job_id AND j.status = 'CONFIRMING'
+         RETURNING j.id, j.tenant, j.current_workflow_id, j.workflow_run_id",
+        batch
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    reanchor(&mut tx, batch, anchor).await?;
+    let ids: Vec<Uuid> = jobs.iter().map(|job| job.id).collect();
+    let tenants: Vec<String> = jobs.iter().map(|job| job.tenant.clone()).collect();
+    let metrics = [Metric::JobsCompleted, Metric::ChainConfirmations].map(|metric| metric.as_str().to_owned());
+    let event = events::status_change(Some(JobStatus::Confirming), JobStatus::Completed, None)?;
+    sqlx::query!(
+        "WITH done AS (SELECT * FROM unnest($1::uuid[], $2::text[]) AS d (job_id, tenant)),
+              usage AS (
+                  INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units)
+                  SELECT d.job_id || ':' || m.metric || ':' || $4, d.tenant, d.job_id, m.metric, $4, 1
+                    FROM done d CROSS JOIN unnest($3::text[]) AS m (metric)
+              ),
+              settled AS (DELETE FROM job_reservations r USING done d WHERE r.job_id = d.job_id)
+         INSERT INTO job_events (job_id, tenant, event_type, data)
+         SELECT d.job_id, d.tenant, $6, $5 FROM done d",
+        &ids,
+        &tenants,
+        &metrics[..],
+        FIRST_SEGMENT,
+        event,
+        EventType::Status.as_str()
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    let waiting = jobs.into_iter().map(|job| {
+        let workflow_id = job.current_workflow_id;
+        (JobId(job.id), job.workflow_run_id.map(|run_id| WorkflowRun { workflow_id, run_id }))
+    });
+    Ok(waiting.collect())
+}
+
+/// Tells the jobs that were COMPLETED in an earlier transaction and whose batch stands in another block now: their
+/// status and usage stay as they are.
+async fn reanchor(tx: &mut PgConnection, batch: Uuid, anchor: &Anchor) -> Result<(), StoreError> {
+    let event = json!({
+        "tx_hash": alloy::primitives::B256::from(anchor.tx_hash),
+        "block_number": anchor.block_number,
+        "block_hash": alloy::primitives::B256::from(anchor.block_hash),
+    });
+    sqlx::query!(
+        "WITH moved AS (
+             UPDATE jobs j SET version = version + 1, updated_at = now()
+               FROM confirmations c
+              WHERE c.batch_id = $1 AND j.id = c.job_id AND j.status = 'COMPLETED' AND j.completed_at < now()
+             RETURNING j.id, j.tenant
+         )
+         INSERT INTO job_events (job_id, tenant, event_type, data)
+         SELECT m.id, m.tenant, 'job.reanchored', $2 FROM moved m",
+        batch,
+        event
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Confirmed batches: their blocks may vanish until they are final.
+
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::Registry;
+use crate::StoreError;
+use crate::jobs::bytes;
+
+/// A batch that was confirmed, and where.
+#[derive(Clone, Debug)]
+pub struct AnchoredBatch {
+    pub id: Uuid,
+    pub block_number: i64,
+    pub block_hash: [u8; 32],
+}
+
+/// How far a chain may go back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Horizon {
+    /// Some blocks, none of them finalized.
+    Near,
+    /// To its beginning.
+    WholeChain,
+}
+
+/// Blocks by which an event may stand earlier after a reorganisation than before it.
+const MARGIN: i64 = 128;
+
+/// Confirmed batches whose blocks may vanish, newest block first.
+///
+/// # Errors
+/// The database is away.
+pub async fn anchored(
+    pool: &PgPool,
+    on: &Registry,
+    horizon: Horizon,
+    limit: i64,
+) -> Result<Vec<AnchoredBatch>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT id, block_number AS "block_number!", block_hash AS "block_hash!" FROM batches
+            WHERE (status = 'CONFIRMED' OR status = 'FINALIZED' AND $3) AND chain_id = $1 AND registry = $2
+            ORDER BY block_number DESC LIMIT $4"#,
+        on.chain_id,
+        &on.address[..],
+        horizon == Horizon::WholeChain,
+        limit
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let block_hash = bytes("block hash", &row.block_hash)?;
+            Ok(AnchoredBatch { id: row.id, block_number: row.block_number, block_hash })
+        })
+        .collect()
+}
+
+/// Takes a batch's confirmation back, because its block is not in the chain any more: the same root and entries are
+/// sent again. Its event may now stand somewhat before the block in which it stood, or in any block of a chain that
+/// forgot. Its jobs have changed for their clients: what was finalized is so no longer.
+///
+/// # Errors
+/// The database is away.
+pub async fn lift(pool: &PgPool, batch: Uuid, horizon: Horizon) -> Result<(), StoreError> {
+    let mut tx = pool.begin().await?;
+    let lifted = sqlx::query!(
+        "UPDATE batches SET status = 'SENT',
+                            from_block = CASE WHEN $2 THEN 0
+                                              ELSE greatest(0, least(from_block, block_number) - $3) END
+          WHERE id = $1 AND (status = 'CONFIRMED' OR status = 'FINALIZED' AND $2)",
+        batch,
+        horizon == Horizon::WholeChain,
+        MARGIN
+    )
+    .execute(&mut *tx)
+    .await?
+    .rows_affected();
+    if lifted > 0 {
+        sqlx::query!(
+            "UPDATE jobs j SET version = version + 1, updated_at = now()
+               FROM confirmations c WHERE c.batch_id = $1 AND j.id = c.job_id",
+            batch
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Notes that the chain will not take back blocks up to `block_number`.
+///
+/// # Errors
+/// The database is away.
+pub async fn finalize(pool: &PgPool, on: &Registry, block_number: i64) -> Result<u64, StoreError> {
+    let mut tx = pool.begin().await?;
+    let batches = sqlx::query_scalar!(
+        "UPDATE batches SET status = 'FINALIZED'
+          WHERE chain_id = $1 AND registry = $2 AND status = 'CONFIRMED' AND block_number <= $3 RETURNING id",
+        on.chain_id,
+        &on.address[..],
+        block_number
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "UPDATE jobs j SET version = version + 1, updated_at = now()
+           FROM confirmations c WHERE c.batch_id = ANY($1) AND j.id = c.job_id",
+        &batches
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(batches.len() as u64)
+}
