@@ -1,6 +1,6 @@
 //! A client that encrypts: its key, its submissions, and what it reads in the end.
 
-use client::{ClearValue, Client, NetworkKey, Opened, Retrieve, Submitter, Trust, Upload, unwatched};
+use client::{ClearValue, Client, KeyCache, NetworkKey, Opened, Retrieve, Submitter, Trust, Upload, unwatched};
 use serde_json::{Value, json};
 
 use crate::harness::{JobHandle, Stack, Zama};
@@ -28,7 +28,9 @@ impl<'a> Owner<'a> {
         let secret =
             chain::development::submitter(&zama.tenant.parse().unwrap(), &USER.parse().unwrap()).unwrap().private_key;
         let submitter = Submitter::from_hex(&secret).unwrap();
-        let key = client.network_key(None, &unwatched()).await.unwrap();
+        // All stacks of the tests have the same keys, which are checked once.
+        let cache = KeyCache::at(concat!(env!("CARGO_TARGET_TMPDIR"), "/network-keys"));
+        let key = client.network_key(Some(&cache), &unwatched()).await.unwrap();
         Self { zama, client, submitter, secret, key }
     }
 
