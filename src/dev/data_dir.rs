@@ -58,7 +58,7 @@ impl DataDir {
     /// A folder cannot be made.
     pub fn create(&self) -> Result<Made> {
         let rooms = ["logs", "temporal", "anvil", "lago"].map(|room| self.join(room));
-        let wanted = self.root.ancestors().map(Path::to_owned).chain(rooms).chain([self.lock_file()]);
+        let wanted = self.root.ancestors().map(Path::to_owned).chain(rooms.clone()).chain([self.lock_file()]);
         let made = Made(wanted.filter(|path| !path.exists()).collect());
         let mut parents = DirBuilder::new();
         parents.recursive(true);
