@@ -17,11 +17,11 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 # Arguments for `make dev` and `make demo`, for example ARGS='--port-base 7700'.
 ARGS ?=
 
-.PHONY: help setup setup-tests build demo dev test flips lago-clients verifiers merkle-differential contracts gas-table \
-	bench-starts lint fmt check clean-data
+.PHONY: help setup setup-tests build demo dev test flips fhe-oracle lago-clients verifiers merkle-differential \
+	contracts gas-table bench-starts bench-fhe bench-fhe-prices lint fmt check clean-data
 
 help: ## Show this list.
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
 setup: ## Check Rust, Node and Go and bring the pinned engines.
 	@tools/setup.sh
@@ -64,6 +64,18 @@ verifiers: ## Hold `zama-jobs verify` to the independent verifier in TypeScript.
 CASES ?= 1000000
 merkle-differential: setup ## Hold the Merkle code in Rust to the registry's, on CASES cases.
 	contracts/merkle-differential.sh $(CASES)
+
+bench-fhe: ## Encrypted jobs' compute time against bare tfhe-rs (limit 1.05; bench/README.md).
+	$(CARGO) build --workspace --bin zama-jobs --example compute_overhead
+	$(CARGO_TARGET_DIR)/debug/examples/compute_overhead $(ZAMA_JOBS) $(ROUNDS)
+
+bench-fhe-prices: ## Bootstrappings and time of each encrypted operation and algorithm against the price table.
+	$(CARGO) build --workspace --example prices
+	$(CARGO_TARGET_DIR)/debug/examples/prices
+
+# Some minutes: ZAMA_ORACLE_SECONDS says how many seconds (600).
+fhe-oracle: ## Encrypted algorithms against clear oracles under real parameters, at length.
+	$(CARGO) test --workspace --lib -- --ignored --nocapture real_parameters_agree_with_the_oracle_at_length
 
 # clippy-driver as the workspace's compiler lints our crates and reuses the dependencies that build and test made.
 lint: ## Clippy, warnings are errors.

@@ -46,9 +46,7 @@ impl FromStr for BlobHash {
         if digits.bytes().any(|b| b.is_ascii_uppercase()) {
             return Err(InvalidHash);
         }
-        let mut hash = [0; 32];
-        hex::decode_to_slice(digits, &mut hash).map_err(|_| InvalidHash)?;
-        Ok(Self(hash))
+        jobs::digest::from_hex(digits).map(Self).ok_or(InvalidHash)
     }
 }
 

@@ -1,9 +1,12 @@
-//! Submitters for development: keys that anybody can derive. Production never calls this.
+//! Submitters for development: keys that anybody can derive, and play money for them. Production never calls this.
 
-use alloy::primitives::{Address, B256, keccak256};
+use std::time::Duration;
+
+use alloy::primitives::{Address, B256, U256, keccak256};
+use alloy::providers::Provider;
 use jobs::{TenantId, UserId};
 
-use crate::{ChainError, signing};
+use crate::{ChainError, rpc, signing};
 
 /// A submitter's key pair.
 pub struct Submitter {
@@ -21,4 +24,17 @@ pub fn submitter(tenant: &TenantId, user: &UserId) -> Result<Submitter, ChainErr
     let private_key = key.to_string();
     let address = signing::signer(&private_key)?.address();
     Ok(Submitter { private_key, address })
+}
+
+/// Gives an account of a development chain (anvil) 100 ETH if it has nothing: grants cost gas.
+///
+/// # Errors
+/// The node is unavailable, or is no anvil.
+pub async fn ensure_funds(rpc_url: &str, account: Address, timeout: Duration) -> Result<(), ChainError> {
+    let provider = rpc::provider(rpc_url, timeout)?;
+    if provider.get_balance(account).await?.is_zero() {
+        let funds = U256::from(100) * U256::from(1_000_000_000_000_000_000_u64);
+        provider.raw_request::<_, ()>("anvil_setBalance".into(), (account, funds)).await?;
+    }
+    Ok(())
 }

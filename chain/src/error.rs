@@ -3,7 +3,8 @@
 use std::fmt;
 
 use alloy::contract::Error as ContractError;
-use alloy::primitives::{Address, Bytes};
+use alloy::primitives::utils::format_ether;
+use alloy::primitives::{Address, Bytes, U256};
 use alloy::sol_types::{ContractError as DecodedError, SolInterface};
 use alloy::transports::{RpcError, TransportError};
 use contracts::ZamaJobsRegistry::ZamaJobsRegistryErrors;
@@ -22,6 +23,15 @@ pub enum ChainError {
     /// The node refused the transaction or request.
     #[error("the EVM node refused the request: {message}")]
     Rejected { rejection: Rejection, message: String },
+    /// The account has too little to pay for a transaction.
+    #[error("{account} has {} ETH and cannot pay up to {} ETH for the transaction", ether(.balance), ether(.needed))]
+    CannotPay {
+        account: Address,
+        /// In wei.
+        balance: U256,
+        /// The most that the transaction may cost, in wei.
+        needed: U256,
+    },
     /// The endpoint serves another chain.
     #[error("the EVM node serves chain {actual}, not {expected}")]
     WrongChain { expected: u64, actual: u64 },
@@ -130,6 +140,10 @@ impl From<ContractError> for ChainError {
             other => Self::Unavailable(told(&other)),
         }
     }
+}
+
+fn ether(wei: &U256) -> String {
+    format_ether(*wei)
 }
 
 /// A foreign node's text may be a whole page.

@@ -3,6 +3,8 @@
 //! Every call is one small step that a durable activity can repeat. Nothing is kept between calls, above all no nonce:
 //! what was signed is the caller's to write down before it is sent.
 
+mod access;
+mod account;
 mod client;
 mod confirmation;
 mod deploy;
@@ -15,6 +17,8 @@ mod sender;
 mod signing;
 pub mod verify;
 
+pub use access::{AccessChange, ConfirmedLeaf};
+pub use account::{Account, Mined};
 pub use client::{ChainClient, ChainConfig, TransactionCount};
 pub use confirmation::{Confirmed, Standing};
 pub use deploy::{Admin, ensure_key_manager, ensure_registry, registry_address};

@@ -32,10 +32,11 @@ mod transport;
 mod usage;
 mod wait;
 
+pub use chain::{AccessChange, Mined};
 pub use encrypted::{
-    Blob, ChainTrust, EncryptedError, EncryptedInputs, EncryptedJob, JobKey, KeyCache, KeyDigest, KeyMode, KeyPart,
-    KeyStatus, Keys, NetworkKey, NetworkKeyInfo, OnBytes, Opened, Output, OwnKey, OwnKeyFiles, Retrieve, Submitter,
-    Trust, UnverifiedKey, Upload, UploadedKey, VerifiedKey, unwatched,
+    AccessChanged, AccessRequest, Blob, ChainTrust, EncryptedError, EncryptedInputs, EncryptedJob, JobKey, KeyCache,
+    KeyDigest, KeyMode, KeyPart, KeyStatus, Keys, NetworkKey, NetworkKeyInfo, OnBytes, Opened, Output, OwnKey,
+    OwnKeyFiles, Retrieve, Submitter, Trust, UnverifiedKey, Upload, UploadedKey, VerifiedKey, unwatched,
 };
 pub use error::ClientError;
 pub use fhe::clear::{ClearValue, ClearValueError};

@@ -3,6 +3,7 @@
 pub mod algorithm;
 pub mod canonical;
 pub mod causes;
+pub mod digest;
 pub mod error_code;
 pub mod event;
 pub mod fhe;

@@ -11,7 +11,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Request, Streaming};
 
 use crate::convert::{Decryption, KeyFile, Manifest, SignedManifest};
-use crate::error::{ClientError, with_causes};
+use crate::error::{ClientError, told};
 use crate::proto::key_manager_client::KeyManagerClient;
 use crate::proto::{self, Chunk, MAX_MESSAGE};
 
@@ -61,7 +61,7 @@ impl Client {
     /// # Errors
     /// A URL, credential or certificate that cannot be used.
     pub fn new(access: &Access) -> Result<Self, ClientError> {
-        let unusable = |error: tonic::transport::Error| ClientError::Unusable(with_causes(&error));
+        let unusable = |error: tonic::transport::Error| ClientError::Unusable(told(&error));
         let mut endpoint = Endpoint::from_shared(access.url.clone()).map_err(unusable)?;
         endpoint = endpoint
             .connect_timeout(CONNECT_TIMEOUT)

@@ -1,6 +1,7 @@
 //! What callers of the key manager see when it does not do what they ask.
 
 use jobs::ErrorCode;
+use jobs::causes::with_causes;
 use thiserror::Error;
 use tonic::Status;
 
@@ -40,23 +41,14 @@ impl From<Status> for ClientError {
             (Some(code), _) => Self::Refused { code, detail },
             (None, tonic::Code::Unauthenticated | tonic::Code::PermissionDenied) => Self::Credential(detail),
             (None, tonic::Code::Unavailable | tonic::Code::DeadlineExceeded | tonic::Code::Cancelled) => {
-                Self::Unavailable(with_causes(&status))
+                Self::Unavailable(told(&status))
             }
             (None, other) => Self::Unusable(format!("{other}: {detail}")),
         }
     }
 }
 
-/// tonic's own text does not say "connection refused".
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            text = format!("{text}: {inner_text}");
-        }
-        cause = inner.source();
-    }
-    text.chars().take(400).collect()
+/// tonic's own text does not say "connection refused"; a proxy's may be a whole page.
+pub(crate) fn told(error: &dyn std::error::Error) -> String {
+    with_causes(error).chars().take(400).collect()
 }

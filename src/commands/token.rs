@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use api::token::{Principal, Role as UserRole, Scope, TokenIssuer};
+use api::token::{Principal, Role as UserRole, Scope, Scopes, TokenIssuer};
 use clap::Args;
 use jobs::{TenantId, UserId};
 use settings::{Deployment, Settings};
@@ -18,16 +18,16 @@ const PLAN: &str = "development";
 pub struct TokenArgs {
     /// Tenant; created when missing.
     #[arg(long, default_value = "dev")]
-    pub tenant: String,
+    pub tenant: TenantId,
     /// User of the tenant; created when missing.
     #[arg(long, default_value = "developer")]
-    pub user: String,
+    pub user: UserId,
     /// developer, team_lead or admin.
     #[arg(long, default_value = "developer")]
-    pub role: String,
+    pub role: UserRole,
     /// Scopes, separated by spaces; the role's when not given.
-    #[arg(long)]
-    pub scopes: Option<String>,
+    #[arg(long, value_parser = scopes)]
+    pub scopes: Option<Scopes>,
     /// Lifetime, for example 90s, 15m or 12h.
     #[arg(long, default_value = "15m", value_parser = lifetime)]
     pub ttl: Duration,
@@ -52,24 +52,22 @@ pub async fn issue(settings: &Settings, args: &TokenArgs) -> Result<String> {
     if settings.environment == Deployment::Production {
         bail!("tokens are made here in development only; production has its issuer's endpoints");
     }
-    let tenant: TenantId = args.tenant.parse()?;
-    let user: UserId = args.user.parse()?;
-    let role: UserRole = args.role.parse().map_err(anyhow::Error::msg)?;
-    let scopes = match &args.scopes {
-        Some(scopes) => scopes
-            .split_whitespace()
-            .map(|scope| scope.parse::<Scope>().map_err(|_| anyhow::anyhow!("{scope} is not a scope")))
-            .collect::<Result<_>>()?,
-        None => role.scopes(),
-    };
+    let (tenant, user, role) = (args.tenant.clone(), args.user.clone(), args.role);
+    let scopes = args.scopes.clone().unwrap_or_else(|| role.scopes());
     let submitter = chain::development::submitter(&tenant, &user)?.address;
     let pool = parts::pool(settings)?;
+    store::reach(&pool).await?;
     store::tenants::ensure_tenant(&pool, &tenant, PLAN).await?;
     store::tenants::ensure_user(&pool, &tenant, &user, role.as_str(), submitter.into_array()).await?;
     let auth = &settings.auth;
     let issuer = TokenIssuer::from_file_or_create(Path::new(&auth.signing_key_file), &auth.issuer, &auth.audience)
         .context("auth.signing_key_file cannot be used")?;
     issuer.issue(&Principal { tenant, user, role, scopes }, args.ttl)
+}
+
+fn scopes(text: &str) -> Result<Scopes, String> {
+    let scope = |name: &str| name.parse::<Scope>().map_err(|_| format!("{name} is not a scope"));
+    text.split_whitespace().map(scope).collect()
 }
 
 fn lifetime(text: &str) -> Result<Duration, String> {
@@ -90,7 +88,29 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        token: TokenArgs,
+    }
+
+    /// What is wrong with the line itself is clap's to say, which ends with 2.
+    #[test]
+    fn names_are_checked_as_the_command_line_is_read() {
+        let line = |arguments: &[&str]| Line::try_parse_from([&["token"], arguments].concat());
+        let args = line(&["--tenant", "acme", "--role", "admin", "--scopes", "jobs:read jobs:submit"]).expect("sound");
+        assert_eq!((args.token.tenant.as_str(), args.token.role.as_str()), ("acme", "admin"));
+        assert_eq!(args.token.scopes, scopes("jobs:submit jobs:read").ok());
+        for wrong in [["--tenant", "ACME"], ["--role", "root"], ["--user", ""], ["--scopes", "jobs:all"]] {
+            let refused = line(&wrong).err().expect("refused");
+            assert_eq!(refused.exit_code(), 2, "{wrong:?}");
+            assert!(refused.to_string().contains(wrong[0]), "{refused}");
+        }
+    }
 
     #[test]
     fn lifetimes_have_units() {

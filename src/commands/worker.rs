@@ -46,6 +46,7 @@ async fn start(settings: &Settings, queues: Vec<Queue>, stop: CancellationToken)
         Arc::new(BillingDelivery::new(pool.clone(), Arc::new(lago), settings.billing.default_plan.clone()))
     });
     let target = parts::target(settings, "worker")?;
+    let batching = batching(settings, &queues)?;
     let client = tokio::select! {
         client = temporal::wait_connected(&target) => client,
         () = stop.cancelled() => return Ok(()),
@@ -53,15 +54,7 @@ async fn start(settings: &Settings, queues: Vec<Queue>, stop: CancellationToken)
     let parts = Parts {
         pool,
         billing,
-        batching: Batching {
-            chain: parts::chain(settings)?,
-            confirmer_key: settings.chain.confirmer_key.clone(),
-            policy: BatchPolicy {
-                max_jobs: settings.chain.batch_max_jobs,
-                max_age: Duration::from_millis(settings.chain.batch_max_age_ms),
-            },
-            memory: if settings.development.chain_may_forget { Memory::Forgets } else { Memory::Reorganises },
-        },
+        batching,
         pace: Pace { pause: Duration::from_millis(settings.development.compute_pause_ms) },
         limits: Limits {
             compute: settings.worker.max_compute,
@@ -75,6 +68,23 @@ async fn start(settings: &Settings, queues: Vec<Queue>, stop: CancellationToken)
     stop.cancel();
     observation.await.context("the metrics server died")??;
     worked
+}
+
+/// Checked before anything is waited for: a setting that cannot be used ends the process at once.
+fn batching(settings: &Settings, queues: &[Queue]) -> Result<Batching> {
+    if queues.contains(&Queue::Jobs) {
+        chain::address_of(&settings.chain.confirmer_key).context("chain.confirmer_key cannot be used")?;
+        chain::check_rpc_url(&settings.chain.rpc_url).context("chain.rpc_url cannot be used")?;
+    }
+    Ok(Batching {
+        chain: parts::chain(settings)?,
+        confirmer_key: settings.chain.confirmer_key.clone(),
+        policy: BatchPolicy {
+            max_jobs: settings.chain.batch_max_jobs,
+            max_age: Duration::from_millis(settings.chain.batch_max_age_ms),
+        },
+        memory: if settings.development.chain_may_forget { Memory::Forgets } else { Memory::Reorganises },
+    })
 }
 
 async fn start_fhe(settings: &Settings, stop: CancellationToken) -> Result<()> {
@@ -138,4 +148,27 @@ async fn observe(settings: &Settings, stop: CancellationToken) -> Result<tokio::
         let served = axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await;
         served.context("Failed to serve metrics")
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(key: &str, value: &str) -> Settings {
+        Settings::load_with(None, [(key.to_owned(), value.to_owned())]).expect("settings")
+    }
+
+    #[test]
+    fn chain_settings_that_cannot_be_used_are_named_before_anything_is_waited_for() {
+        let refused = |settings: &Settings, queue| batching(settings, &[queue]).err().map(|error| format!("{error:#}"));
+        assert_eq!(refused(&with("ZAMA__LOG__FORMAT", "text"), Queue::Jobs), None);
+        let key = with("ZAMA__CHAIN__CONFIRMER_KEY", "0x1234");
+        let said = refused(&key, Queue::Jobs).expect("no key");
+        assert!(said.contains("chain.confirmer_key") && !said.contains("1234"), "{said}");
+        assert_eq!(refused(&key, Queue::Compute), None, "which sends nothing");
+        let url = with("ZAMA__CHAIN__RPC_URL", "127.0.0.1:8545");
+        assert!(refused(&url, Queue::Jobs).expect("no URL").contains("chain.rpc_url"));
+        let registry = with("ZAMA__CHAIN__REGISTRY", "0x12");
+        assert!(refused(&registry, Queue::Compute).expect("no address").contains("chain.registry"));
+    }
 }

@@ -56,19 +56,24 @@ impl DataDir {
     ///
     /// # Errors
     /// A folder cannot be made.
-    pub fn create(&self) -> Result<()> {
+    pub fn create(&self) -> Result<Made> {
+        let rooms = ["logs", "temporal", "anvil", "lago"].map(|room| self.join(room));
+        let wanted = self.root.ancestors().map(Path::to_owned).chain(rooms.clone()).chain([self.lock_file()]);
+        let made = Made(wanted.filter(|path| !path.exists()).collect());
         let mut parents = DirBuilder::new();
         parents.recursive(true);
         if let Some(parent) = self.root.parent() {
             parents.create(parent).with_context(|| format!("Failed to make {}", parent.display()))?;
         }
-        for folder in
-            [self.root.clone(), self.join("logs"), self.join("temporal"), self.join("anvil"), self.join("lago")]
-        {
-            let made = DirBuilder::new().recursive(true).mode(0o711).create(&folder);
-            made.with_context(|| format!("Failed to make {}", folder.display()))?;
+        for folder in [&self.root].into_iter().chain(&rooms) {
+            let done = DirBuilder::new().recursive(true).mode(0o711).create(folder);
+            done.with_context(|| format!("Failed to make {}", folder.display()))?;
         }
-        Ok(())
+        Ok(made)
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        self.join("lock")
     }
 
     /// Takes the folder for this process until the answer is dropped (or the process dies).
@@ -76,7 +81,7 @@ impl DataDir {
     /// # Errors
     /// Another process holds it: one line with its pid.
     pub fn lock(&self) -> Result<File> {
-        let path = self.join("lock");
+        let path = self.lock_file();
         let mut file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -104,11 +109,28 @@ impl DataDir {
 
     /// The process that runs a stack here, if one does.
     pub fn owner(&self) -> Option<i32> {
-        let path = self.join("lock");
+        let path = self.lock_file();
         let file = File::open(&path).ok()?;
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => fs::read_to_string(&path).ok()?.trim().parse().ok(),
             _ => None,
+        }
+    }
+}
+
+/// What a start made that was not there before.
+#[derive(Debug)]
+pub struct Made(Vec<PathBuf>);
+
+impl Made {
+    /// Takes back what nothing was put into: the folders of a start that was refused before anything ran.
+    pub fn undo(mut self) {
+        // The deepest first.
+        self.0.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
+        for path in self.0 {
+            let gone = if path.is_dir() { fs::remove_dir(&path) } else { fs::remove_file(&path) };
+            // One that holds something by now is somebody's.
+            drop(gone);
         }
     }
 }
@@ -191,6 +213,22 @@ mod tests {
         assert_eq!(data.owner(), i32::try_from(std::process::id()).ok());
         drop(lock);
         data.lock().unwrap();
+    }
+
+    #[test]
+    fn a_refused_start_leaves_nothing_and_touches_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::choose(Some(&folder.path().join(".zama/data"))).unwrap();
+        let made = data.create().unwrap();
+        drop(data.lock().unwrap());
+        made.undo();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was there before");
+
+        data.create().unwrap();
+        fs::write(data.join("logs/api.log"), "kept").unwrap();
+        data.create().unwrap().undo();
+        assert_eq!(fs::read_to_string(data.join("logs/api.log")).unwrap(), "kept");
+        assert!(data.join("anvil").is_dir(), "it was there before this start");
     }
 
     #[test]

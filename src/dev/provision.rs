@@ -5,6 +5,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use api::token::Role;
 use settings::Settings;
 use store::Connections;
 
@@ -63,7 +64,11 @@ async fn namespace(wiring: &Wiring) -> Result<()> {
 }
 
 async fn registry(wiring: &mut Wiring) -> Result<()> {
-    wiring.registry = Some(commands::chain::deploy(&settings(wiring)?, wiring.kms_signer.as_deref()).await?);
+    let settings = settings(wiring)?;
+    wiring.registry = Some(commands::chain::deploy(&settings, wiring.kms_signer.as_deref()).await?);
+    let submitter = chain::development::submitter(&TENANT.parse()?, &USER.parse()?)?;
+    let timeout = Duration::from_secs(settings.chain.rpc_timeout_seconds);
+    chain::development::ensure_funds(&settings.chain.rpc_url, submitter.address, timeout).await?;
     Ok(())
 }
 
@@ -87,9 +92,9 @@ async fn billing(wiring: &Wiring) -> Result<()> {
 /// An admin of the development tenant.
 async fn token(wiring: &mut Wiring) -> Result<()> {
     let args = TokenArgs {
-        tenant: TENANT.to_owned(),
-        user: USER.to_owned(),
-        role: "admin".to_owned(),
+        tenant: TENANT.parse()?,
+        user: USER.parse()?,
+        role: Role::Admin,
         scopes: None,
         ttl: TOKEN_LIFETIME,
     };

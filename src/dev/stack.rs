@@ -64,10 +64,14 @@ impl Stack {
             true => postgres::identity(&options.postgres_user)?,
             false => None,
         };
-        options.data.create()?;
-        let lock = options.data.lock()?;
-        wait_for_leftovers(&options.data).await?;
-        options.ports.check_free(&options.parts)?;
+        let made = options.data.create()?;
+        let lock = match take(&options).await {
+            Ok(lock) => lock,
+            Err(refusal) => {
+                made.undo();
+                return Err(refusal);
+            }
+        };
 
         let board = Board::new(options.data.clone());
         let mut supervisor = Supervisor::new(options.data.clone(), board.clone(), progress.clone())?;
@@ -103,6 +107,14 @@ impl Stack {
     pub fn entries(&self) -> Vec<Entry> {
         self.board.entries()
     }
+}
+
+/// Takes folder and ports, before anything runs.
+async fn take(options: &Options) -> Result<File> {
+    let lock = options.data.lock()?;
+    wait_for_leftovers(&options.data).await?;
+    options.ports.check_free(&options.parts)?;
+    Ok(lock)
 }
 
 async fn bring_up(

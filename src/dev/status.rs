@@ -42,7 +42,8 @@ pub async fn status(data: &DataDir, json: bool) -> Result<ExitCode> {
         for part in &parts {
             let health = if part.healthy { "healthy" } else { "NOT HEALTHY" };
             let pid = part.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
-            println!("{:<12} {:<18} pid {pid:<8} {health}, {} restarts", part.name, part.address, part.restarts);
+            let restarts = restarts(part.restarts);
+            println!("{:<12} {:<18} pid {pid:<8} {health}, {restarts}", part.name, part.address);
         }
     }
     if runs {
@@ -50,6 +51,13 @@ pub async fn status(data: &DataDir, json: bool) -> Result<ExitCode> {
     }
     eprintln!("zama-jobs dev does not run on {}", data.path().display());
     Ok(ExitCode::FAILURE)
+}
+
+fn restarts(count: u32) -> String {
+    match count {
+        1 => "1 restart".to_owned(),
+        count => format!("{count} restarts"),
+    }
 }
 
 async fn look(entry: Entry, http: &reqwest::Client) -> PartStatus {

@@ -1,53 +1,13 @@
 //! Evaluation keys of clients who hold their own key: uploaded, checked by a workflow, then ready.
 
-use std::fmt;
-use std::str::FromStr;
-
 use chrono::{DateTime, Utc};
+pub use jobs::fhe::KeyStatus;
 use jobs::{TenantId, UserId};
 use sqlx::PgPool;
 
 use crate::StoreError;
 use crate::blobs::{Noted, length, noted, size_of};
 use crate::jobs::bytes;
-
-/// Whether jobs may use a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyStatus {
-    /// Uploaded, not checked yet.
-    Pending,
-    Ready,
-    /// Not a sound key; never used.
-    Refused,
-}
-
-impl KeyStatus {
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Ready => "ready",
-            Self::Refused => "refused",
-        }
-    }
-}
-
-impl fmt::Display for KeyStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for KeyStatus {
-    type Err = StoreError;
-
-    fn from_str(text: &str) -> Result<Self, StoreError> {
-        [Self::Pending, Self::Ready, Self::Refused]
-            .into_iter()
-            .find(|status| status.as_str() == text)
-            .ok_or_else(|| StoreError::corrupt("key status", text))
-    }
-}
 
 /// A client's evaluation key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +61,7 @@ impl TryFrom<Row> for ClientKey {
         Ok(Self {
             key_id: bytes("key id", &row.key_id)?,
             size: size_of(row.size)?,
-            status: row.status.parse()?,
+            status: row.status.parse().map_err(|_| StoreError::corrupt("key status", &row.status))?,
             detail: row.detail,
             created_at: row.created_at,
         })

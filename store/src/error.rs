@@ -7,6 +7,9 @@ pub enum StoreError {
     /// Nothing was done, or what was done will be found by its keys; try again.
     #[error("the database is unavailable")]
     Unavailable(#[source] sqlx::Error),
+    /// As the last one, for who asked for nothing but a connection.
+    #[error("the database at {address} is unavailable")]
+    Unreachable { address: String, source: sqlx::Error },
     #[error("the schema could not be migrated")]
     Migration(#[from] sqlx::migrate::MigrateError),
     /// A stored value that our own code could not have written.
@@ -19,7 +22,7 @@ pub enum StoreError {
 impl StoreError {
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Unreachable { .. })
     }
 
     pub(crate) fn corrupt(what: &'static str, value: impl ToString) -> Self {

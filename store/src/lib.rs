@@ -27,7 +27,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::Connection as _;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 
 pub use error::StoreError;
 pub use sqlx::PgPool;
@@ -56,11 +56,28 @@ pub fn connect(url: &str, policy: &Connections) -> Result<PgPool, StoreError> {
         .connect_lazy_with(options))
 }
 
+/// Waits for a first connection, as long as the pool's policy says.
+///
+/// # Errors
+/// [`StoreError::Unreachable`], which names the address and why nobody answered there.
+pub async fn reach(pool: &PgPool) -> Result<(), StoreError> {
+    let Err(error) = pool.acquire().await else { return Ok(()) };
+    let options = pool.connect_options();
+    let address = format!("{}:{}", options.get_host(), options.get_port());
+    // The pool tries until its time is up, and then only says so.
+    let source = match (error, PgConnection::connect_with(&options).await) {
+        (sqlx::Error::PoolTimedOut, Err(reason)) => reason,
+        (error, _) => error,
+    };
+    Err(StoreError::Unreachable { address, source })
+}
+
 /// Brings the schema up to date; see `migrations/README.md`.
 ///
 /// # Errors
 /// A database that is away, or one whose applied migrations differ from ours.
 pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
+    reach(pool).await?;
     let mut connection = pool.acquire().await?.detach();
     // An index of a large table takes as long as it takes.
     sqlx::query("SET statement_timeout = 0").execute(&mut connection).await?;

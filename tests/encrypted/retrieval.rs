@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use client::{AccessChange, AccessRequest, ChainTrust, Retrieve, Submitter, Trust};
 use jobs::wire::Job;
 use reqwest::Method;
 use retrieval::{Domain, RecipientKey, Retrieval, Signer};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Stack};
+use crate::harness::{Answer, Stack, until};
 use crate::story::{Owner, bytes};
 
 async fn a_job(owner: &Owner<'_>) -> Job {
@@ -83,6 +84,43 @@ async fn a_nonce_serves_one_request() {
     // The same nonce for another key to seal to.
     let replayed = asks(&owner, &job, &request(stack, &job, &signer, [1; 32])).await;
     assert_eq!((replayed.status, replayed.code()), (409, "NONCE_REPLAYED"), "{replayed:?}");
+}
+
+#[tokio::test]
+async fn a_grantee_reads_with_its_own_key_until_it_is_revoked() {
+    let stack = Stack::encrypted();
+    let owner = Owner::of(stack).await;
+    stack.funds(owner.submitter.address()).await;
+    let job = a_job(&owner).await;
+    let friend = Submitter::from(Signer::random());
+    let chain = ChainTrust { rpc_url: stack.rpc.clone(), registry: Some(stack.registry.parse().unwrap()) };
+    let trust = Trust { chain: Some(chain.clone()), key_manager: None };
+    let change = async |change| {
+        let (job_id, grantee) = (job.job_id, friend.address());
+        let request = AccessRequest { job_id, grantee, change, submitter: &owner.submitter, chain: &chain };
+        Box::pin(owner.client.change_access(request)).await.unwrap()
+    };
+    let reads = async || {
+        Box::pin(owner.client.retrieve(job.job_id, &friend, Retrieve::new(trust.clone()))).await.map_err(|error| {
+            let status = error.client().and_then(|error| error.status());
+            (status, error.is_not_ready())
+        })
+    };
+    assert_eq!(reads().await.unwrap_err().0, Some(403));
+
+    assert!(change(AccessChange::Grant).await.mined.is_some());
+    assert_eq!(change(AccessChange::Grant).await.mined, None, "it stands so");
+    // The grant's block has to become as deep as the key manager asks for.
+    let opened = until("the grantee reads", async || match reads().await {
+        Ok(opened) => Some(opened),
+        Err((_, true)) => None,
+        Err(refused) => panic!("{refused:?}"),
+    })
+    .await;
+    assert_eq!(opened.json(), r#"{"index":1,"price":9}"#);
+
+    change(AccessChange::Revoke).await;
+    assert_eq!(reads().await.unwrap_err().0, Some(403));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A client that encrypts: its key, its submissions, and what it reads in the end.
 
-use client::{ClearValue, Client, NetworkKey, Opened, Retrieve, Submitter, Trust, Upload, unwatched};
+use client::{ClearValue, Client, KeyCache, NetworkKey, Opened, Retrieve, Submitter, Trust, Upload, unwatched};
 use serde_json::{Value, json};
 
 use crate::harness::{JobHandle, Stack, Zama};
@@ -29,7 +29,9 @@ impl<'a> Owner<'a> {
             chain::development::submitter(&zama.tenant.parse().unwrap(), &USER.parse().unwrap()).unwrap().private_key;
         let submitter = Submitter::from_hex(&secret).unwrap();
         let trust = Trust::chain(stack.rpc.clone(), stack.registry.parse().unwrap());
-        let key = client.network_key(&trust, None, &unwatched()).await.unwrap();
+        // All stacks of the tests have the same keys, which are checked once.
+        let cache = KeyCache::at(concat!(env!("CARGO_TARGET_TMPDIR"), "/network-keys"));
+        let key = client.network_key(&trust, Some(&cache), &unwatched()).await.unwrap();
         Self { zama, client, submitter, secret, key }
     }
 

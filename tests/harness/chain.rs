@@ -47,6 +47,11 @@ impl Stack {
         provider.raw_request::<_, serde_json::Value>(method.into(), params).await.unwrap();
     }
 
+    /// Gives an account something to pay for gas with.
+    pub async fn funds(&self, account: alloy::primitives::Address) {
+        self.calls_node("anvil_setBalance", serde_json::json!([account, "0x8ac7230489e80000"])).await;
+    }
+
     /// Waits until the node holds a transaction that is not mined.
     pub async fn holds_a_transaction(&self) {
         let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());

@@ -111,6 +111,7 @@ impl Check {
             ChainError::WrongChain { .. } | ChainError::NotARegistry(_) | ChainError::Reverted(_) => Outcome::Failed,
             ChainError::Unavailable(_)
             | ChainError::Rejected { .. }
+            | ChainError::CannotPay { .. }
             | ChainError::NoDeployer(_)
             | ChainError::Configuration(_) => Outcome::Unanswered,
         };

@@ -64,6 +64,7 @@ impl CliError {
             None if self.exit() == Exit::NotVerified => ("not_verified", Value::Null),
             None if self.exit() == Exit::Unchecked => ("unchecked", Value::Null),
             None if self.exit() == Exit::Usage => ("usage", Value::Null),
+            None if matches!(self, Self::Encrypted(_)) => ("failed", Value::Null),
             None => ("write", Value::Null),
         };
         let key = match self {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use chain::ChainError;
 use chain::verify::Verdict;
 use jobs::JobStatus;
 use jobs::wire::Job;
@@ -101,8 +102,12 @@ impl Exit {
             Some(error) => Self::of_error(error),
             None if error.is_unchecked() => Self::Unchecked,
             None if error.is_distrust() => Self::NotVerified,
-            None if matches!(error, EncryptedError::Thread(_) | EncryptedError::NoNetworkKey) => Self::Failure,
-            None => Self::Usage,
+            None => match error {
+                EncryptedError::Thread(_)
+                | EncryptedError::NoNetworkKey
+                | EncryptedError::Chain(ChainError::CannotPay { .. }) => Self::Failure,
+                _ => Self::Usage,
+            },
         }
     }
 }
@@ -115,8 +120,7 @@ impl From<Exit> for ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::B256;
-    use chain::ChainError;
+    use alloy::primitives::{Address, B256, U256};
 
     use super::*;
 
@@ -150,6 +154,8 @@ mod tests {
         assert_eq!(of(ChainError::WrongChain { expected: 1, actual: 2 }.into()), Exit::NotVerified);
         assert_eq!(of(ChainError::Unavailable("refused".to_owned()).into()), Exit::Unchecked);
         assert_eq!(of(ChainError::Configuration("no URL".to_owned()).into()), Exit::Usage);
+        let poor = ChainError::CannotPay { account: Address::ZERO, balance: U256::ZERO, needed: U256::ONE };
+        assert_eq!(of(poor.into()), Exit::Failure);
         assert_eq!(of(EncryptedError::SubmitterKey), Exit::Usage);
         assert_eq!(of(EncryptedError::NoTrust), Exit::Usage);
         assert_eq!(of(EncryptedError::NoNetworkKey), Exit::Failure);

@@ -1,5 +1,6 @@
 //! The CLI's commands about jobs: what they take, and how each is run. Results go to stdout, all else to stderr.
 
+mod access;
 mod card;
 mod chain_args;
 mod decrypt;
@@ -29,6 +30,7 @@ mod working;
 
 use std::process::ExitCode;
 
+use chain::AccessChange;
 use clap::{Args, Subcommand};
 use jobs::JobId;
 
@@ -72,6 +74,12 @@ pub enum JobsCommand {
     /// Fetch an encrypted job's result, check where it comes from, and open it on this machine.
     #[command(after_help = EXIT_CODES)]
     Decrypt(Box<decrypt::DecryptArgs>),
+    /// Let another address read an encrypted job's result. A transaction on chain: costs the submitter gas.
+    #[command(after_help = EXIT_CODES)]
+    Grant(access::AccessArgs),
+    /// Take back what `grant` gave. A transaction on chain: costs the submitter gas.
+    #[command(after_help = EXIT_CODES)]
+    Revoke(access::AccessArgs),
     /// Keys to encrypt under and to seal to.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -101,6 +109,8 @@ pub async fn run(command: JobsCommand, globals: Globals) -> ExitCode {
         JobsCommand::Verify(args) => Box::pin(verify::verify(&session, &args)).await,
         JobsCommand::Encrypt(args) => Box::pin(encrypt::encrypt(&session, &args)).await,
         JobsCommand::Decrypt(args) => Box::pin(decrypt::decrypt(&session, &args)).await,
+        JobsCommand::Grant(args) => Box::pin(access::change(&session, &args, AccessChange::Grant)).await,
+        JobsCommand::Revoke(args) => Box::pin(access::change(&session, &args, AccessChange::Revoke)).await,
         JobsCommand::Keys(command) => Box::pin(keys::keys(&session, &command)).await,
         JobsCommand::Usage(args) => usage::usage(&session, &args).await,
     };

@@ -59,7 +59,7 @@ impl KeyCache {
 
     /// A reader sees the whole file or none.
     async fn write(&self, file: &Path, bytes: &[u8]) -> Result<(), EncryptedError> {
-        let partial = file.with_extension(format!("{}.partial", std::process::id()));
+        let partial = file.with_extension(format!("{:016x}.partial", rand::random::<u64>()));
         let written = async {
             tokio::fs::create_dir_all(&self.folder).await?;
             tokio::fs::write(&partial, bytes).await?;
@@ -95,6 +95,18 @@ mod tests {
         assert_eq!(cache.find(sha256).await.as_deref(), Some(b"key".as_slice()));
         std::fs::write(cache.file(sha256), b"kex").unwrap();
         assert_eq!(cache.find(sha256).await, None, "a damaged file is fetched again");
+    }
+
+    #[tokio::test]
+    async fn many_may_keep_the_same_part_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = KeyCache::at(folder.path());
+        let bytes = vec![7; 200_000];
+        let sha256 = B256::from_slice(&Sha256::digest(&bytes));
+        let kept = futures::future::join_all((0..16).map(|_| cache.keep(sha256, &bytes))).await;
+        assert!(kept.iter().all(Result::is_ok), "{kept:?}");
+        assert_eq!(cache.find(sha256).await, Some(bytes));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no partial file is left");
     }
 
     #[tokio::test]

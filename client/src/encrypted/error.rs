@@ -28,6 +28,12 @@ pub enum EncryptedError {
         /// Who asked.
         signer: Address,
     },
+    /// Access to a result is granted by its submitter alone.
+    #[error("the job belongs to {owner}, who alone grants access to its result; this is the key of {signer}")]
+    NotTheOwner { owner: Address, signer: Address },
+    /// A plain job.
+    #[error("a plain job's result is not encrypted: whoever may see the job reads it, and there is nothing to grant")]
+    NothingToGrant,
     /// There is no key manager behind this API, or it has not reached it yet.
     #[error("this API knows no network key (now); encrypt under a key of your own, or try again")]
     NoNetworkKey,
@@ -127,7 +133,7 @@ impl EncryptedError {
     #[must_use]
     pub fn is_distrust(&self) -> bool {
         match self {
-            Self::Chain(ChainError::Configuration(_)) => false,
+            Self::Chain(ChainError::Configuration(_) | ChainError::CannotPay { .. }) => false,
             Self::KeyPart { .. }
             | Self::KeyId { .. }
             | Self::OtherNetworkKey { .. }
@@ -143,6 +149,8 @@ impl EncryptedError {
             | Self::Plaintext(_) => true,
             Self::Client(_)
             | Self::OtherSubmitter { .. }
+            | Self::NotTheOwner { .. }
+            | Self::NothingToGrant
             | Self::NoNetworkKey
             | Self::Key(_)
             | Self::Encrypt(_)

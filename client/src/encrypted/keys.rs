@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256, Bytes};
 use chrono::{DateTime, Utc};
+pub use jobs::fhe::KeyStatus;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -71,28 +72,6 @@ pub struct UploadedKey {
     /// Length in bytes.
     pub size: u64,
     pub created_at: DateTime<Utc>,
-}
-
-/// Whether jobs may use a key.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum KeyStatus {
-    /// It is being checked.
-    Pending,
-    Ready,
-    Refused,
-}
-
-impl KeyStatus {
-    /// The name on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Ready => "ready",
-            Self::Refused => "refused",
-        }
-    }
 }
 
 impl Client {

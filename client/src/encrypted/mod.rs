@@ -32,6 +32,7 @@
 
 mod cache;
 mod error;
+mod grants;
 mod inputs;
 mod job;
 mod keys;
@@ -48,6 +49,7 @@ mod upload;
 
 pub use cache::KeyCache;
 pub use error::EncryptedError;
+pub use grants::{AccessChanged, AccessRequest};
 pub use inputs::{EncryptedInputs, JobKey, KeyMode};
 pub use job::{Blob, EncryptedJob};
 pub use keys::{KeyDigest, KeyPart, KeyStatus, Keys, NetworkKeyInfo, UploadedKey};

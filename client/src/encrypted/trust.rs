@@ -87,6 +87,23 @@ impl Client {
         trust: &Trust,
         patience: Duration,
     ) -> Result<Confirmed, EncryptedError> {
+        let (receipt, report) = self.verified_receipt(id, trust, patience).await?;
+        Ok(Confirmed {
+            domain: Domain { chain_id: receipt.chain_id, registry: receipt.registry },
+            result_hash: receipt.leaf.result_hash,
+            owner: receipt.leaf.submitter,
+            key_id: receipt.key_hash,
+            report: trust.chain.is_some().then_some(report),
+        })
+    }
+
+    /// The receipt itself, with its checks.
+    pub(super) async fn verified_receipt(
+        &self,
+        id: JobId,
+        trust: &Trust,
+        patience: Duration,
+    ) -> Result<(Receipt, Report), EncryptedError> {
         let path = format!("/v1/jobs/{id}/receipt");
         let receipt: Receipt = read_json(self.send_until_ready(|| self.get(&path), patience).await?).await?;
         let source = match &trust.chain {
@@ -103,12 +120,6 @@ impl Client {
         if receipt.leaf.status != LeafStatus::Completed {
             return Err(EncryptedError::WrongReceipt("says that the job failed".to_owned()));
         }
-        Ok(Confirmed {
-            domain: Domain { chain_id: receipt.chain_id, registry: receipt.registry },
-            result_hash: receipt.leaf.result_hash,
-            owner: receipt.leaf.submitter,
-            key_id: receipt.key_hash,
-            report: trust.chain.is_some().then_some(report),
-        })
+        Ok((receipt, report))
     }
 }

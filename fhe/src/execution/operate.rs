@@ -35,6 +35,45 @@ enum Choice<'a, N: Number> {
     Clear(N::Clear),
 }
 
+/// An operation whose right side may be encrypted or clear, written alike for both.
+macro_rules! on_numbers {
+    ($operation:expr, $left:expr, $right:expr) => {
+        match $operation {
+            Binary::Add => ($left + $right).wrap(),
+            Binary::Sub => ($left - $right).wrap(),
+            Binary::Mul => ($left * $right).wrap(),
+            Binary::Div => ($left / $right).wrap(),
+            Binary::Rem => ($left % $right).wrap(),
+            Binary::Min => $left.min($right).wrap(),
+            Binary::Max => $left.max($right).wrap(),
+            Binary::And => ($left & $right).wrap(),
+            Binary::Or => ($left | $right).wrap(),
+            Binary::Xor => ($left ^ $right).wrap(),
+            Binary::Shl | Binary::Shr => return Err(Unsuitable::Types),
+            Binary::Eq => EncryptedValue::Bool($left.eq($right)),
+            Binary::Ne => EncryptedValue::Bool($left.ne($right)),
+            Binary::Lt => EncryptedValue::Bool($left.lt($right)),
+            Binary::Le => EncryptedValue::Bool($left.le($right)),
+            Binary::Gt => EncryptedValue::Bool($left.gt($right)),
+            Binary::Ge => EncryptedValue::Bool($left.ge($right)),
+        }
+    };
+}
+
+/// The same for bools.
+macro_rules! on_bools {
+    ($operation:expr, $left:expr, $right:expr) => {
+        match $operation {
+            Binary::And => $left & $right,
+            Binary::Or => $left | $right,
+            Binary::Xor => $left ^ $right,
+            Binary::Eq => $left.eq($right),
+            Binary::Ne => $left.ne($right),
+            _ => return Err(Unsuitable::Types),
+        }
+    };
+}
+
 macro_rules! number {
     ($fhe:ty, $clear:ty, $variant:ident, wide_division: $wide_division:expr, wide_product: $wide_product:expr) => {
         impl Number for $fhe {
@@ -52,49 +91,20 @@ macro_rules! number {
             }
 
             fn with_encrypted(&self, operation: Binary, right: &Self) -> Result<EncryptedValue, Unsuitable> {
-                Ok(match operation {
-                    Binary::Add => (self + right).wrap(),
-                    Binary::Sub => (self - right).wrap(),
-                    Binary::Mul if !$wide_product => (self * right).wrap(),
-                    Binary::Div if !$wide_division => (self / right).wrap(),
-                    Binary::Rem if !$wide_division => (self % right).wrap(),
-                    Binary::Mul | Binary::Div | Binary::Rem => return Err(Unsuitable::TooWide),
-                    Binary::Min => self.min(right).wrap(),
-                    Binary::Max => self.max(right).wrap(),
-                    Binary::And => (self & right).wrap(),
-                    Binary::Or => (self | right).wrap(),
-                    Binary::Xor => (self ^ right).wrap(),
-                    Binary::Shl | Binary::Shr => return Err(Unsuitable::EncryptedShift),
-                    Binary::Eq => EncryptedValue::Bool(self.eq(right)),
-                    Binary::Ne => EncryptedValue::Bool(self.ne(right)),
-                    Binary::Lt => EncryptedValue::Bool(self.lt(right)),
-                    Binary::Le => EncryptedValue::Bool(self.le(right)),
-                    Binary::Gt => EncryptedValue::Bool(self.gt(right)),
-                    Binary::Ge => EncryptedValue::Bool(self.ge(right)),
-                })
+                match operation {
+                    Binary::Mul if $wide_product => Err(Unsuitable::TooWide),
+                    Binary::Div | Binary::Rem if $wide_division => Err(Unsuitable::TooWide),
+                    Binary::Shl | Binary::Shr => Err(Unsuitable::EncryptedShift),
+                    _ => Ok(on_numbers!(operation, self, right)),
+                }
             }
 
             fn with_clear(&self, operation: Binary, right: $clear) -> Result<EncryptedValue, Unsuitable> {
-                Ok(match operation {
-                    Binary::Add => (self + right).wrap(),
-                    Binary::Sub => (self - right).wrap(),
-                    Binary::Mul => (self * right).wrap(),
-                    Binary::Div | Binary::Rem if right == 0 => return Err(Unsuitable::DivisionByZero),
-                    Binary::Div => (self / right).wrap(),
-                    Binary::Rem => (self % right).wrap(),
-                    Binary::Min => self.min(right).wrap(),
-                    Binary::Max => self.max(right).wrap(),
-                    Binary::And => (self & right).wrap(),
-                    Binary::Or => (self | right).wrap(),
-                    Binary::Xor => (self ^ right).wrap(),
-                    Binary::Shl | Binary::Shr => return self.shifted(operation, u64::from(right)),
-                    Binary::Eq => EncryptedValue::Bool(self.eq(right)),
-                    Binary::Ne => EncryptedValue::Bool(self.ne(right)),
-                    Binary::Lt => EncryptedValue::Bool(self.lt(right)),
-                    Binary::Le => EncryptedValue::Bool(self.le(right)),
-                    Binary::Gt => EncryptedValue::Bool(self.gt(right)),
-                    Binary::Ge => EncryptedValue::Bool(self.ge(right)),
-                })
+                match operation {
+                    Binary::Div | Binary::Rem if right == 0 => Err(Unsuitable::DivisionByZero),
+                    Binary::Shl | Binary::Shr => self.shifted(operation, u64::from(right)),
+                    _ => Ok(on_numbers!(operation, self, right)),
+                }
             }
 
             fn shifted(&self, operation: Binary, bits: u64) -> Result<EncryptedValue, Unsuitable> {
@@ -189,28 +199,8 @@ fn binary_number<N: Number>(
 fn binary_bool(operation: Binary, left: &EncryptedValue, right: Right<'_>) -> Result<EncryptedValue, Unsuitable> {
     let left = as_bool(left)?;
     let result = match right {
-        Right::Encrypted(right) => {
-            let right = as_bool(right)?;
-            match operation {
-                Binary::And => left & right,
-                Binary::Or => left | right,
-                Binary::Xor => left ^ right,
-                Binary::Eq => left.eq(right),
-                Binary::Ne => left.ne(right),
-                _ => return Err(Unsuitable::Types),
-            }
-        }
-        Right::Clear(right) => {
-            let right = clear_bool(right)?;
-            match operation {
-                Binary::And => left & right,
-                Binary::Or => left | right,
-                Binary::Xor => left ^ right,
-                Binary::Eq => left.eq(right),
-                Binary::Ne => left.ne(right),
-                _ => return Err(Unsuitable::Types),
-            }
-        }
+        Right::Encrypted(right) => on_bools!(operation, left, as_bool(right)?),
+        Right::Clear(right) => on_bools!(operation, left, clear_bool(right)?),
     };
     Ok(EncryptedValue::Bool(result))
 }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::digest;
+
 /// Who holds the key that the inputs are encrypted under.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -45,6 +47,44 @@ impl FromStr for KeyMode {
     }
 }
 
+/// Whether jobs may use an evaluation key that a client uploaded.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyStatus {
+    /// Uploaded, being checked.
+    Pending,
+    Ready,
+    /// Not a sound key; never used.
+    Refused,
+}
+
+impl KeyStatus {
+    /// The name on the wire and in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Ready => "ready",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl fmt::Display for KeyStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for KeyStatus {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = [Self::Pending, Self::Ready, Self::Refused].into_iter().find(|status| status.as_str() == name);
+        found.ok_or_else(|| "is not one of pending, ready, refused".to_owned())
+    }
+}
+
 /// SHA-256 that names a key: of the evaluation key (client), or of the hashes of evaluation key, public key and common
 /// reference string (network). On the wire 0x-hex.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
@@ -77,10 +117,7 @@ impl FromStr for KeyId {
     type Err = InvalidKeyId;
 
     fn from_str(text: &str) -> Result<Self, InvalidKeyId> {
-        let digits = text.strip_prefix("0x").ok_or(InvalidKeyId)?;
-        let mut id = [0; 32];
-        hex::decode_to_slice(digits, &mut id).map_err(|_| InvalidKeyId)?;
-        Ok(Self(id))
+        text.strip_prefix("0x").and_then(digest::from_hex).map(Self).ok_or(InvalidKeyId)
     }
 }
 
@@ -134,5 +171,10 @@ mod tests {
             assert_eq!(mode.to_string().parse(), Ok(mode));
             assert_eq!(serde_json::to_value(mode).unwrap(), mode.as_str());
         }
+        for status in [KeyStatus::Pending, KeyStatus::Ready, KeyStatus::Refused] {
+            assert_eq!(status.to_string().parse(), Ok(status));
+            assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+        }
+        assert!("lost".parse::<KeyStatus>().is_err());
     }
 }

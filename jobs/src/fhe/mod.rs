@@ -25,7 +25,7 @@ pub use algorithm::{FheAlgorithm, UnknownFheAlgorithm};
 pub use check::{MAX_INPUTS, MAX_NAME, MAX_OUTPUTS, MAX_STEPS};
 pub use clear::ClearError;
 pub use data_url::{EncryptedDataUrl, InvalidDataUrl};
-pub use key::{InvalidKeyId, KeyChoice, KeyId, KeyMode};
+pub use key::{InvalidKeyId, KeyChoice, KeyId, KeyMode, KeyStatus};
 pub use linear_score::{LinearScore, MAX_BOOL_WEIGHTS, MAX_WEIGHTS};
 pub use membership::{MAX_CLEAR_SET, MAX_ENCRYPTED_SET, SetMembership};
 pub use public_key::{ClientPublicKey, InvalidPublicKey};

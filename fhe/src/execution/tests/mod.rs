@@ -2,6 +2,7 @@
 
 mod determinism;
 mod operations;
+mod oracle;
 mod programs;
 
 use jobs::fhe::program::{Binary, Operand, Operation, ValueId, ValueType};
