@@ -34,7 +34,7 @@ mod wait;
 
 pub use encrypted::{
     Blob, ChainTrust, EncryptedError, EncryptedInputs, EncryptedJob, JobKey, KeyCache, KeyDigest, KeyMode, KeyPart,
-    KeyStatus, Keys, NetworkKey, NetworkKeyInfo, OnBytes, Opened, Output, OwnKey, OwnKeyFiles, Retrieve, Submitter,
+    KeyStatus, Keys, KnownKeyManagers, NetworkKey, NetworkKeyInfo, OnBytes, Opened, Output, OwnKey, OwnKeyFiles, Retrieve, Submitter,
     Trust, UnverifiedKey, Upload, UploadedKey, VerifiedKey, unwatched,
 };
 pub use error::ClientError;

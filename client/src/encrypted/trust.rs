@@ -10,7 +10,7 @@ use jobs::leaf::LeafStatus;
 use jobs::receipt::Receipt;
 use retrieval::Domain;
 
-use super::EncryptedError;
+use super::{EncryptedError, KnownKeyManagers};
 use crate::transport::{Client, read_json};
 
 /// Time-out of one question to the EVM node.
@@ -23,6 +23,8 @@ pub struct Trust {
     pub chain: Option<ChainTrust>,
     /// The key manager's address, learnt elsewhere. With a node it must be the one that the registry pins, too.
     pub key_manager: Option<Address>,
+    /// Key managers that were met before: another one is refused.
+    pub known: Option<KnownKeyManagers>,
 }
 
 /// A node that the client believes.
@@ -37,13 +39,13 @@ impl Trust {
     /// Believes an EVM node, and of what it serves this registry.
     #[must_use]
     pub fn chain(rpc_url: impl Into<String>, registry: Address) -> Self {
-        Self { chain: Some(ChainTrust { rpc_url: rpc_url.into(), registry }), key_manager: None }
+        Self { chain: Some(ChainTrust { rpc_url: rpc_url.into(), registry }), ..Self::default() }
     }
 
     /// Believes that this address is the key manager's, and asks no chain.
     #[must_use]
     pub fn key_manager(address: Address) -> Self {
-        Self { chain: None, key_manager: Some(address) }
+        Self { key_manager: Some(address), ..Self::default() }
     }
 
     /// Who must have signed what was signed for this domain. An address that was learnt elsewhere signs for its own
@@ -60,10 +62,18 @@ impl Trust {
             return Err(ChainError::WrongChain { expected: domain.chain_id, actual }.into());
         }
         let pinned = node.key_manager(node.newest().await?).await?.ok_or(EncryptedError::NoKeyManager { registry })?;
-        match self.key_manager {
-            Some(expected) if expected != pinned => Err(EncryptedError::OtherKeyManager { pinned, expected }),
-            _ => Ok(pinned),
+        self.accept(domain, pinned)
+    }
+
+    /// Holds what the chain says against what the user knows.
+    fn accept(&self, domain: Domain, pinned: Address) -> Result<Address, EncryptedError> {
+        if let Some(expected) = self.key_manager.filter(|expected| *expected != pinned) {
+            return Err(EncryptedError::OtherKeyManager { pinned, expected });
         }
+        if let Some(known) = &self.known {
+            known.check(domain, pinned, self.key_manager.is_some())?;
+        }
+        Ok(pinned)
     }
 }
 
@@ -110,5 +120,29 @@ impl Client {
             key_id: receipt.key_hash,
             report: trust.chain.is_some().then_some(report),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_manager_that_changed_is_accepted_only_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = (Address::repeat_byte(1), Address::repeat_byte(2));
+        let domain = Domain { chain_id: 1, registry: Address::repeat_byte(3) };
+        let trust = Trust {
+            known: Some(KnownKeyManagers::at(folder.path().join("known"))),
+            ..Trust::chain("http://node", domain.registry)
+        };
+        assert_eq!(trust.accept(domain, first).unwrap(), first);
+        let changed = trust.accept(domain, second).unwrap_err();
+        assert!(matches!(changed, EncryptedError::KeyManagerChanged { .. }), "{changed}");
+        let named = Trust { key_manager: Some(second), ..trust.clone() };
+        let other = named.accept(domain, first).unwrap_err();
+        assert!(matches!(other, EncryptedError::OtherKeyManager { .. }), "{other}");
+        assert_eq!(named.accept(domain, second).unwrap(), second);
+        assert_eq!(trust.accept(domain, second).unwrap(), second, "from now on");
     }
 }
