@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use jobs::JobId;
-use object_store::{ObjectStore as _, ObjectStoreExt as _};
+use object_store::ObjectStore as _;
 
 use crate::keys::checkpoints;
 use crate::{BlobError, BlobHash, BlobStore, BlobStream, SystemKey};
