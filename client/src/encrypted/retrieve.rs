@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::B256;
+use jobs::receipt::Receipt;
 use jobs::{ErrorCode, JobId};
 use reqwest::Method;
 use retrieval::{Answer, Expectations, RecipientKey, Retrieval, verify_and_open};
@@ -27,19 +28,28 @@ pub struct Retrieve {
     recipient: Option<RecipientKey>,
     patience: Duration,
     validity: Duration,
+    receipt: Option<Box<Receipt>>,
 }
 
 impl Retrieve {
     /// Checks as `trust` says, and seals to a key that is made for this request alone.
     #[must_use]
     pub fn new(trust: Trust) -> Self {
-        Self { trust, recipient: None, patience: Duration::ZERO, validity: VALIDITY }
+        Self { trust, recipient: None, patience: Duration::ZERO, validity: VALIDITY, receipt: None }
     }
 
     /// Seals to this key.
     #[must_use]
     pub fn sealed_to(mut self, recipient: RecipientKey) -> Self {
         self.recipient = Some(recipient);
+        self
+    }
+
+    /// Believes this receipt, once it is verified, instead of asking the API for one: a grantee of another tenant has it
+    /// from the owner.
+    #[must_use]
+    pub fn with_receipt(mut self, receipt: Receipt) -> Self {
+        self.receipt = Some(Box::new(receipt));
         self
     }
 
@@ -60,8 +70,8 @@ impl Retrieve {
 }
 
 impl Client {
-    /// Fetches a job's result in the clear. The receipt is verified first; then the submitter signs a request with a new
-    /// nonce; then the answer must be the pinned key manager's, to this request, about the confirmed result.
+    /// Fetches a job's result in the clear. The receipt is verified first; then the submitter, or whoever it granted
+    /// access to on chain, signs a request with a new nonce; then the answer must be the pinned key manager's, to this request, about the confirmed result.
     ///
     /// # Errors
     /// [`EncryptedError`]. Nothing that failed a check is returned.
@@ -71,8 +81,11 @@ impl Client {
         submitter: &Submitter,
         options: Retrieve,
     ) -> Result<Opened, EncryptedError> {
-        let Retrieve { trust, recipient, patience, validity } = options;
-        let confirmed = self.confirmed(id, &trust, patience).await?;
+        let Retrieve { trust, recipient, patience, validity, receipt } = options;
+        let confirmed = match receipt {
+            Some(receipt) => Box::pin(Confirmed::by(&receipt, id, &trust)).await?,
+            None => self.confirmed(id, &trust, patience).await?,
+        };
         let key_manager = trust.key_manager_of(confirmed.domain).await?;
         let recipient = recipient.unwrap_or_else(RecipientKey::generate);
         let nonce = B256::from(rand::random::<[u8; 32]>());

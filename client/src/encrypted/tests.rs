@@ -211,6 +211,20 @@ async fn the_owner_reads_the_result_in_its_order() {
 }
 
 #[tokio::test]
+async fn a_receipt_that_the_owner_handed_over_is_not_asked_for_and_checked_all_the_same() {
+    let (service, client) = Service::new().start().await;
+    let receipt = service.receipt.lock().unwrap().clone();
+    let options = Retrieve::new(service.trust()).with_receipt(receipt.clone());
+    assert_eq!(client.retrieve(id(), &service.owner(), options).await.unwrap().json(), PLAINTEXT);
+    let mut forged = receipt;
+    forged.leaf.submitter = Address::ZERO;
+    let options = Retrieve::new(service.trust()).with_receipt(forged);
+    let error = client.retrieve(id(), &service.owner(), options).await.unwrap_err();
+    assert!(matches!(error, EncryptedError::Receipt(_)), "{error}");
+    assert_eq!(service.asked(), [format!("POST /v1/jobs/{ID}/fhe-result")]);
+}
+
+#[tokio::test]
 async fn what_is_signed_holds_ten_minutes_beyond_the_patience() {
     let (service, client) = Service::new().start().await;
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();

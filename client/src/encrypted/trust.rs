@@ -89,8 +89,7 @@ pub(super) struct Confirmed {
 }
 
 impl Client {
-    /// Reads a job's receipt and checks it: against the chain if one is trusted, else in itself. Waits up to `patience`
-    /// while there is none.
+    /// Reads a job's receipt and checks it. Waits up to `patience` while there is none.
     pub(super) async fn confirmed(
         &self,
         id: JobId,
@@ -98,12 +97,19 @@ impl Client {
         patience: Duration,
     ) -> Result<Confirmed, EncryptedError> {
         let path = format!("/v1/jobs/{id}/receipt");
-        let receipt: Receipt = read_json(self.send_until_ready(|| self.get(&path), patience).await?).await?;
+        let receipt = read_json(self.send_until_ready(|| self.get(&path), patience).await?).await?;
+        Box::pin(Confirmed::by(&receipt, id, trust)).await
+    }
+}
+
+impl Confirmed {
+    /// Checks a receipt, wherever it is from: against the chain if one is trusted, else in itself.
+    pub(super) async fn by(receipt: &Receipt, id: JobId, trust: &Trust) -> Result<Self, EncryptedError> {
         let source = match &trust.chain {
             Some(chain) => Source::Rpc { url: chain.rpc_url.clone(), registry: Some(chain.registry) },
             None => Source::Root(receipt.root),
         };
-        let report = Box::pin(verify_receipt(&receipt, &source)).await;
+        let report = Box::pin(verify_receipt(receipt, &source)).await;
         if !report.passed() {
             return Err(EncryptedError::Receipt(Box::new(report)));
         }
@@ -113,7 +119,7 @@ impl Client {
         if receipt.leaf.status != LeafStatus::Completed {
             return Err(EncryptedError::WrongReceipt("says that the job failed".to_owned()));
         }
-        Ok(Confirmed {
+        Ok(Self {
             domain: Domain { chain_id: receipt.chain_id, registry: receipt.registry },
             result_hash: receipt.leaf.result_hash,
             owner: receipt.leaf.submitter,
