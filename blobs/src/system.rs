@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use jobs::JobId;
-use object_store::{ObjectStore as _, ObjectStoreExt as _};
+use object_store::ObjectStore as _;
 
 use crate::keys::checkpoints;
 use crate::{BlobError, BlobHash, BlobStore, BlobStream, SystemKey};
@@ -17,23 +17,10 @@ impl BlobStore {
         self.put_whole(&key.0, bytes).await
     }
 
-    /// Reads an object as it is: whoever uses it must have another reason to believe it, a MAC for example.
-    ///
-    /// # Errors
-    /// [`BlobError::NotFound`]; [`BlobError::TooLarge`] beyond `limit` bytes; the store is away.
-    pub async fn get_system(&self, key: &SystemKey, limit: u64) -> Result<Bytes, BlobError> {
-        let object = self.objects.get(&key.0).await?;
-        let size = object.meta.size;
-        if size > limit {
-            return Err(BlobError::TooLarge { size, limit });
-        }
-        Ok(object.bytes().await?)
-    }
-
     /// Reads an object that must have this hash.
     ///
     /// # Errors
-    /// As [`BlobStore::get_system`], and [`BlobError::Changed`].
+    /// [`BlobError::NotFound`]; [`BlobError::TooLarge`] beyond `limit` bytes; [`BlobError::Changed`]; the store is away.
     pub async fn get_system_verified(&self, key: &SystemKey, sha256: BlobHash, limit: u64) -> Result<Bytes, BlobError> {
         self.read_whole(&key.0, sha256, limit).await
     }

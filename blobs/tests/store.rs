@@ -131,7 +131,8 @@ async fn results_and_checkpoints_are_the_service_own() {
     }
     store.put_system(&SystemKey::checkpoint(other, 1), Bytes::from_static(b"other")).await.unwrap();
     assert_eq!(store.checkpoints(job).await.unwrap(), [4, 30, 100]);
-    assert_eq!(store.get_system(&SystemKey::checkpoint(job, 100), 10).await.unwrap(), "100");
+    let read = store.get_system_verified(&SystemKey::checkpoint(job, 100), BlobHash::of(b"100"), 10).await;
+    assert_eq!(read.unwrap(), "100");
     store.delete_checkpoints(job).await.unwrap();
     assert!(store.checkpoints(job).await.unwrap().is_empty());
     assert_eq!(store.checkpoints(other).await.unwrap(), [1]);

@@ -35,8 +35,9 @@ mod wait;
 pub use chain::{AccessChange, Mined};
 pub use encrypted::{
     AccessChanged, AccessRequest, Blob, ChainTrust, EncryptedError, EncryptedInputs, EncryptedJob, JobKey, KeyCache,
-    KeyDigest, KeyMode, KeyPart, KeyStatus, Keys, NetworkKey, NetworkKeyInfo, OnBytes, Opened, Output, OwnKey,
-    OwnKeyFiles, Retrieve, Submitter, Trust, UnverifiedKey, Upload, UploadedKey, VerifiedKey, unwatched,
+    KeyDigest, KeyMode, KeyPart, KeyStatus, Keys, KnownKeyManagers, NetworkKey, NetworkKeyInfo, OnBytes, Opened,
+    Output, OwnKey, OwnKeyFiles, Retrieve, Submitter, Trust, UnverifiedKey, Upload, UploadedKey, VerifiedKey,
+    unwatched,
 };
 pub use error::ClientError;
 pub use fhe::clear::{ClearValue, ClearValueError};

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use utoipa::ToSchema;
+use zeroize::Zeroizing;
 
 use crate::{Domain, INFO, InvalidKey, OpenError, RecipientKey, SUITE, Sealed, SealedClaim, Signature, aad, open};
 
@@ -128,7 +129,8 @@ pub enum OpenAnswerError {
     Open(#[from] OpenError),
 }
 
-/// Checks that the pinned key manager made this answer to this very request, then opens it. Returns the result as JSON.
+/// Checks that the pinned key manager made this answer to this very request, then opens it. Returns the result as JSON,
+/// which is wiped when it is dropped.
 ///
 /// # Errors
 /// Says what does not fit; the plaintext of a wrong answer is never returned.
@@ -136,7 +138,7 @@ pub fn verify_and_open(
     answer: &Answer,
     expected: &Expectations,
     key: &RecipientKey,
-) -> Result<Vec<u8>, OpenAnswerError> {
+) -> Result<Zeroizing<Vec<u8>>, OpenAnswerError> {
     let (Mode::Sealed, Some(SUITE), Some(enc), Some(kms_signature)) =
         (answer.mode, answer.suite.as_deref(), &answer.enc, &answer.kms_signature)
     else {
@@ -215,7 +217,7 @@ mod tests {
         let story = story();
         let json = serde_json::to_string(&story.answer).unwrap();
         let answer: Answer = serde_json::from_str(&json).unwrap();
-        assert_eq!(verify_and_open(&answer, &story.expected, &story.key).unwrap(), br#"{"mean":5}"#);
+        assert_eq!(verify_and_open(&answer, &story.expected, &story.key).unwrap().as_slice(), br#"{"mean":5}"#);
     }
 
     #[test]

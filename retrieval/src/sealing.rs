@@ -6,6 +6,7 @@ use hpke::kem::DhP256HkdfSha256;
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable, single_shot_open, single_shot_seal};
 use jobs::JobId;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use crate::{PublicKey, RecipientKey};
 
@@ -48,18 +49,19 @@ pub fn seal(plaintext: &[u8], recipient: &PublicKey, job_id: JobId) -> Result<Se
     Ok(Sealed { enc: enc.to_bytes().to_vec(), ciphertext })
 }
 
-/// Opens what was sealed for this job to this key.
+/// Opens what was sealed for this job to this key; wiped when it is dropped.
 ///
 /// # Errors
 /// [`OpenError`], whatever is wrong.
-pub fn open(sealed: &Sealed, key: &RecipientKey, job_id: JobId) -> Result<Vec<u8>, OpenError> {
+pub fn open(sealed: &Sealed, key: &RecipientKey, job_id: JobId) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     open_as(sealed, key, INFO, &aad(job_id))
 }
 
-fn open_as(sealed: &Sealed, key: &RecipientKey, info: &[u8], aad: &[u8]) -> Result<Vec<u8>, OpenError> {
+fn open_as(sealed: &Sealed, key: &RecipientKey, info: &[u8], aad: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let secret = <Suite as Kem>::PrivateKey::from_bytes(&key.to_scalar()).map_err(|_| OpenError)?;
     let enc = <Suite as Kem>::EncappedKey::from_bytes(&sealed.enc).map_err(|_| OpenError)?;
     single_shot_open::<AesGcm256, HkdfSha256, Suite>(&OpModeR::Base, &secret, &enc, info, &sealed.ciphertext, aad)
+        .map(Zeroizing::new)
         .map_err(|_| OpenError)
 }
 
@@ -134,14 +136,14 @@ mod tests {
         let key = RecipientKey::from_scalar(&bytes(vector::SK_R)).unwrap();
         let sealed = Sealed { enc: bytes(vector::ENC), ciphertext: bytes(vector::CIPHERTEXT) };
         let plaintext = open_as(&sealed, &key, &bytes(vector::INFO), &bytes(vector::AAD));
-        assert_eq!(plaintext, Ok(bytes(vector::PLAINTEXT)));
+        assert_eq!(plaintext, Ok(Zeroizing::new(bytes(vector::PLAINTEXT))));
     }
 
     #[test]
     fn only_the_right_key_job_and_purpose_open() {
         let (key, job_id) = (RecipientKey::generate(), JobId::generate());
         let sealed = seal(b"{\"sum\":12}", &key.public_key().unwrap(), job_id).unwrap();
-        assert_eq!(open(&sealed, &key, job_id).unwrap(), b"{\"sum\":12}");
+        assert_eq!(open(&sealed, &key, job_id).unwrap().as_slice(), b"{\"sum\":12}");
         assert_eq!(open(&sealed, &RecipientKey::generate(), job_id), Err(OpenError));
         assert_eq!(open(&sealed, &key, JobId::generate()), Err(OpenError));
         assert_eq!(open_as(&sealed, &key, b"zama-jobs/v2/result", &aad(job_id)), Err(OpenError));

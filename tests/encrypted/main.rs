@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod algorithms;
+mod grant;
 mod refusals;
 mod retrieval;
+mod stolen_api;
 mod story;
 mod worker;
 

@@ -59,9 +59,13 @@ impl<'a> Owner<'a> {
         serde_json::from_str(self.opens(job).await.json()).unwrap()
     }
 
-    pub async fn opens(&self, job: JobHandle<'_>) -> Opened {
+    pub fn trust(&self) -> Trust {
         let stack = self.zama.stack;
-        let trust = Trust::chain(stack.rpc.clone(), stack.registry.parse().unwrap());
+        Trust::chain(stack.rpc.clone(), stack.registry.parse().unwrap())
+    }
+
+    pub async fn opens(&self, job: JobHandle<'_>) -> Opened {
+        let trust = self.trust();
         let patience = std::time::Duration::from_secs(60);
         Box::pin(self.client.retrieve(job.id, &self.submitter, Retrieve::new(trust).patient(patience))).await.unwrap()
     }

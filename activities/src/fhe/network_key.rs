@@ -81,7 +81,8 @@ impl NetworkKey {
     /// Whole or not at all: workers may share the folder.
     async fn keep(&self, file: KeyFile, bytes: &[u8]) -> Result<()> {
         let path = self.path(file);
-        let fresh = path.with_extension(format!("{}.new", std::process::id()));
+        // Containers that share a folder have the same process ids.
+        let fresh = path.with_extension(format!("{}.new", uuid::Uuid::new_v4().simple()));
         let kept = async {
             fs::write(&fresh, bytes).await?;
             fs::rename(&fresh, &path).await

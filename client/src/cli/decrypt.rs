@@ -12,6 +12,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::follow::watch;
 use super::globals::Session;
+use super::inputs::read_source;
 use super::moment::duration;
 use super::paint::{Paint, tame};
 use super::secrets::{own_key, recipient, submitter};
@@ -36,6 +37,9 @@ pub struct DecryptArgs {
     /// Private P-256 key (PEM) to seal to [default: one that is made for this request alone]
     #[arg(long, value_name = "FILE", conflicts_with = "client_key")]
     sealing_key: Option<PathBuf>,
+    /// The job's receipt, as its owner handed it over; - for stdin [default: the API's, for jobs of your own tenant]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["client_key", "wait"])]
+    receipt: Option<String>,
     /// The result is under this key of your own
     #[arg(long, value_name = "FILE", conflicts_with_all = ["submitter_key", "key_manager"])]
     client_key: Option<PathBuf>,
@@ -84,6 +88,11 @@ impl Way {
         let mut retrieve = Retrieve::new(args.trust.require(DevEnv::find)?);
         if args.wait {
             retrieve = retrieve.patient(args.max_wait.unwrap_or(SETTLING));
+        }
+        if let Some(file) = &args.receipt {
+            let receipt = serde_json::from_slice(&read_source(file)?);
+            let fault = |error| CliError::usage(format!("{file} is not a receipt: {error}"));
+            retrieve = retrieve.with_receipt(receipt.map_err(fault)?);
         }
         if let Some(file) = &args.sealing_key {
             retrieve = retrieve.sealed_to(recipient(file)?);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use alloy::primitives::B256;
 use retrieval::{PublicKey, RecipientKey};
+use zeroize::Zeroizing;
 
 use super::error::CliError;
 use super::globals::{Session, given};
@@ -70,12 +71,15 @@ pub(super) fn refuse_secret(file: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, CliError> {
-    std::fs::read(file).map_err(|error| CliError::usage(format!("cannot read {}: {error}", file.display())))
+fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, CliError> {
+    std::fs::read(file)
+        .map(Zeroizing::new)
+        .map_err(|error| CliError::usage(format!("cannot read {}: {error}", file.display())))
 }
 
-fn read_text(file: &Path) -> Result<String, CliError> {
-    String::from_utf8(read(file)?).map_err(|_| CliError::usage(format!("{} is not text", file.display())))
+fn read_text(file: &Path) -> Result<Zeroizing<String>, CliError> {
+    let text = str::from_utf8(&read(file)?).map(|text| Zeroizing::new(text.to_owned()));
+    text.map_err(|_| CliError::usage(format!("{} is not text", file.display())))
 }
 
 /// The submitter's key: the file's, else the environment's, else that of the developer whose token is used.

@@ -1,12 +1,14 @@
 //! Whom a command believes: the chain through a node of one's own, a key manager by its address.
 
+use std::path::PathBuf;
+
 use alloy::primitives::Address;
 use clap::Args;
 
 use super::chain_args::ChainArgs;
 use super::dev_env::DevEnv;
 use super::error::CliError;
-use crate::encrypted::{ChainTrust, Trust};
+use crate::encrypted::{ChainTrust, KnownKeyManagers, Trust};
 
 /// Who vouches for keys and results; the API does not.
 #[derive(Args, Clone, Debug, Default)]
@@ -16,6 +18,10 @@ pub struct TrustArgs {
     /// Address of the key manager; without an EVM node it is believed, with one it must be the pinned one
     #[arg(long, value_name = "ADDRESS")]
     pub key_manager: Option<Address>,
+    /// File of the key managers that were met before: a registry that pins another one is refused, until --key-manager
+    /// names it [default: ~/.config/zama-jobs/known-key-managers]
+    #[arg(long, value_name = "FILE", env = "ZAMA_KNOWN_KEY_MANAGERS")]
+    pub known_key_managers: Option<PathBuf>,
 }
 
 impl TrustArgs {
@@ -33,13 +39,14 @@ impl TrustArgs {
             }),
             None => None,
         };
-        Ok(Trust { chain, key_manager: self.key_manager })
+        let known = self.known_key_managers.clone().map(KnownKeyManagers::at).or_else(KnownKeyManagers::of_user);
+        Ok(Trust { chain, key_manager: self.key_manager, known })
     }
 
     /// As [`TrustArgs::resolve`], where somebody must be believed.
     pub(super) fn require(&self, dev: impl FnOnce() -> Result<Option<DevEnv>, CliError>) -> Result<Trust, CliError> {
         match self.resolve(dev)? {
-            Trust { chain: None, key_manager: None } => Err(CliError::usage(
+            Trust { chain: None, key_manager: None, .. } => Err(CliError::usage(
                 "nobody says who the key manager is: give --rpc URL or set ZAMA_RPC, or give --key-manager ADDRESS",
             )),
             trust => Ok(trust),
@@ -65,8 +72,11 @@ mod tests {
 
         let address = Address::repeat_byte(2);
         let whole = format!("ZAMA_RPC=http://dev\nZAMA_REGISTRY={address}\n");
-        assert_eq!(TrustArgs::default().require(dev(&whole)).unwrap(), Trust::chain("http://dev", address));
-        let pinned = TrustArgs { key_manager: Some(address), ..TrustArgs::default() };
-        assert_eq!(pinned.require(dev("")).unwrap(), Trust::key_manager(address));
+        let known = Some(KnownKeyManagers::at("known"));
+        let args = TrustArgs { known_key_managers: Some("known".into()), ..TrustArgs::default() };
+        let chain = Trust { known: known.clone(), ..Trust::chain("http://dev", address) };
+        assert_eq!(args.require(dev(&whole)).unwrap(), chain);
+        let pinned = TrustArgs { key_manager: Some(address), ..args };
+        assert_eq!(pinned.require(dev("")).unwrap(), Trust { known, ..Trust::key_manager(address) });
     }
 }

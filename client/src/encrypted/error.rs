@@ -78,6 +78,12 @@ pub enum EncryptedError {
     /// The registry pins another key manager than the caller expects.
     #[error("the registry pins the key manager {pinned}, not {expected}")]
     OtherKeyManager { pinned: Address, expected: Address },
+    /// The registry pins another key manager than this user has met there before.
+    #[error(
+        "the registry pins the key manager {pinned} now; until now it was {known} ({file}). If its operator announced the \
+         change, name the new one once (--key-manager {pinned}); if not, somebody took over the registry"
+    )]
+    KeyManagerChanged { known: Address, pinned: Address, file: String },
     /// The API speaks of another registry than the caller believes.
     #[error("the API speaks of the registry {stated}, not of {expected}")]
     OtherRegistry { stated: Address, expected: Address },
@@ -141,6 +147,7 @@ impl EncryptedError {
             | Self::OtherRegistry { .. }
             | Self::NoKeyManager { .. }
             | Self::OtherKeyManager { .. }
+            | Self::KeyManagerChanged { .. }
             | Self::Chain(_)
             | Self::Receipt(_)
             | Self::WrongReceipt(_)

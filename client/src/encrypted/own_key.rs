@@ -6,6 +6,7 @@ use alloy::primitives::B256;
 use fhe::clear::ClearValue;
 use fhe::encrypt::for_client;
 use fhe::keys::{ClientKeys, KeyId, SecretKey};
+use zeroize::Zeroizing;
 
 use super::EncryptedError;
 use super::inputs::{EncryptedInputs, JobKey};
@@ -13,8 +14,8 @@ use super::opened::Opened;
 
 /// New keys, each as its bytes.
 pub struct OwnKeyFiles {
-    /// Decrypts everything: stays with the client.
-    pub secret_key: Vec<u8>,
+    /// Decrypts everything: stays with the client. Wiped when it is dropped.
+    pub secret_key: Zeroizing<Vec<u8>>,
     /// What is uploaded, 30 MB.
     pub evaluation_key: Vec<u8>,
     /// SHA-256 of the evaluation key.
@@ -29,7 +30,7 @@ impl OwnKeyFiles {
     pub async fn generate() -> Result<Self, EncryptedError> {
         let keys = tokio::task::spawn_blocking(ClientKeys::generate).await?;
         let key_id = B256::from(keys.id().0);
-        Ok(Self { secret_key: keys.secret_key, evaluation_key: keys.evaluation_key, key_id })
+        Ok(Self { secret_key: Zeroizing::new(keys.secret_key), evaluation_key: keys.evaluation_key, key_id })
     }
 }
 

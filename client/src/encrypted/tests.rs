@@ -1,7 +1,7 @@
 //! Encrypted jobs against an API of this process that holds a key manager's key: the wire, the checks, the refusals.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::{Address, B256, hex};
 use axum::Router;
@@ -56,6 +56,8 @@ struct Service {
     /// Looks at the receipt that come too early still.
     early: Mutex<u32>,
     asked: Mutex<Vec<String>>,
+    /// Until when the requests hold, in Unix seconds.
+    deadlines: Mutex<Vec<u64>>,
 }
 
 impl Service {
@@ -71,6 +73,7 @@ impl Service {
             parts,
             early: Mutex::new(0),
             asked: Mutex::default(),
+            deadlines: Mutex::default(),
         }
     }
 
@@ -102,7 +105,9 @@ impl Service {
         let domain = Domain { chain_id: receipt.chain_id, registry: receipt.registry };
         let public = PublicKey::from_pem(body["client_public_key"].as_str().expect("a key")).expect("a key");
         let nonce: B256 = body["retrievalNonce"].as_str().expect("a nonce").parse().expect("a nonce");
-        let retrieval = Retrieval { job_id: id(), nonce, public_key_hash: public.hash(), deadline: None };
+        let deadline = body["deadline"].as_u64();
+        self.deadlines.lock().expect("no panic").push(deadline.expect("no signature holds for ever"));
+        let retrieval = Retrieval { job_id: id(), nonce, public_key_hash: public.hash(), deadline };
         let signature = hex::decode(body["clientSignature"].as_str().expect("a signature")).expect("hex");
         let signer = Signature::from_bytes(&signature).expect("65 bytes").signer(retrieval.digest(domain));
         if signer != Ok(self.owner.address()) {
@@ -205,6 +210,35 @@ async fn the_owner_reads_the_result_in_its_order() {
     let kept = RecipientKey::generate();
     let sealed = client.retrieve(id(), &service.owner(), options.sealed_to(kept)).await.unwrap();
     assert_eq!(sealed.json(), PLAINTEXT);
+}
+
+#[tokio::test]
+async fn a_receipt_that_the_owner_handed_over_is_not_asked_for_and_checked_all_the_same() {
+    let (service, client) = Service::new().start().await;
+    let receipt = service.receipt.lock().unwrap().clone();
+    let options = Retrieve::new(service.trust()).with_receipt(receipt.clone());
+    assert_eq!(client.retrieve(id(), &service.owner(), options).await.unwrap().json(), PLAINTEXT);
+    let mut forged = receipt;
+    forged.leaf.submitter = Address::ZERO;
+    let options = Retrieve::new(service.trust()).with_receipt(forged);
+    let error = client.retrieve(id(), &service.owner(), options).await.unwrap_err();
+    assert!(matches!(error, EncryptedError::Receipt(_)), "{error}");
+    assert_eq!(service.asked(), [format!("POST /v1/jobs/{ID}/fhe-result")]);
+}
+
+#[tokio::test]
+async fn what_is_signed_holds_ten_minutes_beyond_the_patience() {
+    let (service, client) = Service::new().start().await;
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let hour = Duration::from_secs(3_600);
+    let (options, began) = (Retrieve::new(service.trust()), now());
+    for options in [options.clone(), options.clone().patient(hour), options.valid_for(hour)] {
+        client.retrieve(id(), &service.owner(), options).await.unwrap();
+    }
+    let deadlines = service.deadlines.lock().unwrap().clone();
+    for (deadline, seconds) in deadlines.into_iter().zip([600, 4_200, 3_600]) {
+        assert!((began + seconds..=now() + seconds).contains(&deadline), "{deadline} is not {seconds} s from {began}");
+    }
 }
 
 #[tokio::test]

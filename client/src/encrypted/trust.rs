@@ -10,7 +10,7 @@ use jobs::leaf::LeafStatus;
 use jobs::receipt::Receipt;
 use retrieval::Domain;
 
-use super::EncryptedError;
+use super::{EncryptedError, KnownKeyManagers};
 use crate::transport::{Client, read_json};
 
 /// Time-out of one question to the EVM node.
@@ -23,6 +23,8 @@ pub struct Trust {
     pub chain: Option<ChainTrust>,
     /// The key manager's address, learnt elsewhere. With a node it must be the one that the registry pins, too.
     pub key_manager: Option<Address>,
+    /// Key managers that were met before: another one is refused.
+    pub known: Option<KnownKeyManagers>,
 }
 
 /// A node that the client believes.
@@ -37,13 +39,13 @@ impl Trust {
     /// Believes an EVM node, and of what it serves this registry.
     #[must_use]
     pub fn chain(rpc_url: impl Into<String>, registry: Address) -> Self {
-        Self { chain: Some(ChainTrust { rpc_url: rpc_url.into(), registry }), key_manager: None }
+        Self { chain: Some(ChainTrust { rpc_url: rpc_url.into(), registry }), ..Self::default() }
     }
 
     /// Believes that this address is the key manager's, and asks no chain.
     #[must_use]
     pub fn key_manager(address: Address) -> Self {
-        Self { chain: None, key_manager: Some(address) }
+        Self { key_manager: Some(address), ..Self::default() }
     }
 
     /// Who must have signed what was signed for this domain. An address that was learnt elsewhere signs for its own
@@ -60,10 +62,18 @@ impl Trust {
             return Err(ChainError::WrongChain { expected: domain.chain_id, actual }.into());
         }
         let pinned = node.key_manager(node.newest().await?).await?.ok_or(EncryptedError::NoKeyManager { registry })?;
-        match self.key_manager {
-            Some(expected) if expected != pinned => Err(EncryptedError::OtherKeyManager { pinned, expected }),
-            _ => Ok(pinned),
+        self.accept(domain, pinned)
+    }
+
+    /// Holds what the chain says against what the user knows.
+    fn accept(&self, domain: Domain, pinned: Address) -> Result<Address, EncryptedError> {
+        if let Some(expected) = self.key_manager.filter(|expected| *expected != pinned) {
+            return Err(EncryptedError::OtherKeyManager { pinned, expected });
         }
+        if let Some(known) = &self.known {
+            known.check(domain, pinned, self.key_manager.is_some())?;
+        }
+        Ok(pinned)
     }
 }
 
@@ -79,38 +89,38 @@ pub(super) struct Confirmed {
 }
 
 impl Client {
-    /// Reads a job's receipt and checks it: against the chain if one is trusted, else in itself. Waits up to `patience`
-    /// while there is none.
+    /// Reads a job's receipt and checks it. Waits up to `patience` while there is none.
     pub(super) async fn confirmed(
         &self,
         id: JobId,
         trust: &Trust,
         patience: Duration,
     ) -> Result<Confirmed, EncryptedError> {
-        let (receipt, report) = self.verified_receipt(id, trust, patience).await?;
-        Ok(Confirmed {
-            domain: Domain { chain_id: receipt.chain_id, registry: receipt.registry },
-            result_hash: receipt.leaf.result_hash,
-            owner: receipt.leaf.submitter,
-            key_id: receipt.key_hash,
-            report: trust.chain.is_some().then_some(report),
-        })
+        Ok(self.verified_receipt(id, trust, patience).await?.1)
     }
 
-    /// The receipt itself, with its checks.
+    /// The receipt itself, with what it says.
     pub(super) async fn verified_receipt(
         &self,
         id: JobId,
         trust: &Trust,
         patience: Duration,
-    ) -> Result<(Receipt, Report), EncryptedError> {
+    ) -> Result<(Receipt, Confirmed), EncryptedError> {
         let path = format!("/v1/jobs/{id}/receipt");
-        let receipt: Receipt = read_json(self.send_until_ready(|| self.get(&path), patience).await?).await?;
+        let receipt = read_json(self.send_until_ready(|| self.get(&path), patience).await?).await?;
+        let confirmed = Box::pin(Confirmed::by(&receipt, id, trust)).await?;
+        Ok((receipt, confirmed))
+    }
+}
+
+impl Confirmed {
+    /// Checks a receipt, wherever it is from: against the chain if one is trusted, else in itself.
+    pub(super) async fn by(receipt: &Receipt, id: JobId, trust: &Trust) -> Result<Self, EncryptedError> {
         let source = match &trust.chain {
             Some(chain) => Source::Rpc { url: chain.rpc_url.clone(), registry: Some(chain.registry) },
             None => Source::Root { root: receipt.root, registry: None },
         };
-        let report = Box::pin(verify_receipt(&receipt, &source)).await;
+        let report = Box::pin(verify_receipt(receipt, &source)).await;
         if !report.passed() {
             return Err(EncryptedError::Receipt(Box::new(report)));
         }
@@ -120,6 +130,36 @@ impl Client {
         if receipt.leaf.status != LeafStatus::Completed {
             return Err(EncryptedError::WrongReceipt("says that the job failed".to_owned()));
         }
-        Ok((receipt, report))
+        Ok(Self {
+            domain: Domain { chain_id: receipt.chain_id, registry: receipt.registry },
+            result_hash: receipt.leaf.result_hash,
+            owner: receipt.leaf.submitter,
+            key_id: receipt.key_hash,
+            report: trust.chain.is_some().then_some(report),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_manager_that_changed_is_accepted_only_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = (Address::repeat_byte(1), Address::repeat_byte(2));
+        let domain = Domain { chain_id: 1, registry: Address::repeat_byte(3) };
+        let trust = Trust {
+            known: Some(KnownKeyManagers::at(folder.path().join("known"))),
+            ..Trust::chain("http://node", domain.registry)
+        };
+        assert_eq!(trust.accept(domain, first).unwrap(), first);
+        let changed = trust.accept(domain, second).unwrap_err();
+        assert!(matches!(changed, EncryptedError::KeyManagerChanged { .. }), "{changed}");
+        let named = Trust { key_manager: Some(second), ..trust.clone() };
+        let other = named.accept(domain, first).unwrap_err();
+        assert!(matches!(other, EncryptedError::OtherKeyManager { .. }), "{other}");
+        assert_eq!(named.accept(domain, second).unwrap(), second);
+        assert_eq!(trust.accept(domain, second).unwrap(), second, "from now on");
     }
 }

@@ -186,7 +186,7 @@ impl Stage {
             nonce: asked.retrieval.nonce,
             key_manager: self.manager,
         };
-        String::from_utf8(retrieval::verify_and_open(answer, &expected, key).unwrap()).unwrap()
+        String::from_utf8(retrieval::verify_and_open(answer, &expected, key).unwrap().to_vec()).unwrap()
     }
 
     /// Sends a message as it is, as the API.
