@@ -97,6 +97,7 @@ async fn one_private_address_among_public_ones_refuses_the_name() {
     ] {
         let error = fetcher.fetch(url).await.unwrap_err();
         assert!(matches!(&error, FetchError::NotPublic { address, .. } if address.to_string() == refused), "{error}");
+        assert!(!error.to_string().contains(refused) || url.contains(refused), "our names are told: {error}");
         assert!(error.is_permanent());
     }
     let error = fetcher.fetch("https://unknown.test/").await.unwrap_err();
