@@ -17,10 +17,7 @@ const MEDIA_TYPE: &str = "application/cbor";
 impl FheCompute {
     pub(super) async fn finish(&self, task: &Task, computed: &Computed) -> Result<Stage> {
         let Computed { prepared, result, result_hash, key_id, input_bytes } = computed;
-        ensure!(
-            BlobHash::of(result).0 == *result_hash,
-            "the computing process names another hash than its result's"
-        );
+        ensure!(BlobHash::of(result).0 == *result_hash, "the computing process names another hash than its result's");
         let units = Units {
             compute: payload_units(task.job.payload.len()) + payload_units(*input_bytes),
             fhe: jobs::fhe::units::units(prepared.pbs),
