@@ -91,7 +91,7 @@ async fn start_fhe(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let parts = FheParts {
         pool: parts::pool(settings)?,
         blobs: parts::blobs(settings)?,
-        fetcher: parts::fetcher(settings),
+        fetcher: parts::fetcher(settings)?,
         network_key,
         attester: Arc::new(attester),
         child: ChildOptions {

@@ -3,9 +3,17 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod algorithms;
+mod cancel;
+mod checkpoint;
+mod deadly;
+mod foreign;
+mod history;
+mod outage;
+mod own_key;
 mod refusals;
 mod retrieval;
 mod story;
+mod theft;
 mod worker;
 
 #[path = "../harness/mod.rs"]

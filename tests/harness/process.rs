@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 /// One process, told from a later one with the same pid by its start.
 #[derive(Debug)]
 pub struct Process {
@@ -11,6 +14,20 @@ pub struct Process {
 }
 
 impl Process {
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// What it was started with.
+    pub fn arguments(&self) -> Vec<String> {
+        let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        line.split(|byte| *byte == 0).map(|argument| String::from_utf8_lossy(argument).into_owned()).collect()
+    }
+
+    pub fn kill_9(&self) {
+        kill(Pid::from_raw(self.pid), Signal::SIGKILL).unwrap();
+    }
+
     pub fn is_alive(&self) -> bool {
         stat(self.pid).is_some_and(|stat| stat.started == self.started && stat.state != "Z")
     }

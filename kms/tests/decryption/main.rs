@@ -7,6 +7,7 @@ mod callers;
 mod chain_rules;
 mod crash;
 mod grants;
+mod mtls;
 mod nonces;
 mod owner;
 mod stage;
