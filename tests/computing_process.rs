@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use activities::fhe::{Child, ChildOptions, Children, Ended, Lease, Listener, Phase};
+use activities::fhe::{Child, ChildOptions, Children, Ended, KEY_TIME, Lease, Listener, Phase};
 use client::{ClearValue, OwnKey, OwnKeyFiles};
 use fhe::child::protocol::{Blob, Checkpoint, Done, KeyMode, LoadKey, Prepared, Refusal, Run};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ impl Listener for Nobody {
 
 async fn lease(memory_bytes: u64) -> Lease {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_zama-jobs"));
-    Children::new(ChildOptions { program, memory_bytes }, 1).lease().await.unwrap()
+    Children::new(ChildOptions { program, memory_bytes }, 1).lease(&"acme".parse().unwrap()).await.unwrap()
 }
 
 /// A client's key and its inputs.
@@ -73,7 +73,8 @@ async fn runs(child: Child, run: Run) -> Answer {
 }
 
 async fn with_key(lease: &Lease, keys: &Keys) -> Child {
-    let (child, ended) = lease.child().await.unwrap().load_key(keys.load()).await.unwrap();
+    let child = lease.child().await.unwrap();
+    let (child, ended) = child.load_key(keys.load(), &CancellationToken::new(), KEY_TIME).await.unwrap();
     assert!(matches!(ended, Ended::Done(())), "{ended:?}");
     child.unwrap()
 }

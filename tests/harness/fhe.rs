@@ -35,10 +35,11 @@ pub struct Attempt {
 }
 
 impl Stack {
-    /// The process that computes, if there is one.
+    /// The process that computes, if there is one: another one waits with its keys loaded.
     pub fn computing_process(&self) -> Option<Process> {
         let worker = self.place.part(WORKER).pid?;
-        descendants(worker).into_iter().find(|process| process.arguments().iter().any(|it| it == "fhe-child"))
+        let computing = |process: &Process| process.arguments().iter().any(|it| it == "fhe-child");
+        descendants(worker).into_iter().filter(computing).max_by_key(Process::processor_time)
     }
 
     /// Waits until a job's computation can go on from its middle.

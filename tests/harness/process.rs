@@ -24,6 +24,11 @@ impl Process {
         line.split(|byte| *byte == 0).map(|argument| String::from_utf8_lossy(argument).into_owned()).collect()
     }
 
+    /// What it has computed so far, in the kernel's ticks.
+    pub fn processor_time(&self) -> u64 {
+        stat(self.pid).map_or(0, |stat| stat.processor_time)
+    }
+
     pub fn kill_9(&self) {
         kill(Pid::from_raw(self.pid), Signal::SIGKILL).unwrap();
     }
@@ -57,6 +62,7 @@ struct Stat {
     state: String,
     parent: i32,
     started: String,
+    processor_time: u64,
 }
 
 fn stat(pid: i32) -> Option<Stat> {
@@ -68,5 +74,6 @@ fn stat(pid: i32) -> Option<Stat> {
         state: fields.first()?.to_string(),
         parent: fields.get(1)?.parse().ok()?,
         started: fields.get(19)?.to_string(),
+        processor_time: fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?,
     })
 }
