@@ -12,6 +12,8 @@ fn main() {
     while let Ok(Some(request)) = read::<Request>(&mut requests) {
         let event = match request {
             Request::LoadKey(key) if key.evaluation_key.0 == b"deadly" => std::process::abort(),
+            Request::LoadKey(key) if key.evaluation_key.0 == b"deaf" => sleep(),
+            Request::CheckKey { evaluation_key } if evaluation_key.0 == b"deaf" => sleep(),
             Request::LoadKey(_) => Event::KeyLoaded,
             Request::CheckKey { evaluation_key } if evaluation_key.0 == b"deadly" => std::process::abort(),
             Request::CheckKey { evaluation_key } => {
@@ -30,6 +32,7 @@ fn behave(run: &Run, requests: &mut impl std::io::Read, events: &mut impl Write)
         "refuse" => {
             return Event::Refused { reason: Refusal::CiphertextInvalid, detail: "not a ciphertext".to_owned() };
         }
+        "babble" => return Event::Failed { detail: "ä".repeat(5_000) },
         "die reading" => std::process::abort(),
         "surroundings" => return Event::Failed { detail: surroundings() },
         "garbage" => {
@@ -64,8 +67,14 @@ fn behave(run: &Run, requests: &mut impl std::io::Read, events: &mut impl Write)
     done(run)
 }
 
+fn sleep() -> Event {
+    std::thread::sleep(Duration::from_secs(60));
+    Event::Stopped
+}
+
 fn prepared() -> Prepared {
-    Prepared { input_types: Vec::new(), inputs_hash: [1; 32], program_hash: [2; 32], steps: 4, pbs: 40 }
+    let profile = fhe::profile::pin().clone();
+    Prepared { input_types: Vec::new(), inputs_hash: [1; 32], program_hash: [2; 32], profile, steps: 4, pbs: 40 }
 }
 
 fn done(run: &Run) -> Event {

@@ -12,9 +12,10 @@ use store::client_keys::{self, KeyStatus, KeyVerdict as Verdict};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::time::interval;
+use tokio_util::sync::CancellationToken;
 use workflows::activities::{KeyRef, KeyVerdict};
 
-use crate::fhe::{Children, Ended};
+use crate::fhe::{Children, Ended, KEY_TIME};
 
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// A key that killed as many children is refused.
@@ -30,11 +31,13 @@ pub struct CheckKey {
 impl CheckKey {
     #[activity(name = "check_key")]
     pub async fn check_key(self: Arc<Self>, ctx: ActivityContext, key: KeyRef) -> Result<KeyVerdict, ActivityError> {
+        // A child that checks cannot be interrupted: dropped with the work, it is killed.
         let mut work = pin!(self.verdict(&key.tenant, key.key_id.0));
         let mut heartbeat = interval(HEARTBEAT);
         loop {
             tokio::select! {
                 verdict = &mut work => return Ok(verdict?),
+                () = ctx.cancelled() => return Err(ActivityError::cancelled()),
                 _ = heartbeat.tick() => ctx.record_heartbeat("checking").await?,
             }
         }
@@ -52,20 +55,30 @@ impl CheckKey {
         };
         match status {
             KeyStatus::Ready => Ok(KeyVerdict::Ready),
-            KeyStatus::Refused => Ok(KeyVerdict::Refused),
+            KeyStatus::Refused => {
+                self.discard(tenant, key_id).await?;
+                Ok(KeyVerdict::Refused)
+            }
             KeyStatus::Pending => bail!("the key is still pending"),
         }
     }
 
+    /// Deletes what nobody can use, unless the tenant uploaded the same bytes as a blob.
+    async fn discard(&self, tenant: &TenantId, key_id: [u8; 32]) -> Result<()> {
+        if store::blobs::find(&self.pool, tenant, key_id).await?.is_none() {
+            self.blobs.delete(tenant, BlobHash(key_id)).await?;
+        }
+        Ok(())
+    }
+
     async fn look(&self, tenant: &TenantId, key_id: [u8; 32]) -> Result<Verdict> {
-        let lease = self.children.lease().await?;
+        let lease = self.children.lease(tenant).await?;
         let bytes = self.blobs.get(tenant, BlobHash(key_id), MAX_EVALUATION_KEY_BYTES).await?;
         let refused = |detail: &str| Ok(Verdict::Refused { detail: detail.to_owned() });
         for _ in 0..DEATHS {
-            let (child, ended) = lease.child().await?.check_key(bytes.to_vec()).await?;
-            if let Some(child) = child {
-                lease.give_back(child);
-            }
+            // Of its own: who has read a hostile key serves nobody after it.
+            let child = lease.new_child().await?;
+            let (_, ended) = child.check_key(bytes.to_vec(), &CancellationToken::new(), KEY_TIME).await?;
             match ended {
                 Ended::Done(id) if id == key_id => return Ok(Verdict::Ready),
                 // Another encoding of the key, or bytes behind it: one key has one id.

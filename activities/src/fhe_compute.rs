@@ -1,6 +1,7 @@
 //! `fhe_compute`: has a program computed on ciphertexts by a child process, with heartbeats, progress, cancellation and
 //! resume; then attests the result and leaves PROCESSING with it.
 
+mod agreement;
 mod attempts;
 mod board;
 mod finish;
@@ -95,15 +96,14 @@ impl FheCompute {
             return Err(of_the_job(ErrorCode::InternalError, "the stored payload cannot be read"));
         };
         let ended = Box::pin(self.watch(&ctx, &task, &board)).await?;
-        if !matches!(ended, Ended::Stopping | Ended::Verdict(Verdict::Computed(_))) {
-            self.forget_checkpoints(task.id).await;
-        }
         match ended {
             Ended::Verdict(Verdict::Computed(computed)) => {
                 let stage = self.outlast(&ctx, &board, || Box::pin(self.finish(&task, &computed))).await?;
                 self.forget_checkpoints(task.id).await;
                 Ok(step(stage))
             }
+            // Whether the job is over is for the database to say: this attempt may be one that was given up for
+            // another, which needs the checkpoints. The sweep finds those of jobs that ended.
             Ended::Verdict(Verdict::Refused { code, detail }) => Err(of_the_job(code, detail)),
             Ended::Verdict(Verdict::Stopped) | Ended::Wish(Wish::Cancelled) => Err(ActivityError::cancelled()),
             Ended::Wish(Wish::TimedOut) => {

@@ -28,6 +28,9 @@ const HEARTBEAT_THROTTLE: Duration = Duration::from_secs(1);
 /// What running activities get to finish or give back when the worker stops.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Encrypted jobs that a worker takes beyond those that it computes: while one waits for a slow server, others compute.
+const FETCHES: usize = 4;
+
 /// What the workers of all queues need.
 #[derive(Clone)]
 pub struct Parts {
@@ -151,11 +154,12 @@ fn jobs(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<Wo
 fn fhe(parts: FheParts, stopping: CancellationToken) -> WorkerOptions {
     let FheParts { pool, blobs, fetcher, network_key, attester, child, children: count, checkpoint_pbs, public_url } =
         parts;
-    let children = Children::new(child, count);
+    let children = Children::new(child, count).ahead(network_key.clone());
     let inputs = Inputs { pool: pool.clone(), blobs: blobs.clone(), fetcher };
     let checkpoints = Checkpoints { pool: pool.clone(), blobs: blobs.clone(), attester: attester.clone() };
+    tokio::spawn(checkpoints.clone().keep_swept(stopping.clone()));
     WorkerOptions::new(Queue::Fhe.as_str())
-        .tuner(tuner(1, count))
+        .tuner(tuner(1, count + FETCHES))
         .max_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
         .default_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
         .graceful_shutdown_period(GRACE)

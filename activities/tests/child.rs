@@ -5,8 +5,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use activities::fhe::{Child, ChildOptions, Children, Ended, Lease, Listener, Phase};
+use activities::fhe::{Child, ChildOptions, Children, Ended, KEY_TIME, Lease, Listener, Phase};
 use fhe::child::protocol::{Blob, Checkpoint, Done, KeyMode, LoadKey, Prepared, Refusal, Run};
+use jobs::TenantId;
 use tokio_util::sync::CancellationToken;
 
 /// `activities/examples/fake_fhe_child.rs`, which cargo builds beside the tests.
@@ -15,8 +16,16 @@ fn fake() -> PathBuf {
     test.ancestors().nth(2).unwrap().join("examples/fake_fhe_child")
 }
 
+fn children() -> Children {
+    Children::new(ChildOptions { program: fake(), memory_bytes: 1 << 30 }, 1)
+}
+
+fn tenant(name: &str) -> TenantId {
+    name.parse().unwrap()
+}
+
 async fn lease() -> Lease {
-    Children::new(ChildOptions { program: fake(), memory_bytes: 1 << 30 }, 1).lease().await.unwrap()
+    children().lease(&tenant("acme")).await.unwrap()
 }
 
 fn run(payload: &str) -> Run {
@@ -36,6 +45,11 @@ fn run(payload: &str) -> Run {
 fn key(evaluation_key: &[u8]) -> LoadKey {
     let evaluation_key = Blob(evaluation_key.to_vec());
     LoadKey { mode: KeyMode::Network, key_id: [3; 32], evaluation_key, public_key: None, crs: None }
+}
+
+/// A wish that nobody has.
+fn never() -> CancellationToken {
+    CancellationToken::new()
 }
 
 #[derive(Default)]
@@ -88,20 +102,70 @@ async fn a_program_runs_to_its_result_and_the_child_serves_again() {
     assert_eq!(ran(again, resumed).await.1.progress, [30, 40]);
 }
 
+/// What it has read of one tenant must not come out in another's job.
+#[tokio::test]
+async fn a_child_serves_one_tenant_alone() {
+    let children = children();
+    let serve = async |name: &str| {
+        let lease = children.lease(&tenant(name)).await.unwrap();
+        let child = lease.child().await.unwrap();
+        let pid = child.pid();
+        let ((child, ended), _) = ran(child, run("")).await;
+        assert!(matches!(ended, Ended::Done(_)), "{ended:?}");
+        lease.give_back(child.unwrap());
+        pid
+    };
+    let first = serve("acme").await;
+    assert_eq!(serve("acme").await, first);
+    let other = serve("mallory").await;
+    assert_ne!(other, first);
+    dies(first).await;
+    assert_eq!(serve("mallory").await, other);
+    assert_ne!(serve("acme").await, other);
+}
+
+/// A hostile key must hold up nobody but its owner.
+#[tokio::test]
+async fn a_key_that_takes_too_long_or_is_not_wanted_any_more_ends_its_child() {
+    let lease = lease().await;
+    let child = lease.child().await.unwrap();
+    let pid = child.pid();
+    let (child, ended) = child.load_key(key(b"deaf"), &never(), Duration::from_millis(200)).await.unwrap();
+    assert!(child.is_none());
+    assert!(matches!(ended, Ended::Died { phase: Phase::LoadingKeys, .. }), "{ended:?}");
+    dies(pid).await;
+    let child = lease.child().await.unwrap();
+    let (pid, stop) = (child.pid(), never());
+    stop.cancel();
+    let (child, ended) = child.check_key(b"deaf".to_vec(), &stop, KEY_TIME).await.unwrap();
+    assert!(child.is_none());
+    assert!(matches!(ended, Ended::Stopped), "{ended:?}");
+    dies(pid).await;
+}
+
+/// It goes to the client, into the database and into a history.
+#[tokio::test]
+async fn what_a_child_says_is_cut() {
+    let lease = lease().await;
+    let ((_, ended), _) = ran(lease.child().await.unwrap(), run("babble")).await;
+    let Ended::Failed { detail } = ended else { panic!("{ended:?}") };
+    assert_eq!(detail, "ä".repeat(500) + "…");
+}
+
 #[tokio::test]
 async fn keys_are_known_until_the_child_ends() {
     let lease = lease().await;
     let child = lease.child().await.unwrap();
     assert!(!child.holds(KeyMode::Network, [3; 32]));
-    let (child, ended) = child.load_key(key(b"sound")).await.unwrap();
+    let (child, ended) = child.load_key(key(b"sound"), &never(), KEY_TIME).await.unwrap();
     assert!(matches!(ended, Ended::Done(())), "{ended:?}");
     let child = child.unwrap();
     assert!(child.holds(KeyMode::Network, [3; 32]));
     assert!(!child.holds(KeyMode::Client, [3; 32]));
     assert!(!child.holds(KeyMode::Network, [4; 32]));
-    let (child, ended) = child.load_key(key(b"deadly")).await.unwrap();
+    let (child, ended) = child.load_key(key(b"deadly"), &never(), KEY_TIME).await.unwrap();
     assert!(child.is_none());
-    assert!(matches!(ended, Ended::Died { phase: Phase::Reading, .. }), "{ended:?}");
+    assert!(matches!(ended, Ended::Died { phase: Phase::LoadingKeys, .. }), "no inputs were read: {ended:?}");
     assert!(!lease.child().await.unwrap().holds(KeyMode::Network, [3; 32]), "another child begins with nothing");
 }
 
@@ -212,10 +276,10 @@ async fn who_starts_children_is_closed_to_others_of_its_user() {
 #[tokio::test]
 async fn a_key_is_checked_by_its_hash() {
     let lease = lease().await;
-    let (child, ended) = lease.child().await.unwrap().check_key(b"abc".to_vec()).await.unwrap();
+    let (child, ended) = lease.child().await.unwrap().check_key(b"abc".to_vec(), &never(), KEY_TIME).await.unwrap();
     let Ended::Done(id) = ended else { panic!("{ended:?}") };
     assert_eq!(blobs::BlobHash(id), blobs::BlobHash::of(b"abc"));
-    let (child, ended) = child.unwrap().check_key(b"deadly".to_vec()).await.unwrap();
+    let (child, ended) = child.unwrap().check_key(b"deadly".to_vec(), &never(), KEY_TIME).await.unwrap();
     assert!(child.is_none());
     assert!(matches!(ended, Ended::Died { .. }), "{ended:?}");
 }

@@ -24,10 +24,10 @@ pub(crate) fn incoming() -> Path {
 pub struct SystemKey(pub(crate) Path);
 
 impl SystemKey {
-    /// The result of an encrypted job: `results/{job}`.
+    /// A result of an encrypted job: `results/{job}/{sha256}`. Attempts that differ do not meet.
     #[must_use]
-    pub fn result(job: JobId) -> Self {
-        Self(Path::from_iter(["system", "results", &job.to_string()]))
+    pub fn result(job: JobId, sha256: BlobHash) -> Self {
+        Self(Path::from_iter(["system", "results", &job.to_string(), &sha256.to_string()]))
     }
 
     /// A checkpoint of a job's computation: `checkpoints/{job}/{step}`.
@@ -43,5 +43,9 @@ impl SystemKey {
 }
 
 pub(crate) fn checkpoints(job: JobId) -> Path {
-    Path::from_iter(["system", "checkpoints", &job.to_string()])
+    all_checkpoints().join(job.to_string())
+}
+
+pub(crate) fn all_checkpoints() -> Path {
+    Path::from_iter(["system", "checkpoints"])
 }

@@ -5,7 +5,7 @@ use futures::TryStreamExt as _;
 use jobs::JobId;
 use object_store::ObjectStore as _;
 
-use crate::keys::checkpoints;
+use crate::keys::{all_checkpoints, checkpoints};
 use crate::{BlobError, BlobHash, BlobStore, BlobStream, SystemKey};
 
 impl BlobStore {
@@ -50,6 +50,15 @@ impl BlobStore {
         let mut steps: Vec<u32> = found.iter().filter_map(|object| SystemKey::step(&object.location)).collect();
         steps.sort_unstable();
         Ok(steps)
+    }
+
+    /// The jobs that have checkpoints.
+    ///
+    /// # Errors
+    /// The store is away.
+    pub async fn jobs_with_checkpoints(&self) -> Result<Vec<JobId>, BlobError> {
+        let found = self.objects.list_with_delimiter(Some(&all_checkpoints())).await?;
+        Ok(found.common_prefixes.iter().filter_map(|folder| folder.filename()?.parse().ok()).collect())
     }
 
     /// Deletes all checkpoints of a job.

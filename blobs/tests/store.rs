@@ -133,16 +133,21 @@ async fn results_and_checkpoints_are_the_service_own() {
     assert_eq!(store.checkpoints(job).await.unwrap(), [4, 30, 100]);
     let read = store.get_system_verified(&SystemKey::checkpoint(job, 100), BlobHash::of(b"100"), 10).await;
     assert_eq!(read.unwrap(), "100");
+    let mut jobs = store.jobs_with_checkpoints().await.unwrap();
+    jobs.retain(|found| *found != other);
+    assert_eq!(jobs, [job]);
     store.delete_checkpoints(job).await.unwrap();
+    assert_eq!(store.jobs_with_checkpoints().await.unwrap(), [other]);
     assert!(store.checkpoints(job).await.unwrap().is_empty());
     assert_eq!(store.checkpoints(other).await.unwrap(), [1]);
 
-    let key = SystemKey::result(job);
-    store.put_system(&key, Bytes::from_static(b"first")).await.unwrap();
-    store.put_system(&key, Bytes::from_static(b"result")).await.unwrap();
     let hash = BlobHash::of(b"result");
+    let key = SystemKey::result(job, hash);
+    store.put_system(&key, Bytes::from_static(b"result")).await.unwrap();
+    let other = BlobHash::of(b"another attempt's");
+    store.put_system(&SystemKey::result(job, other), Bytes::from_static(b"another attempt's")).await.unwrap();
     assert_eq!(store.get_system_verified(&key, hash, 100).await.unwrap(), "result");
-    let wrong = store.get_system_verified(&key, BlobHash::of(b"first"), 100).await;
+    let wrong = store.get_system_verified(&key, other, 100).await;
     assert!(matches!(wrong, Err(BlobError::Changed { .. })));
     assert!(matches!(store.head(&tenant("results"), hash).await, Err(BlobError::NotFound)));
 }

@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tfhe::core_crypto::fft_impl::fft64::math::fft::{FftAlgo, Method, Plan, setup_custom_fft_plan};
 
 /// Threads that share one operation.
@@ -25,6 +26,17 @@ pub struct Profile {
     pub threads: usize,
     /// The vector instructions that the transform uses.
     pub cpu_class: String,
+}
+
+impl Profile {
+    /// SHA-256 of the profile's RFC 8785 form.
+    ///
+    /// # Panics
+    /// Never: a profile is plain data.
+    #[must_use]
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(serde_json_canonicalizer::to_string(self).expect("a profile is plain data")).into()
+    }
 }
 
 /// Fixes the plan of the Fourier transform and the number of threads. Everything in this room calls it before key work;
@@ -67,6 +79,19 @@ fn cpu_class() -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_version_is_the_one_that_is_built() {
+        let locked = format!("name = \"tfhe\"\nversion = \"{TFHE_VERSION}\"\n");
+        assert!(include_str!("../../Cargo.lock").contains(&locked));
+    }
+
+    #[test]
+    fn another_profile_has_another_hash() {
+        let ours = pin();
+        assert_eq!(ours.hash(), pin().clone().hash());
+        assert_ne!(ours.hash(), Profile { threads: THREADS + 1, ..ours.clone() }.hash());
+    }
 
     #[test]
     fn pinning_twice_gives_one_profile_with_two_threads() {

@@ -67,7 +67,7 @@ pub(crate) fn origin() -> Origin {
 /// Inputs that came through no door.
 pub(crate) fn inputs(values: &[ClearValue], key: &SecretKey) -> Inputs {
     let encrypt = |value: &ClearValue| EncryptedValue::encrypt(value.kind(), number(*value), &key.0);
-    Inputs { values: values.iter().map(encrypt).collect(), hash: [9; 32] }
+    Inputs { types: types(values), values: values.iter().map(|value| Some(encrypt(value))).collect(), hash: [9; 32] }
 }
 
 pub(crate) fn number(value: ClearValue) -> u64 {

@@ -147,6 +147,16 @@ mod tests {
     }
 
     #[test]
+    fn each_shared_credential_of_development_is_refused_by_name() {
+        for (key, value) in [("API", "zama-development-kms-api"), ("WORKER", "zama-development-kms-worker")] {
+            let shared = format!("KMS__{key}_CREDENTIAL");
+            let refused = settings(&[PRODUCTION.as_slice(), &TLS, &[(shared.as_str(), value)]].concat());
+            let refused = refused.expect_err("everybody knows it").to_string();
+            assert!(refused.ends_with(&format!("set: kms.{}_credential", key.to_lowercase())), "{refused}");
+        }
+    }
+
+    #[test]
     fn a_key_manager_in_production_wants_two_nodes_and_a_pinned_code() {
         let refused = settings(&[PRODUCTION.as_slice(), &TLS].concat()).expect("valid").check_key_manager();
         let refused = refused.expect_err("one node is not enough").to_string();

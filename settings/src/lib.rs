@@ -191,6 +191,8 @@ pub struct Metering {
 pub struct Development {
     pub compute_pause_ms: u64,
     pub kms_seed_dir: String,
+    pub fetch_hosts: String,
+    pub fetch_authority_file: String,
     pub chain_may_forget: bool,
 }
 
@@ -245,6 +247,14 @@ mod tests {
         std::fs::write(&file, "[api]\nlissen = \"127.0.0.1:1\"\n").expect("the file is written");
         let error = format!("{:#}", Settings::load(Some(&file)).expect_err("a misspelt key is refused"));
         assert!(error.contains("lissen"), "{error}");
+    }
+
+    #[test]
+    fn production_refuses_hosts_that_are_not_public() {
+        let variables = [("ENVIRONMENT", "production"), ("DEVELOPMENT__FETCH_HOSTS", "blobs.test=127.0.0.1")];
+        let variables = variables.map(|(key, value)| (format!("ZAMA__{key}"), value.to_owned()));
+        let error = format!("{:#}", Settings::load_with(None, variables).expect_err("a private host is refused"));
+        assert!(error.contains("development.fetch_hosts"), "{error}");
     }
 
     #[test]

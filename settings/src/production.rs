@@ -31,6 +31,9 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
     if !settings.development.kms_seed_dir.is_empty() {
         bail!("production refuses development.kms_seed_dir; every key manager makes its own keys");
     }
+    if !settings.development.fetch_hosts.is_empty() {
+        bail!("production refuses development.fetch_hosts; encrypted_data_url names public hosts alone");
+    }
     if settings.development.chain_may_forget {
         bail!("production refuses development.chain_may_forget; set it to false");
     }

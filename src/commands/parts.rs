@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ::billing::LagoClient;
 use ::blobs::BlobStore;
-use ::blobs::remote::Fetcher;
+use ::blobs::remote::{Fetcher, KnownHosts};
 use ::chain::ChainConfig;
 use ::temporal::Target;
 use ::temporal::codec::KeyRing;
@@ -56,9 +56,20 @@ pub(crate) fn blobs(settings: &Settings) -> Result<BlobStore> {
 }
 
 /// The way to other people's servers, unless it is closed.
-pub(crate) fn fetcher(settings: &Settings) -> Option<Fetcher> {
-    let egress = &settings.egress;
-    egress.fetch_urls.then(|| Fetcher::within(Duration::from_secs(egress.fetch_timeout_seconds)))
+pub(crate) fn fetcher(settings: &Settings) -> Result<Option<Fetcher>> {
+    let (egress, development) = (&settings.egress, &settings.development);
+    if !egress.fetch_urls {
+        return Ok(None);
+    }
+    let fetcher = Fetcher::within(Duration::from_secs(egress.fetch_timeout_seconds));
+    if development.fetch_hosts.is_empty() {
+        return Ok(Some(fetcher));
+    }
+    let file = &development.fetch_authority_file;
+    let authority = std::fs::read(file).with_context(|| format!("Failed to read {file}"))?;
+    let known = KnownHosts::parse(&development.fetch_hosts, &authority).context("development.fetch_hosts")?;
+    tracing::warn!(hosts = development.fetch_hosts, "development: hosts that are not public are fetched");
+    Ok(Some(fetcher.knowing(known)))
 }
 
 /// The billing system, if one is configured.

@@ -101,11 +101,12 @@ async fn start_fhe(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let parts = FheParts {
         pool: parts::pool(settings)?,
         blobs: parts::blobs(settings)?,
-        fetcher: parts::fetcher(settings),
+        fetcher: parts::fetcher(settings)?,
         network_key,
         attester: Arc::new(attester),
         child: ChildOptions {
-            program: std::env::current_exe().context("Failed to find this program")?,
+            // This very program, even after another one has taken its place on the disk.
+            program: "/proc/self/exe".into(),
             memory_bytes: settings.fhe.child_memory_mib.saturating_mul(1 << 20),
         },
         children: settings.fhe.children,

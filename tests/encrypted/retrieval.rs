@@ -18,7 +18,7 @@ async fn a_job(owner: &Owner<'_>) -> Job {
 }
 
 /// A request as the owner's machine makes it, signed by whoever.
-fn request(stack: &Stack, job: &Job, signer: &Signer, nonce: [u8; 32]) -> Value {
+pub fn request(stack: &Stack, job: &Job, signer: &Signer, nonce: [u8; 32]) -> Value {
     let recipient = RecipientKey::generate();
     let retrieval = Retrieval {
         job_id: job.job_id,
@@ -35,7 +35,7 @@ fn request(stack: &Stack, job: &Job, signer: &Signer, nonce: [u8; 32]) -> Value 
     })
 }
 
-async fn asks(owner: &Owner<'_>, job: &Job, body: &Value) -> Answer {
+pub async fn asks(owner: &Owner<'_>, job: &Job, body: &Value) -> Answer {
     owner.zama.ask(Method::POST, &format!("/v1/jobs/{}/fhe-result", job.job_id), &[], Some(body)).await.unwrap()
 }
 

@@ -1,9 +1,13 @@
 //! A client that encrypts: its key, its submissions, and what it reads in the end.
 
-use client::{ClearValue, Client, KeyCache, NetworkKey, Opened, Retrieve, Submitter, Trust, Upload, unwatched};
+use client::{
+    ClearValue, Client, EncryptedInputs, EncryptedJob, KeyCache, KeyStatus, NetworkKey, Opened, OwnKey, OwnKeyFiles,
+    Retrieve, Submitter, Trust, Upload, UploadedKey, unwatched,
+};
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
 
-use crate::harness::{JobHandle, Stack, Zama};
+use crate::harness::{CHECKPOINTS_OFTEN, JobHandle, Stack, Zama, until};
 
 /// The user of a token that `zama-jobs token` makes.
 const USER: &str = "developer";
@@ -19,6 +23,68 @@ pub struct Owner<'a> {
 
 pub fn bytes(values: &[u8]) -> Vec<ClearValue> {
     values.iter().copied().map(ClearValue::U8).collect()
+}
+
+/// The parameters of a program that multiplies its input with itself as often: nothing but a long computation.
+pub fn powers(products: usize) -> Value {
+    let step = |number| {
+        let factor = if number == 1 { "a".to_owned() } else { format!("p{}", number - 1) };
+        json!({"name": format!("p{number}"), "op": "mul", "args": [factor, "a"]})
+    };
+    let steps: Vec<Value> = (1..=products).map(step).collect();
+    let last = format!("p{products}");
+    json!({"program": {"inputs": [{"name": "a", "type": "u8"}], "steps": steps, "outputs": [last]}})
+}
+
+/// What [`powers`] gives.
+pub fn power(base: u8, products: usize) -> Value {
+    let value = (0..products).fold(base, |power, _| power.wrapping_mul(base));
+    json!({format!("p{products}"): value})
+}
+
+/// A stack whose tests kill, stop and plant, one after the other. Its computing process may take no more memory than a
+/// client's key and a few values need.
+pub async fn disturbed() -> (&'static Stack, MutexGuard<'static, ()>) {
+    static STACK: std::sync::OnceLock<Stack> = std::sync::OnceLock::new();
+    static TURN: Mutex<()> = Mutex::const_new(());
+    let turn = TURN.lock().await;
+    // No sweep tells Temporal what a test keeps from it.
+    let settings = [CHECKPOINTS_OFTEN, LITTLE_MEMORY, ("ZAMA__DISPATCHER__SWEEP_SECONDS", "3600")];
+    (STACK.get_or_init(|| Stack::encrypted_with(&settings)), turn)
+}
+
+/// Enough to load a client's key and to compute, too little for 512 values of 64 bits beside the key.
+const LITTLE_MEMORY: (&str, &str) = ("ZAMA__FHE__CHILD_MEMORY_MIB", "600");
+
+/// A client whose secret key never leaves it.
+pub struct KeyHolder<'a> {
+    pub owner: Owner<'a>,
+    pub key: OwnKey,
+}
+
+impl<'a> KeyHolder<'a> {
+    pub async fn of(stack: &'a Stack) -> Self {
+        let (owner, files) = (Owner::of(stack).await, OwnKeyFiles::generate().await.unwrap());
+        let key = OwnKey::from_bytes(&files.secret_key, files.key_id).unwrap();
+        let uploaded = owner.uploads_key(files.evaluation_key).await;
+        assert_eq!((uploaded.key_id, uploaded.status), (files.key_id, KeyStatus::Ready), "{uploaded:?}");
+        Self { owner, key }
+    }
+
+    pub async fn encrypts(&self, values: Vec<ClearValue>) -> EncryptedInputs {
+        self.key.encrypt(values).await.unwrap()
+    }
+
+    pub async fn submits(&self, algorithm: &str, parameters: Value, inputs: &EncryptedInputs) -> JobHandle<'_> {
+        let job = EncryptedJob::new(algorithm).with_parameters(parameters);
+        let submitted = self.owner.client.submit_encrypted(&job, inputs.clone(), None).await.unwrap();
+        self.owner.zama.job(submitted.job_id())
+    }
+
+    pub async fn opens(&self, job: JobHandle<'_>) -> Value {
+        let opened = Box::pin(self.owner.client.decrypt(job.id, &self.key, &self.owner.trust())).await.unwrap();
+        serde_json::from_str(opened.json()).unwrap()
+    }
 }
 
 impl<'a> Owner<'a> {
@@ -57,6 +123,16 @@ impl<'a> Owner<'a> {
         let job = self.submits(algorithm, parameters, blob).await;
         job.completes().await;
         serde_json::from_str(self.opens(job).await.json()).unwrap()
+    }
+
+    /// Uploads an evaluation key and waits until it was looked at.
+    pub async fn uploads_key(&self, evaluation_key: Vec<u8>) -> UploadedKey {
+        let key = self.client.upload_evaluation_key(&Upload::of_bytes(evaluation_key), &unwatched()).await.unwrap();
+        until("the key is checked", async || {
+            let key = self.client.uploaded_key(key.key_id).await.unwrap();
+            (key.status != KeyStatus::Pending).then_some(key)
+        })
+        .await
     }
 
     pub fn trust(&self) -> Trust {

@@ -1,29 +1,47 @@
-//! kill -9 of the FHE worker in the middle of a computation.
+//! kill -9 of the FHE worker, and of its computing process, in the middle of a computation.
 
-use serde_json::json;
+use crate::harness::{JobHandle, WORKER};
+use crate::story::{KeyHolder, bytes, disturbed, power, powers};
 
-use crate::harness::{Stack, until};
-use crate::story::{Owner, bytes};
+/// Some five seconds, with a checkpoint a second.
+const PRODUCTS: usize = 20;
+const BILLED: [&str; 5] =
+    ["chain_confirmations", "compute_units", "fhe_compute_units", "jobs_completed", "jobs_submitted"];
+
+#[derive(Debug)]
+enum Victim {
+    ComputingProcess,
+    Worker,
+}
+
+/// Metric and units of each row, once all are delivered.
+async fn billed(job: JobHandle<'_>) -> Vec<(String, u64)> {
+    job.is_billed().await.into_iter().map(|row| (row.metric, row.units)).collect()
+}
 
 #[tokio::test]
-async fn another_attempt_goes_on_and_the_job_is_billed_once() {
-    // Checkpoints come often, so that the second attempt begins in the middle.
-    let stack = Stack::encrypted_with(&[("ZAMA__FHE__CHECKPOINT_PBS", "100")]);
-    let owner = Owner::of(&stack).await;
-    let blob = owner.encrypts(bytes(&[3, 250, 7, 0, 19, 40])).await;
-    let job = owner.submits("encrypted_statistical_analysis", json!({}), blob).await;
-    until("the computation is under way", async || {
-        let now = job.now().await;
-        assert!(!now.status.is_terminal(), "{now:#?}");
-        (now.progress.percent > 20.0).then_some(())
-    })
-    .await;
-    stack.kills("worker-fhe");
-    job.completes().await;
-    let told: serde_json::Value = serde_json::from_str(owner.opens(job).await.json()).unwrap();
-    assert_eq!((&told["sum"], &told["max"], &told["count"]), (&json!(319), &json!(250), &json!(6)));
-    let rows = job.is_billed().await;
-    let metrics: Vec<&str> = rows.iter().map(|row| row.metric.as_str()).collect();
-    let billed = ["chain_confirmations", "compute_units", "fhe_compute_units", "jobs_completed", "jobs_submitted"];
-    assert_eq!(metrics, billed, "{rows:?}");
+async fn whoever_is_killed_another_goes_on_to_the_same_result_and_it_is_billed_once() {
+    let (stack, _turn) = disturbed().await;
+    let holder = KeyHolder::of(stack).await;
+    let inputs = holder.encrypts(bytes(&[3])).await;
+    let undisturbed = holder.submits("program", powers(PRODUCTS), &inputs).await;
+    let expected = undisturbed.completes().await.result.unwrap().hash;
+    let price = billed(undisturbed).await;
+    assert_eq!(price.iter().map(|(metric, _)| metric.as_str()).collect::<Vec<_>>(), BILLED);
+
+    for victim in [Victim::ComputingProcess, Victim::Worker] {
+        let job = holder.submits("program", powers(PRODUCTS), &inputs).await;
+        stack.has_a_checkpoint(job).await;
+        let killed = stack.computing_process().unwrap();
+        match victim {
+            Victim::ComputingProcess => killed.kill_9(),
+            Victim::Worker => stack.kills(WORKER),
+        }
+        assert_eq!(job.completes().await.result.unwrap().hash, expected, "{victim:?}");
+        assert!(!killed.is_alive(), "{victim:?} left its process behind");
+        assert_eq!(stack.says_of(WORKER, "resuming", &job.id.to_string()), 1, "{victim:?}");
+        assert_eq!(stack.attempts(job).await.len(), 2, "{victim:?}");
+        assert_eq!(holder.opens(job).await, power(3, PRODUCTS), "{victim:?}");
+        assert_eq!(billed(job).await, price, "{victim:?}");
+    }
 }

@@ -5,6 +5,7 @@
 mod answer;
 mod chain;
 mod dev;
+mod fhe;
 mod job;
 mod lago;
 mod outage;
@@ -18,11 +19,12 @@ mod zama;
 
 pub use answer::Answer;
 pub use dev::Dev;
+pub use fhe::{CHECKPOINTS_OFTEN, WORKER};
 pub use job::{JobHandle, UsageRow};
 pub use outage::Outage;
 pub use patience::{eventually, until};
 pub use place::{PartStatus, Place, quantity};
 pub use process::{Process, descendants};
 pub use second_api::SecondApi;
-pub use stack::Stack;
+pub use stack::{FOREIGN_HOST, Stack, foreign_address};
 pub use zama::{Zama, factor};

@@ -20,6 +20,8 @@ const ENGINES: &str = "postgres,temporal,anvil";
 const PLAIN: &str = "postgres,temporal,anvil,lago,worker,api";
 /// Those of `zama-jobs dev`, and one for a second process of the API.
 pub const PORTS_A_STACK: u16 = 13;
+/// A key manager's folder, kept between runs.
+const NETWORK_KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/kms-seed-1");
 /// Folders of stacks are named by this and the process that made them.
 const PREFIX: &str = "zama-jobs-test-";
 
@@ -52,9 +54,14 @@ impl Place {
         Self::make(Some(PLAIN), settings)
     }
 
-    /// For everything.
+    /// For everything. The network's keys are made once and copied from then on: making them takes twelve seconds.
     pub fn encrypted(settings: &[(&'static str, &'static str)]) -> Self {
-        Self::make(None, settings)
+        let mut init = Command::new(PROGRAM);
+        init.args(["kms", "init"]).env("ZAMA__KMS__DATA_DIR", NETWORK_KEYS);
+        let made = init.output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let seed = [("ZAMA__DEVELOPMENT__KMS_SEED_DIR", NETWORK_KEYS)];
+        Self::make(None, &[settings, &seed].concat())
     }
 
     fn make(only: Option<&'static str>, settings: &[(&'static str, &'static str)]) -> Self {

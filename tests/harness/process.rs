@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 /// One process, told from a later one with the same pid by its start.
 #[derive(Debug)]
 pub struct Process {
@@ -11,6 +14,25 @@ pub struct Process {
 }
 
 impl Process {
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// What it was started with.
+    pub fn arguments(&self) -> Vec<String> {
+        let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        line.split(|byte| *byte == 0).map(|argument| String::from_utf8_lossy(argument).into_owned()).collect()
+    }
+
+    /// What it has computed so far, in the kernel's ticks.
+    pub fn processor_time(&self) -> u64 {
+        stat(self.pid).map_or(0, |stat| stat.processor_time)
+    }
+
+    pub fn kill_9(&self) {
+        kill(Pid::from_raw(self.pid), Signal::SIGKILL).unwrap();
+    }
+
     pub fn is_alive(&self) -> bool {
         stat(self.pid).is_some_and(|stat| stat.started == self.started && stat.state != "Z")
     }
@@ -40,6 +62,7 @@ struct Stat {
     state: String,
     parent: i32,
     started: String,
+    processor_time: u64,
 }
 
 fn stat(pid: i32) -> Option<Stat> {
@@ -51,5 +74,6 @@ fn stat(pid: i32) -> Option<Stat> {
         state: fields.first()?.to_string(),
         parent: fields.get(1)?.parse().ok()?,
         started: fields.get(19)?.to_string(),
+        processor_time: fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?,
     })
 }

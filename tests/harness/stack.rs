@@ -1,5 +1,6 @@
 //! A whole stack that serves, and what stands in its database.
 
+use std::net::Ipv4Addr;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,6 +11,7 @@ use sqlx::query::Query;
 use sqlx::{Connection, Postgres};
 
 use super::dev::Dev;
+use super::fhe::CHECKPOINTS_OFTEN;
 use super::outage::Outage;
 use super::patience::eventually;
 use super::place::{PROGRAM, Place};
@@ -19,6 +21,19 @@ use super::zama::Zama;
 /// Longer than any test: a computation with this pause never ends by itself.
 const FOR_EVER: &[(&str, &str)] =
     &[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "3600000"), ("ZAMA__WORKER__MAX_COMPUTE", "64")];
+
+/// Another company's host, for `encrypted_data_url`.
+pub const FOREIGN_HOST: &str = "blobs.example.test";
+const FOREIGN_AUTHORITY: (&str, &str) = (
+    "ZAMA__DEVELOPMENT__FETCH_AUTHORITY_FILE",
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certificates/authority.pem"),
+);
+
+/// Where that host is: a loopback address for each test process, since only two ports are fetched from.
+pub fn foreign_address() -> Ipv4Addr {
+    let [.., high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, 77, high, low)
+}
 
 pub struct Stack {
     // Dropped before the place in which it runs.
@@ -58,7 +73,11 @@ impl Stack {
     /// One stack with key manager and FHE worker for all tests of the process that disturb nothing.
     pub fn encrypted() -> &'static Self {
         static STACK: OnceLock<Stack> = OnceLock::new();
-        STACK.get_or_init(|| Self::encrypted_with(&[]))
+        STACK.get_or_init(|| {
+            let hosts: &'static str = format!("{FOREIGN_HOST}={}", foreign_address()).leak();
+            let foreign = ("ZAMA__DEVELOPMENT__FETCH_HOSTS", hosts);
+            Self::encrypted_with(&[CHECKPOINTS_OFTEN, foreign, FOREIGN_AUTHORITY])
+        })
     }
 
     pub fn encrypted_with(settings: &[(&'static str, &'static str)]) -> Self {
@@ -107,6 +126,12 @@ impl Stack {
     /// Stops a part without ending it, until the answer is dropped or [`Outage::over`].
     pub fn stops(&self, part: &str) -> Outage {
         Outage::begin(self.place.part(part).pid.unwrap())
+    }
+
+    /// How many lines of a part's log say both.
+    pub fn says_of(&self, part: &str, what: &str, of: &str) -> usize {
+        let log = self.place.data_dir().join(format!("logs/{part}.log"));
+        std::fs::read_to_string(log).unwrap().lines().filter(|line| line.contains(what) && line.contains(of)).count()
     }
 
     /// How often a part's log says something.

@@ -172,7 +172,12 @@ fn computing(ctx: &WorkflowContext<JobWorkflow>, input: &JobInput) -> ActivityOp
     });
     let schedule_to_close = left.unwrap_or(LONGEST_WAIT);
     let attempt = Duration::from_secs(input.timeout_seconds.into()) + TIMEOUT_SLACK;
-    let start_to_close = attempt.min(schedule_to_close);
+    let start_to_close = match input.job_type {
+        JobType::Compute => attempt.min(schedule_to_close),
+        // It also fetches and waits for its turn, and itself counts the time in which it computes; a worker that died
+        // is known by its silence.
+        JobType::FheCompute => schedule_to_close,
+    };
     ActivityOptions::with_close_timeouts(ActivityCloseTimeouts::ScheduleAndStartToClose {
         schedule_to_close,
         start_to_close,

@@ -26,6 +26,8 @@ pub struct CheckpointClaim {
     pub job_id: JobId,
     pub program_hash: [u8; 32],
     pub inputs_hash: [u8; 32],
+    /// Of the evaluation profile: under another one the same steps give other bytes.
+    pub profile_hash: [u8; 32],
     pub step: u32,
     /// SHA-256 of the values.
     pub sha256: [u8; 32],
@@ -88,6 +90,7 @@ impl Attester {
             .chain_update(claim.job_id.0.as_bytes())
             .chain_update(claim.program_hash)
             .chain_update(claim.inputs_hash)
+            .chain_update(claim.profile_hash)
             .chain_update(claim.step.to_be_bytes())
             .chain_update(claim.sha256)
     }
@@ -125,6 +128,7 @@ mod tests {
             job_id: JobId::generate(),
             program_hash: [1; 32],
             inputs_hash: [2; 32],
+            profile_hash: [5; 32],
             step: 3,
             sha256: [4; 32],
         };
@@ -135,6 +139,7 @@ mod tests {
             CheckpointClaim { job_id: JobId::generate(), ..claim },
             CheckpointClaim { program_hash: [9; 32], ..claim },
             CheckpointClaim { inputs_hash: [9; 32], ..claim },
+            CheckpointClaim { profile_hash: [9; 32], ..claim },
             CheckpointClaim { step: 4, ..claim },
             CheckpointClaim { sha256: [9; 32], ..claim },
         ];

@@ -1,19 +1,22 @@
 //! Checkpoints: the values in the blob store, a row with our MAC in the database. Neither is believed without it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use blobs::{BlobError, BlobHash, BlobStore, SystemKey};
 use bytes::Bytes;
-use fhe::child::protocol::{Blob, Checkpoint};
+use fhe::child::protocol::{Blob, Checkpoint, MAX_CHECKPOINT};
 use jobs::JobId;
 use store::PgPool;
-use store::fhe::checkpoints::{self as stored, CheckpointRow};
+use store::fhe::checkpoints::{self as stored, CheckpointRow, Saved};
+use tokio::time::interval;
+use tokio_util::sync::CancellationToken;
 
 use super::attester::{Attester, CheckpointClaim};
 
-/// Largest checkpoint that is read, in bytes.
-const MAX_BYTES: u64 = 256 << 20;
+/// Pause between two sweeps.
+const SWEEP: Duration = Duration::from_secs(60);
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -41,8 +44,12 @@ impl Checkpoints {
         };
         row.mac = self.attester.mac(&claim(job, &row));
         self.blobs.put_system(&SystemKey::checkpoint(job, row.step), Bytes::from(values)).await?;
-        let replaced = stored::save(&self.pool, job, &row).await?;
-        if let Some(step) = replaced.filter(|step| *step != row.step) {
+        let obsolete = match stored::save(&self.pool, job, &row).await? {
+            Saved::Stands { replaced } => replaced,
+            // Another attempt is further: ours was given up, and does not know it yet.
+            Saved::Outrun { by } => (by != row.step).then_some(row.step),
+        };
+        if let Some(step) = obsolete {
             self.blobs.delete_system(&SystemKey::checkpoint(job, step)).await?;
         }
         Ok(())
@@ -57,14 +64,17 @@ impl Checkpoints {
         if !self.attester.made(&claim(job, &row), &row.mac) {
             tracing::error!(job.id = %job, "a checkpoint that no worker of ours made; beginning anew");
             metrics::counter!("zama_fhe_checkpoints_rejected_total").increment(1);
+            // Else its step would stand before those that are made now.
+            self.forget(job).await?;
             return Ok(None);
         }
         let key = SystemKey::checkpoint(job, row.step);
-        let values = match self.blobs.get_system_verified(&key, BlobHash(row.sha256), MAX_BYTES).await {
+        let values = match self.blobs.get_system_verified(&key, BlobHash(row.sha256), MAX_CHECKPOINT as u64).await {
             Ok(values) => values,
             Err(BlobError::NotFound | BlobError::Changed { .. } | BlobError::TooLarge { .. }) => {
                 tracing::error!(job.id = %job, "a checkpoint's values are gone or changed; beginning anew");
                 metrics::counter!("zama_fhe_checkpoints_rejected_total").increment(1);
+                self.forget(job).await?;
                 return Ok(None);
             }
             Err(error) => return Err(error.into()),
@@ -75,6 +85,31 @@ impl Checkpoints {
             step: row.step,
             values: Blob(values.into()),
         }))
+    }
+
+    /// Forgets the checkpoints of all jobs that are over, wherever their rows or values were left behind, and tells how
+    /// many jobs these were.
+    ///
+    /// # Errors
+    /// Database or blob store are away.
+    pub async fn sweep(&self) -> Result<usize> {
+        let over = stored::over(&self.pool, &self.blobs.jobs_with_checkpoints().await?).await?;
+        for job in &over {
+            self.forget(*job).await?;
+        }
+        Ok(over.len())
+    }
+
+    /// Sweeps again and again.
+    pub async fn keep_swept(self, stop: CancellationToken) {
+        let mut turn = interval(SWEEP);
+        while stop.run_until_cancelled(turn.tick()).await.is_some() {
+            match self.sweep().await {
+                Ok(0) => {}
+                Ok(jobs) => tracing::info!(jobs, "checkpoints of jobs that are over were deleted"),
+                Err(error) => tracing::warn!(error = format!("{error:#}"), "checkpoints stay behind"),
+            }
+        }
     }
 
     /// Forgets a job's checkpoints.
@@ -92,6 +127,8 @@ fn claim(job_id: JobId, row: &CheckpointRow) -> CheckpointClaim {
         job_id,
         program_hash: row.program_hash,
         inputs_hash: row.inputs_hash,
+        // Children are this very program, on this machine.
+        profile_hash: fhe::profile::pin().hash(),
         step: row.step,
         sha256: row.sha256,
     }

@@ -4,14 +4,20 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use fhe::child::protocol::{Blob, Checkpoint, Done, Event, KeyMode, LoadKey, Prepared, Refusal, Request, Run};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::process::Child;
 
-/// Whether the inputs are read.
+/// Most time for loading or checking a key, which takes seconds.
+pub const KEY_TIME: Duration = Duration::from_secs(180);
+/// Longest text of a child that is shown to anybody, in characters.
+const MAX_DETAIL: usize = 500;
+
+/// Where the child is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    LoadingKeys,
     Reading,
     Computing,
 }
@@ -59,14 +65,19 @@ impl Child {
         held == Some(key_id)
     }
 
-    /// Loads a key.
+    /// Loads a key, unless it is told to stop or takes longer than `limit`: the child is then killed.
     ///
     /// # Errors
     /// The child answers something else.
-    pub async fn load_key(mut self, key: LoadKey) -> Result<(Option<Self>, Ended<()>)> {
+    pub async fn load_key(
+        mut self,
+        key: LoadKey,
+        stop: &CancellationToken,
+        limit: Duration,
+    ) -> Result<(Option<Self>, Ended<()>)> {
         let (mode, key_id) = (key.mode, key.key_id);
         self.send(&Request::LoadKey(key)).await?;
-        let (child, ended) = self.answer().await?;
+        let (child, ended) = self.answer(Phase::LoadingKeys, stop, limit).await?;
         let child = child.map(|mut child| {
             if matches!(ended, Ended::Done(Event::KeyLoaded)) {
                 match mode {
@@ -85,13 +96,19 @@ impl Child {
         ))
     }
 
-    /// Checks a client's evaluation key and tells its id.
+    /// Checks a client's evaluation key and tells its id, unless it is told to stop or takes longer than `limit`: the
+    /// child is then killed.
     ///
     /// # Errors
     /// The child answers something else.
-    pub async fn check_key(mut self, evaluation_key: Vec<u8>) -> Result<(Option<Self>, Ended<[u8; 32]>)> {
+    pub async fn check_key(
+        mut self,
+        evaluation_key: Vec<u8>,
+        stop: &CancellationToken,
+        limit: Duration,
+    ) -> Result<(Option<Self>, Ended<[u8; 32]>)> {
         self.send(&Request::CheckKey { evaluation_key: Blob(evaluation_key) }).await?;
-        let (child, ended) = self.answer().await?;
+        let (child, ended) = self.answer(Phase::Reading, stop, limit).await?;
         Ok((
             child,
             ended.map(|event| match event {
@@ -101,12 +118,26 @@ impl Child {
         ))
     }
 
-    /// One answer to one request.
-    async fn answer(mut self) -> Result<(Option<Self>, Ended<Event>)> {
-        let ended = match self.next().await {
-            None => return Ok((None, Ended::Died { phase: Phase::Reading, how: self.end().await })),
-            Some(Event::Refused { reason, detail }) => Ended::Refused { reason, detail },
-            Some(Event::Failed { detail }) => Ended::Failed { detail },
+    /// One answer to one request. What it does meanwhile cannot be interrupted: a child that is not waited for is
+    /// dropped, and so killed.
+    async fn answer(
+        mut self,
+        phase: Phase,
+        stop: &CancellationToken,
+        limit: Duration,
+    ) -> Result<(Option<Self>, Ended<Event>)> {
+        let event = tokio::select! {
+            event = self.next() => event,
+            () = stop.cancelled() => return Ok((None, Ended::Stopped)),
+            () = sleep(limit) => {
+                let how = format!("it did not answer within {} seconds and was killed", limit.as_secs());
+                return Ok((None, Ended::Died { phase, how }));
+            }
+        };
+        let ended = match event {
+            None => return Ok((None, Ended::Died { phase, how: self.end().await })),
+            Some(Event::Refused { reason, detail }) => Ended::Refused { reason, detail: cut(detail) },
+            Some(Event::Failed { detail }) => Ended::Failed { detail: cut(detail) },
             Some(event) => Ended::Done(event),
         };
         self.idle = true;
@@ -160,8 +191,8 @@ impl Child {
                     Some(prepared) => break Ended::Done((prepared, done)),
                     None => bail!("the computing process has a result before it has a program"),
                 },
-                Some(Event::Refused { reason, detail }) => break Ended::Refused { reason, detail },
-                Some(Event::Failed { detail }) => break Ended::Failed { detail },
+                Some(Event::Refused { reason, detail }) => break Ended::Refused { reason, detail: cut(detail) },
+                Some(Event::Failed { detail }) => break Ended::Failed { detail: cut(detail) },
                 Some(other) => bail!("the computing process answers out of turn: {}", name(&other)),
             }
         };
@@ -181,6 +212,15 @@ impl<T> Ended<T> {
             Self::Died { phase, how } => Ended::Died { phase, how },
         })
     }
+}
+
+/// What the child says goes to clients, into the database and into histories: not more of it than they need.
+fn cut(mut detail: String) -> String {
+    if let Some((end, _)) = detail.char_indices().nth(MAX_DETAIL) {
+        detail.truncate(end);
+        detail.push('…');
+    }
+    detail
 }
 
 fn unexpected<T>(event: &Event) -> Result<T> {

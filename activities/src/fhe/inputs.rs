@@ -29,9 +29,17 @@ pub struct InputSource<'a> {
     pub url: &'a EncryptedDataUrl,
 }
 
-/// Why there are no inputs: the client's fault, in words for the client.
+/// How often a URL is asked for a job's inputs.
+const FETCHES: u32 = 3;
+
+/// Why there are no inputs, and will be none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InputsRefused(pub String);
+pub enum InputsRefused {
+    /// The client's fault, in words for the client.
+    Unfit(String),
+    /// Ours: bytes that we had taken are gone or changed.
+    Lost(String),
+}
 
 impl Inputs {
     /// Reads a job's inputs, and notes them before anything is computed on them.
@@ -40,7 +48,7 @@ impl Inputs {
     /// Database, blob store or the URL's server are away; inside, that the client's reference leads nowhere.
     pub async fn read(&self, source: InputSource<'_>) -> Result<Result<Bytes, InputsRefused>> {
         if let Some(noted) = stored::find(&self.pool, source.job).await? {
-            return self.get(source.tenant, noted.sha256).await;
+            return self.get_noted(source.tenant, noted.sha256).await;
         }
         let (sha256, inputs) = match source.url {
             EncryptedDataUrl::Blob(sha256) => match self.get(source.tenant, *sha256).await? {
@@ -54,27 +62,42 @@ impl Inputs {
         };
         let noted = stored::note(&self.pool, source.job, JobInput { sha256, size: inputs.len() as u64 }).await?;
         // Another attempt may have fetched other bytes first.
-        if noted.sha256 == sha256 { Ok(Ok(inputs)) } else { self.get(source.tenant, noted.sha256).await }
+        if noted.sha256 == sha256 { Ok(Ok(inputs)) } else { self.get_noted(source.tenant, noted.sha256).await }
+    }
+
+    /// Inputs that were there once.
+    async fn get_noted(&self, tenant: &TenantId, sha256: [u8; 32]) -> Result<Result<Bytes, InputsRefused>> {
+        let lost = |refused| match refused {
+            InputsRefused::Unfit(detail) | InputsRefused::Lost(detail) => InputsRefused::Lost(detail),
+        };
+        Ok(self.get(tenant, sha256).await?.map_err(lost))
     }
 
     async fn get(&self, tenant: &TenantId, sha256: [u8; 32]) -> Result<Result<Bytes, InputsRefused>> {
-        let refused = |words: &str| Ok(Err(InputsRefused(words.to_owned())));
+        let refused = |words: &str| Ok(Err(InputsRefused::Unfit(words.to_owned())));
         match self.blobs.get(tenant, BlobHash(sha256), MAX_BLOB_BYTES).await {
             Ok(inputs) => Ok(Ok(inputs)),
             Err(BlobError::NotFound) => refused("There is no such blob."),
             Err(BlobError::TooLarge { .. }) => refused("The blob is too large."),
+            Err(error @ BlobError::Changed { .. }) => Ok(Err(InputsRefused::Lost(error.to_string()))),
             Err(error) => Err(error.into()),
         }
     }
 
     async fn fetch(&self, source: &InputSource<'_>, url: &str) -> Result<Result<([u8; 32], Bytes), InputsRefused>> {
+        let unfit = |words: String| Ok(Err(InputsRefused::Unfit(words)));
         let Some(fetcher) = &self.fetcher else {
-            return Ok(Err(InputsRefused("This service fetches no URLs; upload a blob.".to_owned())));
+            return unfit("This service fetches no URLs; upload a blob.".to_owned());
         };
+        let tries = stored::begin_fetch(&self.pool, source.job).await?;
+        if tries > FETCHES {
+            return unfit(format!("The inputs could not be fetched in {FETCHES} tries."));
+        }
         let inputs = match fetcher.fetch(url).await {
             Ok(inputs) => inputs,
-            Err(error) if error.is_permanent() => {
-                return Ok(Err(InputsRefused(format!("The inputs cannot be fetched: {error}."))));
+            Err(error) if error.is_permanent() => return unfit(format!("The inputs cannot be fetched: {error}.")),
+            Err(error) if tries == FETCHES => {
+                return unfit(format!("The inputs could not be fetched in {FETCHES} tries: {error}."));
             }
             Err(error) => return Err(error.into()),
         };

@@ -14,7 +14,7 @@ mod request;
 pub use attester::Attester;
 pub use checkpoints::Checkpoints;
 pub use children::{ChildOptions, Children, Lease};
-pub use conversation::{Ended, Listener, Phase};
+pub use conversation::{Ended, KEY_TIME, Listener, Phase};
 pub use inputs::{InputSource, Inputs, InputsRefused};
 pub use network_key::NetworkKey;
 pub use process::Child;

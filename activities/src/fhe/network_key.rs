@@ -10,8 +10,9 @@ use sha2::{Digest, Sha256};
 use tokio::fs;
 
 /// The keys by reference; 80 MB that are needed only when a child starts.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NetworkKey {
+    client: kms::Client,
     manifest: Manifest,
     folder: PathBuf,
 }
@@ -29,17 +30,8 @@ impl NetworkKey {
             "the key manager's manifest names another key id than its hashes"
         );
         fs::create_dir_all(folder).await.with_context(|| format!("Failed to make {}", folder.display()))?;
-        let key = Self { manifest, folder: folder.to_owned() };
-        let manifest = &key.manifest;
-        if !key.has(manifest.evaluation_key).await {
-            key.keep(manifest.evaluation_key, &client.evaluation_key(manifest).await?).await?;
-        }
-        if !key.has(manifest.public_key).await {
-            key.keep(manifest.public_key, &client.public_key(manifest).await?).await?;
-        }
-        if !key.has(manifest.crs).await {
-            key.keep(manifest.crs, &client.crs(manifest).await?).await?;
-        }
+        let key = Self { client: client.clone(), manifest, folder: folder.to_owned() };
+        key.load().await?;
         Ok(key)
     }
 
@@ -49,26 +41,35 @@ impl NetworkKey {
         self.manifest.key_id.0
     }
 
-    /// Reads the keys for a child.
+    /// Reads the keys for a child; a file that is gone or was changed is fetched anew.
     ///
     /// # Errors
-    /// A file that is gone or was changed: a worker that is started again fetches it anew.
+    /// Such a file, while the key manager is away.
     pub async fn load(&self) -> Result<LoadKey> {
+        let (client, manifest) = (&self.client, &self.manifest);
+        let evaluation_key = match self.read(manifest.evaluation_key).await {
+            Ok(bytes) => bytes,
+            Err(_) => self.keep(manifest.evaluation_key, client.evaluation_key(manifest).await?).await?,
+        };
+        let public_key = match self.read(manifest.public_key).await {
+            Ok(bytes) => bytes,
+            Err(_) => self.keep(manifest.public_key, client.public_key(manifest).await?).await?,
+        };
+        let crs = match self.read(manifest.crs).await {
+            Ok(bytes) => bytes,
+            Err(_) => self.keep(manifest.crs, client.crs(manifest).await?).await?,
+        };
         Ok(LoadKey {
             mode: KeyMode::Network,
             key_id: self.key_id(),
-            evaluation_key: Blob(self.read(self.manifest.evaluation_key).await?),
-            public_key: Some(Blob(self.read(self.manifest.public_key).await?)),
-            crs: Some(Blob(self.read(self.manifest.crs).await?)),
+            evaluation_key: Blob(evaluation_key),
+            public_key: Some(Blob(public_key)),
+            crs: Some(Blob(crs)),
         })
     }
 
     fn path(&self, file: KeyFile) -> PathBuf {
         self.folder.join(alloy::primitives::hex::encode(file.sha256))
-    }
-
-    async fn has(&self, file: KeyFile) -> bool {
-        self.read(file).await.is_ok()
     }
 
     async fn read(&self, file: KeyFile) -> Result<Vec<u8>> {
@@ -79,15 +80,16 @@ impl NetworkKey {
     }
 
     /// Whole or not at all: workers may share the folder.
-    async fn keep(&self, file: KeyFile, bytes: &[u8]) -> Result<()> {
+    async fn keep(&self, file: KeyFile, bytes: Vec<u8>) -> Result<Vec<u8>> {
         let path = self.path(file);
         // Containers that share a folder have the same process ids.
         let fresh = path.with_extension(format!("{}.new", uuid::Uuid::new_v4().simple()));
         let kept = async {
-            fs::write(&fresh, bytes).await?;
+            fs::write(&fresh, &bytes).await?;
             fs::rename(&fresh, &path).await
         };
-        kept.await.with_context(|| format!("Failed to write {}", path.display()))
+        kept.await.with_context(|| format!("Failed to write {}", path.display()))?;
+        Ok(bytes)
     }
 }
 

@@ -17,8 +17,8 @@ use tokio::time::timeout;
 use super::children::ChildOptions;
 use super::codec;
 
-/// Events that may wait to be looked at.
-const EVENTS: usize = 64;
+/// Events that may wait to be looked at: a checkpoint takes 200 MB.
+const EVENTS: usize = 1;
 /// Requests that may wait to be written.
 const REQUESTS: usize = 4;
 /// How long a dying child may take until the kernel says how it died.
@@ -162,7 +162,7 @@ async fn write(mut stdin: impl AsyncWrite + Unpin, mut frames: mpsc::Receiver<Ve
 
 async fn listen(mut stdout: impl AsyncRead + Unpin, events: mpsc::Sender<Event>, pid: u32) {
     loop {
-        match codec::read(&mut stdout).await {
+        match codec::read_event(&mut stdout).await {
             Ok(Some(event)) => {
                 if events.send(event).await.is_err() {
                     return;

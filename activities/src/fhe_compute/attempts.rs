@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use blobs::{BlobHash, MAX_EVALUATION_KEY_BYTES};
 use bytes::Bytes;
 use fhe::child::protocol::{self, Blob, Checkpoint, Done, LoadKey, Prepared, Refusal, Run};
@@ -15,8 +15,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::board::{Board, Stage};
-use super::{FheCompute, Task};
-use crate::fhe::{Child, Ended, InputSource, InputsRefused, Lease, Listener, Phase};
+use super::{FheCompute, Task, agreement};
+use crate::fhe::{Child, Ended, InputSource, InputsRefused, KEY_TIME, Lease, Listener, Phase};
 use crate::patience::insist;
 
 /// A job whose attempts died as often fails.
@@ -65,11 +65,11 @@ struct Key {
 
 impl FheCompute {
     pub(super) async fn work(&self, task: &Task, board: &Board, stop: &CancellationToken) -> Result<Verdict> {
-        let lease = self.children.lease().await?;
         let key = match self.key(task).await? {
             Ok(key) => key,
             Err(detail) => return Ok(Verdict::Refused { code: ErrorCode::KeyMismatch, detail }),
         };
+        // Before its turn: a slow server keeps nobody from computing.
         let source = InputSource { job: task.id, tenant: &task.job.tenant, user: &task.job.user, url: &task.url };
         let inputs = match stop.run_until_cancelled(self.inputs.read(source)).await {
             None => return Ok(Verdict::Stopped),
@@ -77,7 +77,16 @@ impl FheCompute {
         };
         let inputs = match inputs {
             Ok(inputs) => inputs,
-            Err(InputsRefused(detail)) => return Ok(refused(ErrorCode::JobValidationFailed, detail)),
+            Err(InputsRefused::Unfit(detail)) => return Ok(refused(ErrorCode::JobValidationFailed, detail)),
+            Err(InputsRefused::Lost(detail)) => {
+                tracing::error!(job.id = %task.id, detail, "inputs that were taken are lost");
+                return Ok(refused(ErrorCode::InternalError, "The inputs are lost.".to_owned()));
+            }
+        };
+        board.stage(Stage::Waiting);
+        let lease = match stop.run_until_cancelled(self.children.lease(&task.job.tenant)).await {
+            None => return Ok(Verdict::Stopped),
+            Some(lease) => lease?,
         };
         let setting = Setting { task, board, stop, lease, inputs, key };
         while !stop.is_cancelled() {
@@ -127,8 +136,9 @@ impl FheCompute {
             Ok(Ended::Done(_)) => Outcome::Computed,
             Ok(Ended::Refused { .. }) => Outcome::Refused,
             Ok(Ended::Stopped) => Outcome::Stopped,
+            // Of what was read before the inputs: not a death that they caused.
+            Ok(Ended::Failed { .. } | Ended::Died { phase: Phase::LoadingKeys, .. }) => Outcome::Failed,
             Ok(Ended::Died { .. }) => Outcome::Died,
-            Ok(Ended::Failed { .. }) => Outcome::Failed,
             Err(_) => Outcome::GivenBack,
         };
         if outcome == Outcome::Computed {
@@ -202,7 +212,15 @@ impl FheCompute {
         let mut reporter = Reporter { compute: self, task, board, attempt, saving: None };
         let (child, ended) = child.run(run, stop, GRACE, &mut reporter).await?;
         reporter.close().await;
-        if let Some(child) = child {
+        let ended = match ended {
+            Ended::Done((prepared, done)) => match agreement::check(&task.request, &prepared, &done.result.0) {
+                Ok(()) => Ended::Done((prepared, done)),
+                Err(disagreement) => Ended::Failed { detail: format!("the computing process lies: {disagreement}") },
+            },
+            ended => ended,
+        };
+        // Who met something that it refused or failed at serves nobody any more.
+        if let Some(child) = child.filter(|_| matches!(ended, Ended::Done(_) | Ended::Stopped)) {
             setting.lease.give_back(child);
         }
         Ok(ended)
@@ -215,13 +233,18 @@ impl FheCompute {
             protocol::KeyMode::Client => {
                 let tenant = &setting.task.job.tenant;
                 let id = BlobHash(setting.key.id);
-                let bytes = self.blobs.get(tenant, id, MAX_EVALUATION_KEY_BYTES).await;
-                let evaluation_key = Blob(bytes.context("the evaluation key cannot be read")?.into());
+                let bytes = match self.blobs.get(tenant, id, MAX_EVALUATION_KEY_BYTES).await {
+                    Ok(bytes) => bytes,
+                    Err(error) if error.is_unavailable() => return Err(error.into()),
+                    // A key that was ready is gone or changed: counted, so that it ends.
+                    Err(error) => return Ok(Err(Ended::Failed { detail: format!("the evaluation key: {error}") })),
+                };
+                let evaluation_key = Blob(bytes.into());
                 let (mode, key_id) = (setting.key.mode, setting.key.id);
                 LoadKey { mode, key_id, evaluation_key, public_key: None, crs: None }
             }
         };
-        let (child, ended) = child.load_key(key).await?;
+        let (child, ended) = child.load_key(key, setting.stop, KEY_TIME).await?;
         match (child, ended) {
             (Some(child), Ended::Done(())) => Ok(Ok(child)),
             (_, Ended::Refused { reason, detail }) => Ok(Err(Ended::Refused { reason, detail })),

@@ -11,6 +11,8 @@ use store::fhe::attempts::Attempt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Fetching,
+    /// For a computing process.
+    Waiting,
     LoadingKeys,
     Reading,
     Computing,
@@ -22,6 +24,7 @@ impl Stage {
     fn as_str(self) -> &'static str {
         match self {
             Self::Fetching => "fetching",
+            Self::Waiting => "waiting",
             Self::LoadingKeys => "loading_keys",
             Self::Reading => "reading",
             Self::Computing => "computing",
@@ -32,6 +35,7 @@ impl Stage {
     fn words(self) -> &'static str {
         match self {
             Self::Fetching => "fetching the inputs",
+            Self::Waiting => "waiting for a computing process",
             Self::LoadingKeys => "loading the keys",
             Self::Reading => "verifying the inputs",
             Self::Computing => "computing",
@@ -139,6 +143,7 @@ mod tests {
             input_types: vec![],
             inputs_hash: [0; 32],
             program_hash: [0; 32],
+            profile: fhe::profile::pin().clone(),
             steps: 4,
             pbs: 40,
         });

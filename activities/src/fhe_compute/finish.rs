@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use blobs::{BlobHash, SystemKey};
+use jobs::JobId;
 use jobs::algorithm::payload_units;
 use retrieval::Attestation;
 use store::departure::{self, Leaving};
@@ -31,11 +32,15 @@ impl FheCompute {
             key_id: (*key_id).into(),
             result_hash: (*result_hash).into(),
         })?;
+        // Before the job's row is locked, under a name that no other result has: whichever attempt's hash will stand,
+        // its bytes are there.
+        self.blobs.put_system(&SystemKey::result(task.id, BlobHash(*result_hash)), result.clone()).await?;
         match departure::open(&self.pool, task.id, units).await? {
-            Leaving::Decided(stage) => Ok(stage),
+            Leaving::Decided(stage) => {
+                self.sweep_result(task.id, *result_hash).await;
+                Ok(stage)
+            }
             Leaving::Open(departure) => {
-                // Under the job's lock: the bytes under the job's name are those whose hash will stand.
-                self.blobs.put_system(&SystemKey::result(task.id), result.clone()).await?;
                 let encrypted = Encrypted {
                     hash: *result_hash,
                     size: result.len() as u64,
@@ -49,10 +54,23 @@ impl FheCompute {
                         attestation_hash: attested.hash.0,
                         attestation: attested.signature,
                     },
-                    manifest: &serde_json::to_value(fhe::profile::pin())?,
+                    manifest: &serde_json::to_value(&prepared.profile)?,
                 };
                 Ok(departure.with_encrypted(&encrypted).await?)
             }
+        }
+    }
+
+    /// Deletes a result that came too late, unless it is the one that stands.
+    async fn sweep_result(&self, job: JobId, hash: [u8; 32]) {
+        let swept = async {
+            if store::fhe::results::hash(&self.pool, job).await? != Some(hash) {
+                self.blobs.delete_system(&SystemKey::result(job, BlobHash(hash))).await?;
+            }
+            anyhow::Ok(())
+        };
+        if let Err(error) = swept.await {
+            tracing::warn!(job.id = %job, error = format!("{error:#}"), "a result that came too late stays behind");
         }
     }
 }

@@ -11,7 +11,8 @@ pub enum FetchError {
     #[error("the URL {0}")]
     Url(&'static str),
     /// One of the host's addresses is not a public one.
-    #[error("{host} has the address {address}, which is not public")]
+    // The address is for our log: a client must not learn our names from us.
+    #[error("{host} is not public")]
     NotPublic { host: String, address: IpAddr },
     #[error("{0} has no address")]
     Unresolvable(String),

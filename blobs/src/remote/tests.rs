@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use super::policy::Policy;
 use super::resolve::Resolver;
-use super::{FetchError, Fetcher};
+use super::{FetchError, Fetcher, InvalidHosts, KnownHosts};
 
 /// Names and what they resolve to; counts the questions.
 #[derive(Default)]
@@ -35,6 +35,9 @@ fn names(known: &[(&'static str, &[&'static str])]) -> Arc<Names> {
     Arc::new(Names { known, asked: AtomicUsize::new(0) })
 }
 
+/// Of the tests' own authority.
+const AUTHORITY: &[u8] = include_bytes!("../../../tests/certificates/authority.pem");
+
 /// As the public policy but for what a test's server lacks: TLS, the port, a public address.
 const LOCAL: Policy = Policy {
     scheme: "http",
@@ -46,7 +49,7 @@ const LOCAL: Policy = Policy {
 };
 
 fn fetcher(resolver: Arc<Names>, policy: Policy) -> Fetcher {
-    Fetcher { resolver, policy }
+    Fetcher { resolver, policy, known: KnownHosts::default() }
 }
 
 /// A server that gives every connection the same answer and notes how many there were.
@@ -97,6 +100,7 @@ async fn one_private_address_among_public_ones_refuses_the_name() {
     ] {
         let error = fetcher.fetch(url).await.unwrap_err();
         assert!(matches!(&error, FetchError::NotPublic { address, .. } if address.to_string() == refused), "{error}");
+        assert!(!error.to_string().contains(refused) || url.contains(refused), "our names are told: {error}");
         assert!(error.is_permanent());
     }
     let error = fetcher.fetch("https://unknown.test/").await.unwrap_err();
@@ -132,4 +136,28 @@ async fn a_server_that_says_nothing_or_breaks_off_is_given_up() {
     let (short, _) = server("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n", 10).await;
     let error = fetcher(names(&[]), LOCAL).fetch(&format!("http://{short}/")).await.unwrap_err();
     assert!(matches!(error, FetchError::Transport(_)) && !error.is_permanent(), "{error}");
+}
+
+/// A developer's host needs no name server and no public address; nobody else gains anything by it.
+#[tokio::test]
+async fn a_known_host_is_reached_where_it_is_said_to_be_and_no_other_is() {
+    let (address, _) = server(OK, 10).await;
+    let names = names(&[("other.test", &["127.0.0.1"])]);
+    let known = KnownHosts::parse("blobs.test=127.0.0.1", AUTHORITY).unwrap();
+    let local = Policy { admits: super::is_public, ..LOCAL };
+    let fetcher = fetcher(names.clone(), local).knowing(known);
+    let fetched = fetcher.fetch(&format!("http://blobs.test:{}/a", address.port())).await.unwrap();
+    assert_eq!((fetched.len(), names.asked.load(Ordering::SeqCst)), (10, 0));
+    for other in ["other.test", "127.0.0.1"] {
+        let error = fetcher.fetch(&format!("http://{other}:{}/a", address.port())).await.unwrap_err();
+        assert!(matches!(error, FetchError::NotPublic { .. }), "{other}: {error}");
+    }
+}
+
+#[test]
+fn settings_that_name_no_hosts_are_told() {
+    for entry in ["blobs.test", "blobs.test=", "blobs.test=here", "=127.0.0.1:1"] {
+        assert!(matches!(KnownHosts::parse(entry, AUTHORITY), Err(InvalidHosts::Entry(_))), "{entry}");
+    }
+    assert!(matches!(KnownHosts::parse("blobs.test=127.0.0.1", b"no PEM"), Err(InvalidHosts::Authority)));
 }

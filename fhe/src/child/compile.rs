@@ -1,13 +1,16 @@
 //! From a job's payload to the program that its inputs need.
 
 use jobs::FieldError;
+use jobs::fhe::EncryptedRequest;
+use jobs::fhe::price::Price;
 use jobs::fhe::program::{Program, ValueType};
-use jobs::fhe::{EncryptedRequest, price};
 
 /// A program and what it costs.
 #[derive(Clone, Debug)]
 pub struct Compiled {
     pub program: Program,
+    /// Bootstrappings of the inputs, by the price table.
+    pub input_pbs: u64,
     /// Bootstrappings of each step, by the price table.
     pub step_pbs: Vec<u64>,
 }
@@ -34,8 +37,8 @@ pub fn compile(payload: &str, inputs: &[ValueType]) -> Result<Compiled, CompileE
     let payload = serde_json::from_str(payload).map_err(|error| CompileError::Payload(error.to_string()))?;
     let request = EncryptedRequest::parse_payload(&payload).map_err(|errors| CompileError::Payload(listed(&errors)))?;
     let program = request.compile(inputs).map_err(|errors| CompileError::Inputs(listed(&errors)))?;
-    let step_pbs = price::step_pbs(&program);
-    Ok(Compiled { program, step_pbs })
+    let Price { inputs: input_pbs, steps: step_pbs } = request.price(&program);
+    Ok(Compiled { program, input_pbs, step_pbs })
 }
 
 fn listed(errors: &[FieldError]) -> String {

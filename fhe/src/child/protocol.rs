@@ -5,8 +5,14 @@ pub use jobs::fhe::KeyMode;
 use jobs::fhe::program::ValueType;
 use serde::{Deserialize, Serialize};
 
+use crate::profile::Profile;
+
 /// Largest frame, in bytes: a client's evaluation key or the largest input, and room around it.
 pub const MAX_FRAME: usize = 288 * 1024 * 1024;
+
+/// Largest values of a checkpoint, in bytes: what a program may keep at once, and room around it. What is more is not
+/// saved.
+pub const MAX_CHECKPOINT: usize = jobs::fhe::MAX_LIVE_BYTES as usize + 1024 * 1024;
 
 /// What the worker asks for.
 #[derive(Debug, Deserialize, Serialize)]
@@ -80,6 +86,7 @@ pub enum Event {
         key_id: [u8; 32],
     },
     /// The inputs were read and verified, and the program is compiled: from here on a death is not the inputs' fault.
+    /// The first answer to a run that is not refused; the work, which begins with the inputs, comes after it.
     Prepared(Prepared),
     /// Bootstrappings done, of those in [`Prepared`].
     Progress {
@@ -106,7 +113,9 @@ pub struct Prepared {
     /// SHA-256 of the inputs as they were serialised again.
     pub inputs_hash: [u8; 32],
     pub program_hash: [u8; 32],
-    /// Steps and bootstrappings of the whole program, whatever the checkpoint saved.
+    /// How the child evaluates.
+    pub profile: Profile,
+    /// Steps of the whole program, and bootstrappings of it and of its inputs, whatever the checkpoint saved.
     pub steps: u32,
     pub pbs: u64,
 }

@@ -1,16 +1,20 @@
 //! One job: read its inputs, compile its algorithm, execute it and tell how far it is.
 
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
+
+use jobs::fhe::lifetimes::Lifetimes;
 
 use super::frames::FrameError;
 use super::inbox::Stop;
 use super::keyring::{Keyring, Loaded};
-use super::protocol::{Blob, Done, Event, Prepared, Refusal, Run};
+use super::protocol::{Blob, Checkpoint, Done, Event, MAX_CHECKPOINT, Prepared, Refusal, Run};
 use super::{Compile, CompileError, Compiled, Events};
 use crate::execution::{Execution, program_hash};
 use crate::inputs::{self, InputError, Origin, Received, Seeds};
 use crate::keys::KeyId;
+use crate::profile;
 
 /// Progress is told as often as this, or after each operation if they take longer.
 const PROGRESS_PERIOD: Duration = Duration::from_millis(250);
@@ -23,40 +27,48 @@ pub(super) fn run<W: Write>(
     stop: &Stop,
     events: &mut Events<W>,
 ) -> Result<Event, FrameError> {
-    match Job::prepare(run, keys, compile) {
+    let task = match Task::read(run, keys, compile) {
+        Ok(task) => task,
+        Err(last) => return Ok(last),
+    };
+    events.send(&Event::Prepared(task.prepared.clone()))?;
+    match task.make_ready(stop, events)? {
         Ok(job) => job.execute(stop, events),
         Err(last) => Ok(last),
     }
 }
 
-/// A job whose inputs were taken.
-struct Job {
-    execution: Execution,
+/// A job whose inputs were read and verified.
+struct Task<'a> {
+    key: Loaded<'a>,
+    received: Received,
+    seeds: Seeds,
+    compiled: Compiled,
     prepared: Prepared,
-    /// Bootstrappings of each step.
-    step_pbs: Vec<u64>,
+    checkpoint: Option<Checkpoint>,
     checkpoint_pbs: u64,
 }
 
-impl Job {
-    fn prepare(run: Run, keys: &Keyring, compile: &Compile<'_>) -> Result<Self, Event> {
+impl<'a> Task<'a> {
+    fn read(run: Run, keys: &'a Keyring, compile: &Compile<'_>) -> Result<Self, Event> {
         let key_id = KeyId(run.key_id);
         let key = keys.find(run.mode, key_id).ok_or_else(|| failed("the key is not loaded"))?;
         let origin = Origin { tenant: run.tenant, submitter: run.submitter };
         let received = receive(&run.inputs.0, &key, &origin).map_err(refused)?;
-        let Compiled { program, step_pbs } = compile(&run.payload, received.types()).map_err(|error| match error {
+        let compiled = compile(&run.payload, received.types()).map_err(|error| match error {
             CompileError::Payload(detail) => failed(&detail),
             CompileError::Inputs(detail) => Event::Refused { reason: Refusal::InputsUnfit, detail },
         })?;
-        if step_pbs.len() != program.steps.len() {
+        if compiled.step_pbs.len() != compiled.program.steps.len() {
             return Err(failed("the price does not cover each step"));
         }
         let prepared = Prepared {
             input_types: received.types().to_vec(),
             inputs_hash: received.hash(),
-            program_hash: program_hash(&program),
-            steps: program.steps.len() as u32,
-            pbs: step_pbs.iter().sum(),
+            program_hash: program_hash(&compiled.program),
+            profile: profile::pin().clone(),
+            steps: compiled.program.steps.len() as u32,
+            pbs: compiled.input_pbs + compiled.step_pbs.iter().sum::<u64>(),
         };
         let seeds = Seeds {
             job_id: run.job_id,
@@ -64,19 +76,52 @@ impl Job {
             program_hash: prepared.program_hash,
             key_id,
         };
-        let inputs = received.into_inputs(key.evaluation(), &seeds).map_err(refused)?;
-        let mut execution =
-            Execution::new(key.evaluation(), program, inputs).map_err(|error| failed(&error.to_string()))?;
-        if let Some(checkpoint) = &run.checkpoint {
+        let checkpoint_pbs = run.checkpoint_pbs.max(1);
+        Ok(Self { key, received, seeds, compiled, prepared, checkpoint: run.checkpoint, checkpoint_pbs })
+    }
+
+    /// Makes values of the inputs that the program reads; inside, why there are none.
+    fn make_ready<W: Write>(self, stop: &Stop, events: &mut Events<W>) -> Result<Result<Job, Event>, FrameError> {
+        let Compiled { program, input_pbs, step_pbs } = self.compiled;
+        let Some(lifetimes) = Lifetimes::of(&program) else { return Ok(Err(failed("the program is malformed"))) };
+        let mut told = Ok(());
+        let mut making = |pbs: u64| {
+            told = events.send(&Event::Progress { step: 0, pbs: pbs.min(input_pbs) });
+            if told.is_err() || stop.is_asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let key = self.key.evaluation();
+        let made = self.received.into_wanted(key, &self.seeds, &|value| lifetimes.is_used(value), &mut making);
+        told?;
+        let inputs = match made {
+            Ok(Some(inputs)) => inputs,
+            Ok(None) => return Ok(Err(Event::Stopped)),
+            Err(error) => return Ok(Err(refused(error))),
+        };
+        let mut execution = match Execution::new(key, program, inputs) {
+            Ok(execution) => execution,
+            Err(error) => return Ok(Err(failed(&error.to_string()))),
+        };
+        if let Some(checkpoint) = &self.checkpoint {
             // One of an older build, whose programs differ, is worth nothing, and the job starts anew.
             let _ = execution.restore(checkpoint);
         }
-        Ok(Self { execution, prepared, step_pbs, checkpoint_pbs: run.checkpoint_pbs.max(1) })
+        Ok(Ok(Job { execution, input_pbs, step_pbs, checkpoint_pbs: self.checkpoint_pbs }))
     }
+}
 
+/// A job that can be executed.
+struct Job {
+    execution: Execution,
+    /// Bootstrappings of the inputs.
+    input_pbs: u64,
+    /// Bootstrappings of each step.
+    step_pbs: Vec<u64>,
+    checkpoint_pbs: u64,
+}
+
+impl Job {
     fn execute<W: Write>(mut self, stop: &Stop, events: &mut Events<W>) -> Result<Event, FrameError> {
-        events.send(&Event::Prepared(self.prepared.clone()))?;
-        let mut pbs: u64 = self.step_pbs[..self.execution.position()].iter().sum();
+        let mut pbs = self.input_pbs + self.step_pbs[..self.execution.position()].iter().sum::<u64>();
         let mut kept = pbs;
         let mut told = Instant::now();
         events.send(&self.progress(pbs))?;
@@ -95,7 +140,9 @@ impl Job {
                 told = Instant::now();
             }
             if !complete && pbs - kept >= self.checkpoint_pbs {
-                events.send(&Event::Checkpoint(self.execution.checkpoint()))?;
+                if let Some(checkpoint) = self.execution.checkpoint(MAX_CHECKPOINT) {
+                    events.send(&Event::Checkpoint(checkpoint))?;
+                }
                 kept = pbs;
             }
         }

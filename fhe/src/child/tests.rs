@@ -77,7 +77,7 @@ fn products(payload: &str, inputs: &[ValueType]) -> Result<Compiled, CompileErro
         |id| Operation::Binary { operation: Binary::Mul, left: ValueId(id), right: Operand::Value(ValueId(0)) };
     let outputs = [("product", OutputValue::Encrypted(ValueId(count)))];
     let program = testing::program(inputs.to_vec(), (0..count).map(product).collect(), &outputs);
-    Ok(Compiled { program, step_pbs: vec![28; count as usize] })
+    Ok(Compiled { program, input_pbs: 0, step_pbs: vec![28; count as usize] })
 }
 
 fn run(payload: &str, inputs: Vec<u8>) -> Run {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jobs::fhe::program::ValueType;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_bytes::ByteBuf;
 
 use super::{Execution, ExecutionError};
@@ -19,25 +19,35 @@ struct Kept {
     bytes: ByteBuf,
 }
 
+/// Values that become bytes one after another: all at once would be a copy more.
+struct Keeping<'a>(&'a [(u32, &'a EncryptedValue)]);
+
+impl Serialize for Keeping<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|(id, value)| Kept {
+            id: *id,
+            kind: value.value_type(),
+            bytes: ByteBuf::from(value.to_bytes()),
+        }))
+    }
+}
+
 impl Execution {
-    /// The values that are still needed and were computed, at the present step.
+    /// The values that are still needed and were computed, at the present step; `None` if they take more bytes than
+    /// `limit`.
     #[must_use]
-    pub fn checkpoint(&self) -> Checkpoint {
+    pub fn checkpoint(&self, limit: usize) -> Option<Checkpoint> {
         let inputs = self.program.inputs.len();
-        let kept: Vec<Kept> = (inputs..self.values.len())
-            .filter_map(|id| {
-                let value = self.values[id].as_ref()?;
-                Some(Kept { id: id as u32, kind: value.value_type(), bytes: ByteBuf::from(value.to_bytes()) })
-            })
-            .collect();
+        let kept: Vec<(u32, &EncryptedValue)> =
+            (inputs..self.values.len()).filter_map(|id| Some((id as u32, self.values[id].as_ref()?))).collect();
         let mut values = Vec::new();
-        ciborium::into_writer(&kept, &mut values).expect("writing to memory does not fail");
-        Checkpoint {
+        ciborium::into_writer(&Keeping(&kept), &mut values).expect("writing to memory does not fail");
+        (values.len() <= limit).then(|| Checkpoint {
             program_hash: self.program_hash,
             inputs_hash: self.inputs_hash,
             step: self.step as u32,
             values: Blob(values),
-        }
+        })
     }
 
     /// Goes on where a checkpoint of this program on these inputs stands; called before the first step.

@@ -1,18 +1,17 @@
 //! The interpreter of programs: one operation a step, so that a worker can report, checkpoint and stop between any two.
 
 mod checkpoint;
-mod lifetimes;
 mod operate;
 mod outcome;
 
 #[cfg(test)]
 mod tests;
 
+use jobs::fhe::lifetimes::Lifetimes;
 use jobs::fhe::program::{Operand, Operation, Program, ValueId, ValueType};
 use sha2::{Digest, Sha256};
 use tfhe::{ServerKey, with_server_key_as_context};
 
-use self::lifetimes::Lifetimes;
 use self::operate::Right;
 pub use self::outcome::Outcome;
 use crate::bytes::contained;
@@ -69,7 +68,7 @@ impl Execution {
     /// # Errors
     /// Inputs of other types, or a program that reads what does not exist.
     pub fn new(key: &EvaluationKey, program: Program, inputs: Inputs) -> Result<Self, ExecutionError> {
-        Self::with_key(key.server_key().clone(), program, inputs.values, inputs.hash)
+        Self::begin(key.server_key().clone(), program, inputs)
     }
 
     pub(crate) fn with_key(
@@ -78,12 +77,16 @@ impl Execution {
         inputs: Vec<EncryptedValue>,
         inputs_hash: [u8; 32],
     ) -> Result<Self, ExecutionError> {
-        let given: Vec<ValueType> = inputs.iter().map(EncryptedValue::value_type).collect();
+        let types = inputs.iter().map(EncryptedValue::value_type).collect();
+        Self::begin(key, program, Inputs { types, values: inputs.into_iter().map(Some).collect(), hash: inputs_hash })
+    }
+
+    fn begin(key: ServerKey, program: Program, inputs: Inputs) -> Result<Self, ExecutionError> {
+        let Inputs { types: given, mut values, hash: inputs_hash } = inputs;
         if given != program.inputs {
             return Err(ExecutionError::Inputs { expected: program.inputs, given });
         }
         let lifetimes = Lifetimes::of(&program).ok_or(ExecutionError::Malformed)?;
-        let mut values: Vec<Option<EncryptedValue>> = inputs.into_iter().map(Some).collect();
         values.resize_with(program.inputs.len() + program.steps.len(), || None);
         let program_hash = program_hash(&program);
         let mut execution = Self { key, program, lifetimes, values, step: 0, program_hash, inputs_hash };

@@ -2,12 +2,15 @@
 //! checked in this order, and is hashed as this build writes it: two spellings of one input are one input.
 
 mod client;
+mod expansion;
 mod network;
 mod origin;
 mod randomise;
 
 #[cfg(test)]
 mod tests;
+
+use std::ops::ControlFlow;
 
 use jobs::fhe::program::ValueType;
 
@@ -73,23 +76,48 @@ impl Received {
         self.hash
     }
 
-    /// The values, under fresh randomness where the key allows it (network mode): a result then tells nothing about
+    /// All values, under fresh randomness where the key allows it (network mode): a result then tells nothing about
     /// the noise of the inputs.
     ///
     /// # Errors
     /// Inputs that tfhe cannot expand.
     pub fn into_inputs(self, key: &EvaluationKey, seeds: &Seeds) -> Result<Inputs, InputError> {
-        let values = match self.held {
-            Held::Values(values) => values,
-            Held::Proven(list) => randomise::randomise(network::expand(&list, &self.types, key)?, key, seeds)?,
+        let made = self.into_wanted(key, seeds, &|_| true, &mut |_| ControlFlow::Continue(()))?;
+        made.ok_or_else(|| InputError::invalid("the inputs were not expanded"))
+    }
+
+    /// The same of the values that are wanted, in parts; `None` if it was told to stop. Which ones are wanted must
+    /// follow from the program alone: the fresh randomness depends on it.
+    ///
+    /// # Errors
+    /// Inputs that tfhe cannot expand.
+    pub fn into_wanted(
+        self,
+        key: &EvaluationKey,
+        seeds: &Seeds,
+        is_wanted: &dyn Fn(usize) -> bool,
+        making: &mut Making<'_>,
+    ) -> Result<Option<Inputs>, InputError> {
+        let Self { types, hash, held } = self;
+        let values = match held {
+            Held::Values(values) => values.into_iter().map(Some).collect(),
+            Held::Proven(list) => {
+                let Some(values) = expansion::expand(&list, &types, is_wanted, key, making)? else { return Ok(None) };
+                randomise::randomise(values, key, seeds)?
+            }
         };
-        Ok(Inputs { values, hash: self.hash })
+        Ok(Some(Inputs { types, values, hash }))
     }
 }
 
+/// Hears how many bootstrappings were made for the inputs so far, and may end the making.
+pub type Making<'a> = dyn FnMut(u64) -> ControlFlow<()> + 'a;
+
 /// Values to compute on.
 pub struct Inputs {
-    pub(crate) values: Vec<EncryptedValue>,
+    pub(crate) types: Vec<ValueType>,
+    /// Without those that were not wanted.
+    pub(crate) values: Vec<Option<EncryptedValue>>,
     pub(crate) hash: [u8; 32],
 }
 

@@ -3,17 +3,14 @@
 use jobs::fhe::program::ValueType;
 use sha2::{Digest, Sha256};
 use tfhe::integer::ciphertext::IntegerProvenCompactCiphertextListConformanceParams;
-use tfhe::prelude::{CiphertextList, Tagged};
+use tfhe::prelude::Tagged;
 use tfhe::zk::ZkComputeLoad;
-use tfhe::{
-    CompactCiphertextListExpander, FheTypes, HlExpandable, ProvenCompactCiphertextList, with_server_key_as_context,
-};
+use tfhe::{FheTypes, ProvenCompactCiphertextList};
 
 use super::{Held, InputError, MAX_BLOB, Origin, Received, check_count};
 use crate::bytes::{self, conforms, contained};
-use crate::keys::{EvaluationKey, NetworkPublicKey};
+use crate::keys::NetworkPublicKey;
 use crate::profile;
-use crate::value::EncryptedValue;
 
 /// Reads a list and verifies its proofs, 0.1 s for every 2048 bits.
 ///
@@ -54,32 +51,4 @@ fn types(list: &ProvenCompactCiphertextList) -> Result<Vec<ValueType>, InputErro
             _ => Err(InputError::unfit(format!("value {index} is of a type that is not taken"))),
         })
         .collect()
-}
-
-/// The values of a list whose proofs were verified.
-pub(super) fn expand(
-    list: &ProvenCompactCiphertextList,
-    types: &[ValueType],
-    key: &EvaluationKey,
-) -> Result<Vec<EncryptedValue>, InputError> {
-    let expand = || {
-        let expander = list.expand_without_verification().ok()?;
-        types.iter().enumerate().map(|(index, kind)| value(&expander, index, *kind)).collect()
-    };
-    contained(|| with_server_key_as_context(key.server_key().clone(), expand))
-        .flatten()
-        .ok_or_else(|| InputError::invalid("the proven list cannot be expanded"))
-}
-
-fn value(expander: &CompactCiphertextListExpander, index: usize, kind: ValueType) -> Option<EncryptedValue> {
-    fn get<T: HlExpandable + Tagged>(expander: &CompactCiphertextListExpander, index: usize) -> Option<T> {
-        expander.get(index).ok().flatten()
-    }
-    Some(match kind {
-        ValueType::Bool => EncryptedValue::Bool(get(expander, index)?),
-        ValueType::U8 => EncryptedValue::U8(get(expander, index)?),
-        ValueType::U16 => EncryptedValue::U16(get(expander, index)?),
-        ValueType::U32 => EncryptedValue::U32(get(expander, index)?),
-        ValueType::U64 => EncryptedValue::U64(get(expander, index)?),
-    })
 }

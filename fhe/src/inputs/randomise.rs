@@ -22,19 +22,19 @@ pub struct Seeds {
 }
 
 pub(super) fn randomise(
-    mut values: Vec<EncryptedValue>,
+    mut values: Vec<Option<EncryptedValue>>,
     key: &EvaluationKey,
     seeds: &Seeds,
-) -> Result<Vec<EncryptedValue>, InputError> {
+) -> Result<Vec<Option<EncryptedValue>>, InputError> {
     let description: [&[u8]; 5] =
         [b"zama-jobs/v1/compute", &seeds.job_id, &seeds.inputs_hash, &seeds.program_hash, &seeds.key_id.0];
     let work = || -> tfhe::Result<()> {
         let mut context = ReRandomizationContext::new(SEED_DOMAIN, description, ENCRYPTION_DOMAIN);
-        for value in &values {
+        for value in values.iter().flatten() {
             value.add_to(&mut context);
         }
         let mut generator = context.finalize();
-        values.iter_mut().try_for_each(|value| value.re_randomize(&mut generator))
+        values.iter_mut().flatten().try_for_each(|value| value.re_randomize(&mut generator))
     };
     contained(|| with_server_key_as_context(key.server_key().clone(), work))
         .and_then(Result::ok)

@@ -44,7 +44,7 @@ fn refusal(result: Result<Received, InputError>) -> Refusal {
 }
 
 fn decrypted(inputs: &Inputs, key: &SecretKey) -> Vec<u64> {
-    inputs.values.iter().map(|value| value.decrypt(&key.0)).collect()
+    inputs.values.iter().flatten().map(|value| value.decrypt(&key.0)).collect()
 }
 
 #[test]
@@ -55,6 +55,37 @@ fn a_proven_list_goes_through_with_its_types_and_values() {
     let inputs = received.into_inputs(&keys.evaluation, &seeds(1)).expect("our own list");
     let expected: Vec<u64> = values().into_iter().map(testing::number).collect();
     assert_eq!(decrypted(&inputs, &keys.secret), expected);
+}
+
+/// One bool moves everything behind it across the borders of proofs, each of which covers 1,024 blocks.
+#[test]
+fn a_long_list_is_expanded_in_parts_and_only_where_it_is_wanted() {
+    let keys = testing::network();
+    let mut values = vec![ClearValue::Bool(true)];
+    values.extend((0..65_u64).map(|index| ClearValue::U64(index.wrapping_mul(0x0123_4567_89ab_cdef))));
+    let blob = network_blob(&values);
+    let blocks = 1 + 65 * 32;
+    let mut told = Vec::new();
+    let received = read_ours(&blob).expect("our own list");
+    let wanted = |index| index == 0 || index == 32 || index == 64;
+    let made = received.into_wanted(&keys.evaluation, &seeds(1), &wanted, &mut |pbs| {
+        told.push(pbs);
+        ControlFlow::Continue(())
+    });
+    let inputs = made.expect("our own list").expect("nobody stopped it");
+    assert_eq!(told, [1024, 2048, blocks]);
+    let number = |index: usize| testing::number(values[index]);
+    assert_eq!(decrypted(&inputs, &keys.secret), [0, 32, 64].map(number));
+    assert_eq!(inputs.values.iter().filter(|value| value.is_some()).count(), 3);
+
+    let received = read_ours(&blob).expect("our own list");
+    let mut parts = 0;
+    let stopped = received.into_wanted(&keys.evaluation, &seeds(1), &|index| index == 65, &mut |_| {
+        parts += 1;
+        ControlFlow::Break(())
+    });
+    assert!(matches!(stopped, Ok(None)));
+    assert_eq!(parts, 1);
 }
 
 #[test]
@@ -74,7 +105,7 @@ fn randomness_is_fresh_for_each_job_and_the_same_for_one() {
     let bytes = |job| {
         let inputs = read_ours(&blob).expect("our own list").into_inputs(&keys.evaluation, &seeds(job)).expect("ours");
         assert_eq!(decrypted(&inputs, &keys.secret), [77]);
-        inputs.values[0].to_bytes()
+        inputs.values[0].as_ref().expect("all were wanted").to_bytes()
     };
     assert_eq!(bytes(1), bytes(1));
     assert_ne!(bytes(1), bytes(2));

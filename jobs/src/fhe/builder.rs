@@ -4,10 +4,7 @@ use std::collections::HashMap;
 
 use super::check::result_type;
 use super::program::{Binary, Operand, Operation, Output, OutputValue, Program, ValueId, ValueType};
-
-/// Values that one step adds at most: a longer sum is taken in parts, so that it can be cancelled and resumed between
-/// them.
-const SUM_CHUNK: usize = 32;
+use super::sum;
 
 /// A program that grows.
 pub(super) struct Builder {
@@ -71,19 +68,7 @@ impl Builder {
 
     /// The sum of one value or more.
     pub(super) fn sum(&mut self, values: &[ValueId]) -> ValueId {
-        let mut parts = values.to_vec();
-        while parts.len() > 1 {
-            parts = parts.chunks(SUM_CHUNK).map(|chunk| self.sum_at_once(chunk)).collect();
-        }
-        parts[0]
-    }
-
-    fn sum_at_once(&mut self, values: &[ValueId]) -> ValueId {
-        match values {
-            [one] => *one,
-            [left, right] => self.binary(Binary::Add, *left, *right),
-            _ => self.push(Operation::Sum { values: values.to_vec() }),
-        }
+        sum::in_parts(values, |part| self.push(part))
     }
 
     /// All of one value or more under an associative operation, as a balanced tree.

@@ -1,5 +1,6 @@
 //! The type checker of programs: what it accepts, the interpreter executes and the price table knows.
 
+use super::lifetimes::{Lifetimes, MAX_LIVE_BYTES};
 use super::program::{Binary, Operand, Operation, OutputValue, Program, ValueId, ValueType};
 use crate::field_error::{FieldError, FieldErrors};
 
@@ -71,6 +72,13 @@ impl Program {
                     errors.add(format!("/outputs/{index}"), "must be a number to be signed");
                 }
                 _ => {}
+            }
+        }
+        if errors.is_empty() {
+            let kept = Lifetimes::of(self).map_or(0, |lifetimes| lifetimes.most_bytes(&types));
+            if kept > MAX_LIVE_BYTES {
+                let reason = format!("must keep at most {MAX_LIVE_BYTES} bytes of values at once; they keep {kept}");
+                errors.add("/steps", reason);
             }
         }
         errors.or(Some(types))

@@ -6,6 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+/// A block's 2,049 numbers of eight bytes, and room for what stands around them.
+const BLOCK_BYTES: u64 = 17 * 1024;
+
 /// The type of an encrypted value; unsigned, little-endian in two-bit blocks.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -44,6 +47,16 @@ impl ValueType {
             Self::U32 => 32,
             Self::U64 => 64,
         }
+    }
+
+    /// Ciphertexts of two bits that a value consists of.
+    pub fn blocks(self) -> u64 {
+        u64::from(self.bits().div_ceil(2))
+    }
+
+    /// The most bytes that a value takes outside of the computation.
+    pub fn most_bytes(self) -> u64 {
+        self.blocks() * BLOCK_BYTES
     }
 
     /// The highest value of the type.

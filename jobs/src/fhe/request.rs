@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use super::linear_score::LinearScore;
 use super::membership::{MAX_ENCRYPTED_SET, SetMembership};
+use super::price::Price;
 use super::program::{Program, ValueType};
 use super::statistics::Statistics;
 use super::{
     ClientPublicKey, EncryptedDataUrl, FheAlgorithm, InvalidDataUrl, KeyChoice, KeyId, KeyMode, data_url, maximum,
-    price, source,
+    source,
 };
 use crate::field_error::{FieldError, FieldErrors, all_under};
 use crate::object::{At, Object};
@@ -165,17 +166,22 @@ impl EncryptedRequest {
         }
     }
 
+    /// What a program of this request costs under its key.
+    pub fn price(&self, program: &Program) -> Price {
+        Price::of(program, self.key.mode)
+    }
+
     /// The most bootstrappings that the request can take, whatever its inputs are; exact when type and number of the
     /// inputs are known.
     pub fn maximum_pbs(&self) -> u64 {
         let programs = self.dearest_inputs().into_iter().filter_map(|inputs| self.compile(&inputs).ok());
-        programs.map(|program| price::step_pbs(&program).iter().sum()).max().unwrap_or(0)
+        programs.map(|program| self.price(&program).total()).max().unwrap_or(0)
     }
 
     /// For each type that the request may have, the dearest inputs.
     fn dearest_inputs(&self) -> Vec<Vec<ValueType>> {
         self.inputs(|task, kind| match task {
-            Task::Statistics(statistics) => statistics.dearest_count(kind),
+            Task::Statistics(statistics) => statistics.dearest_count(kind, self.key.mode),
             Task::Maximum => Some(maximum::limit(kind)),
             Task::SetMembership(SetMembership::Encrypted) => Some(MAX_ENCRYPTED_SET + 1),
             _ => None,

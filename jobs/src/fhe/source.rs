@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use super::KeyMode;
 use super::check::{MAX_INPUTS, MAX_OUTPUTS, MAX_STEPS, NAME_RULE, Part, is_name, result_type};
-use super::price;
+use super::price::Price;
 use super::program::{Binary, Operand, Operation, Output, OutputValue, Program, ValueId, ValueType};
+use super::sum;
 use crate::field_error::{FieldErrors, element};
 use crate::object::{At, Object, unsigned_integer};
 
@@ -35,7 +37,14 @@ pub(super) fn compile(at: &At<'_>, errors: &mut FieldErrors) -> Option<Program> 
     if !errors.is_empty() {
         return None;
     }
-    let pbs: u64 = price::step_pbs(&program).iter().sum();
+    if let Err(faults) = program.check() {
+        for fault in faults {
+            errors.add(format!("{}{}", at.pointer, fault.pointer), fault.reason);
+        }
+        return None;
+    }
+    // The key is chosen elsewhere: the limit is that of the dearer mode.
+    let pbs = Price::of(&program, KeyMode::Network).total();
     if pbs > MAX_PROGRAM_PBS {
         errors.add(&at.pointer, format!("must take at most {MAX_PROGRAM_PBS} bootstrappings; it takes {pbs}"));
         return None;
@@ -89,10 +98,12 @@ impl Compiler {
 
     fn operation(&mut self, written: Written, at: &At<'_>, errors: &mut FieldErrors) -> Option<ValueId> {
         match result_type(&written.operation, &self.types) {
-            Ok(kind) => {
-                self.program.steps.push(written.operation);
-                Some(self.value(kind))
-            }
+            Ok(kind) => Some(match written.operation {
+                Operation::Sum { values } if values.len() > sum::CHUNK => {
+                    sum::in_parts(&values, |part| self.push(part, kind))
+                }
+                operation => self.push(operation, kind),
+            }),
             Err((part, reason)) => {
                 let pointer = match part {
                     Part::Operation => at.pointer.clone(),
@@ -119,6 +130,11 @@ impl Compiler {
                 self.program.outputs.push(Output { name: name.to_owned(), value });
             }
         }
+    }
+
+    fn push(&mut self, step: Operation, kind: ValueType) -> ValueId {
+        self.program.steps.push(step);
+        self.value(kind)
     }
 
     fn value(&mut self, kind: ValueType) -> ValueId {

@@ -5,9 +5,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use super::KeyMode;
 use super::builder::Builder;
 use super::inputs::Inputs;
-use super::price;
+use super::price::Price;
 use super::program::{Binary, OutputValue, Program, ValueId, ValueType};
 use crate::field_error::{FieldError, FieldErrors, element};
 use crate::object::Object;
@@ -94,15 +95,15 @@ impl Statistics {
     }
 
     /// The number of values of a type that costs most, which depends on the divisors; `None` where none is allowed.
-    pub(super) fn dearest_count(&self, kind: ValueType) -> Option<usize> {
-        type Known = HashMap<(Statistics, ValueType), Option<usize>>;
+    pub(super) fn dearest_count(&self, kind: ValueType, mode: KeyMode) -> Option<usize> {
+        type Known = HashMap<(Statistics, ValueType, KeyMode), Option<usize>>;
         // There are few sets of statistics, and each takes some hundred programs to look through.
         static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        *known.entry((self.sorted(), kind)).or_insert_with(|| {
+        *known.entry((self.sorted(), kind, mode)).or_insert_with(|| {
             let pbs = |count: usize| {
                 let program = self.compile(&vec![kind; count]).ok()?;
-                Some((price::step_pbs(&program).iter().sum::<u64>(), count))
+                Some((Price::of(&program, mode).total(), count))
             };
             (1..=Statistic::Count.limit(kind)).filter_map(pbs).max().map(|(_, count)| count)
         })

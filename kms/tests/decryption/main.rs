@@ -9,6 +9,7 @@ mod chain_rules;
 mod crash;
 mod gate;
 mod grants;
+mod mtls;
 mod nonces;
 mod owner;
 mod stage;

@@ -7,7 +7,7 @@ mod self_check;
 use std::io::{stdin, stdout};
 
 use anyhow::{Context, Result, bail};
-use nix::sys::prctl::set_pdeathsig;
+use nix::sys::prctl::{set_name, set_pdeathsig};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::{Uid, getppid, setsid};
@@ -31,6 +31,8 @@ pub struct FheChildArgs {
 /// # Errors
 /// The worker is gone, or speaks another language; or this process cannot be confined.
 pub fn run(args: &FheChildArgs) -> Result<()> {
+    // It was started as /proc/self/exe, and would be called "exe".
+    set_name(c"zama-fhe-child").context("Failed to name this process")?;
     // A session of its own: a terminal's Ctrl-C is for the worker, which then ends this process.
     setsid().context("Failed to begin a session")?;
     confinement::give_up_root();

@@ -2,6 +2,7 @@
 
 use jobs::JobId;
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use crate::StoreError;
 use crate::blobs::{length, size_of};
@@ -21,18 +22,28 @@ pub struct CheckpointRow {
     pub mac: [u8; 32],
 }
 
-/// Puts a checkpoint in place of the one before it, whose step is returned. Its values must be stored already.
+/// What became of a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saved {
+    /// It stands, in place of the one of that step if there was one.
+    Stands { replaced: Option<u32> },
+    /// Another attempt is as far or further: that one's stands.
+    Outrun { by: u32 },
+}
+
+/// Puts a checkpoint in place of one of an earlier step. Its values must be stored already.
 ///
 /// # Errors
 /// The database is away.
-pub async fn save(pool: &PgPool, job: JobId, checkpoint: &CheckpointRow) -> Result<Option<u32>, StoreError> {
-    let replaced = sqlx::query_scalar!(
+pub async fn save(pool: &PgPool, job: JobId, checkpoint: &CheckpointRow) -> Result<Saved, StoreError> {
+    let saved = sqlx::query_scalar!(
         r#"WITH before AS (SELECT step FROM fhe_checkpoints WHERE job_id = $1)
            INSERT INTO fhe_checkpoints (job_id, step, program_hash, inputs_hash, sha256, size, mac)
            VALUES ($1, $2, $3, $4, $5, $6, $7)
            ON CONFLICT (job_id) DO UPDATE
               SET step = EXCLUDED.step, program_hash = EXCLUDED.program_hash, inputs_hash = EXCLUDED.inputs_hash,
                   sha256 = EXCLUDED.sha256, size = EXCLUDED.size, mac = EXCLUDED.mac, saved_at = now()
+            WHERE fhe_checkpoints.step < EXCLUDED.step
            RETURNING (SELECT step FROM before) AS replaced"#,
         job.0,
         i64::from(checkpoint.step),
@@ -42,9 +53,13 @@ pub async fn save(pool: &PgPool, job: JobId, checkpoint: &CheckpointRow) -> Resu
         length(checkpoint.size),
         &checkpoint.mac[..]
     )
-    .fetch_one(pool)
+    .fetch_optional(pool)
     .await?;
-    replaced.map(step_of).transpose()
+    if let Some(replaced) = saved {
+        return Ok(Saved::Stands { replaced: replaced.map(step_of).transpose()? });
+    }
+    let by = find(pool, job).await?.map_or(checkpoint.step, |standing| standing.step);
+    Ok(Saved::Outrun { by })
 }
 
 /// The newest checkpoint of a job.
@@ -69,6 +84,23 @@ pub async fn find(pool: &PgPool, job: JobId) -> Result<Option<CheckpointRow>, St
         })
     })
     .transpose()
+}
+
+/// Those of `jobs`, and of the jobs that have a checkpoint, that are over: nothing goes on from their checkpoints.
+///
+/// # Errors
+/// The database is away.
+pub async fn over(pool: &PgPool, jobs: &[JobId]) -> Result<Vec<JobId>, StoreError> {
+    let ids: Vec<Uuid> = jobs.iter().map(|job| job.0).collect();
+    let over = sqlx::query_scalar!(
+        "SELECT id FROM jobs
+          WHERE status NOT IN ('PENDING', 'PROCESSING')
+            AND (id = ANY($1) OR id IN (SELECT job_id FROM fhe_checkpoints))",
+        &ids
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(over.into_iter().map(JobId).collect())
 }
 
 /// Forgets a job's checkpoint.

@@ -24,6 +24,22 @@ pub async fn find(pool: &PgPool, job: JobId) -> Result<Option<JobInput>, StoreEr
     row.map(|row| Ok(JobInput { sha256: bytes("input", &row.sha256)?, size: size_of(row.size)? })).transpose()
 }
 
+/// Counts another try to fetch a job's input, before it begins, and tells how many there were with it.
+///
+/// # Errors
+/// The database is away.
+pub async fn begin_fetch(pool: &PgPool, job: JobId) -> Result<u32, StoreError> {
+    let tries = sqlx::query_scalar!(
+        "INSERT INTO input_fetches (job_id, tries) VALUES ($1, 1)
+         ON CONFLICT (job_id) DO UPDATE SET tries = input_fetches.tries + 1, last_at = now()
+         RETURNING tries",
+        job.0
+    )
+    .fetch_one(pool)
+    .await?;
+    u32::try_from(tries).map_err(|_| StoreError::corrupt("tries", tries))
+}
+
 /// Notes a job's input. The first one stands, and is returned.
 ///
 /// # Errors

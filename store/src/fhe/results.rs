@@ -58,6 +58,15 @@ impl Departure {
     }
 }
 
+/// The hash of a job's result, if one stands.
+///
+/// # Errors
+/// The database is away.
+pub async fn hash(pool: &PgPool, job: JobId) -> Result<Option<[u8; 32]>, StoreError> {
+    let hash = sqlx::query_scalar!("SELECT result_hash FROM jobs WHERE id = $1", job.0).fetch_optional(pool).await?;
+    hash.flatten().map(|hash| bytes("result hash", &hash)).transpose()
+}
+
 async fn insert_handle(tx: &mut PgConnection, job: JobId, result: &Encrypted<'_>) -> Result<(), StoreError> {
     let handle = &result.handle;
     sqlx::query!(

@@ -6,7 +6,7 @@ use serde_json::json;
 use store::cancel::WorkflowRun;
 use store::departure::{self, Leaving};
 use store::fhe::attempts::{self, Attempt, Outcome, WorkDone};
-use store::fhe::checkpoints::{self, CheckpointRow};
+use store::fhe::checkpoints::{self, CheckpointRow, Saved};
 use store::fhe::inputs::{self, JobInput};
 use store::fhe::results::{Encrypted, HandleParts};
 use store::sealing::{self, LeafJob};
@@ -122,6 +122,48 @@ async fn the_first_input_stands() {
 }
 
 #[tokio::test]
+async fn tries_to_fetch_are_counted_for_each_job() {
+    let outbox = Outbox::open().await;
+    let (job, other) = (computing(&outbox).await, computing(&outbox).await);
+    for tries in 1..=4 {
+        assert_eq!(inputs::begin_fetch(&outbox.pool, job).await.unwrap(), tries);
+    }
+    assert_eq!(inputs::begin_fetch(&outbox.pool, other).await.unwrap(), 1);
+    assert_eq!(inputs::find(&outbox.pool, job).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_job_that_computes_is_not_over_and_one_with_a_result_is() {
+    let outbox = Outbox::open().await;
+    let (open, done, listed) = (computing(&outbox).await, computing(&outbox).await, computing(&outbox).await);
+    for job in [open, done] {
+        let row = CheckpointRow {
+            step: 1,
+            program_hash: [1; 32],
+            inputs_hash: [2; 32],
+            sha256: [3; 32],
+            size: 4,
+            mac: [5; 32],
+        };
+        checkpoints::save(&outbox.pool, job, &row).await.unwrap();
+    }
+    for job in [done, listed] {
+        finish(&outbox, job, 1).await;
+    }
+    let unknown = JobId::generate();
+    let over = async |jobs: &[JobId]| {
+        let mut over = checkpoints::over(&outbox.pool, jobs).await.unwrap();
+        over.retain(|job| [open, done, listed, unknown].contains(job));
+        over.sort_unstable_by_key(|job| job.0);
+        over
+    };
+    assert_eq!(over(&[]).await, [done]);
+    assert_eq!(over(&[open, listed, unknown]).await, [done, listed]);
+    let hash = store::fhe::results::hash(&outbox.pool, done).await.unwrap();
+    assert_eq!((hash, store::fhe::results::hash(&outbox.pool, open).await.unwrap()), (Some([1; 32]), None));
+}
+
+#[tokio::test]
 async fn a_checkpoint_takes_the_place_of_the_one_before() {
     let outbox = Outbox::new().await;
     let job = computing(&outbox).await;
@@ -133,9 +175,14 @@ async fn a_checkpoint_takes_the_place_of_the_one_before() {
         size: 4,
         mac: [5; 32],
     };
-    assert_eq!(checkpoints::save(&outbox.pool, job, &at(7)).await.unwrap(), None);
-    assert_eq!(checkpoints::save(&outbox.pool, job, &at(9)).await.unwrap(), Some(7));
-    assert_eq!(checkpoints::save(&outbox.pool, job, &at(u32::MAX)).await.unwrap(), Some(9));
+    let save = async |step| checkpoints::save(&outbox.pool, job, &at(step)).await.unwrap();
+    assert_eq!(save(7).await, Saved::Stands { replaced: None });
+    assert_eq!(save(9).await, Saved::Stands { replaced: Some(7) });
+    // An attempt that was given up goes on for a while: it takes nothing from the one that is further.
+    assert_eq!(save(8).await, Saved::Outrun { by: 9 });
+    assert_eq!(save(9).await, Saved::Outrun { by: 9 });
+    assert_eq!(checkpoints::find(&outbox.pool, job).await.unwrap(), Some(at(9)));
+    assert_eq!(save(u32::MAX).await, Saved::Stands { replaced: Some(9) });
     assert_eq!(checkpoints::find(&outbox.pool, job).await.unwrap(), Some(at(u32::MAX)));
     checkpoints::forget(&outbox.pool, job).await.unwrap();
     assert_eq!(checkpoints::find(&outbox.pool, job).await.unwrap(), None);

@@ -64,7 +64,8 @@ pub async fn result(
     let body = match result.bytes {
         Some(bytes) => bytes.into_response(),
         None => {
-            let stream = state.blobs.stream_system(&SystemKey::result(id), BlobHash(result.hash)).await;
+            let stream =
+                state.blobs.stream_system(&SystemKey::result(id, BlobHash(result.hash)), BlobHash(result.hash)).await;
             download::body(stream.map_err(|error| download::missing("result", &error))?)
         }
     };

@@ -97,7 +97,7 @@ impl TestApp {
     pub async fn finish_encrypted(&self, job: &str) {
         self.begin(job).await;
         let (id, bytes) = (job.parse().unwrap(), result_bytes(job));
-        self.blobs.put_system(&SystemKey::result(id), bytes.clone()).await.unwrap();
+        self.blobs.put_system(&SystemKey::result(id, BlobHash::of(&bytes)), bytes.clone()).await.unwrap();
         let units = Units { compute: 1, fhe: 7 };
         let Leaving::Open(departure) = departure::open(&self.pool, id, units).await.unwrap() else {
             panic!("the job is decided already");

@@ -3,6 +3,7 @@
 use jobs::fhe::program::{OutputValue, Program};
 
 use super::*;
+use crate::child::protocol::Checkpoint;
 use crate::clear::ClearValue;
 use crate::decrypt::{ResultValue, decrypt};
 use crate::execution::{Outcome, program_hash};
@@ -45,6 +46,29 @@ fn complete(mut execution: Execution) -> Outcome {
     execution.finish().expect("the program is sound")
 }
 
+fn kept(execution: &Execution) -> Checkpoint {
+    execution.checkpoint(usize::MAX).expect("no limit")
+}
+
+/// What is too large is not saved, which costs time and no job.
+#[test]
+fn a_checkpoint_keeps_to_its_limit_and_no_value_is_larger_than_it_is_counted() {
+    let keys = testing::client();
+    for kind in ValueType::ALL {
+        let value = crate::value::EncryptedValue::encrypt(kind, 1, &keys.secret.0).to_bytes().len() as u64;
+        assert!(value <= kind.most_bytes() && value > kind.most_bytes() * 9 / 10, "{kind}: {value}");
+    }
+    let inputs = testing::inputs(&[ClearValue::U8(3)], &keys.secret);
+    let steps = vec![Operation::Not { value: ValueId(0) }, Operation::Not { value: ValueId(1) }];
+    let outputs = [("x", OutputValue::Encrypted(ValueId(2)))];
+    let program = testing::program(vec![ValueType::U8], steps, &outputs);
+    let mut execution = Execution::new(&keys.evaluation, program, inputs).expect("a sound program");
+    execution.step().expect("a sound step");
+    let bytes = kept(&execution).values.0.len();
+    assert!(execution.checkpoint(bytes).is_some());
+    assert!(execution.checkpoint(bytes - 1).is_none());
+}
+
 #[test]
 fn outputs_decrypt_in_their_order_signed_ones_with_their_sign() {
     let outcome = complete(start([60, 100]));
@@ -58,13 +82,13 @@ fn a_checkpoint_of_any_step_goes_on_to_the_same_bytes() {
     let keys = testing::client();
     let inputs = || testing::inputs(&[ClearValue::U8(60), ClearValue::U8(100)], &keys.secret);
     let same = inputs();
-    let again = || crate::inputs::Inputs { values: same.values.clone(), hash: same.hash };
+    let again = || crate::inputs::Inputs { types: same.types.clone(), values: same.values.clone(), hash: same.hash };
     let execution = || Execution::new(&keys.evaluation, sample(), again()).expect("the program is sound");
     let whole = complete(execution());
     let mut first = execution();
     for step in 0..=sample().steps.len() {
         let mut second = execution();
-        second.restore(&first.checkpoint()).expect("our own checkpoint");
+        second.restore(&kept(&first)).expect("our own checkpoint");
         assert_eq!(second.position(), step);
         assert_eq!(complete(second).result_hash, whole.result_hash);
         first.step().expect("the program is sound");
@@ -76,7 +100,7 @@ fn a_foreign_or_damaged_checkpoint_is_refused_and_changes_nothing() {
     let mut first = start([1, 2]);
     first.step().expect("sound");
     first.step().expect("sound");
-    let good = first.checkpoint();
+    let good = kept(&first);
     let mut other_inputs = good.clone();
     other_inputs.inputs_hash[0] ^= 1;
     let mut other_program = good.clone();

@@ -6,6 +6,7 @@ mod division;
 #[cfg(test)]
 mod tests;
 
+use super::KeyMode;
 use super::program::{Binary, Operand, Operation, Program, ValueType};
 use addition::{clear_product, moved, sum};
 use division::{quotient, remainder};
@@ -45,6 +46,35 @@ pub fn clear(operation: Binary) -> Option<ByType> {
     }
 }
 
+/// What a program costs, in bootstrappings.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Price {
+    /// Of making the inputs ready.
+    pub inputs: u64,
+    /// Of each step.
+    pub steps: Vec<u64>,
+}
+
+impl Price {
+    /// Of a program that [`Program::check`] accepts.
+    pub fn of(program: &Program, mode: KeyMode) -> Self {
+        Self { inputs: of_inputs(&program.inputs, mode), steps: step_pbs(program) }
+    }
+
+    pub fn total(&self) -> u64 {
+        self.inputs + self.steps.iter().sum::<u64>()
+    }
+}
+
+/// Bootstrappings of making inputs ready. Under the network's key each block is brought from the parameters of the
+/// public key to those of the computation by one; what is encrypted under a client's key is ready.
+pub fn of_inputs(inputs: &[ValueType], mode: KeyMode) -> u64 {
+    match mode {
+        KeyMode::Network => inputs.iter().map(|kind| kind.blocks()).sum(),
+        KeyMode::Client => 0,
+    }
+}
+
 /// Bootstrappings of each step of a program that [`Program::check`] accepts; empty for another one.
 pub fn step_pbs(program: &Program) -> Vec<u64> {
     let Ok(types) = program.check() else { return Vec::new() };
@@ -79,7 +109,7 @@ fn pbs(step: &Operation, types: &[ValueType], used: &[usize]) -> u64 {
 
 /// A number is encrypted in blocks of two bits.
 fn blocks(kind: ValueType) -> usize {
-    kind.bits().div_ceil(2) as usize
+    kind.blocks() as usize
 }
 
 fn binary(operation: Binary, kind: ValueType, right: Operand) -> u64 {

@@ -37,7 +37,8 @@ fn costs() -> String {
         "# What encrypted jobs cost\n\n\
          Work on ciphertexts is counted in programmable bootstrappings (PBS). **1 FHE unit is 100 PBS begun**; a worker \
          on two cores makes about 100 PBS a second. The number follows from the program and the types of its inputs \
-         alone, never from a clock. Beside it a job costs 1 compute unit for each KiB of its payload and of its inputs. \
+         alone, never from a clock. Inputs under the network's key take 1 PBS for each two bits (bool 1, u8 4, u16 8, u32 16, \
+         u64 32), which the figures below contain; inputs under a client's own key take none. Beside it a job costs 1 compute unit for each KiB of its payload and of its inputs. \
          A job that was cancelled or that failed by its own fault pays for whole units of what was done.\n\n\
          At admission the most that the request can cost is reserved; `parameters.value_type` and `parameters.count` make \
          that exact. This page is written by the code (`jobs/src/fhe/price/`), whose numbers are compared with what \
@@ -122,7 +123,7 @@ fn examples() -> Vec<(&'static str, serde_json::Value, &'static str, ValueType, 
 }
 
 fn pbs(request: &EncryptedRequest, kind: ValueType, count: usize) -> u64 {
-    price::step_pbs(&request.compile(&vec![kind; count]).unwrap()).iter().sum()
+    request.price(&request.compile(&vec![kind; count]).unwrap()).total()
 }
 
 /// 12345 as 12,345.

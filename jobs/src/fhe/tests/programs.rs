@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{payload, pointers, refused, request};
 use crate::fhe::program::ValueType::{Bool, U8, U16};
 use crate::fhe::program::{Operation, Output, OutputValue, Program, ValueId};
+use crate::fhe::{EncryptedRequest, MAX_LIVE_BYTES};
 use crate::field_error::FieldError;
 
 /// A program on one input of each type, with these steps and the last one as its output.
@@ -200,6 +201,32 @@ fn a_program_that_takes_too_long_is_refused() {
     let errors = refused(&payload("program", json!({"program": program(json!(steps))})));
     assert_eq!(errors[0].pointer, "/parameters/program");
     assert!(errors[0].reason.contains("bootstrappings"));
+}
+
+/// What is kept must fit into a checkpoint, and into a worker.
+#[test]
+fn a_program_that_keeps_too_much_at_once_is_refused() {
+    let wide = |count: usize| {
+        let names: Vec<_> = (0..count).map(|index| format!("s{index}")).collect();
+        let mut steps: Vec<_> =
+            names.iter().map(|name| json!({"name": name, "op": "not", "args": ["a_u64"]})).collect();
+        steps.push(json!({"name": "sum", "op": "sum", "args": names}));
+        payload("program", json!({"program": program(json!(steps))}))
+    };
+    let bytes = 32 * 17 * 1024;
+    let most = usize::try_from(MAX_LIVE_BYTES / bytes).unwrap();
+    assert!(EncryptedRequest::parse_payload(&wide(most)).is_ok());
+    let errors = refused(&wide(most + 1));
+    assert_eq!(errors[0].pointer, "/parameters/program/steps");
+    assert!(errors[0].reason.contains(&(bytes * (most as u64 + 1)).to_string()), "{errors:?}");
+    // As many, each forgotten before the next one but one.
+    let chain: Vec<_> = (0..most + 100)
+        .map(|index| {
+            let before = if index == 0 { "a_u64".to_owned() } else { format!("s{}", index - 1) };
+            json!({"name": format!("s{index}"), "op": "not", "args": [before]})
+        })
+        .collect();
+    request("program", json!({"program": program(json!(chain))}));
 }
 
 #[test]

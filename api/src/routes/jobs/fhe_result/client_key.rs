@@ -23,7 +23,7 @@ pub(super) async fn answer(state: &ApiState, asked: &Asked) -> Result<Answer, Pr
     let request = check_signature(state.domain, asked)?;
     check_deadline(&asked.wish)?;
     // Read first: a nonce is not spent on an answer that cannot be given.
-    let key = SystemKey::result(asked.job_id);
+    let key = SystemKey::result(asked.job_id, BlobHash(asked.result_hash));
     let result = state.blobs.get_system_verified(&key, BlobHash(asked.result_hash), MAX_BLOB_BYTES).await;
     let result = result.map_err(|error| download::missing("result", &error))?;
     match use_nonce(&state.pool, &request, REPEAT_SECONDS).await? {

@@ -35,7 +35,7 @@ pub(super) async fn answer(state: &ApiState, asked: &Asked) -> Result<Answer, Pr
     let (leaf, inclusion) = receipt::included(asked.job_id, &parts).ok_or_else(|| corrupt(asked, "batch"))?;
     let lineage = parts.handle.ok_or_else(|| corrupt(asked, "attestation"))?;
 
-    let key = SystemKey::result(asked.job_id);
+    let key = SystemKey::result(asked.job_id, BlobHash(asked.result_hash));
     let result = state.blobs.get_system_verified(&key, BlobHash(asked.result_hash), MAX_BLOB_BYTES).await;
     let result = result.map_err(|error| download::missing("result", &error))?;
     let asked = Decryption {
