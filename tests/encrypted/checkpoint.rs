@@ -5,7 +5,7 @@ use jobs::JobStatus;
 use crate::harness::WORKER;
 use crate::story::{KeyHolder, bytes, disturbed, power, powers};
 
-const PRODUCTS: usize = 20;
+const PRODUCTS: usize = 16;
 
 /// Genuine values of the same program, on other inputs, with the MAC that they had: everything is right but the name.
 #[tokio::test]

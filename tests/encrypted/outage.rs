@@ -5,7 +5,7 @@ use sqlx::{Connection, PgConnection};
 use crate::harness::{WORKER, until};
 use crate::story::{KeyHolder, bytes, disturbed, power, powers};
 
-const PRODUCTS: usize = 20;
+const PRODUCTS: usize = 16;
 /// What a worker says that has something to store and nowhere to.
 const WAITS: &str = "waits for what is away";
 

@@ -13,7 +13,7 @@ use crate::retrieval::{asks, request};
 use crate::story::{KeyHolder, Owner, bytes, power, powers};
 
 const ALGORITHM: &str = "encrypted_maximum";
-const PRODUCTS: usize = 20;
+const PRODUCTS: usize = 16;
 
 /// What the blob store holds as a job's result.
 fn stolen_result(stack: &Stack, job: JobHandle<'_>) -> Vec<u8> {

@@ -3,8 +3,8 @@
 use crate::harness::{JobHandle, WORKER};
 use crate::story::{KeyHolder, bytes, disturbed, power, powers};
 
-/// Some five seconds, with a checkpoint a second.
-const PRODUCTS: usize = 20;
+/// Some four seconds on two cores, with a checkpoint a second.
+const PRODUCTS: usize = 16;
 const BILLED: [&str; 5] =
     ["chain_confirmations", "compute_units", "fhe_compute_units", "jobs_completed", "jobs_submitted"];
 
