@@ -52,7 +52,7 @@ lago-clients: ## Hold the Lago stand-in to Lago's official clients.
 	ZAMA_BIN=$(ZAMA_JOBS) billing/tests/official/run.sh
 
 verifiers: ## Hold `zama-jobs verify` to the independent verifier in TypeScript.
-	ZAMA_BIN=$(ZAMA_JOBS) contracts/examples/verify-receipt/check.sh
+	ZAMA_BIN=$(ZAMA_JOBS) contracts/examples/verify-receipt/check.sh --dev
 
 CASES ?= 1000000
 merkle-differential: setup ## Hold the Merkle code in Rust to the registry's, on CASES cases.
