@@ -59,7 +59,7 @@ bench-starts: setup ## Measure workflow starts from a backlog against bare start
 	$(CARGO) test --workspace --bench starts
 
 verifiers: ## Hold `zama-jobs verify` to the independent verifier in TypeScript.
-	ZAMA_BIN=$(ZAMA_JOBS) contracts/examples/verify-receipt/check.sh
+	ZAMA_BIN=$(ZAMA_JOBS) contracts/examples/verify-receipt/check.sh --dev
 
 CASES ?= 1000000
 merkle-differential: setup ## Hold the Merkle code in Rust to the registry's, on CASES cases.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks the contracts: format, lint, tests (each that is declared must run), gas figures and the README's gas table, and
-# that the committed artifact is what the sources compile to. `contracts/check.sh --update-artifact` writes the artifact instead.
+# Checks the contracts: format, documentation, lint, tests (each that is declared must run), gas figures and the README's
+# gas table, and that the committed artifact is what the sources compile to. `contracts/check.sh --update-artifact` writes
+# the artifact instead.
 set -euo pipefail
 
 contracts=$(cd "$(dirname "$0")" && pwd)
@@ -29,6 +30,8 @@ cmp -s "$scratch/artifact.json" "$committed" ||
 
 "$forge" fmt --check || fail "not formatted; run tools/forge.sh fmt"
 
+node "$contracts/natspec.mjs" "$contracts"/src/*.sol || fail "something that is seen from outside is not documented"
+
 FOUNDRY_OUT=$scratch/lint FOUNDRY_CACHE_PATH=$scratch/lint-cache "$forge" lint >"$scratch/lint.log" 2>&1 ||
   { cat "$scratch/lint.log" >&2; fail "lint found something"; }
 
@@ -47,4 +50,4 @@ ran=$(sed -nE 's/.*: ([0-9]+) tests passed, 0 failed, 0 skipped.*/\1/p' <<<"$clo
 "$contracts/gas-table.sh" --check || fail "README's gas table is stale"
 grep -E '^(Ran .* for |Suite result)' "$scratch/tests.log"
 echo "$closing"
-echo "contracts: artifact, format, lint, gas figures and README's gas table are clean, $ran tests passed"
+echo "contracts: artifact, format, documentation, lint, gas figures and README's gas table are clean, $ran tests passed"

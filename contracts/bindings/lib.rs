@@ -3,9 +3,11 @@
 
 mod code;
 mod convert;
+mod statement;
 
 pub use code::is_registry_code;
 pub use registry::ZamaJobsRegistry;
+pub use statement::BatchStatement;
 
 mod registry {
     alloy::sol!(

@@ -24,7 +24,7 @@ contract RegistryHandler is BatchFixture {
         RefusedWhilePaused
     }
 
-    uint256 public constant RANGE = 512;
+    uint256 public constant RANGE = 128;
     uint256 internal constant ACTORS = 6;
 
     address[] internal _actors;
