@@ -24,7 +24,6 @@ use workflows::activities::{JobRef, Step};
 use crate::conclude::{end, read_input};
 use crate::failure::of_the_job;
 use crate::patience::{HEARTBEAT, beating, insist};
-use crate::validate::step;
 use control::{Board, Snapshot};
 
 /// How often progress is written where clients see it.
@@ -64,7 +63,7 @@ impl Compute {
             // Temporal may not have been told yet, and takes an unexpected cancellation for no answer at all.
             JobStatus::Processing if job.cancel_requested => {
                 let end = || end(&self.pool, reference.job_id, &Ending::Cancelled);
-                return Ok(step(self.outlast(&ctx, &board, end).await?));
+                return self.outlast(&ctx, &board, end).await;
             }
             JobStatus::Processing => {}
             JobStatus::Confirming => return Ok(Step::Confirm),
@@ -79,7 +78,7 @@ impl Compute {
                 let bytes = serde_json::to_vec(&output)?;
                 let computed = computed(&job, &input, &bytes);
                 let finish = || stored::finish(&self.pool, reference.job_id, &computed);
-                Ok(step(self.outlast(&ctx, &board, finish).await?))
+                self.outlast(&ctx, &board, finish).await
             }
             Ended::Done(Err(RunError::Stopped)) | Ended::Cancelled => Err(ActivityError::cancelled()),
             Ended::Done(Err(error)) => Err(of_the_job(ErrorCode::ComputeFailed, error.to_string())),

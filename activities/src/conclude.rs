@@ -7,13 +7,11 @@ use jobs::algorithm::{Input, payload_units, units_done};
 use jobs::submission::JobType;
 use store::compute::{self, ComputeJob};
 use store::fhe::attempts::{self, WorkDone};
-use store::transition::{self, Ending, Stage, Units};
+use store::transition::{self, Ending, Units};
 use store::{PgPool, StoreError};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use workflows::activities::{Conclusion, Reason, Step};
-
-use crate::validate::step;
 
 pub struct Conclude {
     pub pool: PgPool,
@@ -31,12 +29,12 @@ impl Conclude {
             Reason::Cancelled => Ending::Cancelled,
             Reason::Failed { code, detail } => Ending::Failed { code, detail },
         };
-        Ok(step(end(&self.pool, conclusion.job_id, &ending).await?))
+        Ok(end(&self.pool, conclusion.job_id, &ending).await?)
     }
 }
 
 /// Ends a job that has no result, for what was done.
-pub(crate) async fn end(pool: &PgPool, id: JobId, ending: &Ending) -> Result<Stage, StoreError> {
+pub(crate) async fn end(pool: &PgPool, id: JobId, ending: &Ending) -> Result<Step, StoreError> {
     let job = compute::load(pool, id).await?;
     let units = match job.job_type {
         JobType::Compute => Units::plain(done(&job)),

@@ -29,7 +29,6 @@ use crate::conclude::end;
 use crate::failure::of_the_job;
 use crate::fhe::{Attester, Checkpoints, Children, Inputs, NetworkKey, read_request};
 use crate::patience::{Away, HEARTBEAT, beating, insist};
-use crate::validate::step;
 use attempts::Verdict;
 use board::Board;
 
@@ -85,7 +84,7 @@ impl FheCompute {
             JobStatus::Processing if job.cancel_requested => {
                 self.forget_checkpoints(reference.job_id).await;
                 let end = || end(&self.pool, reference.job_id, &Ending::Cancelled);
-                return Ok(step(self.outlast(&ctx, &board, end).await?));
+                return self.outlast(&ctx, &board, end).await;
             }
             JobStatus::Processing => {}
             JobStatus::Confirming => return Ok(Step::Confirm),
@@ -98,9 +97,9 @@ impl FheCompute {
         let ended = Box::pin(self.watch(&ctx, &task, &board)).await?;
         match ended {
             Ended::Verdict(Verdict::Computed(computed)) => {
-                let stage = self.outlast(&ctx, &board, || Box::pin(self.finish(&task, &computed))).await?;
+                let step = self.outlast(&ctx, &board, || Box::pin(self.finish(&task, &computed))).await?;
                 self.forget_checkpoints(task.id).await;
-                Ok(step(stage))
+                Ok(step)
             }
             // Whether the job is over is for the database to say: this attempt may be one that was given up for
             // another, which needs the checkpoints. The sweep finds those of jobs that ended.

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use alloy::primitives::B256;
 use bytes::Bytes;
+use serde::Deserialize;
 use tokio::sync::Mutex as Queue;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use crate::key_manager::{KeyManager, KeyManagerError, NetworkKey};
 
@@ -21,7 +23,9 @@ const MANIFEST_TIMEOUT: Duration = Duration::from_secs(5);
 const PART_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Which of the key's parts that clients need.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schema(as = NetworkKeyPart)]
 pub enum Part {
     PublicKey,
     Crs,

@@ -18,6 +18,7 @@ use utoipa::{Modify, OpenApi};
     tags(
         (name = "jobs", description = "Submit, follow, cancel and fetch jobs."),
         (name = "fhe", description = "Ciphertexts and the keys that they are under."),
+        (name = "identity", description = "Who asks, and what it may."),
         (name = "billing", description = "What was metered."),
         (name = "documentation", description = "This document and the pages about errors."),
         (name = "operations", description = "Is it up, and how is it doing."),
@@ -33,8 +34,8 @@ impl Modify for BearerToken {
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
             .description(Some(
-                "An ES256 access token. Scopes: `jobs:submit` submits and cancels, `jobs:read` reads what one \
-                 submitted, `jobs:read:team` the jobs of the whole tenant.",
+                "An ES256 access token. Scopes: `jobs:submit` submits, and cancels what one submitted; `jobs:read` reads \
+                 what one submitted, `jobs:read:team` the jobs of the whole tenant; `jobs:admin` cancels them.",
             ))
             .build();
         let components = document.components.get_or_insert_with(Default::default);

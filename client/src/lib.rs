@@ -19,10 +19,12 @@
 //! for a moment, as its [`RetryPolicy`] says. Encrypted jobs begin at [`Client::network_key`] and
 //! [`Client::submit_encrypted`].
 
+mod cancel;
 pub mod cli;
 mod encrypted;
 mod error;
 mod listing;
+mod me;
 mod outcome;
 mod retry;
 #[cfg(test)]
@@ -32,6 +34,7 @@ mod transport;
 mod usage;
 mod wait;
 
+pub use cancel::Cancelled;
 pub use chain::{AccessChange, Mined};
 pub use encrypted::{
     AccessChanged, AccessRequest, Blob, ChainTrust, EncryptedError, EncryptedInputs, EncryptedJob, JobKey, KeyCache,
@@ -44,6 +47,7 @@ pub use fhe::clear::{ClearValue, ClearValueError};
 pub use fhe::inputs::Origin;
 pub use jobs::fhe::program::ValueType;
 pub use listing::JobFilter;
+pub use me::Me;
 pub use outcome::ResultBytes;
 pub use retrieval::{PublicKey, RecipientKey};
 pub use retry::RetryPolicy;

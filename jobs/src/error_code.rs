@@ -70,6 +70,7 @@ error_codes! {
     NotFound "NOT_FOUND" 404 Change "There is nothing at this address";
     JobNotFound "JOB_NOT_FOUND" 404 Change "There is no such job";
     MethodNotAllowed "METHOD_NOT_ALLOWED" 405 Change "The method is not allowed here";
+    BodyTimeout "BODY_TIMEOUT" 408 Later "The body did not arrive in time";
     RequestInProgress "REQUEST_IN_PROGRESS" 409 Later "A request with this idempotency key is still in progress";
     ResultNotReady "RESULT_NOT_READY" 409 Later "The result is not ready";
     NonceReplayed "NONCE_REPLAYED" 409 Change "The nonce has been used";
@@ -91,6 +92,19 @@ error_codes! {
     JobCancelled "JOB_CANCELLED" 409 Change "The job was cancelled";
     WorkflowLost "WORKFLOW_LOST" 500 Later "The job was lost by the service";
 }
+
+/// The codes that a job may end with: they stand in its `error`, and answer whoever asks for its result.
+pub const ENDINGS: &[ErrorCode] = &[
+    ErrorCode::JobValidationFailed,
+    ErrorCode::CiphertextInvalid,
+    ErrorCode::KeyMismatch,
+    ErrorCode::ComputeFailed,
+    ErrorCode::ComputeCrashed,
+    ErrorCode::ComputeTimeout,
+    ErrorCode::DeadlineExceeded,
+    ErrorCode::WorkflowLost,
+    ErrorCode::InternalError,
+];
 
 impl ErrorCode {
     /// A failure of the service rather than of the job: what was done is not billed.
@@ -123,6 +137,19 @@ mod tests {
         for code in ALL {
             assert_eq!(code.as_str().parse(), Ok(*code));
             assert!((400..600).contains(&code.status()), "{code}");
+        }
+    }
+
+    /// The part of the index about jobs names the codes that jobs end with, and no others.
+    #[test]
+    fn every_ending_is_documented_as_one() {
+        let index = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors/README.md");
+        let index = std::fs::read_to_string(index).expect("a readable index");
+        let (_, part) = index.split_once("## In the `error` of a job").expect("the part about jobs");
+        let (part, _) = part.split_once("\n## ").expect("another part");
+        for code in ALL {
+            let named = part.contains(&format!("[{code}](")) || part.contains(&format!("`{code}`"));
+            assert_eq!(named, ENDINGS.contains(code), "{code}");
         }
     }
 

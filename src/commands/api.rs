@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use ::api::dispatcher::{self, Policy};
@@ -15,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workflows::{BatcherInput, ReporterInput};
 
-use super::{Role, key_manager, parts, process};
+use super::{Role, health, key_manager, parts, process};
 
 /// An open job that has not moved for this long is looked after.
 const IDLE: Duration = Duration::from_secs(10);
@@ -32,19 +31,20 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let pool = parts::pool(settings)?;
     let target = parts::target(settings, "api")?;
     let blobs = parts::blobs(settings)?;
+    let domain = domain(settings)?;
     let (handle, mailbox) = dispatcher::channel();
-    let temporal_health = Arc::new(AtomicBool::new(false));
+    let health = Arc::new(health::health(settings, &pool, target.clone())?);
     let state = ApiState {
         pool: pool.clone(),
         dispatcher: handle,
         blobs: blobs.clone(),
         network_keys: key_manager::network_keys(settings)?,
-        domain: domain(settings)?,
+        domain,
         tokens: verifier(settings)?,
         public_url: settings.api.public_url.trim_end_matches('/').to_owned(),
         max_body_bytes: settings.api.max_body_bytes,
         request_timeout: Duration::from_secs(settings.api.request_timeout_seconds),
-        temporal_health: temporal_health.clone(),
+        health: health.clone(),
         prometheus: recorder(),
     };
     if let Some(metrics) = recorder() {
@@ -53,17 +53,20 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let listener = bind(&settings.api.listen).await?;
     tracing::info!(http.address = settings.api.listen, "serving");
     let codec = serve_codec(settings, &target, stop.clone()).await?;
-    let dispatching = Box::pin(dispatcher::run(pool, target, policy(settings), mailbox, temporal_health, stop.clone()));
+    let dispatching = Box::pin(dispatcher::run(pool, target, policy(settings, domain), mailbox, stop.clone()));
     let ends_all = stop.clone().drop_guard();
     let dispatcher = tokio::spawn(async move {
         // A process that accepts and does not start is worse than none: whatever ends the dispatcher ends the server.
         let _guard = ends_all;
         dispatching.await;
     });
+    let watched = stop.clone();
+    let watch = tokio::spawn(async move { health.watch(watched).await });
     let sweeper = tokio::spawn(sweep_uploads(blobs, stop.clone()));
     serve(listener, router(state), stop.clone().cancelled_owned()).await?;
     stop.cancel();
     dispatcher.await.context("the dispatcher died")?;
+    watch.await.context("the watch over the parts died")?;
     sweeper.await.context("the sweeper of uploads died")?;
     codec.await.context("the codec server died")?
 }
@@ -79,13 +82,14 @@ fn domain(settings: &Settings) -> Result<Domain> {
     Ok(Domain { chain_id: settings.chain.chain_id, registry })
 }
 
-fn policy(settings: &Settings) -> Policy {
+/// The registry's name is written in one way, so that every process of the API means one batcher.
+fn policy(settings: &Settings, Domain { chain_id, registry }: Domain) -> Policy {
     Policy {
         concurrency: settings.dispatcher.concurrency,
         sweep: Duration::from_secs(settings.dispatcher.sweep_seconds),
         claim: Duration::from_secs(settings.dispatcher.claim_seconds),
         idle: IDLE,
-        batcher: BatcherInput { chain_id: settings.chain.chain_id, registry: settings.chain.registry.clone() },
+        batcher: BatcherInput { chain_id, registry: registry.to_string() },
         reporter: ReporterInput { every_seconds: settings.metering.reporter_seconds },
     }
 }

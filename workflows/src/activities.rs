@@ -3,7 +3,8 @@
 use std::fmt;
 
 use alloy::primitives::B256;
-use jobs::{ErrorCode, JobId, JobStatus, TenantId};
+pub use jobs::Step;
+use jobs::{ErrorCode, JobId, TenantId};
 use serde::{Deserialize, Serialize};
 use temporalio_workflow::common::ActivityDefinition;
 
@@ -57,7 +58,7 @@ activity! {
     Meter, "meter", JobRef => u32
 }
 activity! {
-    /// Seals, sends and confirms batches for a while.
+    /// Seals, sends and confirms for a while the batches of the registry that its workflow's id names.
     ConfirmBatches, "confirm_batches", () => BatcherReport
 }
 activity! {
@@ -88,15 +89,6 @@ pub struct KeyRef {
 pub enum KeyVerdict {
     Ready,
     Refused,
-}
-
-/// Where a job goes on: what the database decided.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(tag = "next", content = "status", rename_all = "snake_case")]
-pub enum Step {
-    Compute,
-    Confirm,
-    Ended(JobStatus),
 }
 
 /// How a job without a result is to end.

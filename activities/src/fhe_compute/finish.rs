@@ -2,12 +2,12 @@
 
 use anyhow::{Result, ensure};
 use blobs::{BlobHash, SystemKey};
-use jobs::JobId;
 use jobs::algorithm::payload_units;
+use jobs::{JobId, Step};
 use retrieval::Attestation;
 use store::departure::{self, Leaving};
 use store::fhe::results::{Encrypted, HandleParts};
-use store::transition::{Stage, Units};
+use store::transition::Units;
 
 use super::attempts::Computed;
 use super::{FheCompute, Task};
@@ -16,7 +16,7 @@ use super::{FheCompute, Task};
 const MEDIA_TYPE: &str = "application/cbor";
 
 impl FheCompute {
-    pub(super) async fn finish(&self, task: &Task, computed: &Computed) -> Result<Stage> {
+    pub(super) async fn finish(&self, task: &Task, computed: &Computed) -> Result<Step> {
         let Computed { prepared, result, result_hash, key_id, input_bytes } = computed;
         ensure!(BlobHash::of(result).0 == *result_hash, "the computing process names another hash than its result's");
         let units = Units {
@@ -36,9 +36,9 @@ impl FheCompute {
         // its bytes are there.
         self.blobs.put_system(&SystemKey::result(task.id, BlobHash(*result_hash)), result.clone()).await?;
         match departure::open(&self.pool, task.id, units).await? {
-            Leaving::Decided(stage) => {
+            Leaving::Decided(step) => {
                 self.sweep_result(task.id, *result_hash).await;
-                Ok(stage)
+                Ok(step)
             }
             Leaving::Open(departure) => {
                 let encrypted = Encrypted {

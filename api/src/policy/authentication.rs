@@ -11,7 +11,7 @@ use store::jobs::Reader;
 use super::observation::Caller;
 use super::problem::Problem;
 use crate::ApiState;
-use crate::token::{Principal, Rejection, Scope};
+use crate::token::{Principal, Rejection, Scope, Verified};
 
 const REALM: &str = r#"Bearer realm="zama-jobs""#;
 
@@ -27,6 +27,19 @@ impl Principal {
         Err(Problem::new(ErrorCode::InsufficientScope, detail).with_challenge(&challenge))
     }
 
+    /// Whether the principal may read what it sees through [`Principal::reader`].
+    #[must_use]
+    pub fn may_read(&self) -> bool {
+        self.scopes.contains(Scope::JobsRead)
+    }
+
+    /// Whose jobs the principal may cancel: its own, or with `jobs:admin` the tenant's. A scope that reads does not act.
+    #[must_use]
+    pub fn canceller(&self) -> Reader<'_> {
+        let any = self.scopes.contains(Scope::JobsAdmin);
+        Reader { tenant: &self.tenant, user: (!any).then_some(&self.user) }
+    }
+
     /// Whose jobs the principal sees: its own, or with `jobs:read:team` the tenant's.
     #[must_use]
     pub fn reader(&self) -> Reader<'_> {
@@ -35,18 +48,26 @@ impl Principal {
     }
 }
 
-impl FromRequestParts<Arc<ApiState>> for Principal {
+impl FromRequestParts<Arc<ApiState>> for Verified {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<ApiState>) -> Result<Self, Problem> {
         let Some(token) = bearer(&parts.headers)? else {
             return Err(Problem::new(ErrorCode::InvalidToken, "The request has no bearer token.").with_challenge(REALM));
         };
-        let principal = state.tokens.verify(token).map_err(refusal)?;
+        let verified = state.tokens.verify(token).map_err(refusal)?;
         if let Some(caller) = parts.extensions.get::<Caller>() {
-            caller.is(&principal);
+            caller.is(&verified.principal);
         }
-        Ok(principal)
+        Ok(verified)
+    }
+}
+
+impl FromRequestParts<Arc<ApiState>> for Principal {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<ApiState>) -> Result<Self, Problem> {
+        Verified::from_request_parts(parts, state).await.map(|verified| verified.principal)
     }
 }
 
@@ -73,8 +94,13 @@ fn refusal(rejection: Rejection) -> Problem {
     invalid_token(code, &detail)
 }
 
+/// A token that is valid but whose user nobody registered, or nobody any more.
+pub fn unregistered() -> Problem {
+    invalid_token(ErrorCode::InvalidToken, "The token's user is not registered.")
+}
+
 /// A token that is not accepted, with the challenge that a 401 must carry (RFC 6750 section 3).
-pub fn invalid_token(code: ErrorCode, detail: &str) -> Problem {
+fn invalid_token(code: ErrorCode, detail: &str) -> Problem {
     let challenge = format!(r#"{REALM}, error="invalid_token", error_description="{detail}""#);
     Problem::new(code, detail).with_challenge(&challenge)
 }

@@ -34,7 +34,7 @@ pub struct EncryptionArgs {
     /// Id of the key: believe this network key and no other, or name the client's without its evaluation key at hand
     #[arg(long, value_name = "0xHASH")]
     pub key_id: Option<B256>,
-    /// Tenant that the inputs are bound to [default: the token's]
+    /// Tenant that the inputs are bound to [default: what `whoami` shows]
     #[arg(long, value_name = "TENANT", conflicts_with = "client_key")]
     pub tenant: Option<String>,
     /// Submitter's address that the inputs are bound to [default: of the submitter's key]
@@ -69,9 +69,10 @@ impl EncryptionArgs {
             let _working = Working::start("encrypting");
             return Ok(key.encrypt(values).await?);
         }
-        let origin = self.origin(session)?;
+        let client = session.client()?;
+        let origin = self.origin(session, &client).await?;
         let belief = Belief::of(self.key_id, &self.trust)?;
-        let key = network_key(&session.client()?, self.key_cache.clone(), belief).await?;
+        let key = network_key(&client, self.key_cache.clone(), belief).await?;
         let _working = Working::start("encrypting, and proving that these are your values");
         Ok(key.encrypt(values, origin).await?)
     }
@@ -96,24 +97,23 @@ impl EncryptionArgs {
         flags.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
     }
 
-    fn origin(&self, session: &Session) -> Result<Origin, CliError> {
-        let tenant = match &self.tenant {
-            Some(tenant) => tenant.clone(),
-            None => session.connection()?.tenant().ok_or_else(|| {
-                CliError::usage("the token names no tenant, and inputs are bound to one: give --tenant TENANT")
-            })?,
-        };
+    /// Whom the inputs are bound to: what the flags say, else what the API says of the caller, whose jobs alone they serve.
+    /// Whose inputs these are. Who reads the result is decided here, so the submitter is never what the API says.
+    async fn origin(&self, session: &Session, client: &Client) -> Result<Origin, CliError> {
         let submitter = match self.submitter {
             Some(address) => address,
-            None => match known_submitter(session, self.submitter_key.as_deref())? {
-                Some(submitter) => submitter.address(),
-                None => {
-                    return Err(CliError::usage(
-                        "inputs are bound to the submitter: give --submitter ADDRESS, or its key in \
-                         ZAMA_SUBMITTER_KEY or --submitter-key FILE",
-                    ));
-                }
-            },
+            None => known_submitter(session, self.submitter_key.as_deref())?
+                .ok_or_else(|| {
+                    CliError::usage(
+                        "inputs are bound to the submitter, who alone reads the result: give --submitter ADDRESS, \
+                         --submitter-key FILE or set ZAMA_SUBMITTER_KEY",
+                    )
+                })?
+                .address(),
+        };
+        let tenant = match &self.tenant {
+            Some(tenant) => tenant.clone(),
+            None => client.me().await?.tenant,
         };
         Ok(Origin { tenant, submitter: submitter.into_array() })
     }

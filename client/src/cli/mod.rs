@@ -26,6 +26,7 @@ mod trust_args;
 mod usage;
 mod values;
 mod verify;
+mod whoami;
 mod working;
 
 use std::process::ExitCode;
@@ -40,6 +41,8 @@ pub use exit::{EXIT_CODES, Exit};
 pub use globals::Globals;
 
 use globals::Session;
+
+use crate::cancel::Cancelled;
 
 /// The commands about jobs. The binary flattens them into its own.
 #[derive(Debug, Subcommand)]
@@ -86,6 +89,9 @@ pub enum JobsCommand {
     /// Show what was metered.
     #[command(after_help = EXIT_CODES)]
     Usage(usage::UsageArgs),
+    /// Show who the token speaks for: tenant, user, scopes, and the address that jobs belong to.
+    #[command(after_help = EXIT_CODES)]
+    Whoami,
 }
 
 /// A command about one job.
@@ -113,6 +119,7 @@ pub async fn run(command: JobsCommand, globals: Globals) -> ExitCode {
         JobsCommand::Revoke(args) => Box::pin(access::change(&session, &args, AccessChange::Revoke)).await,
         JobsCommand::Keys(command) => Box::pin(keys::keys(&session, &command)).await,
         JobsCommand::Usage(args) => usage::usage(&session, &args).await,
+        JobsCommand::Whoami => whoami::whoami(&session).await,
     };
     let exit = outcome.unwrap_or_else(|error| session.output.failure(&error));
     exit.into()
@@ -125,9 +132,15 @@ async fn status(session: &Session, args: &JobArgs) -> Result<Exit, CliError> {
 }
 
 async fn cancel(session: &Session, args: &JobArgs) -> Result<Exit, CliError> {
-    let job = session.client()?.cancel(args.id).await?;
-    session.output.job(&job)?;
-    let notice = match job.status {
+    let cancelled = session.client()?.cancel(args.id).await?;
+    match &cancelled {
+        Cancelled::Job(job) => session.output.job(job)?,
+        Cancelled::Summary(summary) => {
+            let lines = [("Job", summary.job_id.to_string()), ("Status", summary.status.to_string())];
+            session.output.result(summary, |_| table::pairs(&lines))?;
+        }
+    }
+    let notice = match cancelled.status() {
         jobs::JobStatus::Cancelled => return Ok(Exit::Success),
         status if status.is_cancellable() => "the job will be cancelled in a moment".to_owned(),
         status => format!("the job is {status} already: it stays so"),

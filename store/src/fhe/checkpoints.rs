@@ -5,8 +5,8 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::StoreError;
-use crate::blobs::{length, size_of};
 use crate::jobs::bytes;
+use crate::uploads::{length, size_of};
 
 /// The newest checkpoint of a job: to be believed only with its MAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
