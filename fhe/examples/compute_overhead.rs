@@ -87,7 +87,7 @@ enum Task {
 const SET: [u32; 16] = [7, 11, 400, 9_000, 77, 5, 6, 1_000_000, 42, 4_000_000_000, 17, 18, 19, 20, 21, 22];
 
 impl Task {
-    const ALL: [Self; 3] = [Self::Statistics, Self::Maximum, Self::Membership];
+    const ALL: [Self; 3] = [Self::Membership, Self::Maximum, Self::Statistics];
 
     fn name(self) -> &'static str {
         match self {

@@ -8,8 +8,8 @@ pub enum StoreError {
     #[error("the database is unavailable")]
     Unavailable(#[source] sqlx::Error),
     /// As the last one, for who asked for nothing but a connection.
-    #[error("the database at {address} is unavailable")]
-    Unreachable { address: String, source: sqlx::Error },
+    #[error("the database at {address} is unavailable: {reason}")]
+    Unreachable { address: String, reason: String },
     #[error("the schema could not be migrated")]
     Migration(#[from] sqlx::migrate::MigrateError),
     /// A stored value that our own code could not have written.

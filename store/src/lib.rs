@@ -66,11 +66,11 @@ pub async fn reach(pool: &PgPool) -> Result<(), StoreError> {
     let options = pool.connect_options();
     let address = format!("{}:{}", options.get_host(), options.get_port());
     // The pool tries until its time is up, and then only says so.
-    let source = match (error, PgConnection::connect_with(&options).await) {
+    let reason = match (error, PgConnection::connect_with(&options).await) {
         (sqlx::Error::PoolTimedOut, Err(reason)) => reason,
         (error, _) => error,
     };
-    Err(StoreError::Unreachable { address, source })
+    Err(StoreError::Unreachable { address, reason: ::jobs::causes::with_causes(&reason) })
 }
 
 /// Brings the schema up to date; see `migrations/README.md`.
@@ -94,4 +94,23 @@ pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
 pub async fn ping(pool: &PgPool) -> Result<(), StoreError> {
     sqlx::query_scalar!("SELECT 1").fetch_one(pool).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_database_that_is_away_is_named_with_the_reason() {
+        // Bound and dropped: a port on which nobody listens.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let policy =
+            Connections { max: 1, acquire_timeout: Duration::from_millis(200), statement_timeout: Duration::ZERO };
+        let pool = connect(&format!("postgres://nobody@127.0.0.1:{port}/none"), &policy).unwrap();
+        let error = migrate(&pool).await.unwrap_err();
+        assert!(error.is_unavailable());
+        let said = error.to_string();
+        assert!(said.contains(&format!("at 127.0.0.1:{port}")), "{said}");
+        assert_eq!(said.matches("Connection refused").count(), 1, "{said}");
+    }
 }
