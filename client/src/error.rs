@@ -113,7 +113,9 @@ mod tests {
     #[test]
     fn only_what_passes_by_itself_is_transient() {
         use ErrorCode::*;
-        for code in [RequestInProgress, RateLimitExceeded, ServiceUnavailable, InternalError, RequestTimeout] {
+        for code in
+            [BodyTimeout, RequestInProgress, RateLimitExceeded, ServiceUnavailable, InternalError, RequestTimeout]
+        {
             assert!(problem(code).is_transient(), "{code}");
         }
         for code in [JobNotFound, JobValidationFailed, IdempotencyKeyReused, TokenExpired, ResultNotReady] {

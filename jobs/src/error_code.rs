@@ -70,6 +70,7 @@ error_codes! {
     NotFound "NOT_FOUND" 404 Change "There is nothing at this address";
     JobNotFound "JOB_NOT_FOUND" 404 Change "There is no such job";
     MethodNotAllowed "METHOD_NOT_ALLOWED" 405 Change "The method is not allowed here";
+    BodyTimeout "BODY_TIMEOUT" 408 Later "The body did not arrive in time";
     RequestInProgress "REQUEST_IN_PROGRESS" 409 Later "A request with this idempotency key is still in progress";
     ResultNotReady "RESULT_NOT_READY" 409 Later "The result is not ready";
     NonceReplayed "NONCE_REPLAYED" 409 Change "The nonce has been used";

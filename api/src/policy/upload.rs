@@ -62,8 +62,8 @@ impl Upload {
     ///
     /// # Errors
     /// PAYLOAD_TOO_LARGE beyond `limit` bytes; INVALID_REQUEST when it is empty, breaks off or has another hash than the
-    /// headers say; REQUEST_TIMEOUT; SERVICE_UNAVAILABLE.
-    pub async fn store(mut self, state: &ApiState, tenant: &TenantId, limit: u64) -> Result<BlobRef, Problem> {
+    /// headers say; BODY_TIMEOUT; SERVICE_UNAVAILABLE.
+    async fn store(mut self, state: &ApiState, tenant: &TenantId, limit: u64) -> Result<BlobRef, Problem> {
         let announced = self.body.size_hint().lower();
         if announced > limit && (self.expects_continue || announced > limit + DRAIN_BYTES) {
             return Err(too_large(limit));
@@ -168,7 +168,7 @@ fn empty() -> Problem {
 fn refusal(error: PutError<Broken>) -> Problem {
     match error {
         PutError::Source(Broken::Off) => Problem::new(ErrorCode::InvalidRequest, "The body ended before its end."),
-        PutError::Source(Broken::Stalled) => Problem::new(ErrorCode::RequestTimeout, "The body did not go on."),
+        PutError::Source(Broken::Stalled) => Problem::new(ErrorCode::BodyTimeout, "The body did not go on."),
         PutError::TooLarge { limit } => too_large(limit),
         PutError::OtherHash { actual } => {
             let detail = format!("The body's SHA-256 is {actual}, not what the headers say.");

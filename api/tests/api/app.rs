@@ -4,6 +4,7 @@
 mod encrypted;
 mod key_manager;
 mod requests;
+mod socket;
 mod work;
 
 use std::path::PathBuf;

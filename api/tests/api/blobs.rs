@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use crate::answer::Answer;
 use crate::app::{Call, PUBLIC_URL, TestApp, User};
@@ -129,7 +129,7 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
     let broken = stream::iter(parts()).chain(stream::iter([Err(io::Error::other("the connection is gone"))]));
     app.send(upload(Body::from_stream(broken)).by(&ada)).await.problem("INVALID_REQUEST");
     let stalled = stream::iter(parts()).chain(stream::pending::<io::Result<Bytes>>());
-    app.send(upload(Body::from_stream(stalled)).by(&ada)).await.problem("REQUEST_TIMEOUT");
+    app.send(upload(Body::from_stream(stalled)).by(&ada)).await.problem("BODY_TIMEOUT");
     assert_eq!(app.stored_files(), 0);
     assert_eq!(app.count("SELECT count(*) FROM blobs").await, 0);
 }
@@ -139,11 +139,9 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
 async fn a_lying_length_stores_nothing_but_what_it_says() {
     let app = TestApp::with_timeout(Duration::from_secs(5)).await;
     let ada = app.developer("ada").await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = tokio::spawn(api::serve(listener, app.router.clone(), std::future::pending()));
+    let server = app.listen().await;
     let send = async |length: usize, body: &str| {
-        let mut stream = TcpStream::connect(address).await.unwrap();
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
         let head = format!(
             "POST /v1/blobs HTTP/1.1\r\nhost: zama\r\nauthorization: Bearer {}\r\nconnection: close\r\n\
              content-type: application/octet-stream\r\ncontent-length: {length}\r\n\r\n{body}",
@@ -164,7 +162,6 @@ async fn a_lying_length_stores_nothing_but_what_it_says() {
     assert!(cut.starts_with("HTTP/1.1 201"), "{cut}");
     assert_eq!(app.get(&ada, &path(b"four")).await.body, "four");
     assert_eq!(app.count("SELECT count(*) FROM blobs").await, 1);
-    server.abort();
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use crate::policy::problem::Problem;
 use crate::policy::upload::Upload;
 use crate::token::{Principal, Scope};
 
-errors!(Errors: Token, InvalidRequest, PayloadTooLarge, InvalidContentType);
+errors!(Errors: Token, InvalidRequest, BodyTimeout, PayloadTooLarge, InvalidContentType);
 
 /// A stored blob.
 #[derive(Serialize, ToSchema)]

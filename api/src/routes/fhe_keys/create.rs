@@ -23,7 +23,7 @@ use crate::token::{Principal, Scope};
 /// Seconds after which a look at a pending key is worth while.
 const CHECK_SECONDS: &str = "5";
 
-errors!(Errors: Token, InvalidRequest, PayloadTooLarge, InvalidContentType);
+errors!(Errors: Token, InvalidRequest, BodyTimeout, PayloadTooLarge, InvalidContentType);
 
 /// Upload an evaluation key
 ///

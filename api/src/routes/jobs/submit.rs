@@ -36,8 +36,8 @@ const CONFIRMATION_SECONDS: u64 = 4;
 /// Longest advice in `Retry-After`, in seconds.
 const MAX_RETRY_SECONDS: u64 = 30;
 
-errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, InvalidIdempotencyKey, RequestInProgress,
-    PayloadTooLarge, InvalidContentType, IdempotencyKeyReused);
+errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, InvalidIdempotencyKey, BodyTimeout,
+    RequestInProgress, PayloadTooLarge, InvalidContentType, IdempotencyKeyReused);
 
 /// Submit a job
 ///
