@@ -45,7 +45,7 @@ fn read(raw: &RawValue, pointer: &str, depth: usize) -> Result<Value, JsonError>
     match text.as_bytes().first() {
         Some(b'{' | b'[') if depth == MAX_DEPTH => Err(refuse(format!("is nested deeper than {MAX_DEPTH} levels"))),
         Some(b'{') => {
-            let members: Members<'_> = from_part(text)?;
+            let members: Members<'_> = part(text, || refuse("has a name that is no Unicode text".to_owned()))?;
             let mut object = Map::new();
             for (name, part) in members.0 {
                 let at = member(pointer, &name);
@@ -58,17 +58,19 @@ fn read(raw: &RawValue, pointer: &str, depth: usize) -> Result<Value, JsonError>
             Ok(Value::Object(object))
         }
         Some(b'[') => {
-            let items: Vec<&RawValue> = from_part(text)?;
+            let items: Vec<&RawValue> = part(text, || refuse("is not valid".to_owned()))?;
             let read_item = |(index, part)| read(part, &format!("{pointer}/{index}"), depth + 1);
             items.into_iter().enumerate().map(read_item).collect::<Result<_, _>>().map(Value::Array)
         }
         Some(b'-' | b'0'..=b'9') => number(text).ok_or_else(|| refuse("is a number out of range".to_owned())),
-        _ => from_part(text),
+        _ => part(text, || refuse("is no Unicode text".to_owned())),
     }
 }
 
-fn from_part<'a, T: de::Deserialize<'a>>(text: &'a str) -> Result<T, JsonError> {
-    serde_json::from_str(text).map_err(|error| JsonError::Syntax(error.to_string()))
+/// Reads a part of a document whose syntax is known to be right: what is left to refuse are escapes of half a character
+/// (a surrogate without its other half, RFC 8259 section 8.2).
+fn part<'a, T: de::Deserialize<'a>>(text: &'a str, refused: impl FnOnce() -> JsonError) -> Result<T, JsonError> {
+    serde_json::from_str(text).map_err(|_| refused())
 }
 
 fn number(text: &str) -> Option<Value> {
@@ -147,6 +149,16 @@ mod tests {
     #[test]
     fn numbers_beyond_f64_are_refused() {
         assert_eq!(refused(r#"{"x":1e999}"#).pointer, "/x");
+    }
+
+    #[test]
+    fn half_a_character_is_refused_where_it_stands() {
+        for half in [r"\ud800", r"\udc00 and more", r"\ud83d\ud83d", r"\ud800\n"] {
+            assert_eq!(refused(&format!(r#"{{"a":[1,"{half}"]}}"#)).pointer, "/a/1", "{half}");
+            assert_eq!(refused(&format!(r#"{{"a":{{"{half}":1}}}}"#)).pointer, "/a", "{half}");
+            assert_eq!(refused(&format!(r#""{half}""#)).pointer, "");
+        }
+        assert_eq!(parse(br#"["\ud83d\ude00"]"#), Ok(serde_json::json!(["😀"])));
     }
 
     #[test]

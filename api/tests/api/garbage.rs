@@ -49,7 +49,9 @@ fn cases() -> Vec<Case> {
         ("a leading zero", number("007"), INVALID, &[]),
         ("a byte-order mark", [b"\xef\xbb\xbf", &job(6).to_string().into_bytes()[..]].concat(), INVALID, &[]),
         ("invalid UTF-8", b"{\"type\":\"\xff\xfe\"}".to_vec(), INVALID, &[]),
-        ("half a surrogate pair", br#"{"type":"\ud800"}"#.to_vec(), INVALID, &[]),
+        ("half a surrogate pair", br#"{"type":"\ud800"}"#.to_vec(), INVALID, &["/type"]),
+        ("half a surrogate pair, deep", number(r#""12\udc00""#), INVALID, &["/payload/input/number"]),
+        ("half a surrogate pair in a name", payload(r#"{"\ud800":1}"#), INVALID, &["/payload"]),
         ("NUL bytes", vec![0; 64], INVALID, &[]),
         ("UTF-16", job(6).to_string().encode_utf16().flat_map(u16::to_le_bytes).collect(), INVALID, &[]),
         ("nested 33 deep", number(&nested(33)), INVALID, &[NESTED]),
@@ -174,6 +176,8 @@ async fn all_that_is_wrong_is_told_at_once_but_not_without_end() {
     let answer = app.submit(&ada, &endless).await;
     answer.problem(REFUSED);
     assert_eq!(answer.pointers().len(), 20);
+    let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("at least 20"), "not that there are 20: {detail}");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
+use jobs::field_error::MAX_FIELD_ERRORS;
 use jobs::submission::{self, Refusal, Submission};
 use jobs::wire::{Accepted, Job};
 use jobs::{ErrorCode, FieldError, IdempotencyKey, JobId, JobStatus};
@@ -52,7 +53,8 @@ errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, In
          description = "The client's name for this submission: visible ASCII, not secret, its tenant's for 24 hours. \
                         Made and returned when absent."),
         ("Prefer" = Option<String>, Header, example = "wait=30",
-         description = "`wait=N`: wait up to N seconds (1 to 60) for the job's end.")
+         description = "`wait=N`: wait up to N seconds for the job's end, 60 at most: more is taken for 60. A wait that \
+                        is no number of seconds is ignored (RFC 7240); `Preference-Applied` tells what was heeded.")
     ),
     request_body(content = NewJob, description = "At most 1 MiB.", examples(
         ("plain" = (summary = "A plain job", value = json!(submission_example()))),
@@ -64,10 +66,17 @@ errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, In
              ("Location" = String, description = "The job."),
              ("Retry-After" = u64, description = "Seconds after which a look at the job is worth while."),
              ("Idempotency-Key" = String, description = "The key, the client's or a new one."),
-             ("Idempotency-Replayed" = String, description = "`true` when the key was used before.")
+             ("Idempotency-Replayed" = String, description = "`true` when the key was used before."),
+             ("Preference-Applied" = String, description = "`wait=N`, when the client's wait was heeded.")
          ),
          example = json!(accepted_example())),
         (status = 200, description = "The job has ended within the time that the client would wait.", body = Job,
+         headers(
+             ("Location" = String, description = "The job."),
+             ("Idempotency-Key" = String, description = "The key, the client's or a new one."),
+             ("Idempotency-Replayed" = String, description = "`true` when the key was used before."),
+             ("Preference-Applied" = String, description = "`wait=N`, as it was heeded.")
+         ),
          example = json!(job_example())),
         Errors
     )
@@ -199,6 +208,9 @@ fn refusal(refusal: Refusal) -> Problem {
     let detail = match (refusal.code, refusal.errors.len()) {
         (ErrorCode::UnknownAlgorithm, _) => "The algorithm is not known.".to_owned(),
         (_, 1) => "The job is not valid: a field is wrong.".to_owned(),
+        (_, MAX_FIELD_ERRORS..) => {
+            format!("The job is not valid: at least {MAX_FIELD_ERRORS} fields are wrong; the first of them are told.")
+        }
         (_, wrong) => format!("The job is not valid: {wrong} fields are wrong."),
     };
     Problem::new(refusal.code, detail).with_errors(refusal.errors)

@@ -24,10 +24,12 @@ pub async fn until_terminal(state: &ApiState, reader: Reader<'_>, job: JobId, li
             Ok(None) => return None,
             Err(error) => tracing::warn!(job.id = %job, error = ?error, "the waited-for job cannot be read"),
         }
-        if Instant::now() + pause > end {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
             return None;
         }
-        sleep(pause).await;
+        // The last look is at the end, not a pause before it.
+        sleep(pause.min(left)).await;
         pause = (pause * 3 / 2).min(LONGEST);
     }
     store::jobs::find(&state.pool, reader, job).await.ok().flatten()
