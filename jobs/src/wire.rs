@@ -81,6 +81,13 @@ pub struct Progress {
     pub detail: String,
 }
 
+impl Progress {
+    /// Stage of a job that has its result and waits for the chain.
+    pub const CONFIRMING: &str = "confirming on chain";
+    /// Stage of a completed job.
+    pub const DONE: &str = "done";
+}
+
 /// Why a job failed.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct JobError {

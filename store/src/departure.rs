@@ -3,7 +3,8 @@
 //! It is open while the job's row is locked, so that whoever stores bytes elsewhere stores those whose hash will stand.
 
 use jobs::usage::Metric;
-use jobs::{JobId, JobStatus};
+use jobs::wire::Progress;
+use jobs::{JobId, JobStatus, Step};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 use crate::transition::{Ending, Locked, Stage, Units, charge, deadline_exceeded, end, lock};
@@ -69,13 +70,15 @@ impl Departure {
         let (tx, job, tenant) = (&mut *self.tx, self.row.job, self.row.tenant.as_str());
         sqlx::query!(
             "UPDATE jobs SET status = 'CONFIRMING', result_hash = $2, result_bytes = $3, result_size = $4,
-                             result_media_type = $5, progress_percent = 100, updated_at = now(), version = version + 1
+                             result_media_type = $5, progress_percent = 100, progress_stage = $6, progress_detail = '',
+                             updated_at = now(), version = version + 1
               WHERE id = $1 AND status = 'PROCESSING'",
             job.0,
             &result.hash[..],
             result.bytes,
             result.size,
-            result.media_type
+            result.media_type,
+            Progress::CONFIRMING
         )
         .execute(&mut *tx)
         .await?;

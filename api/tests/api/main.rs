@@ -23,6 +23,7 @@ mod isolation;
 mod list;
 mod openapi;
 mod prefer_wait;
+mod progress;
 mod receipt;
 mod references;
 mod request_id;

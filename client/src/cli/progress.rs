@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use jobs::JobStatus;
-use jobs::wire::Job;
+use jobs::wire::{self, Job};
 
 use super::card;
 use super::paint::tame;
@@ -69,7 +69,7 @@ fn style(template: &str) -> ProgressStyle {
 fn message(job: &Job) -> String {
     let waiting = match job.status {
         JobStatus::Pending => "waiting to start",
-        JobStatus::Confirming => "confirming on chain",
+        JobStatus::Confirming => wire::Progress::CONFIRMING,
         JobStatus::Processing | JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled => "",
     };
     let parts = [waiting, job.progress.stage.as_str(), job.progress.detail.as_str()];

@@ -2,6 +2,7 @@
 
 use jobs::event::EventType;
 use jobs::usage::{FIRST_SEGMENT, Metric};
+use jobs::wire::Progress;
 use jobs::{JobId, JobStatus};
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
@@ -45,11 +46,13 @@ pub async fn complete(
         return Ok(Vec::new());
     }
     let jobs = sqlx::query!(
-        "UPDATE jobs j SET status = 'COMPLETED', completed_at = now(), updated_at = now(), version = version + 1
+        "UPDATE jobs j SET status = 'COMPLETED', completed_at = now(), updated_at = now(), version = version + 1,
+                           progress_percent = 100, progress_stage = $2, progress_detail = ''
            FROM confirmations c
           WHERE c.batch_id = $1 AND j.id = c.job_id AND j.status = 'CONFIRMING'
          RETURNING j.id, j.tenant, j.current_workflow_id, j.workflow_run_id",
-        batch
+        batch,
+        Progress::DONE
     )
     .fetch_all(&mut *tx)
     .await?;

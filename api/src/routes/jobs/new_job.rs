@@ -245,7 +245,7 @@ pub fn job_example() -> Value {
         "completed_at": "2026-03-14T09:26:57.204Z",
         "deadline": null,
         "estimated_completion": "2026-03-14T09:26:58.589Z",
-        "progress": {"percent": 100.0, "stage": "done", "detail": ""},
+        "progress": {"percent": 100.0, "stage": jobs::wire::Progress::DONE, "detail": ""},
         "error": null,
         "result": {
             "hash": format!("0x{}", "1f".repeat(32)),
