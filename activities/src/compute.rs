@@ -21,7 +21,6 @@ use workflows::activities::{JobRef, Step};
 
 use crate::conclude::{done, read_input};
 use crate::failure::of_the_job;
-use crate::validate::step;
 use control::{Board, Snapshot};
 
 /// How often a running computation heartbeats; the SDK throttles what reaches the server.
@@ -77,7 +76,7 @@ impl Compute {
                 let bytes = serde_json::to_vec(&output)?;
                 let computed = computed(&job, &input, &bytes);
                 let finish = || stored::finish(&self.pool, reference.job_id, &computed);
-                Ok(step(self.outlast(&ctx, &board, finish).await?))
+                Ok(self.outlast(&ctx, &board, finish).await?)
             }
             Ended::Done(Err(RunError::Stopped)) | Ended::Cancelled => Err(ActivityError::cancelled()),
             Ended::Done(Err(error)) => Err(of_the_job(ErrorCode::ComputeFailed, error.to_string())),
@@ -159,7 +158,7 @@ impl Compute {
     ) -> Result<Step, ActivityError> {
         let units = Units::plain(done(job));
         let end = || transition::conclude(&self.pool, reference.job_id, &Ending::Cancelled, units);
-        Ok(step(self.outlast(ctx, board, end).await?))
+        Ok(self.outlast(ctx, board, end).await?)
     }
 }
 

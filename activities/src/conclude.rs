@@ -12,8 +12,6 @@ use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use workflows::activities::{Conclusion, Reason, Step};
 
-use crate::validate::step;
-
 pub struct Conclude {
     pub pool: PgPool,
 }
@@ -35,8 +33,7 @@ impl Conclude {
             JobType::Compute => Units::plain(done(&job)),
             JobType::FheCompute => encrypted_done(&job, attempts::work_done(&self.pool, conclusion.job_id).await?),
         };
-        let stage = transition::conclude(&self.pool, conclusion.job_id, &ending, units).await?;
-        Ok(step(stage))
+        Ok(transition::conclude(&self.pool, conclusion.job_id, &ending, units).await?)
     }
 }
 

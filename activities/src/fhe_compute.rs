@@ -23,7 +23,6 @@ use workflows::activities::{JobRef, Step};
 
 use crate::failure::of_the_job;
 use crate::fhe::{Attester, Checkpoints, Children, Inputs, NetworkKey, read_request};
-use crate::validate::step;
 use attempts::Verdict;
 use board::Board;
 
@@ -91,8 +90,7 @@ impl FheCompute {
         }
         match ended {
             Ended::Verdict(Verdict::Computed(computed)) => {
-                let stage = Box::pin(beating(&ctx, self.finish(&task, *computed))).await??;
-                Ok(step(stage))
+                Ok(Box::pin(beating(&ctx, self.finish(&task, *computed))).await??)
             }
             Ended::Verdict(Verdict::Refused { code, detail }) => Err(of_the_job(code, detail)),
             Ended::Verdict(Verdict::Stopped) | Ended::Wish(Wish::Cancelled) => Err(ActivityError::cancelled()),

@@ -10,7 +10,7 @@ use jobs::{ErrorCode, JobId};
 use store::PgPool;
 use store::cancel::WorkflowRun;
 use store::client_keys::{self, KeyStatus};
-use store::transition::{self, Begun, Ending, Stage, Units};
+use store::transition::{self, Begun, Ending, Units};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use workflows::activities::{JobRef, Step};
@@ -33,14 +33,14 @@ impl Validate {
         let run = run.map(|(workflow_id, run_id)| WorkflowRun { workflow_id, run_id });
         let begun = transition::begin(&self.pool, job.job_id, run.as_ref()).await?;
         match begun {
-            Begun { stage: Stage::Compute, job_type: JobType::FheCompute } => Ok(step(self.refer(job.job_id).await?)),
-            Begun { stage, .. } => Ok(step(stage)),
+            Begun { step: Step::Compute, job_type: JobType::FheCompute } => Ok(self.refer(job.job_id).await?),
+            Begun { step, .. } => Ok(step),
         }
     }
 
     /// Follows an encrypted job's references; one that leads nowhere ends the job.
-    async fn refer(&self, job: JobId) -> Result<Stage> {
-        let Some((code, detail)) = self.astray(job).await? else { return Ok(Stage::Compute) };
+    async fn refer(&self, job: JobId) -> Result<Step> {
+        let Some((code, detail)) = self.astray(job).await? else { return Ok(Step::Compute) };
         let ending = Ending::Failed { code, detail };
         Ok(transition::conclude(&self.pool, job, &ending, Units::NONE).await?)
     }
@@ -69,14 +69,5 @@ impl Validate {
             }
         }
         Ok(None)
-    }
-}
-
-/// The store's word for where a job goes on, in the workflow's words.
-pub(crate) fn step(stage: Stage) -> Step {
-    match stage {
-        Stage::Compute => Step::Compute,
-        Stage::Confirm => Step::Confirm,
-        Stage::Ended(status) => Step::Ended(status),
     }
 }

@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 use jobs::event::EventType;
 use jobs::submission::JobType;
 use jobs::wire::Progress;
-use jobs::{JobId, JobStatus};
+use jobs::{JobId, JobStatus, Step};
 use sqlx::PgPool;
 
 use crate::admission::job_type_of;
 use crate::departure::{self, Leaving, ResultRow};
-use crate::transition::{Stage, Units};
+use crate::transition::Units;
 use crate::{StoreError, events};
 
 /// A job as its computation needs it.
@@ -93,7 +93,7 @@ pub struct Computed<'a> {
 ///
 /// # Errors
 /// The database is away, or there is no such job.
-pub async fn finish(pool: &PgPool, job: JobId, computed: &Computed<'_>) -> Result<Stage, StoreError> {
+pub async fn finish(pool: &PgPool, job: JobId, computed: &Computed<'_>) -> Result<Step, StoreError> {
     let units = Units::plain(computed.compute_units);
     match departure::open(pool, job, units).await? {
         Leaving::Decided(stage) => Ok(stage),

@@ -7,13 +7,13 @@ use jobs::wire::Progress;
 use jobs::{JobId, JobStatus, Step};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
-use crate::transition::{Ending, Locked, Stage, Units, charge, deadline_exceeded, end, lock};
+use crate::transition::{Ending, Locked, Units, charge, deadline_exceeded, end, lock};
 use crate::{StoreError, events};
 
 /// Whether a job may still take a result.
 pub enum Leaving {
     /// It is decided: with an earlier result, cancelled or too late.
-    Decided(Stage),
+    Decided(Step),
     /// It may, and nobody else can decide it meanwhile.
     Open(Departure),
 }
@@ -44,16 +44,16 @@ pub(crate) struct ResultRow<'a> {
 pub async fn open(pool: &PgPool, job: JobId, units: Units) -> Result<Leaving, StoreError> {
     let mut tx = pool.begin().await?;
     let row = lock(&mut tx, job).await?.ok_or_else(|| StoreError::corrupt("reference to job", job))?;
-    let stage = match row.status {
+    let step = match row.status {
         JobStatus::Processing if row.cancel_requested => end(&mut tx, &row, &Ending::Cancelled, units).await?,
         JobStatus::Processing if row.deadline_passed => end(&mut tx, &row, &deadline_exceeded(), units).await?,
         JobStatus::Processing => return Ok(Leaving::Open(Departure { tx, row })),
-        JobStatus::Confirming => Stage::Confirm,
+        JobStatus::Confirming => Step::Confirm,
         JobStatus::Pending => return Err(StoreError::corrupt("status", "PENDING while computing")),
-        ended => Stage::Ended(ended),
+        ended => Step::Ended(ended),
     };
     tx.commit().await?;
-    Ok(Leaving::Decided(stage))
+    Ok(Leaving::Decided(step))
 }
 
 impl Departure {
@@ -66,7 +66,7 @@ impl Departure {
     }
 
     /// Result, hash, confirmation row, usage and event, then the commit.
-    pub(crate) async fn leave(mut self, result: &ResultRow<'_>, units: Units) -> Result<Stage, StoreError> {
+    pub(crate) async fn leave(mut self, result: &ResultRow<'_>, units: Units) -> Result<Step, StoreError> {
         let (tx, job, tenant) = (&mut *self.tx, self.row.job, self.row.tenant.as_str());
         sqlx::query!(
             "UPDATE jobs SET status = 'CONFIRMING', result_hash = $2, result_bytes = $3, result_size = $4,
@@ -95,6 +95,6 @@ impl Departure {
         }
         events::status(tx, job, tenant, Some(JobStatus::Processing), JobStatus::Confirming, None).await?;
         self.tx.commit().await?;
-        Ok(Stage::Confirm)
+        Ok(Step::Confirm)
     }
 }

@@ -3,26 +3,17 @@
 use jobs::submission::JobType;
 pub use jobs::usage::Units;
 use jobs::usage::{FIRST_SEGMENT, Metric, row_id};
-use jobs::{ErrorCode, JobId, JobStatus};
+use jobs::{ErrorCode, JobId, JobStatus, Step};
 use sqlx::{PgConnection, PgPool};
 
 use crate::admission::job_type_of;
 use crate::cancel::WorkflowRun;
 use crate::{StoreError, events};
 
-/// Where a workflow goes on, read from the database's state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    Compute,
-    Confirm,
-    /// The job is terminal; only metering is left.
-    Ended(JobStatus),
-}
-
 /// What [`begin`] found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Begun {
-    pub stage: Stage,
+    pub step: Step,
     pub job_type: JobType,
 }
 
@@ -77,7 +68,7 @@ pub(crate) async fn lock(tx: &mut PgConnection, job: JobId) -> Result<Option<Loc
 pub async fn begin(pool: &PgPool, job: JobId, run: Option<&WorkflowRun>) -> Result<Begun, StoreError> {
     let mut tx = pool.begin().await?;
     let row = lock(&mut tx, job).await?.ok_or_else(|| StoreError::corrupt("reference to job", job))?;
-    let stage = match row.status {
+    let step = match row.status {
         JobStatus::Pending if row.cancel_requested => end(&mut tx, &row, &Ending::Cancelled, Units::NONE).await?,
         JobStatus::Pending if row.deadline_passed => end(&mut tx, &row, &deadline_exceeded(), Units::NONE).await?,
         JobStatus::Pending => {
@@ -93,20 +84,20 @@ pub async fn begin(pool: &PgPool, job: JobId, run: Option<&WorkflowRun>) -> Resu
             .execute(&mut *tx)
             .await?;
             events::status(&mut tx, job, &row.tenant, Some(JobStatus::Pending), JobStatus::Processing, None).await?;
-            Stage::Compute
+            Step::Compute
         }
         JobStatus::Processing => {
             note_run(&mut tx, job, run).await?;
-            Stage::Compute
+            Step::Compute
         }
         JobStatus::Confirming => {
             note_run(&mut tx, job, run).await?;
-            Stage::Confirm
+            Step::Confirm
         }
-        ended => Stage::Ended(ended),
+        ended => Step::Ended(ended),
     };
     tx.commit().await?;
-    Ok(Begun { stage, job_type: row.job_type })
+    Ok(Begun { step, job_type: row.job_type })
 }
 
 /// Of a job that goes on under another workflow, or whose validation is repeated.
@@ -131,20 +122,20 @@ async fn note_run(tx: &mut PgConnection, job: JobId, run: Option<&WorkflowRun>) 
 ///
 /// # Errors
 /// The database is away, or there is no such job.
-pub async fn conclude(pool: &PgPool, job: JobId, ending: &Ending, units_done: Units) -> Result<Stage, StoreError> {
+pub async fn conclude(pool: &PgPool, job: JobId, ending: &Ending, units_done: Units) -> Result<Step, StoreError> {
     let mut tx = pool.begin().await?;
     let row = lock(&mut tx, job).await?.ok_or_else(|| StoreError::corrupt("reference to job", job))?;
-    let stage = match row.status {
+    let step = match row.status {
         JobStatus::Pending | JobStatus::Processing => {
             let cancelled = row.cancel_requested && ending.is_our_fault();
             let ending = if cancelled { &Ending::Cancelled } else { ending };
             end(&mut tx, &row, ending, units_done).await?
         }
-        JobStatus::Confirming => Stage::Confirm,
-        ended => Stage::Ended(ended),
+        JobStatus::Confirming => Step::Confirm,
+        ended => Step::Ended(ended),
     };
     tx.commit().await?;
-    Ok(stage)
+    Ok(step)
 }
 
 pub(crate) fn deadline_exceeded() -> Ending {
@@ -160,7 +151,7 @@ pub(crate) async fn end(
     row: &Locked,
     ending: &Ending,
     units_done: Units,
-) -> Result<Stage, StoreError> {
+) -> Result<Step, StoreError> {
     let (status, code, detail) = match ending {
         Ending::Failed { code, detail } => (JobStatus::Failed, Some(*code), Some(detail.as_str())),
         Ending::Cancelled => (JobStatus::Cancelled, None, None),
@@ -184,7 +175,7 @@ pub(crate) async fn end(
     }
     sqlx::query!("DELETE FROM job_reservations WHERE job_id = $1", row.job.0).execute(&mut *tx).await?;
     events::status(tx, row.job, &row.tenant, Some(row.status), status, code).await?;
-    Ok(Stage::Ended(status))
+    Ok(Step::Ended(status))
 }
 
 /// Writes a usage row of the job.

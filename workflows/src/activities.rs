@@ -3,7 +3,8 @@
 use std::fmt;
 
 use alloy::primitives::B256;
-use jobs::{ErrorCode, JobId, JobStatus, TenantId};
+pub use jobs::Step;
+use jobs::{ErrorCode, JobId, TenantId};
 use serde::{Deserialize, Serialize};
 use temporalio_workflow::common::ActivityDefinition;
 
@@ -88,15 +89,6 @@ pub struct KeyRef {
 pub enum KeyVerdict {
     Ready,
     Refused,
-}
-
-/// Where a job goes on: what the database decided.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(tag = "next", content = "status", rename_all = "snake_case")]
-pub enum Step {
-    Compute,
-    Confirm,
-    Ended(JobStatus),
 }
 
 /// How a job without a result is to end.

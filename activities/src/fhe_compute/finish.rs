@@ -3,11 +3,12 @@
 use anyhow::{Result, ensure};
 use blobs::{BlobHash, SystemKey};
 use bytes::Bytes;
+use jobs::Step;
 use jobs::algorithm::payload_units;
 use retrieval::Attestation;
 use store::departure::{self, Leaving};
 use store::fhe::results::{Encrypted, HandleParts};
-use store::transition::{Stage, Units};
+use store::transition::Units;
 
 use super::attempts::Computed;
 use super::{FheCompute, Task};
@@ -16,7 +17,7 @@ use super::{FheCompute, Task};
 const MEDIA_TYPE: &str = "application/cbor";
 
 impl FheCompute {
-    pub(super) async fn finish(&self, task: &Task, computed: Computed) -> Result<Stage> {
+    pub(super) async fn finish(&self, task: &Task, computed: Computed) -> Result<Step> {
         let Computed { prepared, done, key_id, input_bytes } = computed;
         let result = Bytes::from(done.result.0);
         ensure!(
@@ -36,8 +37,8 @@ impl FheCompute {
             key_id: key_id.into(),
             result_hash: done.result_hash.into(),
         })?;
-        let stage = match departure::open(&self.pool, task.id, units).await? {
-            Leaving::Decided(stage) => stage,
+        let step = match departure::open(&self.pool, task.id, units).await? {
+            Leaving::Decided(step) => step,
             Leaving::Open(departure) => {
                 // Under the job's lock: the bytes under the job's name are those whose hash will stand.
                 self.blobs.put_system(&SystemKey::result(task.id), result.clone()).await?;
@@ -60,6 +61,6 @@ impl FheCompute {
             }
         };
         self.forget_checkpoints(task.id).await;
-        Ok(stage)
+        Ok(step)
     }
 }

@@ -1,11 +1,10 @@
 //! The result of an encrypted job: its hash and what the leaf commits to. The bytes lie in the blob store.
 
-use jobs::JobId;
+use jobs::{JobId, Step};
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 
 use crate::StoreError;
-use crate::blobs::length;
 use crate::departure::{Departure, ResultRow};
 use crate::jobs::bytes;
 use crate::transition::{Stage, Units};
@@ -44,7 +43,7 @@ impl Departure {
     ///
     /// # Errors
     /// The database is away.
-    pub async fn with_encrypted(mut self, result: &Encrypted<'_>) -> Result<Stage, StoreError> {
+    pub async fn with_encrypted(mut self, result: &Encrypted<'_>) -> Result<Step, StoreError> {
         let job = self.job();
         insert_handle(self.tx(), job, result).await?;
         let row = ResultRow {

@@ -1,7 +1,7 @@
 //! Encrypted jobs: attempts are counted before they run, checkpoints replace each other, a result stands once.
 
-use jobs::JobId;
 use jobs::leaf::{Handle, Leaf};
+use jobs::{JobId, Step};
 use serde_json::json;
 use store::cancel::WorkflowRun;
 use store::departure::{self, Leaving};
@@ -10,7 +10,7 @@ use store::fhe::checkpoints::{self, CheckpointRow};
 use store::fhe::inputs::{self, JobInput};
 use store::fhe::results::{Encrypted, HandleParts};
 use store::sealing::{self, LeafJob};
-use store::transition::{self, Stage, Units};
+use store::transition::{self, Units};
 use store::{fhe, receipts};
 
 use crate::outbox::Outbox;
@@ -44,7 +44,7 @@ fn handle(byte: u8) -> HandleParts {
 }
 
 /// Leaves PROCESSING with a result that is told apart by its `byte`.
-async fn finish(outbox: &Outbox, job: JobId, byte: u8) -> Stage {
+async fn finish(outbox: &Outbox, job: JobId, byte: u8) -> Step {
     match departure::open(&outbox.pool, job, UNITS).await.unwrap() {
         Leaving::Decided(stage) => stage,
         Leaving::Open(departure) => {
@@ -145,8 +145,8 @@ async fn a_checkpoint_takes_the_place_of_the_one_before() {
 async fn a_later_result_is_dropped_for_the_first() {
     let outbox = Outbox::new().await;
     let job = computing(&outbox).await;
-    assert_eq!(finish(&outbox, job, 1).await, Stage::Confirm);
-    assert_eq!(finish(&outbox, job, 8).await, Stage::Confirm);
+    assert_eq!(finish(&outbox, job, 1).await, Step::Confirm);
+    assert_eq!(finish(&outbox, job, 8).await, Step::Confirm);
     assert_eq!(fhe::results::handle(&outbox.pool, job).await.unwrap(), Some(handle(1)));
     let usage = outbox.usage(job).await;
     let charged: Vec<_> = usage.iter().map(|(metric, units)| (metric.as_str(), *units)).collect();
@@ -163,7 +163,7 @@ async fn while_a_result_is_stored_nobody_else_decides() {
     assert!(cancel.is_err(), "the job is locked");
     drop(open);
     outbox.cancel(job).await;
-    assert_eq!(finish(&outbox, job, 1).await, Stage::Ended(jobs::JobStatus::Cancelled));
+    assert_eq!(finish(&outbox, job, 1).await, Step::Ended(jobs::JobStatus::Cancelled));
     let billed: Vec<i64> = outbox.usage(job).await.into_iter().map(|(_, units)| units).collect();
     assert_eq!(billed, [3, 7, 1], "work that was done");
 }
@@ -215,7 +215,7 @@ async fn a_run_is_noted_where_its_job_begins_or_goes_on() {
             run_id: run_id.to_owned(),
         };
         let noted = async |run: &WorkflowRun| -> Option<String> {
-            assert_eq!(transition::begin(&outbox.pool, job, Some(run)).await.unwrap().stage, Stage::Compute);
+            assert_eq!(transition::begin(&outbox.pool, job, Some(run)).await.unwrap().step, Step::Compute);
             let row = sqlx::query_scalar("SELECT workflow_run_id FROM jobs WHERE id = $1").bind(job.0);
             row.fetch_one(&outbox.pool).await.unwrap()
         };

@@ -1,7 +1,7 @@
 //! Jobs for tests: admitted as the API admits them, and moved on by the store's own transitions.
 
 use chrono::Utc;
-use jobs::{JobId, JobStatus, TenantId, UserId, submission};
+use jobs::{JobId, JobStatus, Step, TenantId, UserId, submission};
 use serde_json::json;
 use sqlx::PgPool;
 use store::admission::{Admission, Admitted, admit};
@@ -11,7 +11,7 @@ use store::compute::{self, Computed};
 use store::jobs::Reader;
 use store::sealing::{self, SealPolicy};
 use store::starts;
-use store::transition::{self, Stage};
+use store::transition;
 use uuid::Uuid;
 
 use crate::database::TestDatabase;
@@ -81,7 +81,7 @@ impl Outbox {
     }
 
     pub async fn begin(&self, job: JobId) {
-        assert_eq!(transition::begin(&self.pool, job, None).await.unwrap().stage, Stage::Compute);
+        assert_eq!(transition::begin(&self.pool, job, None).await.unwrap().step, Step::Compute);
     }
 
     /// Notes a start, as the dispatcher does.
@@ -92,7 +92,7 @@ impl Outbox {
         starts::confirm(&self.pool, &[(job, run)]).await.unwrap();
     }
 
-    pub async fn finish(&self, job: JobId) -> Stage {
+    pub async fn finish(&self, job: JobId) -> Step {
         let computed =
             Computed { bytes: b"{}", hash: [2; 32], media_type: "application/json", compute_units: 5, salt: [3; 32] };
         compute::finish(&self.pool, job, &computed).await.unwrap()
@@ -102,7 +102,7 @@ impl Outbox {
     pub async fn confirming(&self) -> JobId {
         let job = self.job().await;
         self.begin(job).await;
-        assert_eq!(self.finish(job).await, Stage::Confirm);
+        assert_eq!(self.finish(job).await, Step::Confirm);
         job
     }
 

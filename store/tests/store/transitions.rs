@@ -1,7 +1,7 @@
 //! Every move of the state machine, from every state, twice: a repeated activity changes nothing.
 
-use jobs::{ErrorCode, JobStatus};
-use store::transition::{self, Ending, Stage, Units};
+use jobs::{ErrorCode, JobStatus, Step};
+use store::transition::{self, Ending, Units};
 
 use crate::outbox::{New, Outbox};
 
@@ -18,12 +18,12 @@ async fn a_job_goes_on_from_where_the_database_says() {
     let outbox = Outbox::new().await;
     let job = outbox.job().await;
     for _ in 0..2 {
-        assert_eq!(transition::begin(&outbox.pool, job, None).await.unwrap().stage, Stage::Compute);
+        assert_eq!(transition::begin(&outbox.pool, job, None).await.unwrap().step, Step::Compute);
     }
     for _ in 0..2 {
-        assert_eq!(outbox.finish(job).await, Stage::Confirm);
+        assert_eq!(outbox.finish(job).await, Step::Confirm);
     }
-    assert_eq!(transition::begin(&outbox.pool, job, None).await.unwrap().stage, Stage::Confirm);
+    assert_eq!(transition::begin(&outbox.pool, job, None).await.unwrap().step, Step::Confirm);
     assert_eq!(outbox.usage(job).await, units(&[("compute_units", 5), ("jobs_submitted", 1)]), "charged once");
     assert_eq!(outbox.count("SELECT count(*) FROM confirmations").await, 1);
     assert_eq!(outbox.count("SELECT count(*) FROM job_reservations").await, 1, "until it is terminal");
@@ -40,7 +40,7 @@ async fn a_second_result_is_dropped_for_the_first() {
         compute_units: 99,
         salt: [8; 32],
     };
-    assert_eq!(store::compute::finish(&outbox.pool, job, &late).await.unwrap(), Stage::Confirm);
+    assert_eq!(store::compute::finish(&outbox.pool, job, &late).await.unwrap(), Step::Confirm);
     let kept: Vec<u8> = sqlx::query_scalar("SELECT result_hash FROM jobs").fetch_one(&outbox.pool).await.unwrap();
     assert_eq!(kept, [2; 32]);
     assert_eq!(outbox.usage(job).await, units(&[("compute_units", 5), ("jobs_submitted", 1)]));
@@ -51,7 +51,7 @@ async fn a_result_cannot_be_taken_back() {
     let outbox = Outbox::new().await;
     let job = outbox.confirming().await;
     for ending in [Ending::Cancelled, failed(ErrorCode::ComputeFailed)] {
-        assert_eq!(transition::conclude(&outbox.pool, job, &ending, Units::plain(9)).await.unwrap(), Stage::Confirm);
+        assert_eq!(transition::conclude(&outbox.pool, job, &ending, Units::plain(9)).await.unwrap(), Step::Confirm);
     }
     assert_eq!(outbox.status(job).await, JobStatus::Confirming);
 }
@@ -66,16 +66,16 @@ async fn nothing_leaves_a_terminal_state() {
         outbox.begin(job).await;
         assert_eq!(
             transition::conclude(&outbox.pool, job, &ending, Units::plain(3)).await.unwrap(),
-            Stage::Ended(status)
+            Step::Ended(status)
         );
         for other in [Ending::Cancelled, failed(ErrorCode::ComputeTimeout)] {
             assert_eq!(
                 transition::conclude(&outbox.pool, job, &other, Units::plain(3)).await.unwrap(),
-                Stage::Ended(status)
+                Step::Ended(status)
             );
         }
-        assert_eq!(transition::begin(&outbox.pool, job, None).await.unwrap().stage, Stage::Ended(status));
-        assert_eq!(outbox.finish(job).await, Stage::Ended(status));
+        assert_eq!(transition::begin(&outbox.pool, job, None).await.unwrap().step, Step::Ended(status));
+        assert_eq!(outbox.finish(job).await, Step::Ended(status));
         assert_eq!(outbox.cancel(job).await, store::cancel::Cancelled::Done);
         assert_eq!(outbox.status(job).await, status);
         assert_eq!(outbox.usage(job).await, units(&[("compute_units", 3), ("jobs_submitted", 1)]), "charged once");
@@ -95,7 +95,7 @@ async fn a_fault_of_ours_after_a_wish_to_cancel_is_a_cancellation() {
         outbox.begin(job).await;
         outbox.cancel(job).await;
         let stage = transition::conclude(&outbox.pool, job, &failed(code), Units::plain(3)).await.unwrap();
-        assert_eq!(stage, Stage::Ended(status), "{code}");
+        assert_eq!(stage, Step::Ended(status), "{code}");
         assert!(outbox.usage(job).await.contains(&("compute_units".to_owned(), 3)), "{code}: its own end is billed");
     }
 }
@@ -122,8 +122,8 @@ async fn a_deadline_ends_a_job_before_it_begins_and_before_it_has_a_result() {
     outbox.begin(running).await;
     let passes = "UPDATE jobs SET deadline = now() - interval '1 second'";
     sqlx::query(passes).execute(&outbox.pool).await.unwrap();
-    assert_eq!(transition::begin(&outbox.pool, waiting, None).await.unwrap().stage, Stage::Ended(JobStatus::Failed));
-    assert_eq!(outbox.finish(running).await, Stage::Ended(JobStatus::Failed));
+    assert_eq!(transition::begin(&outbox.pool, waiting, None).await.unwrap().step, Step::Ended(JobStatus::Failed));
+    assert_eq!(outbox.finish(running).await, Step::Ended(JobStatus::Failed));
     assert_eq!(outbox.count("SELECT count(*) FROM jobs WHERE error_code = 'DEADLINE_EXCEEDED'").await, 2);
     assert_eq!(outbox.usage(waiting).await, units(&[("jobs_submitted", 1)]));
     assert_eq!(
@@ -161,9 +161,9 @@ async fn a_cancel_and_a_result_at_once_leave_one_outcome() {
         let (_, stage) = tokio::join!(outbox.cancel(job), outbox.finish(job));
         let status = outbox.status(job).await;
         let expected = match stage {
-            Stage::Confirm => JobStatus::Confirming,
-            Stage::Ended(status) => status,
-            Stage::Compute => panic!("it was computed"),
+            Step::Confirm => JobStatus::Confirming,
+            Step::Ended(status) => status,
+            Step::Compute => panic!("it was computed"),
         };
         assert_eq!(status, expected);
         assert!([JobStatus::Confirming, JobStatus::Cancelled].contains(&status));

@@ -3,11 +3,12 @@
 use alloy::primitives::B256;
 use blobs::{BlobHash, SystemKey};
 use bytes::Bytes;
+use jobs::Step;
 use retrieval::{Attestation, Retrieval, Signer};
 use serde_json::{Value, json};
 use store::departure::{self, Leaving};
 use store::fhe::results::{Encrypted, HandleParts};
-use store::transition::{Stage, Units};
+use store::transition::Units;
 
 use super::{DOMAIN, TestApp, User};
 use crate::answer::Answer;
@@ -112,7 +113,7 @@ impl TestApp {
             handle: handle(),
             manifest: &manifest,
         };
-        assert_eq!(departure.with_encrypted(&result).await.unwrap(), Stage::Confirm);
+        assert_eq!(departure.with_encrypted(&result).await.unwrap(), Step::Confirm);
     }
 
     /// The id of a COMPLETED encrypted job.

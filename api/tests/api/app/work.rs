@@ -1,12 +1,12 @@
 //! What workers and the batcher would do to a job, by the store's own transitions.
 
-use jobs::JobId;
+use jobs::{JobId, Step};
 use sha2::{Digest as _, Sha256};
 use store::batches::{self, Anchor, Registry};
 use store::cancel::WorkflowRun;
 use store::compute::{self, Computed};
 use store::sealing::{self, SealPolicy};
-use store::transition::{self, Ending, Stage, Units};
+use store::transition::{self, Ending, Units};
 use uuid::Uuid;
 
 use super::TestApp;
@@ -23,7 +23,7 @@ fn id(job: &str) -> JobId {
 impl TestApp {
     /// PENDING to PROCESSING.
     pub async fn begin(&self, job: &str) {
-        assert_eq!(transition::begin(&self.pool, id(job), None).await.unwrap().stage, Stage::Compute);
+        assert_eq!(transition::begin(&self.pool, id(job), None).await.unwrap().step, Step::Compute);
     }
 
     /// PENDING to CONFIRMING, with [`RESULT`].
@@ -35,7 +35,7 @@ impl TestApp {
         self.begin(job).await;
         let hash = Sha256::digest(bytes).into();
         let computed = Computed { bytes, hash, media_type, compute_units: 2, salt: [7; 32] };
-        assert_eq!(compute::finish(&self.pool, id(job), &computed).await.unwrap(), Stage::Confirm);
+        assert_eq!(compute::finish(&self.pool, id(job), &computed).await.unwrap(), Step::Confirm);
     }
 
     /// Seals what waits.
