@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use alloy::primitives::B256;
 use bytes::Bytes;
+use serde::Deserialize;
 use tokio::sync::Mutex;
+use utoipa::ToSchema;
 
 use crate::key_manager::{KeyManager, KeyManagerError, NetworkKey};
 
@@ -14,7 +16,9 @@ use crate::key_manager::{KeyManager, KeyManagerError, NetworkKey};
 const FRESH: Duration = Duration::from_secs(30);
 
 /// Which of the key's parts that clients need.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schema(as = NetworkKeyPart)]
 pub enum Part {
     PublicKey,
     Crs,

@@ -26,8 +26,7 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(blobs::create::create))
         .routes(routes!(blobs::get::get))
         .routes(routes!(fhe_keys::list::list, fhe_keys::create::create))
-        .routes(routes!(fhe_keys::network::public_key))
-        .routes(routes!(fhe_keys::network::crs))
+        .routes(routes!(fhe_keys::network::part))
         .routes(routes!(fhe_keys::get::get))
         // Clients: what it costs
         .routes(routes!(usage::usage))

@@ -4,12 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use jobs::{TenantId, UserId};
+use jobs::TenantId;
 use sqlx::PgPool;
 
 use crate::StoreError;
-use crate::blobs::{Noted, length, noted, size_of};
 use crate::jobs::bytes;
+use crate::uploads::{NewUpload, Noted, note, size_of};
 
 /// Whether jobs may use a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,16 +62,6 @@ pub struct ClientKey {
     pub created_at: DateTime<Utc>,
 }
 
-/// A key that was uploaded just now.
-#[derive(Clone, Copy, Debug)]
-pub struct NewClientKey<'a> {
-    pub tenant: &'a TenantId,
-    pub user: &'a UserId,
-    pub key_id: [u8; 32],
-    /// Length in bytes.
-    pub size: u64,
-}
-
 /// What the check of a key found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyVerdict {
@@ -108,27 +98,12 @@ impl TryFrom<Row> for ClientKey {
     }
 }
 
-/// Notes a key as pending; one that is known stays as it is.
+/// Notes a key as pending; one that is known stays as it is. Its id is the hash of its bytes.
 ///
 /// # Errors
 /// The database is away.
-pub async fn note(pool: &PgPool, key: NewClientKey<'_>) -> Result<Noted, StoreError> {
-    let row = sqlx::query!(
-        r#"WITH author AS (SELECT tenant, id FROM users WHERE tenant = $1 AND id = $2),
-                fresh AS (
-                    INSERT INTO client_keys (tenant, key_id, size, created_by)
-                    SELECT tenant, $3, $4, id FROM author
-                    ON CONFLICT DO NOTHING RETURNING 1
-                )
-           SELECT EXISTS (SELECT FROM author) AS "known_user!", EXISTS (SELECT FROM fresh) AS "new!""#,
-        key.tenant.as_str(),
-        key.user.as_str(),
-        &key.key_id[..],
-        length(key.size)
-    )
-    .fetch_one(pool)
-    .await?;
-    Ok(noted(row.known_user, row.new))
+pub async fn note(pool: &PgPool, key: NewUpload<'_>) -> Result<Noted, StoreError> {
+    note!(pool, key, "client_keys (tenant, key_id, size, created_by)")
 }
 
 /// Looks for a tenant's key.

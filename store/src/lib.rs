@@ -21,6 +21,7 @@ pub mod sealing;
 pub mod starts;
 pub mod tenants;
 pub mod transition;
+pub mod uploads;
 pub mod usage;
 
 use std::str::FromStr;

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use jobs::fhe::EncryptedDataUrl;
 use jobs::{JobId, TenantId, UserId};
 use store::PgPool;
-use store::blobs::NewBlob;
 use store::fhe::inputs::{self as stored, JobInput};
+use store::uploads::NewUpload;
 
 /// Reads inputs. Cheap to clone.
 #[derive(Clone)]
@@ -79,7 +79,7 @@ impl Inputs {
             Err(error) => return Err(error.into()),
         };
         let blob = self.blobs.put(source.tenant, inputs.clone()).await?;
-        let new = NewBlob { tenant: source.tenant, user: source.user, sha256: blob.sha256.0, size: blob.size };
+        let new = NewUpload { tenant: source.tenant, user: source.user, sha256: blob.sha256.0, size: blob.size };
         store::blobs::note(&self.pool, new).await?;
         Ok(Ok((blob.sha256.0, inputs)))
     }

@@ -73,8 +73,13 @@ fn refusal(rejection: Rejection) -> Problem {
     invalid_token(code, &detail)
 }
 
+/// A token that is valid but whose user nobody registered, or nobody any more.
+pub fn unregistered() -> Problem {
+    invalid_token(ErrorCode::InvalidToken, "The token's user is not registered.")
+}
+
 /// A token that is not accepted, with the challenge that a 401 must carry (RFC 6750 section 3).
-pub fn invalid_token(code: ErrorCode, detail: &str) -> Problem {
+fn invalid_token(code: ErrorCode, detail: &str) -> Problem {
     let challenge = format!(r#"{REALM}, error="invalid_token", error_description="{detail}""#);
     Problem::new(code, detail).with_challenge(&challenge)
 }

@@ -8,15 +8,20 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderName, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use blobs::{BlobHash, BlobRef, PutError, Terms};
+use blobs::{BlobHash, BlobRef, MAX_BLOB_BYTES, MAX_EVALUATION_KEY_BYTES, PutError, Terms};
 use bytes::Bytes;
 use futures::stream::{self, Stream};
 use http_body_util::BodyExt as _;
 use jobs::{ErrorCode, TenantId};
+use store::StoreError;
+use store::uploads::{NewUpload, Noted};
+use utoipa::IntoParams;
 
+use super::authentication::unregistered;
 use super::conditional::REPR_DIGEST;
 use super::problem::Problem;
 use crate::ApiState;
+use crate::token::{Principal, Scope};
 
 /// SHA-256 of the body in hex, for clients that would rather not write `Repr-Digest`.
 pub const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-content-sha256");
@@ -29,6 +34,34 @@ pub const TIME: Duration = Duration::from_secs(15 * 60);
 
 /// How far beyond the limit a body is read and thrown away, in bytes, so that the client hears the answer.
 const DRAIN_BYTES: u64 = 8 << 20;
+
+/// The headers that an upload may carry.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)]
+pub struct UploadHeaders {
+    /// `sha-256=:…:`, checked (RFC 9530).
+    #[param(rename = "Repr-Digest")]
+    repr_digest: Option<String>,
+    /// The same in hex.
+    #[param(rename = "X-Content-SHA256")]
+    content_sha256: Option<String>,
+}
+
+/// What is uploaded.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    Blob,
+    EvaluationKey,
+}
+
+/// An upload that is whole, stored and noted.
+#[derive(Clone, Copy, Debug)]
+pub struct Uploaded {
+    pub blob: BlobRef,
+    /// The tenant did not have it before.
+    pub is_new: bool,
+}
 
 /// A body that has not been read yet.
 pub struct Upload {
@@ -54,6 +87,42 @@ impl FromRequest<Arc<ApiState>> for Upload {
         let promised = promised(headers)?;
         let expects_continue = headers.contains_key(header::EXPECT);
         Ok(Self { body: request.into_body(), promised, expects_continue, patience: state.request_timeout })
+    }
+}
+
+impl Kind {
+    /// Longest upload, in bytes.
+    fn limit(self) -> u64 {
+        match self {
+            Self::Blob => MAX_BLOB_BYTES,
+            Self::EvaluationKey => MAX_EVALUATION_KEY_BYTES,
+        }
+    }
+
+    async fn note(self, state: &ApiState, upload: NewUpload<'_>) -> Result<Noted, StoreError> {
+        match self {
+            Self::Blob => store::blobs::note(&state.pool, upload).await,
+            Self::EvaluationKey => store::client_keys::note(&state.pool, upload).await,
+        }
+    }
+}
+
+/// Takes in what a principal uploads: the bytes first, then the row that makes them its tenant's.
+///
+/// # Errors
+/// As [`Upload::store`]; INSUFFICIENT_SCOPE, and INVALID_TOKEN of a user who is not registered.
+pub async fn take_in(
+    state: &ApiState,
+    principal: &Principal,
+    upload: Result<Upload, Problem>,
+    kind: Kind,
+) -> Result<Uploaded, Problem> {
+    principal.require(Scope::JobsSubmit)?;
+    let blob = upload?.store(state, &principal.tenant, kind.limit()).await?;
+    let (tenant, user) = (&principal.tenant, &principal.user);
+    match kind.note(state, NewUpload { tenant, user, sha256: blob.sha256.0, size: blob.size }).await? {
+        Noted::UnknownUser => Err(unregistered()),
+        noted => Ok(Uploaded { blob, is_new: noted == Noted::New }),
     }
 }
 

@@ -49,6 +49,7 @@ fn concrete(path: &str) -> String {
         .replace("{code}", "JOB_NOT_FOUND")
         .replace("{sha256}", &hash)
         .replace("{key_id}", &hash)
+        .replace("{part}", "crs")
 }
 
 #[tokio::test]

@@ -104,6 +104,9 @@ async fn the_network_key_is_asked_for_once() {
             assert_eq!(app.send(Call::get(&path).by(&ada).header("if-none-match", tag)).await.status, 304);
         }
     }
+    for unknown in ["evaluation-key", "PUBLIC-KEY", "%ff"] {
+        app.get(&ada, &format!("/v1/fhe/keys/network/{unknown}")).await.problem("NOT_FOUND");
+    }
     app.seen.refuse(Some(KeyManagerError::Unavailable("it is away".to_owned())));
     assert_eq!(app.get(&ada, "/v1/fhe/keys/network/crs").await.status, 200, "what is known needs no key manager");
     assert_eq!(*app.seen.calls.lock().unwrap(), ["manifest", "public_key", "crs"]);

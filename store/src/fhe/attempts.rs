@@ -4,7 +4,7 @@ use jobs::JobId;
 use sqlx::PgPool;
 
 use crate::StoreError;
-use crate::blobs::{length, size_of};
+use crate::uploads::{length, size_of};
 
 /// An attempt that may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use jobs::JobId;
 use sqlx::PgPool;
 
 use crate::StoreError;
-use crate::blobs::{length, size_of};
 use crate::jobs::bytes;
+use crate::uploads::{length, size_of};
 
 /// The newest checkpoint of a job: to be believed only with its MAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

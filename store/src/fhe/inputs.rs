@@ -4,8 +4,8 @@ use jobs::JobId;
 use sqlx::PgPool;
 
 use crate::StoreError;
-use crate::blobs::{length, size_of};
 use crate::jobs::bytes;
+use crate::uploads::{length, size_of};
 
 /// A job's input in the blob store, under the job's tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use sqlx::{PgConnection, PgPool};
 use crate::StoreError;
 use crate::departure::{Departure, ResultRow};
 use crate::jobs::bytes;
-use crate::transition::{Stage, Units};
+use crate::transition::Units;
+use crate::uploads::length;
 
 /// What an encrypted job's leaf commits to beside its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

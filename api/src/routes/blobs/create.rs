@@ -7,19 +7,15 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use blobs::MAX_BLOB_BYTES;
-use jobs::ErrorCode;
 use serde::Serialize;
-use store::blobs::{NewBlob, Noted};
 use utoipa::ToSchema;
 
 use super::Octets;
 use crate::ApiState;
 use crate::errors;
-use crate::policy::authentication::invalid_token;
 use crate::policy::problem::Problem;
-use crate::policy::upload::Upload;
-use crate::token::{Principal, Scope};
+use crate::policy::upload::{Kind, Upload, UploadHeaders, Uploaded, take_in};
+use crate::token::Principal;
 
 errors!(Errors: Token, InvalidRequest, BodyTimeout, PayloadTooLarge, InvalidContentType);
 
@@ -42,10 +38,7 @@ pub struct Blob {
 /// blob. With `Repr-Digest` or `X-Content-SHA256` a body that was changed on its way is refused.
 #[utoipa::path(
     post, path = "/v1/blobs", operation_id = "create_blob", tag = "fhe", security(("bearer" = ["jobs:submit"])),
-    params(
-        ("Repr-Digest" = Option<String>, Header, description = "`sha-256=:…:`, checked (RFC 9530)."),
-        ("X-Content-SHA256" = Option<String>, Header, description = "The same in hex.")
-    ),
+    params(UploadHeaders),
     request_body(content = Octets, content_type = "application/octet-stream"),
     responses(
         (status = 201, description = "The blob is stored.", body = Blob,
@@ -62,17 +55,8 @@ pub async fn create(
     principal: Principal,
     upload: Result<Upload, Problem>,
 ) -> Result<Response, Problem> {
-    principal.require(Scope::JobsSubmit)?;
-    let blob = upload?.store(&state, &principal.tenant, MAX_BLOB_BYTES).await?;
-    let (tenant, user) = (&principal.tenant, &principal.user);
-    let new = NewBlob { tenant, user, sha256: blob.sha256.0, size: blob.size };
-    let status = match store::blobs::note(&state.pool, new).await? {
-        Noted::New => StatusCode::CREATED,
-        Noted::Known => StatusCode::OK,
-        Noted::UnknownUser => {
-            return Err(invalid_token(ErrorCode::InvalidToken, "The token's user is not registered."));
-        }
-    };
+    let Uploaded { blob, is_new } = take_in(&state, &principal, upload, Kind::Blob).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let sha256 = B256::from(blob.sha256.0);
     let url = format!("{}/v1/blobs/{sha256}", state.public_url);
     Ok((status, [(header::LOCATION, url.clone())], Json(Blob { sha256, size: blob.size, url })).into_response())

@@ -6,19 +6,15 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use blobs::MAX_EVALUATION_KEY_BYTES;
-use jobs::ErrorCode;
-use store::blobs::Noted;
-use store::client_keys::{self, KeyStatus, NewClientKey};
+use store::client_keys::{self, KeyStatus};
 
 use super::presentation::{ClientKey, client_key_example};
 use crate::ApiState;
 use crate::errors;
-use crate::policy::authentication::invalid_token;
 use crate::policy::problem::Problem;
-use crate::policy::upload::Upload;
+use crate::policy::upload::{Kind, Upload, UploadHeaders, Uploaded, take_in};
 use crate::routes::blobs::Octets;
-use crate::token::{Principal, Scope};
+use crate::token::Principal;
 
 /// Seconds after which a look at a pending key is worth while.
 const CHECK_SECONDS: &str = "5";
@@ -32,10 +28,7 @@ errors!(Errors: Token, InvalidRequest, BodyTimeout, PayloadTooLarge, InvalidCont
 /// same key again changes nothing.
 #[utoipa::path(
     post, path = "/v1/fhe/keys", operation_id = "create_key", tag = "fhe", security(("bearer" = ["jobs:submit"])),
-    params(
-        ("Repr-Digest" = Option<String>, Header, description = "`sha-256=:…:`, checked (RFC 9530)."),
-        ("X-Content-SHA256" = Option<String>, Header, description = "The same in hex.")
-    ),
+    params(UploadHeaders),
     request_body(content = Octets, content_type = "application/octet-stream"),
     responses(
         (status = 202, description = "The key is stored and being checked.", body = ClientKey,
@@ -54,14 +47,8 @@ pub async fn create(
     principal: Principal,
     upload: Result<Upload, Problem>,
 ) -> Result<Response, Problem> {
-    principal.require(Scope::JobsSubmit)?;
-    let blob = upload?.store(&state, &principal.tenant, MAX_EVALUATION_KEY_BYTES).await?;
-    let (tenant, user) = (&principal.tenant, &principal.user);
-    let new = NewClientKey { tenant, user, key_id: blob.sha256.0, size: blob.size };
-    if client_keys::note(&state.pool, new).await? == Noted::UnknownUser {
-        return Err(invalid_token(ErrorCode::InvalidToken, "The token's user is not registered."));
-    }
-    let key = client_keys::find(&state.pool, tenant, blob.sha256.0).await?.ok_or_else(Problem::internal)?;
+    let Uploaded { blob, .. } = take_in(&state, &principal, upload, Kind::EvaluationKey).await?;
+    let key = client_keys::find(&state.pool, &principal.tenant, blob.sha256.0).await?.ok_or_else(Problem::internal)?;
     let pending = key.status == KeyStatus::Pending;
     if pending {
         state.dispatcher.check_keys();

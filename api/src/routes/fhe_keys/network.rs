@@ -1,8 +1,9 @@
-//! GET /v1/fhe/keys/network/public-key and GET /v1/fhe/keys/network/crs
+//! GET /v1/fhe/keys/network/{part}
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use jobs::ErrorCode;
@@ -18,52 +19,35 @@ use crate::token::{Principal, Scope};
 
 errors!(Errors: Token, NotFound);
 
-/// Download the network's public key
+/// Download a part of the network's key
 ///
-/// The compact public key that clients encrypt under, as tfhe-rs serialises it safely.
+/// `public-key`: the compact public key that clients encrypt under. `crs`: the common reference string that the proofs of
+/// encrypted inputs are made with. Both as tfhe-rs serialises them safely.
 #[utoipa::path(
-    get, path = "/v1/fhe/keys/network/public-key", operation_id = "get_network_public_key", tag = "fhe",
+    get, path = "/v1/fhe/keys/network/{part}", operation_id = "get_network_key_part", tag = "fhe",
     security(("bearer" = ["jobs:read"])),
-    params(("If-None-Match" = Option<String>, Header, description = "`ETag` of the bytes that the client has.")),
+    params(
+        ("part" = Part, Path, description = "Which part.", example = "public-key"),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag` of the bytes that the client has.")
+    ),
     responses(
-        (status = 200, description = "The key.", body = Octets, content_type = "application/octet-stream",
-         headers(("ETag" = String, description = "SHA-256 of the bytes."))),
-        (status = 304, description = "The client has the key."),
+        (status = 200, description = "The part.", body = Octets, content_type = "application/octet-stream",
+         headers(
+             ("ETag" = String, description = "SHA-256 of the bytes."),
+             ("Repr-Digest" = String, description = "The same (RFC 9530).")
+         )),
+        (status = 304, description = "The client has the part."),
         Errors
     )
 )]
-pub async fn public_key(
+pub async fn part(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
+    part: Result<Path<Part>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    answer(&state, &principal, &headers, Part::PublicKey).await
-}
-
-/// Download the network's common reference string
-///
-/// What the proofs of encrypted inputs are made with, as tfhe-rs serialises it safely.
-#[utoipa::path(
-    get, path = "/v1/fhe/keys/network/crs", operation_id = "get_network_crs", tag = "fhe",
-    security(("bearer" = ["jobs:read"])),
-    params(("If-None-Match" = Option<String>, Header, description = "`ETag` of the bytes that the client has.")),
-    responses(
-        (status = 200, description = "The string.", body = Octets, content_type = "application/octet-stream",
-         headers(("ETag" = String, description = "SHA-256 of the bytes."))),
-        (status = 304, description = "The client has the string."),
-        Errors
-    )
-)]
-pub async fn crs(
-    State(state): State<Arc<ApiState>>,
-    principal: Principal,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    answer(&state, &principal, &headers, Part::Crs).await
-}
-
-async fn answer(state: &ApiState, principal: &Principal, headers: &HeaderMap, part: Part) -> Result<Response, Problem> {
     principal.require(Scope::JobsRead)?;
+    let Path(part) = part.map_err(|_| Problem::new(ErrorCode::NotFound, "The network key has no such part."))?;
     let Some(keys) = &state.network_keys else {
         return Err(Problem::new(ErrorCode::NotFound, "There is no network key here."));
     };
@@ -73,7 +57,7 @@ async fn answer(state: &ApiState, principal: &Principal, headers: &HeaderMap, pa
         Part::Crs => key.crs,
     };
     let tagged = Tagged::digest(&file.sha256.0);
-    if let Some(not_modified) = tagged.not_modified(headers) {
+    if let Some(not_modified) = tagged.not_modified(&headers) {
         return Ok(not_modified);
     }
     let bytes = keys.part(part, &key).await?;

@@ -20,7 +20,7 @@ use super::references;
 use super::wait::until_terminal;
 use crate::ApiState;
 use crate::errors;
-use crate::policy::authentication::invalid_token;
+use crate::policy::authentication::unregistered;
 use crate::policy::body::StrictJson;
 use crate::policy::prefer;
 use crate::policy::problem::Problem;
@@ -128,9 +128,7 @@ pub async fn submit(
             let detail = "Another request with this idempotency key is being handled.";
             return Err(Problem::new(ErrorCode::RequestInProgress, detail));
         }
-        Admitted::UnknownUser => {
-            return Err(invalid_token(ErrorCode::InvalidToken, "The token's user is not registered."));
-        }
+        Admitted::UnknownUser => return Err(unregistered()),
     };
     let mut answer = match wait {
         Some(limit) => wait_or_accept(&state, &principal, &accepted, limit).await?,

@@ -2,15 +2,13 @@
 
 use alloy::primitives::B256;
 use jobs::field_error::{FieldErrors, member};
+use jobs::json::MAX_SAFE_INTEGER;
 use jobs::{ErrorCode, FieldError};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::policy::problem::Problem;
-
-/// Largest deadline: what JSON carries exactly.
-const MAX_DEADLINE: u64 = (1 << 53) - 1;
 
 /// Who may read a result, signed.
 #[derive(Deserialize, ToSchema)]
@@ -55,7 +53,8 @@ pub(super) fn read(body: &Value) -> Result<Wish, Problem> {
     let client_public_key =
         reader.optional("client_public_key", "must be a string", |value| value.as_str().map(str::to_owned));
     let deadline = reader.optional("deadline", "must be Unix seconds", |value| {
-        value.as_u64().filter(|seconds| *seconds <= MAX_DEADLINE)
+        // What JSON carries exactly.
+        value.as_u64().filter(|seconds| *seconds <= MAX_SAFE_INTEGER.unsigned_abs())
     });
     reader.refuse_unknown();
     let wish = signature.zip(nonce).map(|(signature, nonce)| Wish {
