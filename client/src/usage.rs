@@ -10,9 +10,11 @@ use crate::error::ClientError;
 use crate::transport::{Client, read_json};
 
 /// Which rows to read. Everything absent is no restriction.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct UsageFilter {
     pub job_id: Option<JobId>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
     /// Rows at most, 1 to 1000; the totals count all of them.
     pub limit: Option<u32>,
 }
@@ -22,8 +24,11 @@ pub struct UsageFilter {
 pub struct Usage {
     /// Units by metric, over all rows that match.
     pub totals: BTreeMap<String, i64>,
-    /// The newest rows.
+    /// Rows, the newest first.
     pub data: Vec<UsageRow>,
+    /// Where to read on; `None` on the last page.
+    pub next_cursor: Option<String>,
+    pub has_more: bool,
 }
 
 /// A row of the usage ledger.
@@ -47,7 +52,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`]. An unknown job has no rows.
-    pub async fn usage(&self, filter: UsageFilter) -> Result<Usage, ClientError> {
-        read_json(self.send(|| self.get_with("/v1/usage", &filter)).await?).await
+    pub async fn usage(&self, filter: &UsageFilter) -> Result<Usage, ClientError> {
+        read_json(self.send(|| self.get_with("/v1/usage", filter)).await?).await
     }
 }

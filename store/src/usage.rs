@@ -23,6 +23,20 @@ pub struct UsageRow {
     pub dead_reason: Option<String>,
 }
 
+/// Where a row stands in [`list`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsagePlace {
+    pub occurred_at: DateTime<Utc>,
+    pub id: String,
+}
+
+impl UsagePlace {
+    #[must_use]
+    pub fn of(row: &UsageRow) -> Self {
+        Self { occurred_at: row.occurred_at, id: row.id.clone() }
+    }
+}
+
 /// Undelivered rows of one job.
 ///
 /// # Errors
@@ -103,7 +117,8 @@ pub async fn dead(pool: &PgPool, id: &str, reason: &str) -> Result<(), StoreErro
     Ok(())
 }
 
-/// The newest `limit` rows that a reader sees, of one job or of all. Rows without a job belong to the whole tenant.
+/// `limit` rows that a reader sees, of one job or of all, the newest first, or those that follow `after`. Rows without a
+/// job belong to the whole tenant.
 ///
 /// # Errors
 /// The database is away.
@@ -111,6 +126,7 @@ pub async fn list(
     pool: &PgPool,
     reader: Reader<'_>,
     job: Option<JobId>,
+    after: Option<&UsagePlace>,
     limit: i64,
 ) -> Result<Vec<UsageRow>, StoreError> {
     let rows = sqlx::query_as!(
@@ -118,10 +134,13 @@ pub async fn list(
         "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason FROM usage_ledger u
           WHERE tenant = $1 AND ($2::uuid IS NULL OR job_id = $2)
             AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM jobs j WHERE j.id = u.job_id AND j.user_id = $3))
-          ORDER BY occurred_at DESC, id LIMIT $4",
+            AND ($4::timestamptz IS NULL OR occurred_at < $4 OR occurred_at = $4 AND id > $5)
+          ORDER BY occurred_at DESC, id LIMIT $6",
         reader.tenant.as_str(),
         job.map(|job| job.0),
         reader.user_column(),
+        after.map(|place| place.occurred_at),
+        after.map(|place| place.id.as_str()),
         limit
     )
     .fetch_all(pool)

@@ -3,6 +3,7 @@
 pub mod authentication;
 pub mod body;
 pub mod conditional;
+pub mod cursor;
 pub mod download;
 pub mod error_responses;
 pub mod job_path;

@@ -1,6 +1,6 @@
 //! GET /v1/usage
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::TestApp;
 
@@ -29,7 +29,65 @@ async fn it_tells_what_a_job_costs() {
         1
     );
     let unknown = app.get(&ada, &format!("/v1/usage?job_id={}", jobs::JobId::generate())).await.expect(200);
-    assert_eq!(unknown, json!({"totals": {}, "data": []}));
+    assert_eq!(unknown, json!({"totals": {}, "data": [], "next_cursor": null, "has_more": false}));
+}
+
+/// The rows of a batch have one time, so that a page may end between two of them.
+#[tokio::test]
+async fn its_pages_hold_every_row_once() {
+    let app = TestApp::new().await;
+    let (ada, bob) = (app.developer("ada").await, app.developer("bob").await);
+    let done = [app.accepted(&ada).await, app.accepted(&ada).await, app.accepted(&ada).await];
+    for job in &done {
+        app.finish(job).await;
+    }
+    let batch = app.seal().await;
+    app.confirm(batch).await;
+    app.accepted(&bob).await;
+    let whole = app.get(&ada, "/v1/usage").await.expect(200);
+    let ids = |page: &Value| -> Vec<String> {
+        page["data"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!((ids(&whole).len(), &whole["has_more"], &whole["next_cursor"]), (12, &json!(false), &Value::Null));
+    for limit in [1, 2, 5, 11, 12] {
+        let (mut read, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = app.get(&ada, &format!("/v1/usage?limit={limit}{cursor}")).await.expect(200);
+            assert_eq!(page["totals"], whole["totals"], "of all rows, on every page");
+            assert_eq!(page["has_more"], !page["next_cursor"].is_null());
+            read.extend(ids(&page));
+            assert!(ids(&page).len() <= limit && read.len() <= 12, "{read:?}");
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(read, ids(&whole), "by {limit}");
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_leads_nowhere_but_in_its_own_list() {
+    let app = TestApp::new().await;
+    let (ada, bob) = (app.developer("ada").await, app.developer("bob").await);
+    let (one, other) = (app.accepted(&ada).await, app.accepted(&ada).await);
+    app.complete(&one).await;
+    app.accepted(&bob).await;
+    app.accepted(&bob).await;
+    let page = app.get(&ada, "/v1/usage?limit=1").await.expect(200);
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let jobs = app.get(&ada, "/v1/jobs?limit=1").await.expect(200);
+    let of_jobs = jobs["next_cursor"].as_str().unwrap();
+    for (user, query) in [
+        (&bob, format!("cursor={cursor}")),
+        (&ada, format!("cursor={cursor}&job_id={other}")),
+        (&ada, format!("cursor={of_jobs}")),
+        (&ada, "cursor=".to_owned()),
+        (&ada, format!("cursor={}", &cursor[2..])),
+    ] {
+        let answer = app.get(user, &format!("/v1/usage?{query}")).await;
+        answer.problem("INVALID_REQUEST");
+        assert_eq!(answer.pointers(), ["/cursor"], "{query}");
+    }
+    app.get(&ada, &format!("/v1/jobs?cursor={cursor}")).await.problem("INVALID_REQUEST");
 }
 
 #[tokio::test]

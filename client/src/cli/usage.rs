@@ -20,14 +20,20 @@ pub struct UsageArgs {
     /// Rows at most; the totals count all of them
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
+    /// Read on from the page before
+    #[arg(long)]
+    cursor: Option<String>,
 }
 
 pub(super) async fn usage(session: &Session, args: &UsageArgs) -> Result<Exit, CliError> {
-    let filter = UsageFilter { job_id: args.job, limit: Some(args.limit) };
-    let usage = session.client()?.usage(filter).await?;
+    let filter = UsageFilter { job_id: args.job, cursor: args.cursor.clone(), limit: Some(args.limit) };
+    let usage = session.client()?.usage(&filter).await?;
     session.output.result(&usage, |paint| text(&usage, paint))?;
     if usage.data.is_empty() {
         session.output.notice("nothing was metered");
+    }
+    if let Some(cursor) = usage.next_cursor.as_ref().filter(|_| !session.output.is_json()) {
+        session.output.notice(&format!("more: --cursor {}", tame(cursor)));
     }
     Ok(Exit::Success)
 }
@@ -59,7 +65,8 @@ mod tests {
             "data": [{
                 "id": "019cebab:compute_units:0", "job_id": null, "metric": "compute_units", "units": 2,
                 "occurred_at": "2026-03-14T09:26:54.120Z", "billed_at": null, "delivered_at": null
-            }]
+            }],
+            "next_cursor": null, "has_more": false
         }))
         .unwrap();
         let expected = "\

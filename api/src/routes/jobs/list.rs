@@ -5,16 +5,17 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use jobs::JobStatus;
 use jobs::submission::JobType;
 use jobs::wire::JobPage;
+use jobs::{JobId, JobStatus};
 use store::jobs::JobFilter;
 use utoipa::IntoParams;
+use uuid::Uuid;
 
-use super::cursor::Binding;
 use super::presentation::present;
 use crate::ApiState;
 use crate::errors;
+use crate::policy::cursor::{Binding, Place};
 use crate::policy::problem::Problem;
 use crate::policy::query::Parameters;
 use crate::token::{Principal, Scope};
@@ -73,7 +74,7 @@ pub async fn list(
         submitter: query.take("submitter", address),
         before: None,
     };
-    let binding = Binding::of(&reader, &filter);
+    let binding = Binding::of("jobs", (&reader, &filter));
     filter.before = query.take("cursor", |text| binding.read(text));
     let limit = query.take_integer("limit", 1..=MAX_PAGE, DEFAULT_PAGE);
     query.close()?;
@@ -83,9 +84,19 @@ pub async fn list(
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = jobs.len() > wanted;
     jobs.truncate(wanted);
-    let next_cursor = jobs.last().filter(|_| has_more).map(|last| binding.cursor(last.id));
+    let next_cursor = jobs.last().filter(|_| has_more).map(|last| binding.cursor(&last.id));
     let data = jobs.into_iter().map(|job| present(&state, job)).collect::<Result<_, _>>()?;
     Ok(Json(JobPage { data, next_cursor, has_more }))
+}
+
+impl Place for JobId {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.0.as_bytes().to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Uuid::from_slice(bytes).ok().map(JobId)
+    }
 }
 
 fn address(text: &str) -> Result<[u8; 20], String> {

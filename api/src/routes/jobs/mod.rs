@@ -1,7 +1,6 @@
 //! `/v1/jobs`
 
 pub mod cancel;
-mod cursor;
 pub mod fhe_result;
 pub mod get;
 pub mod list;
