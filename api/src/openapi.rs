@@ -33,8 +33,8 @@ impl Modify for BearerToken {
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
             .description(Some(
-                "An ES256 access token. Scopes: `jobs:submit` submits and cancels, `jobs:read` reads what one \
-                 submitted, `jobs:read:team` the jobs of the whole tenant.",
+                "An ES256 access token. Scopes: `jobs:submit` submits, and cancels what one submitted; `jobs:read` reads \
+                 what one submitted, `jobs:read:team` the jobs of the whole tenant; `jobs:admin` cancels them.",
             ))
             .build();
         let components = document.components.get_or_insert_with(Default::default);

@@ -19,6 +19,7 @@
 //! for a moment, as its [`RetryPolicy`] says. Encrypted jobs begin at [`Client::network_key`] and
 //! [`Client::submit_encrypted`].
 
+mod cancel;
 pub mod cli;
 mod encrypted;
 mod error;
@@ -32,6 +33,7 @@ mod transport;
 mod usage;
 mod wait;
 
+pub use cancel::Cancelled;
 pub use encrypted::{
     Blob, ChainTrust, EncryptedError, EncryptedInputs, EncryptedJob, JobKey, KeyCache, KeyDigest, KeyMode, KeyPart,
     KeyStatus, Keys, NetworkKey, NetworkKeyInfo, OnBytes, Opened, Output, OwnKey, OwnKeyFiles, Retrieve, Submitter,

@@ -87,15 +87,6 @@ impl Client {
         read_json(self.send(|| self.get(&format!("/v1/jobs/{id}"))).await?).await
     }
 
-    /// Asks for a job to be cancelled and returns it as it is then: a job past its computation stays as it is.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn cancel(&self, id: JobId) -> Result<Job, ClientError> {
-        let path = format!("/v1/jobs/{id}/cancel");
-        read_json(self.send(|| self.request(Method::POST, &path)).await?).await
-    }
-
     /// Reads a job's receipt: a document that anyone can verify against the chain.
     ///
     /// # Errors

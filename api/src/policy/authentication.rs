@@ -27,6 +27,19 @@ impl Principal {
         Err(Problem::new(ErrorCode::InsufficientScope, detail).with_challenge(&challenge))
     }
 
+    /// Whether the principal may read what it sees through [`Principal::reader`].
+    #[must_use]
+    pub fn may_read(&self) -> bool {
+        self.scopes.contains(Scope::JobsRead)
+    }
+
+    /// Whose jobs the principal may cancel: its own, or with `jobs:admin` the tenant's. A scope that reads does not act.
+    #[must_use]
+    pub fn canceller(&self) -> Reader<'_> {
+        let any = self.scopes.contains(Scope::JobsAdmin);
+        Reader { tenant: &self.tenant, user: (!any).then_some(&self.user) }
+    }
+
     /// Whose jobs the principal sees: its own, or with `jobs:read:team` the tenant's.
     #[must_use]
     pub fn reader(&self) -> Reader<'_> {

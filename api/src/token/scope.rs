@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 /// One thing that a token allows.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Scope {
-    /// Submit and cancel jobs.
+    /// Submit jobs, and cancel what one submitted.
     JobsSubmit,
     /// Read the jobs that one submitted.
     JobsRead,
-    /// Read and act on the jobs of the whole tenant.
+    /// Read the jobs of the whole tenant.
     JobsReadTeam,
-    /// Administer the tenant.
+    /// Administer the tenant: cancel anybody's jobs.
     JobsAdmin,
 }
 

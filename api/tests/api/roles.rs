@@ -30,7 +30,65 @@ async fn a_developer_sees_its_own_and_a_lead_the_tenants() {
     assert_eq!(app.get(&ada, "/v1/usage").await.expect(200)["totals"], serde_json::json!({"jobs_submitted": 1}));
     assert_eq!(app.get(&lea, "/v1/usage").await.expect(200)["totals"]["jobs_submitted"], 2);
     app.post(&bob, &format!("/v1/jobs/{adas}/cancel")).await.problem("JOB_NOT_FOUND");
-    assert_eq!(app.post(&lea, &format!("/v1/jobs/{adas}/cancel")).await.expect(200)["status"], "CANCELLED");
+}
+
+/// Reading is not acting: who sees a colleague's job may not end it, and is told which scope may.
+#[tokio::test]
+async fn only_an_admin_cancels_for_others() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    let lea = app.user("acme", "lea", Role::TeamLead).await;
+    let amy = app.user("acme", "amy", Role::Admin).await;
+    let eve = app.user("globex", "eve", Role::Admin).await;
+    let id = app.accepted(&ada).await;
+    let path = format!("/v1/jobs/{id}/cancel");
+    let refused = app.post(&lea, &path).await;
+    refused.problem("INSUFFICIENT_SCOPE");
+    assert!(refused.header("www-authenticate").contains("scope=\"jobs:admin\""));
+    app.post(&eve, &path).await.problem("JOB_NOT_FOUND");
+    assert_eq!(app.job(&ada, &id).await["status"], "PENDING", "nothing was done");
+    let own = app.accepted(&lea).await;
+    assert_eq!(app.post(&lea, &format!("/v1/jobs/{own}/cancel")).await.expect(200)["status"], "CANCELLED");
+    assert_eq!(app.post(&amy, &path).await.expect(200)["status"], "CANCELLED");
+}
+
+const SUMMARY: [&str; 5] = ["created_at", "estimated_completion", "job_id", "links", "status"];
+
+/// What submits reads nothing: no result, neither by a cancel nor by waiting.
+#[tokio::test]
+async fn a_token_that_only_submits_learns_no_more_than_that_it_did() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    let (done, open) = (app.accepted(&ada).await, app.accepted(&ada).await);
+    app.complete(&done).await;
+    let token = app.token("acme", "ada", Role::Developer, [Scope::JobsSubmit].into_iter().collect());
+    for (id, status) in [(&done, "COMPLETED"), (&open, "CANCELLED")] {
+        let answer = app.send(Call::new("POST", &format!("/v1/jobs/{id}/cancel")).token(&token)).await;
+        let body = answer.expect(200);
+        assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), SUMMARY, "{body}");
+        assert_eq!((&body["job_id"], &body["status"]), (&id.as_str().into(), &status.into()));
+    }
+    // The key's job has ended, so that whoever waits would have it at once.
+    let submit = || Call::submit(job(6).to_string()).key("k").header("prefer", "wait=30");
+    let ended = app.submit_with_key(&ada, "k", &job(6)).await.expect(202)["job_id"].as_str().unwrap().to_owned();
+    app.complete(&ended).await;
+    let answer = app.send(submit().token(&token)).await;
+    assert_eq!(answer.expect(202).as_object().unwrap().keys().collect::<Vec<_>>(), SUMMARY);
+    assert!(!answer.headers.contains_key("preference-applied"), "it was not heeded");
+    assert_eq!(app.send(submit().by(&ada)).await.expect(200)["result"]["value"]["number"], "104729");
+}
+
+#[tokio::test]
+async fn an_admin_who_does_not_read_the_team_learns_no_more_either() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    app.user("acme", "amy", Role::Admin).await;
+    let id = app.accepted(&ada).await;
+    app.complete(&id).await;
+    let scopes = [Scope::JobsSubmit, Scope::JobsRead, Scope::JobsAdmin];
+    let token = app.token("acme", "amy", Role::Admin, scopes.into_iter().collect());
+    let body = app.send(Call::new("POST", &format!("/v1/jobs/{id}/cancel")).token(&token)).await.expect(200);
+    assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), SUMMARY);
 }
 
 #[tokio::test]

@@ -38,6 +38,8 @@ pub use globals::Globals;
 
 use globals::Session;
 
+use crate::cancel::Cancelled;
+
 /// The commands about jobs. The binary flattens them into its own.
 #[derive(Debug, Subcommand)]
 pub enum JobsCommand {
@@ -77,6 +79,7 @@ pub enum JobsCommand {
     /// Show what was metered.
     #[command(after_help = EXIT_CODES)]
     Usage(usage::UsageArgs),
+    #[command(after_help = EXIT_CODES)]
 }
 
 /// A command about one job.
@@ -114,9 +117,15 @@ async fn status(session: &Session, args: &JobArgs) -> Result<Exit, CliError> {
 }
 
 async fn cancel(session: &Session, args: &JobArgs) -> Result<Exit, CliError> {
-    let job = session.client()?.cancel(args.id).await?;
-    session.output.job(&job)?;
-    let notice = match job.status {
+    let cancelled = session.client()?.cancel(args.id).await?;
+    match &cancelled {
+        Cancelled::Job(job) => session.output.job(job)?,
+        Cancelled::Summary(summary) => {
+            let lines = [("Job", summary.job_id.to_string()), ("Status", summary.status.to_string())];
+            session.output.result(summary, |_| table::pairs(&lines))?;
+        }
+    }
+    let notice = match cancelled.status() {
         jobs::JobStatus::Cancelled => return Ok(Exit::Success),
         status if status.is_cancellable() => "the job will be cancelled in a moment".to_owned(),
         status => format!("the job is {status} already: it stays so"),

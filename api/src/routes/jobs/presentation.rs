@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jobs::wire::{Confirmation, Job, JobError, JobResult, Links, Progress};
+use jobs::wire::{Accepted, Confirmation, Job, JobError, JobResult, Links, Progress};
 use jobs::{json, submission::JobType};
 use store::jobs::{StoredConfirmation, StoredJob, StoredResult};
 
@@ -45,6 +45,17 @@ pub fn present(state: &ApiState, job: StoredJob) -> Result<Job, Problem> {
         usage,
         links,
     })
+}
+
+/// What a caller may know of a job that it may not read: what its submission was answered, and its state now.
+pub fn summarize(state: &ApiState, job: &StoredJob) -> Accepted {
+    Accepted {
+        job_id: job.id,
+        status: job.status,
+        created_at: job.created_at,
+        estimated_completion: job.estimated_completion,
+        links: state.links(job.id),
+    }
 }
 
 fn present_result(result: StoredResult, use_fhe: bool, links: &Links) -> Result<JobResult, Problem> {

@@ -45,7 +45,7 @@ errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, In
 /// Answers 202 as soon as the job is stored; it is then started exactly once, whatever fails afterwards. With an
 /// `Idempotency-Key` of its own a client may repeat the request as often as it likes within 24 hours: the same body
 /// gets the same 202 again, and there is one job. With `Prefer: wait=N` the answer is 200 and the finished job if it
-/// ends within N seconds.
+/// ends within N seconds and the token may read it: without `jobs:read` the preference is not heeded.
 #[utoipa::path(
     post, path = "/v1/jobs", tag = "jobs", security(("bearer" = ["jobs:submit"])),
     params(
@@ -89,7 +89,8 @@ pub async fn submit(
 ) -> Result<Response, Problem> {
     principal.require(Scope::JobsSubmit)?;
     let key = idempotency_key(request.headers())?;
-    let wait = prefer::wait(request.headers());
+    // The job at its end is for those who may read it.
+    let wait = prefer::wait(request.headers()).filter(|_| principal.may_read());
     let StrictJson(body) = StrictJson::from_request(request, &state).await?;
 
     // Milliseconds, so that the 202 and the stored job show the same time.
