@@ -18,6 +18,7 @@ use utoipa::{Modify, OpenApi};
     tags(
         (name = "jobs", description = "Submit, follow, cancel and fetch jobs."),
         (name = "fhe", description = "Ciphertexts and the keys that they are under."),
+        (name = "identity", description = "Who asks, and what it may."),
         (name = "billing", description = "What was metered."),
         (name = "documentation", description = "This document and the pages about errors."),
         (name = "operations", description = "Is it up, and how is it doing."),

@@ -10,7 +10,9 @@ use utoipa_axum::routes;
 
 use crate::ApiState;
 use crate::policy::{observation, problem, request_id, security_headers, time_limit};
-use crate::routes::{blobs, docs, errors, fallback, fhe_keys, health, jobs, livez, metrics, openapi, readyz, usage};
+use crate::routes::{
+    blobs, docs, errors, fallback, fhe_keys, health, jobs, livez, me, metrics, openapi, readyz, usage,
+};
 
 /// The routes with their documentation.
 pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
@@ -28,6 +30,8 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(fhe_keys::list::list, fhe_keys::create::create))
         .routes(routes!(fhe_keys::network::part))
         .routes(routes!(fhe_keys::get::get))
+        // Clients: who they are
+        .routes(routes!(me::me))
         // Clients: what it costs
         .routes(routes!(usage::usage))
         // Everyone: is it up, how is it used

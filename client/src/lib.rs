@@ -24,6 +24,7 @@ pub mod cli;
 mod encrypted;
 mod error;
 mod listing;
+mod me;
 mod outcome;
 mod retry;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub use fhe::clear::{ClearValue, ClearValueError};
 pub use fhe::inputs::Origin;
 pub use jobs::fhe::program::ValueType;
 pub use listing::JobFilter;
+pub use me::Me;
 pub use outcome::ResultBytes;
 pub use retrieval::{PublicKey, RecipientKey};
 pub use retry::RetryPolicy;

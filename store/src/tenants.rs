@@ -5,6 +5,7 @@ use jobs::{TenantId, UserId};
 use sqlx::PgPool;
 
 use crate::StoreError;
+use crate::jobs::bytes;
 
 /// A tenant as billing sees it.
 #[derive(Clone, Debug)]
@@ -48,6 +49,21 @@ pub async fn ensure_user(
     .execute(pool)
     .await?;
     Ok(())
+}
+
+/// The address that a user's jobs belong to; `None` of a user who is not registered.
+///
+/// # Errors
+/// The database is away.
+pub async fn submitter(pool: &PgPool, tenant: &TenantId, user: &UserId) -> Result<Option<[u8; 20]>, StoreError> {
+    let address = sqlx::query_scalar!(
+        "SELECT submitter FROM users WHERE tenant = $1 AND id = $2",
+        tenant.as_str(),
+        user.as_str()
+    )
+    .fetch_optional(pool)
+    .await?;
+    address.map(|address| bytes("submitter", &address)).transpose()
 }
 
 /// All tenants, by name.

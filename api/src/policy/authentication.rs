@@ -11,7 +11,7 @@ use store::jobs::Reader;
 use super::observation::Caller;
 use super::problem::Problem;
 use crate::ApiState;
-use crate::token::{Principal, Rejection, Scope};
+use crate::token::{Principal, Rejection, Scope, Verified};
 
 const REALM: &str = r#"Bearer realm="zama-jobs""#;
 
@@ -48,18 +48,26 @@ impl Principal {
     }
 }
 
-impl FromRequestParts<Arc<ApiState>> for Principal {
+impl FromRequestParts<Arc<ApiState>> for Verified {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<ApiState>) -> Result<Self, Problem> {
         let Some(token) = bearer(&parts.headers)? else {
             return Err(Problem::new(ErrorCode::InvalidToken, "The request has no bearer token.").with_challenge(REALM));
         };
-        let principal = state.tokens.verify(token).map_err(refusal)?;
+        let verified = state.tokens.verify(token).map_err(refusal)?;
         if let Some(caller) = parts.extensions.get::<Caller>() {
-            caller.is(&principal);
+            caller.is(&verified.principal);
         }
-        Ok(principal)
+        Ok(verified)
+    }
+}
+
+impl FromRequestParts<Arc<ApiState>> for Principal {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<ApiState>) -> Result<Self, Problem> {
+        Verified::from_request_parts(parts, state).await.map(|verified| verified.principal)
     }
 }
 

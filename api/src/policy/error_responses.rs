@@ -19,6 +19,9 @@ const PROTECTED: [ErrorCode; 3] = [ErrorCode::InvalidToken, ErrorCode::TokenExpi
 #[derive(Clone, Copy)]
 pub enum Access {
     Public,
+    /// A valid token, whatever it allows.
+    AnyToken,
+    /// A token with a scope.
     Token,
 }
 
@@ -26,6 +29,7 @@ pub enum Access {
 pub fn responses(access: Access, codes: &[ErrorCode]) -> BTreeMap<String, RefOr<Response>> {
     let protected = match access {
         Access::Public => &[][..],
+        Access::AnyToken => &PROTECTED[..2],
         Access::Token => &PROTECTED[..],
     };
     let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();

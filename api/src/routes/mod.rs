@@ -8,6 +8,7 @@ pub mod fhe_keys;
 pub mod health;
 pub mod jobs;
 pub mod livez;
+pub mod me;
 pub mod metrics;
 pub mod openapi;
 pub mod readyz;

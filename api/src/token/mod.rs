@@ -10,6 +10,7 @@ pub use issuer::TokenIssuer;
 pub use scope::{Role, Scope, Scopes};
 pub use verifier::{Rejection, TokenVerifier};
 
+use chrono::{DateTime, Utc};
 use jobs::{TenantId, UserId};
 
 /// Who a token speaks for, and what it allows.
@@ -19,6 +20,14 @@ pub struct Principal {
     pub user: UserId,
     pub role: Role,
     pub scopes: Scopes,
+}
+
+/// A token that was found to be valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    pub principal: Principal,
+    /// When it is so no longer.
+    pub expires_at: DateTime<Utc>,
 }
 
 #[cfg(test)]

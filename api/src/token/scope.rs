@@ -58,6 +58,10 @@ impl Scopes {
         self.0.contains(&scope)
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = Scope> {
+        self.0.iter().copied()
+    }
+
     /// Reads a token's scopes. Those that this version does not know allow nothing, and are skipped.
     pub(super) fn read(text: &str) -> Self {
         Self(text.split(' ').filter_map(|word| word.parse().ok()).collect())
@@ -77,7 +81,7 @@ impl FromIterator<Scope> for Scopes {
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.0.iter().map(|scope| scope.as_str()).collect();
+        let names: Vec<&str> = self.iter().map(Scope::as_str).collect();
         f.write_str(&names.join(" "))
     }
 }

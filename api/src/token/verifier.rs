@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, dangerous, decode, decode
 
 use super::claims::Claims;
 use super::key::{PublicKey, read_public};
-use super::{Principal, Role, Scopes};
+use super::{Principal, Role, Scopes, Verified};
 
 /// Seconds by which clocks may differ.
 const LEEWAY_SECONDS: u64 = 30;
@@ -52,11 +52,11 @@ impl TokenVerifier {
         Self { key: DecodingKey::from_ec_der(key.point()), key_id: key.thumbprint(), validation }
     }
 
-    /// Who the token speaks for.
+    /// Who the token speaks for, and until when.
     ///
     /// # Errors
     /// [`Rejection`], without telling which check failed beyond expiry.
-    pub fn verify(&self, token: &str) -> Result<Principal, Rejection> {
+    pub fn verify(&self, token: &str) -> Result<Verified, Rejection> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Rejection::Invalid);
         }
@@ -69,7 +69,7 @@ impl TokenVerifier {
             ErrorKind::ExpiredSignature => Rejection::Expired(expiry(token)),
             _ => Rejection::Invalid,
         })?;
-        principal(&claims.claims).ok_or(Rejection::Invalid)
+        verified(&claims.claims).ok_or(Rejection::Invalid)
     }
 }
 
@@ -78,11 +78,12 @@ fn expiry(token: &str) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(claims.exp, 0)
 }
 
-fn principal(claims: &Claims) -> Option<Principal> {
+fn verified(claims: &Claims) -> Option<Verified> {
     let role: Role = claims.role.parse().ok()?;
     let scopes = Scopes::read(&claims.scope);
     if claims.jti.is_empty() || scopes.beyond(role).is_some() {
         return None;
     }
-    Some(Principal { tenant: claims.tenant.parse().ok()?, user: claims.sub.parse().ok()?, role, scopes })
+    let principal = Principal { tenant: claims.tenant.parse().ok()?, user: claims.sub.parse().ok()?, role, scopes };
+    Some(Verified { principal, expires_at: DateTime::from_timestamp(claims.exp, 0)? })
 }

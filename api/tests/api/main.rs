@@ -21,6 +21,7 @@ mod health;
 mod idempotency;
 mod isolation;
 mod list;
+mod me;
 mod openapi;
 mod prefer_wait;
 mod progress;

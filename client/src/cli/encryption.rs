@@ -32,13 +32,13 @@ pub struct EncryptionArgs {
     /// Id of the key: refuse any other network key, or name the client's without its evaluation key at hand
     #[arg(long, value_name = "0xHASH")]
     pub key_id: Option<B256>,
-    /// Tenant that the inputs are bound to [default: the token's]
+    /// Tenant that the inputs are bound to [default: what `whoami` shows]
     #[arg(long, value_name = "TENANT", conflicts_with = "client_key")]
     pub tenant: Option<String>,
-    /// Submitter's address that the inputs are bound to [default: of the submitter's key]
+    /// Submitter's address that the inputs are bound to [default: of --submitter-key, else what `whoami` shows]
     #[arg(long, value_name = "ADDRESS", conflicts_with = "client_key")]
     pub submitter: Option<Address>,
-    /// File with the submitter's key, 0x-hex [default: ZAMA_SUBMITTER_KEY, the variable or of .zama/dev.env]
+    /// File with the submitter's key, 0x-hex: the inputs are bound to its address
     #[arg(long, value_name = "FILE")]
     pub submitter_key: Option<PathBuf>,
     /// Folder where network keys are kept [default: ~/.cache/zama-jobs/keys]
@@ -65,8 +65,9 @@ impl EncryptionArgs {
             let _working = Working::start("encrypting");
             return Ok(key.encrypt(values).await?);
         }
-        let origin = self.origin(session)?;
-        let key = network_key(&session.client()?, self.key_cache.clone(), self.key_id).await?;
+        let client = session.client()?;
+        let origin = self.origin(session, &client).await?;
+        let key = network_key(&client, self.key_cache.clone(), self.key_id).await?;
         let _working = Working::start("encrypting, and proving that these are your values");
         Ok(key.encrypt(values, origin).await?)
     }
@@ -90,26 +91,23 @@ impl EncryptionArgs {
         flags.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
     }
 
-    fn origin(&self, session: &Session) -> Result<Origin, CliError> {
-        let tenant = match &self.tenant {
-            Some(tenant) => tenant.clone(),
-            None => session.connection()?.tenant().ok_or_else(|| {
-                CliError::usage("the token names no tenant, and inputs are bound to one: give --tenant TENANT")
-            })?,
+    /// Whom the inputs are bound to: what the flags say, else what the API says of the caller, whose jobs alone they serve.
+    async fn origin(&self, session: &Session, client: &Client) -> Result<Origin, CliError> {
+        let submitter = match (self.submitter, &self.submitter_key) {
+            (Some(address), _) => Some(address),
+            (None, Some(file)) => known_submitter(session, Some(file))?.map(|submitter| submitter.address()),
+            (None, None) => None,
         };
-        let submitter = match self.submitter {
-            Some(address) => address,
-            None => match known_submitter(session, self.submitter_key.as_deref())? {
-                Some(submitter) => submitter.address(),
-                None => {
-                    return Err(CliError::usage(
-                        "inputs are bound to the submitter: give --submitter ADDRESS, or its key in \
-                         ZAMA_SUBMITTER_KEY or --submitter-key FILE",
-                    ));
-                }
-            },
-        };
-        Ok(Origin { tenant, submitter: submitter.into_array() })
+        if let (Some(tenant), Some(submitter)) = (&self.tenant, submitter) {
+            return Ok(Origin { tenant: tenant.clone(), submitter: submitter.into_array() });
+        }
+        let me = client.me().await?;
+        let submitter = submitter.or(me.submitter).ok_or_else(|| {
+            CliError::usage(
+                "inputs are bound to the submitter, and the token's user is not registered: give --submitter",
+            )
+        })?;
+        Ok(Origin { tenant: self.tenant.clone().unwrap_or(me.tenant), submitter: submitter.into_array() })
     }
 }
 

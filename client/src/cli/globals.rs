@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
 
 use super::dev_env::DevEnv;
@@ -71,17 +69,6 @@ impl Connection {
     pub fn dev(&self, key: &str) -> Option<&str> {
         self.dev.as_ref().and_then(|dev| dev.get(key))
     }
-
-    /// The tenant that the token names. Nothing is believed of it: a wrong one makes inputs that the service refuses.
-    pub fn tenant(&self) -> Option<String> {
-        #[derive(serde::Deserialize)]
-        struct Claims {
-            tenant: String,
-        }
-        let body = self.token.split('.').nth(1)?;
-        let claims = URL_SAFE_NO_PAD.decode(body).ok()?;
-        serde_json::from_slice(&claims).ok().map(|claims: Claims| claims.tenant)
-    }
 }
 
 /// Only for pauses that a person would notice.
@@ -139,16 +126,6 @@ mod tests {
     fn the_developers_token_stays_with_its_api() {
         let error = resolved(Some("https://elsewhere.example"), None).unwrap_err();
         assert!(matches!(error, CliError::Usage(text) if text.contains("no access token")));
-    }
-
-    #[test]
-    fn the_tenant_is_the_tokens() {
-        let connection = |token: &str| Connection { api: String::new(), token: token.to_owned(), dev: None };
-        let token = format!("h.{}.s", URL_SAFE_NO_PAD.encode(r#"{"sub":"ada","tenant":"acme"}"#));
-        assert_eq!(connection(&token).tenant().as_deref(), Some("acme"));
-        for opaque in ["", "zk_live_1234", "a.b.c", "a.e30.c"] {
-            assert_eq!(connection(opaque).tenant(), None, "{opaque}");
-        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod table;
 mod usage;
 mod values;
 mod verify;
+mod whoami;
 mod working;
 
 use std::process::ExitCode;
@@ -79,7 +80,9 @@ pub enum JobsCommand {
     /// Show what was metered.
     #[command(after_help = EXIT_CODES)]
     Usage(usage::UsageArgs),
+    /// Show who the token speaks for: tenant, user, scopes, and the address that jobs belong to.
     #[command(after_help = EXIT_CODES)]
+    Whoami,
 }
 
 /// A command about one job.
@@ -105,6 +108,7 @@ pub async fn run(command: JobsCommand, globals: Globals) -> ExitCode {
         JobsCommand::Decrypt(args) => Box::pin(decrypt::decrypt(&session, &args)).await,
         JobsCommand::Keys(command) => Box::pin(keys::keys(&session, &command)).await,
         JobsCommand::Usage(args) => usage::usage(&session, &args).await,
+        JobsCommand::Whoami => whoami::whoami(&session).await,
     };
     let exit = outcome.unwrap_or_else(|error| session.output.failure(&error));
     exit.into()

@@ -58,9 +58,10 @@ fn an_id_has_one_spelling() {
 #[test]
 fn every_command_documents_the_exit_codes() {
     let binary = Binary::command();
-    for name in
-        ["submit", "status", "wait", "list", "cancel", "result", "receipt", "verify", "encrypt", "decrypt", "usage"]
-    {
+    for name in [
+        "submit", "status", "wait", "list", "cancel", "result", "receipt", "verify", "encrypt", "decrypt", "usage",
+        "whoami",
+    ] {
         let command = binary.find_subcommand(name).expect("the command exists");
         assert_eq!(command.get_after_help().map(ToString::to_string).as_deref(), Some(EXIT_CODES), "{name}");
     }

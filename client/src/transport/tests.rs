@@ -12,8 +12,10 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::cancel::Cancelled;
 use crate::listing::JobFilter;
 use crate::sample;
+use crate::usage::UsageFilter;
 use crate::wait::{WaitOptions, Waited};
 
 const ID: &str = "019cebab-804e-7c41-9b5e-3f2a8d6c1e07";
@@ -79,6 +81,11 @@ fn reply(status: u16, body: &impl Serialize) -> Reply {
 }
 
 impl Reply {
+    fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
     fn with(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
@@ -262,7 +269,19 @@ async fn an_upload_promises_its_hash_and_a_download_is_believed_only_with_it() {
 #[tokio::test]
 async fn filters_and_paths_are_the_apis() {
     let page = json!({ "data": [], "next_cursor": null, "has_more": false });
-    let (server, client) = Server::start(vec![reply(200, &page), reply(200, &sample::job("CANCELLED"))]).await;
+    let no_usage = json!({ "totals": {}, "data": [], "next_cursor": null, "has_more": false });
+    let me = json!({
+        "tenant": "acme", "user": "ada", "role": "developer", "scopes": ["jobs:submit"], "submitter": null,
+        "expires_at": "2026-03-14T09:41:53Z", "test_mode": false
+    });
+    let replies = vec![
+        reply(200, &page),
+        reply(200, &sample::job("CANCELLED")),
+        accepted().with_status(200),
+        reply(200, &no_usage),
+        reply(200, &me),
+    ];
+    let (server, client) = Server::start(replies).await;
     let filter = JobFilter {
         status: Some(jobs::JobStatus::Failed),
         created_after: Some("2026-01-01T00:00:00Z".parse().unwrap()),
@@ -270,10 +289,17 @@ async fn filters_and_paths_are_the_apis() {
         ..JobFilter::default()
     };
     client.list(&filter).await.unwrap();
-    client.cancel(id()).await.unwrap();
+    assert!(matches!(client.cancel(id()).await.unwrap(), Cancelled::Job(job) if job.job_id == id()));
+    let unread = client.cancel(id()).await.unwrap();
+    assert!(matches!(&unread, Cancelled::Summary(summary) if summary.job_id == id()), "{unread:?}");
+    assert_eq!(unread.status(), jobs::JobStatus::Pending);
+    let usage = UsageFilter { cursor: Some("AbC".to_owned()), limit: Some(7), ..UsageFilter::default() };
+    assert!(!client.usage(&usage).await.unwrap().has_more);
+    assert_eq!(client.me().await.unwrap().tenant, "acme");
     let asked = server.asked(|seen| format!("{} {}", seen.verb, seen.uri));
     assert_eq!(asked[0], "GET /v1/jobs?status=FAILED&created_after=2026-01-01T00%3A00%3A00Z&limit=5");
     assert_eq!(asked[1], format!("POST /v1/jobs/{ID}/cancel"));
+    assert_eq!(asked[3..], ["GET /v1/usage?cursor=AbC&limit=7", "GET /v1/me"]);
 }
 
 #[test]
