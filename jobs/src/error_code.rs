@@ -93,6 +93,19 @@ error_codes! {
     WorkflowLost "WORKFLOW_LOST" 500 Later "The job was lost by the service";
 }
 
+/// The codes that a job may end with: they stand in its `error`, and answer whoever asks for its result.
+pub const ENDINGS: &[ErrorCode] = &[
+    ErrorCode::JobValidationFailed,
+    ErrorCode::CiphertextInvalid,
+    ErrorCode::KeyMismatch,
+    ErrorCode::ComputeFailed,
+    ErrorCode::ComputeCrashed,
+    ErrorCode::ComputeTimeout,
+    ErrorCode::DeadlineExceeded,
+    ErrorCode::WorkflowLost,
+    ErrorCode::InternalError,
+];
+
 impl ErrorCode {
     /// A failure of the service rather than of the job: what was done is not billed.
     #[must_use]
@@ -124,6 +137,19 @@ mod tests {
         for code in ALL {
             assert_eq!(code.as_str().parse(), Ok(*code));
             assert!((400..600).contains(&code.status()), "{code}");
+        }
+    }
+
+    /// The part of the index about jobs names the codes that jobs end with, and no others.
+    #[test]
+    fn every_ending_is_documented_as_one() {
+        let index = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors/README.md");
+        let index = std::fs::read_to_string(index).expect("a readable index");
+        let (_, part) = index.split_once("## In the `error` of a job").expect("the part about jobs");
+        let (part, _) = part.split_once("\n## ").expect("another part");
+        for code in ALL {
+            let named = part.contains(&format!("[{code}](")) || part.contains(&format!("`{code}`"));
+            assert_eq!(named, ENDINGS.contains(code), "{code}");
         }
     }
 

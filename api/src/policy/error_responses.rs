@@ -12,7 +12,7 @@ use super::problem::MEDIA_TYPE;
 /// What any operation may answer.
 const ANYWHERE: [ErrorCode; 3] = [ErrorCode::InternalError, ErrorCode::ServiceUnavailable, ErrorCode::RequestTimeout];
 
-/// What an operation that needs a token may answer.
+/// What an operation that needs a token may answer, and at its end what one that needs a scope may.
 const PROTECTED: [ErrorCode; 3] = [ErrorCode::InvalidToken, ErrorCode::TokenExpired, ErrorCode::InsufficientScope];
 
 /// Whether an operation needs a token.
@@ -25,16 +25,19 @@ pub enum Access {
     Token,
 }
 
-/// One response a status, with an example a code.
-pub fn responses(access: Access, codes: &[ErrorCode]) -> BTreeMap<String, RefOr<Response>> {
+/// One response a status, with an example a code. `endings`: what a job may have ended with.
+pub fn responses(access: Access, codes: &[ErrorCode], endings: &[ErrorCode]) -> BTreeMap<String, RefOr<Response>> {
     let protected = match access {
         Access::Public => &[][..],
         Access::AnyToken => &PROTECTED[..2],
         Access::Token => &PROTECTED[..],
     };
     let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
-    for code in codes.iter().chain(protected).chain(&ANYWHERE) {
-        by_status.entry(code.status()).or_default().push(*code);
+    for code in codes.iter().chain(endings).chain(protected).chain(&ANYWHERE) {
+        let same_status = by_status.entry(code.status()).or_default();
+        if !same_status.contains(code) {
+            same_status.push(*code);
+        }
     }
     by_status.into_iter().map(|(status, codes)| (status.to_string(), RefOr::T(response(&codes)))).collect()
 }
@@ -64,18 +67,21 @@ fn example(code: ErrorCode) -> serde_json::Value {
     })
 }
 
-/// `errors!(SubmitErrors: Token, InvalidRequest, …)` names the errors of an operation for `utoipa::path`.
+/// `errors!(SubmitErrors: Token, InvalidRequest, …)` names the errors of an operation for `utoipa::path`;
+/// `errors!(ResultErrors: Token, JobNotFound, …; ENDINGS)` also those that a job may have ended with.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! errors {
-    ($name:ident: $access:ident $(, $code:ident)*) => {
+    ($name:ident: $access:ident $(, $code:ident)* $(; $endings:ident)?) => {
         struct $name;
 
         impl utoipa::IntoResponses for $name {
             fn responses()
             -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::response::Response>> {
                 let codes = &[$(jobs::ErrorCode::$code),*];
-                $crate::policy::error_responses::responses($crate::policy::error_responses::Access::$access, codes)
+                let endings: &[&[jobs::ErrorCode]] = &[$(jobs::error_code::$endings)?];
+                let access = $crate::policy::error_responses::Access::$access;
+                $crate::policy::error_responses::responses(access, codes, &endings.concat())
             }
         }
     };

@@ -14,10 +14,10 @@ impl<S: Send + Sync> FromRequestParts<S> for JobPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        // What is no id, or no text even, cannot be a job's id; that is all a client needs to know.
         let Ok(Path(text)) = Path::<String>::from_request_parts(parts, state).await else {
-            return Err(Problem::new(ErrorCode::InvalidRequest, "The path is not valid UTF-8."));
+            return Err(not_found("of this name"));
         };
-        // What is no id cannot be a job's id; that is all a client needs to know.
         text.parse().map(Self).map_err(|_| not_found(text.chars().take(64).collect::<String>()))
     }
 }

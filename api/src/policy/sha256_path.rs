@@ -15,10 +15,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Sha256Path {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        // What is no hash, or no text even, names nothing.
         let Ok(Path(text)) = Path::<String>::from_request_parts(parts, state).await else {
-            return Err(Problem::new(ErrorCode::InvalidRequest, "The path is not valid UTF-8."));
+            return Err(not_found("this path"));
         };
-        // What is no hash names nothing.
         text.parse().map(Self).map_err(|_| not_found(text.chars().take(80).collect::<String>()))
     }
 }

@@ -1,6 +1,7 @@
 //! The server in this process on a database of its own, and the verbs of a test: who asks, what is asked, and what a
 //! worker would do meanwhile.
 
+mod documented;
 mod encrypted;
 mod key_manager;
 mod requests;

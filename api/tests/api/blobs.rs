@@ -69,10 +69,9 @@ async fn a_blob_is_its_tenants_alone() {
     assert_eq!(put(&app, &eve, b"secret").await.status, 201, "she learns nothing from uploading the same");
     assert_eq!(app.count("SELECT count(*) FROM blobs").await, 2);
 
-    for garbage in ["0", "0x", "%00", &"A".repeat(64), &"0x0x".repeat(16), &"a".repeat(5000)] {
+    for garbage in ["0", "0x", "%00", "%ff", &"A".repeat(64), &"0x0x".repeat(16), &"a".repeat(5000)] {
         app.get(&ada, &format!("/v1/blobs/{garbage}")).await.problem("NOT_FOUND");
     }
-    app.get(&ada, "/v1/blobs/%ff").await.problem("INVALID_REQUEST");
 }
 
 #[tokio::test]

@@ -174,6 +174,18 @@ async fn a_result_is_there_when_it_is_confirmed() {
 }
 
 #[tokio::test]
+async fn whatever_a_job_failed_with_is_the_answer() {
+    let app = TestApp::new().await;
+    let ada = app.owner("acme", "ada").await;
+    for code in jobs::error_code::ENDINGS {
+        let id = app.encrypted(&ada, client_mode()).await;
+        app.fail(&id, *code, "It ended so.").await;
+        let answer = app.retrieve(&ada.user, &id, &ada.signed(&id, 1, B256::ZERO, None)).await;
+        answer.problem(code.as_str());
+    }
+}
+
+#[tokio::test]
 async fn garbage_is_refused_by_its_pointers() {
     let app = TestApp::new().await;
     let ada = app.owner("acme", "ada").await;

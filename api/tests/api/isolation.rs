@@ -99,5 +99,5 @@ async fn what_is_no_id_is_no_job() {
             app.send(call).await.problem("JOB_NOT_FOUND");
         }
     }
-    app.get(&ada, "/v1/jobs/%ff").await.problem("INVALID_REQUEST");
+    app.get(&ada, "/v1/jobs/%ff").await.problem("JOB_NOT_FOUND");
 }

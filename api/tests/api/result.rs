@@ -99,3 +99,18 @@ async fn until_there_is_one_the_client_is_told_to_come_back() {
         }
     }
 }
+
+/// Each of the codes that a job may end with, as the document lists them.
+#[tokio::test]
+async fn whatever_a_job_failed_with_is_the_answer() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    for code in jobs::error_code::ENDINGS {
+        let id = app.accepted(&ada).await;
+        app.fail(&id, *code, "It ended so.").await;
+        for part in ["result", "receipt"] {
+            let answer = app.get(&ada, &format!("/v1/jobs/{id}/{part}")).await;
+            assert_eq!(answer.problem(code.as_str())["detail"], "It ended so.", "{part}");
+        }
+    }
+}

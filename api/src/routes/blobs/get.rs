@@ -16,7 +16,7 @@ use crate::policy::sha256_path::{Sha256Path, not_found};
 use crate::policy::upload::MEDIA_TYPE;
 use crate::token::{Principal, Scope};
 
-errors!(Errors: Token, InvalidRequest, NotFound);
+errors!(Errors: Token, NotFound);
 
 /// Download a blob
 ///

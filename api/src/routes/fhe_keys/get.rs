@@ -13,7 +13,7 @@ use crate::policy::problem::Problem;
 use crate::policy::sha256_path::{Sha256Path, not_found};
 use crate::token::{Principal, Scope};
 
-errors!(Errors: Token, InvalidRequest, NotFound);
+errors!(Errors: Token, NotFound);
 
 /// Read an evaluation key's state
 ///

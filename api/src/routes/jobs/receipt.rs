@@ -19,8 +19,7 @@ use crate::policy::job_path::{JobPath, not_found};
 use crate::policy::problem::Problem;
 use crate::token::{Principal, Scope};
 
-errors!(Errors: Token, JobNotFound, ResultNotReady, JobCancelled, ComputeFailed, ComputeTimeout, DeadlineExceeded,
-    WorkflowLost);
+errors!(Errors: Token, JobNotFound, ResultNotReady, JobCancelled; ENDINGS);
 
 /// Fetch a receipt
 ///

@@ -18,8 +18,7 @@ use crate::token::{Principal, Scope};
 
 const RESULT_HASH: HeaderName = HeaderName::from_static("x-result-hash");
 
-errors!(Errors: Token, JobNotFound, ResultNotReady, JobCancelled, ComputeFailed, ComputeTimeout, DeadlineExceeded,
-    WorkflowLost);
+errors!(Errors: Token, JobNotFound, ResultNotReady, JobCancelled; ENDINGS);
 
 /// Fetch a result
 ///

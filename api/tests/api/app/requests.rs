@@ -6,7 +6,7 @@ use chrono::{DateTime, SubsecRound as _, Utc};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use super::{TestApp, User};
+use super::{TestApp, User, documented};
 use crate::answer::Answer;
 
 /// A request in the making.
@@ -56,7 +56,10 @@ impl Call {
 impl TestApp {
     pub async fn send(&self, call: Call) -> Answer {
         let request = call.request.body(call.body).expect("a request");
-        Answer::of(self.router.clone().oneshot(request).await.expect("the router answers")).await
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let answer = Answer::of(self.router.clone().oneshot(request).await.expect("the router answers")).await;
+        documented::check(&method, &path, &answer);
+        answer
     }
 
     pub async fn get(&self, user: &User, path: &str) -> Answer {

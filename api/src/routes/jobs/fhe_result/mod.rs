@@ -24,9 +24,8 @@ use crate::policy::problem::Problem;
 use crate::token::{Principal, Scope};
 use request::{RetrievalBody, Wish};
 
-errors!(Errors: Token, InvalidRequest, JobNotFound, ResultNotReady, JobCancelled, ComputeFailed, ComputeTimeout,
-    DeadlineExceeded, WorkflowLost, PayloadTooLarge, InvalidContentType, SignatureInvalid, NonceReplayed, KeyMismatch,
-    CiphertextInvalid);
+errors!(Errors: Token, InvalidRequest, JobNotFound, BodyTimeout, ResultNotReady, JobCancelled, PayloadTooLarge,
+    InvalidContentType, SignatureInvalid, AttestationInvalid, ResultUnverified, NonceReplayed, KeyMismatch; ENDINGS);
 
 /// A request that can be answered: the job, and what its owner wants.
 struct Asked {
