@@ -2,6 +2,7 @@
 //! what was accepted.
 
 pub mod dispatcher;
+pub mod health;
 mod housekeeping;
 pub mod key_manager;
 mod network_key;

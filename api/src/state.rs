@@ -1,7 +1,6 @@
 //! What the handlers share.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use blobs::BlobStore;
@@ -10,6 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use retrieval::Domain;
 
 use crate::dispatcher;
+use crate::health::Health;
 use crate::network_key::NetworkKeys;
 use crate::token::TokenVerifier;
 
@@ -29,8 +29,8 @@ pub struct ApiState {
     pub max_body_bytes: usize,
     /// Time within which a request is answered; a `Prefer: wait` adds its own.
     pub request_timeout: Duration,
-    /// Whether the dispatcher reaches Temporal now; the dispatcher writes it, health reads it.
-    pub temporal_health: Arc<AtomicBool>,
+    /// How the parts are; whoever builds the server has them watched.
+    pub health: Arc<Health>,
     /// Renders `/metrics`; without one the page is empty. See [`crate::recorder`].
     pub prometheus: Option<PrometheusHandle>,
 }

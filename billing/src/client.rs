@@ -69,6 +69,16 @@ impl LagoClient {
         &self.origin
     }
 
+    /// Whether Lago serves; asks without the API key.
+    ///
+    /// # Errors
+    /// [`LagoError::Unavailable`], or what else it answers.
+    pub async fn health(&self) -> Result<(), LagoError> {
+        let response = self.http.get(format!("{}/health", self.origin)).send().await?;
+        let status = response.status();
+        if status.is_success() { Ok(()) } else { Err(LagoError::from_status(status.as_u16(), String::new(), None)) }
+    }
+
     /// Asks for the API's `path`, given as segments that are encoded here; `None` when Lago answers 404.
     pub(crate) async fn find<T: DeserializeOwned>(&self, path: &[&str]) -> Result<Option<T>, LagoError> {
         LagoError::absent_is_none(self.answer(self.request(Method::GET, path)?).await)

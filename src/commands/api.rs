@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use ::api::dispatcher::{self, Policy};
@@ -15,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workflows::{BatcherInput, ReporterInput};
 
-use super::{Role, key_manager, parts, process};
+use super::{Role, health, key_manager, parts, process};
 
 /// An open job that has not moved for this long is looked after.
 const IDLE: Duration = Duration::from_secs(10);
@@ -33,7 +32,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let target = parts::target(settings, "api")?;
     let blobs = parts::blobs(settings)?;
     let (handle, mailbox) = dispatcher::channel();
-    let temporal_health = Arc::new(AtomicBool::new(false));
+    let health = Arc::new(health::health(settings, &pool, target.clone())?);
     let state = ApiState {
         pool: pool.clone(),
         dispatcher: handle,
@@ -44,7 +43,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         public_url: settings.api.public_url.trim_end_matches('/').to_owned(),
         max_body_bytes: settings.api.max_body_bytes,
         request_timeout: Duration::from_secs(settings.api.request_timeout_seconds),
-        temporal_health: temporal_health.clone(),
+        health: health.clone(),
         prometheus: recorder(),
     };
     if let Some(metrics) = recorder() {
@@ -60,10 +59,13 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         let _guard = ends_all;
         dispatching.await;
     });
+    let watched = stop.clone();
+    let watch = tokio::spawn(async move { health.watch(watched).await });
     let sweeper = tokio::spawn(sweep_uploads(blobs, stop.clone()));
     serve(listener, router(state), stop.clone().cancelled_owned()).await?;
     stop.cancel();
     dispatcher.await.context("the dispatcher died")?;
+    watch.await.context("the watch over the parts died")?;
     sweeper.await.context("the sweeper of uploads died")?;
     codec.await.context("the codec server died")?
 }
@@ -85,7 +87,7 @@ fn policy(settings: &Settings) -> Policy {
         sweep: Duration::from_secs(settings.dispatcher.sweep_seconds),
         claim: Duration::from_secs(settings.dispatcher.claim_seconds),
         idle: IDLE,
-        batcher: BatcherInput { chain_id: settings.chain.chain_id, registry: settings.chain.registry.clone() },
+        batcher: BatcherInput { chain_id, registry: registry.to_string() },
         reporter: ReporterInput { every_seconds: settings.metering.reporter_seconds },
     }
 }

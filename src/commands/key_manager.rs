@@ -11,9 +11,13 @@ use settings::Settings;
 
 /// What the settings name, without connecting to it; `None` when they name none.
 pub(crate) fn network_keys(settings: &Settings) -> Result<Option<NetworkKeys>> {
+    Ok(of_api(settings)?.map(|client| NetworkKeys::new(std::sync::Arc::new(Remote(client)))))
+}
+
+/// The connection of the API, if the settings name a key manager.
+pub(super) fn of_api(settings: &Settings) -> Result<Option<Client>> {
     let Some(access) = access(settings, &settings.kms.api_credential)? else { return Ok(None) };
-    let client = Client::new(&access).context("kms.url cannot be used")?;
-    Ok(Some(NetworkKeys::new(std::sync::Arc::new(Remote(client)))))
+    Client::new(&access).map(Some).context("kms.url cannot be used")
 }
 
 /// The connection of an FHE worker, which asks for keys alone.

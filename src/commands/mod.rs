@@ -5,6 +5,7 @@ pub mod billing;
 pub mod chain;
 pub mod config;
 pub mod fhe_child;
+mod health;
 mod key_manager;
 pub mod kms;
 pub mod lago_standin;

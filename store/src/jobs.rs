@@ -185,6 +185,24 @@ pub async fn status(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Opt
     status.map(|status| status.parse().map_err(|_| StoreError::corrupt("status", status))).transpose()
 }
 
+/// Whether a computation of this type told of its progress within `seconds`: a worker whose slots are all taken asks for
+/// no more work, and is there all the same.
+///
+/// # Errors
+/// The database is away.
+pub async fn is_computing(pool: &PgPool, job_type: JobType, seconds: f64) -> Result<bool, StoreError> {
+    let computing = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM jobs WHERE status = 'PROCESSING' AND job_type = $1
+                                             AND updated_at > started_at
+                                             AND updated_at > now() - make_interval(secs => $2)) AS "computing!""#,
+        job_type.as_str(),
+        seconds
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(computing)
+}
+
 /// Reads up to `limit` jobs, newest first.
 ///
 /// # Errors

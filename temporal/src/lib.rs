@@ -6,9 +6,11 @@ mod connect;
 mod engine;
 mod engine_error;
 pub mod history;
+mod presence;
 pub mod setup;
 
 pub use connect::{Target, connect, data_converter, wait_connected};
 pub use engine::{Engine, RunState};
 pub use engine_error::EngineError;
+pub use presence::Presence;
 pub use temporalio_client::Client;

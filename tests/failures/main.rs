@@ -9,6 +9,7 @@ mod cancel;
 mod chain;
 mod database;
 mod engine;
+mod health;
 mod stack;
 mod worker;
 

@@ -7,8 +7,6 @@ mod key_checks;
 mod lost;
 mod starts;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use store::PgPool;
@@ -34,22 +32,14 @@ pub struct Policy {
 }
 
 /// Runs until `stop`. Temporal may be away at any time: admitted jobs wait in the outbox.
-pub async fn run(
-    pool: PgPool,
-    target: Target,
-    policy: Policy,
-    mailbox: Mailbox,
-    temporal_is_up: Arc<AtomicBool>,
-    stop: CancellationToken,
-) {
+pub async fn run(pool: PgPool, target: Target, policy: Policy, mailbox: Mailbox, stop: CancellationToken) {
     let engine = tokio::select! {
         client = temporal::wait_connected(&target) => Engine::new(client),
         () = stop.cancelled() => return,
     };
-    temporal_is_up.store(true, Ordering::Relaxed);
     let Mailbox { starts, cancels, keys } = mailbox;
     tokio::join!(
-        starts::run(pool.clone(), engine.clone(), policy.clone(), starts, temporal_is_up, stop.clone()),
+        starts::run(pool.clone(), engine.clone(), policy.clone(), starts, stop.clone()),
         cancels::run(pool.clone(), engine.clone(), policy.sweep, cancels, stop.clone()),
         key_checks::run(pool.clone(), engine.clone(), policy.clone(), keys, stop.clone()),
         lost::run(pool, engine, policy, stop),

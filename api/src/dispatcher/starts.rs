@@ -1,7 +1,6 @@
 //! Starting workflows: woken at once by an admission, and by the sweep for what a dead process left.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
@@ -22,21 +21,11 @@ const ROUND: i64 = 256;
 /// Pause after a round that met an absent Temporal.
 const PAUSE: Duration = Duration::from_millis(500);
 
-pub(super) async fn run(
-    pool: PgPool,
-    engine: Engine,
-    policy: Policy,
-    wake: Arc<Notify>,
-    temporal_is_up: Arc<AtomicBool>,
-    stop: CancellationToken,
-) {
+pub(super) async fn run(pool: PgPool, engine: Engine, policy: Policy, wake: Arc<Notify>, stop: CancellationToken) {
     let mut complaints = Complaints::default();
     while !stop.is_cancelled() {
         let round = round(&pool, &engine, &policy, &stop).await;
         complaints.tell(round.complaint);
-        if let Some(up) = round.temporal_is_up {
-            temporal_is_up.store(up, Ordering::Relaxed);
-        }
         if round.more {
             continue;
         }
@@ -53,7 +42,6 @@ struct Round {
     /// The backlog may hold more.
     more: bool,
     troubled: bool,
-    temporal_is_up: Option<bool>,
     /// Why starts wait, if some do.
     complaint: Option<String>,
 }
@@ -117,7 +105,7 @@ async fn round(pool: &PgPool, engine: &Engine, policy: &Policy, stop: &Cancellat
     // A start that Temporal refuses holds up nobody: the others go on.
     release(pool, &refused, policy.sweep).await;
     let troubled = !unstarted.is_empty();
-    Round { more: !troubled, troubled, temporal_is_up: Some(!troubled), complaint }
+    Round { more: !troubled, troubled, complaint }
 }
 
 /// A workflow of somebody else, in a namespace that is not ours alone, has the id: the job goes on under another.

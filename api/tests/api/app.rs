@@ -3,6 +3,7 @@
 
 mod documented;
 mod encrypted;
+mod health;
 mod key_manager;
 mod requests;
 mod socket;
@@ -10,10 +11,10 @@ mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use api::dispatcher;
+use api::health::Health;
 use api::token::{Principal, Role, Scopes, TokenIssuer};
 use api::{ApiState, NetworkKeys, router};
 use axum::Router;
@@ -24,6 +25,7 @@ use sqlx::PgPool;
 use crate::database::TestDatabase;
 
 pub use encrypted::result_bytes;
+pub use health::Parts;
 pub use key_manager::{CRS, PUBLIC_KEY, Seen};
 pub use requests::{Call, job};
 pub use work::RESULT;
@@ -46,6 +48,9 @@ pub struct TestApp {
     pub blobs: BlobStore,
     /// What reached the key manager.
     pub seen: Arc<Seen>,
+    pub health: Arc<Health>,
+    /// How the parts are when they are looked at.
+    pub parts: Parts,
     /// Private key of the tokens, PKCS#8 in PEM.
     pub key_file: PathBuf,
     issuer: TokenIssuer,
@@ -69,7 +74,9 @@ impl TestApp {
 
     pub async fn with_timeout(request_timeout: Duration) -> Self {
         let database = TestDatabase::create().await;
-        Self::build(database.pool.clone(), request_timeout, Some(database))
+        let app = Self::build(database.pool.clone(), request_timeout, Some(database));
+        app.health.look().await;
+        app
     }
 
     /// A server whose database is away: nothing listens on the port.
@@ -90,6 +97,8 @@ impl TestApp {
         let folder = tempfile::tempdir().unwrap();
         let blobs = BlobStore::in_folder(&folder.path().join("blobs")).unwrap();
         let seen = Arc::new(Seen::default());
+        let parts = Parts::default();
+        let health = Arc::new(parts.health(&pool));
         let router = router(ApiState {
             pool: pool.clone(),
             dispatcher,
@@ -100,10 +109,22 @@ impl TestApp {
             public_url: PUBLIC_URL.to_owned(),
             max_body_bytes: MAX_BODY_BYTES,
             request_timeout,
-            temporal_health: Arc::new(AtomicBool::new(true)),
+            health: health.clone(),
             prometheus: api::recorder(),
         });
-        Self { pool, router, blobs, seen, key_file, issuer, _mailbox: mailbox, folder, _database: database }
+        Self {
+            pool,
+            router,
+            blobs,
+            seen,
+            health,
+            parts,
+            key_file,
+            issuer,
+            _mailbox: mailbox,
+            folder,
+            _database: database,
+        }
     }
 
     /// A user of tenant `acme`.

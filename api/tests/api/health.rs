@@ -1,6 +1,10 @@
 //! Probes, health and metrics.
 
-use serde_json::json;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use api::health::{PartName, Sight};
+use serde_json::{Value, json};
 
 use crate::app::{Call, TestApp};
 
@@ -11,8 +15,91 @@ async fn a_sound_service_says_so() {
     assert_eq!(app.send(Call::get("/readyz")).await.expect(200), json!({"status": "ready"}));
     let health = app.send(Call::get("/v1/health")).await.expect(200);
     assert_eq!(health["status"], "ok");
-    assert_eq!(health["parts"], json!({"database": "ok", "workflows": "ok"}));
+    let told: BTreeMap<&str, &str> = parts(&health);
+    let expected = BTreeMap::from([
+        ("database", "ok"),
+        ("workflows", "ok"),
+        ("worker_jobs", "ok"),
+        ("worker_compute", "ok"),
+        ("worker_fhe", "off"),
+        ("chain", "ok"),
+        ("billing", "ok"),
+        ("key_manager", "off"),
+    ]);
+    assert_eq!(told, expected);
+    for part in health["parts"].as_object().unwrap().values() {
+        assert!(part["since"].as_str().unwrap().ends_with('Z') && part["detail"].is_null(), "{part}");
+        assert_eq!(part.as_object().unwrap().len(), 3);
+    }
     assert!(health["version"].is_string() && health["time"].as_str().unwrap().ends_with('Z'));
+}
+
+fn parts(health: &Value) -> BTreeMap<&str, &str> {
+    let parts = health["parts"].as_object().unwrap();
+    parts.iter().map(|(name, part)| (name.as_str(), part["status"].as_str().unwrap())).collect()
+}
+
+/// Only what an API needs to accept jobs makes it unready.
+#[tokio::test]
+async fn a_part_that_is_away_is_named_and_does_not_make_the_service_unready() {
+    for (part, name) in [
+        (PartName::Workflows, "workflows"),
+        (PartName::WorkerJobs, "worker_jobs"),
+        (PartName::WorkerCompute, "worker_compute"),
+        (PartName::Chain, "chain"),
+        (PartName::Billing, "billing"),
+    ] {
+        let app = TestApp::new().await;
+        app.parts.are(part, Sight::unavailable("It is away."));
+        app.health.look().await;
+        let health = app.send(Call::get("/v1/health")).await.expect(200);
+        assert_eq!(health["status"], "degraded", "{name}");
+        assert_eq!(health["parts"][name]["status"], "unavailable");
+        assert_eq!(health["parts"][name]["detail"], "It is away.");
+        let away: Vec<_> = parts(&health).into_iter().filter(|(_, status)| *status == "unavailable").collect();
+        assert_eq!(away, [(name, "unavailable")]);
+        assert_eq!(app.send(Call::get("/readyz")).await.status, 200, "{name}");
+        app.parts.are(part, Sight::Ok);
+        app.health.look().await;
+        assert_eq!(app.send(Call::get("/v1/health")).await.expect(200)["status"], "ok", "{name} is back");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_is_not_well() {
+    let app = TestApp::new().await;
+    app.parts.are(PartName::WorkerJobs, Sight::unknown("Temporal does not answer."));
+    app.health.look().await;
+    let health = app.send(Call::get("/v1/health")).await.expect(200);
+    assert_eq!((&health["status"], &health["parts"]["worker_jobs"]["status"]), (&json!("degraded"), &json!("unknown")));
+}
+
+#[tokio::test]
+async fn asking_costs_the_parts_nothing() {
+    let app = TestApp::new().await;
+    let looks = app.parts.looks();
+    for _ in 0..20 {
+        for path in ["/v1/health", "/readyz"] {
+            assert_eq!(app.send(Call::get(path)).await.status, 200);
+        }
+    }
+    assert_eq!(app.parts.looks(), looks);
+}
+
+/// A database without a free connection, which is back afterwards.
+#[tokio::test]
+async fn a_database_that_goes_away_makes_the_service_unready_until_it_is_back() {
+    let app = TestApp::new().await;
+    assert_eq!(app.send(Call::get("/readyz")).await.status, 200);
+    let mut held = Vec::new();
+    while let Ok(connection) = tokio::time::timeout(Duration::from_millis(200), app.pool.acquire()).await {
+        held.push(connection.unwrap());
+    }
+    app.health.look().await;
+    app.send(Call::get("/readyz")).await.problem("SERVICE_UNAVAILABLE");
+    drop(held);
+    app.health.look().await;
+    assert_eq!(app.send(Call::get("/readyz")).await.status, 200);
 }
 
 #[tokio::test]
