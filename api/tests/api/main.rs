@@ -16,6 +16,7 @@ mod documentation;
 mod every_operation;
 mod fhe_keys;
 mod fhe_result;
+mod framing;
 mod garbage;
 mod health;
 mod idempotency;
