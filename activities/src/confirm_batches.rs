@@ -41,6 +41,9 @@ const SILENCE: Duration = Duration::from_secs(5);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 const OPEN_BATCHES: i64 = 50;
 
+/// Histogram of the jobs in a batch, as it is sealed.
+pub const BATCH_JOBS: &str = "zama_batch_jobs";
+
 /// When to seal.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchPolicy {
@@ -186,7 +189,7 @@ impl ConfirmBatches {
             let from_block = i64::try_from(chain.block_number().await?)?;
             let Some((batch, jobs)) = sealing::seal(&self.pool, &policy, from_block).await? else { break };
             tracing::info!(batch.id = %batch, batch.jobs = jobs, "sealed");
-            metrics::histogram!("zama_batch_jobs").record(jobs as f64);
+            metrics::histogram!(BATCH_JOBS).record(jobs as f64);
             sealed = true;
         }
         Ok(sealed)

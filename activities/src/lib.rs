@@ -18,7 +18,7 @@ pub use check_key::CheckKey;
 pub use compute::{Compute, Pace};
 pub use conclude::Conclude;
 pub use confirm::Confirm;
-pub use confirm_batches::{BatchPolicy, Batching, ConfirmBatches, Memory};
+pub use confirm_batches::{BATCH_JOBS, BatchPolicy, Batching, ConfirmBatches, Memory};
 pub use fhe_compute::FheCompute;
 pub use meter::Meter;
 pub use report_usage::ReportUsage;

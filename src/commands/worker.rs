@@ -7,11 +7,11 @@ use std::time::Duration;
 use activities::billing_delivery::BillingDelivery;
 use activities::fhe::{Attester, ChildOptions, NetworkKey};
 use activities::worker::{self, FheParts, Limits, Parts};
-use activities::{BatchPolicy, Batching, Memory, Pace};
+use activities::{BATCH_JOBS, BatchPolicy, Batching, Memory, Pace};
 use anyhow::{Context, Result, ensure};
 use axum::Router;
 use axum::routing::get;
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use retrieval::Domain;
 use settings::Settings;
 use tokio::net::TcpListener;
@@ -22,6 +22,9 @@ use super::{Role, key_manager, parts, process};
 
 /// Longest pause between two calls to a key manager that is away.
 const KEY_MANAGER_PAUSE: Duration = Duration::from_secs(5);
+
+/// Upper bounds of the histogram of batches, in jobs.
+const BATCH_BUCKETS: [f64; 11] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 5000.0];
 
 /// Works until told to stop.
 ///
@@ -122,9 +125,15 @@ async fn network_key(settings: &Settings, key_manager: &kms::Client) -> NetworkK
     }
 }
 
+/// What is measured in sizes is a histogram with bounds of its own, so that workers can be added up.
+fn prometheus() -> Result<PrometheusBuilder> {
+    let batches = Matcher::Full(BATCH_JOBS.to_owned());
+    PrometheusBuilder::new().set_buckets_for_metric(batches, &BATCH_BUCKETS).context("Failed to set up metrics")
+}
+
 /// `/livez` and `/metrics` of the worker.
 async fn observe(settings: &Settings, stop: CancellationToken) -> Result<tokio::task::JoinHandle<Result<()>>> {
-    let prometheus = PrometheusBuilder::new().install_recorder().context("Failed to install metrics")?;
+    let prometheus = prometheus()?.install_recorder().context("Failed to install metrics")?;
     process::keep_metrics(prometheus.clone(), stop.clone());
     let address = &settings.worker.metrics_listen;
     if address.is_empty() {
@@ -138,4 +147,26 @@ async fn observe(settings: &Settings, stop: CancellationToken) -> Result<tokio::
         let served = axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await;
         served.context("Failed to serve metrics")
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_a_histogram_with_bounds() {
+        let recorder = prometheus().unwrap().build_recorder();
+        let told = recorder.handle();
+        metrics::with_local_recorder(&recorder, || {
+            for jobs in [1.0, 100.0, 101.0] {
+                metrics::histogram!(BATCH_JOBS).record(jobs);
+            }
+        });
+        let text = told.render();
+        assert!(text.contains("# TYPE zama_batch_jobs histogram"), "{text}");
+        for (bound, batches) in [("1", 1), ("50", 1), ("100", 2), ("200", 3), ("+Inf", 3)] {
+            let line = format!("zama_batch_jobs_bucket{{le=\"{bound}\"}} {batches}");
+            assert!(text.lines().any(|told| told == line), "{line} in {text}");
+        }
+    }
 }
