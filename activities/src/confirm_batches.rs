@@ -11,7 +11,7 @@ mod settling;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use chain::{ChainClient, ChainConfig, Sender};
 use store::PgPool;
 use store::batches::{self, Leadership, Registry};
@@ -22,6 +22,7 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::sync::watch;
 use tokio::time::{Instant, interval};
 use tokio_util::sync::CancellationToken;
+use workflows::BatcherInput;
 use workflows::activities::BatcherReport;
 
 pub use reanchoring::Memory;
@@ -83,6 +84,7 @@ struct Shift {
 impl ConfirmBatches {
     #[activity(name = "confirm_batches")]
     pub async fn confirm_batches(self: Arc<Self>, ctx: ActivityContext) -> Result<BatcherReport, ActivityError> {
+        serves(&self.batching.chain, ctx.info().workflow_id.as_deref())?;
         let Some(leadership) = batches::lead(&self.pool, &self.registry()?).await? else {
             let ChainConfig { registry, chain_id, .. } = &self.batching.chain;
             return Err(anyhow::anyhow!("another process leads registry {registry} on chain {chain_id}").into());
@@ -205,6 +207,20 @@ impl ConfirmBatches {
     }
 }
 
+/// Whether this worker is set to write to the registry that the batcher's id names: the API made it of its own settings.
+/// If not, another worker may be; the activity is tried again, and its failure says what is wrong.
+fn serves(chain: &ChainConfig, batcher: Option<&str>) -> Result<()> {
+    let ChainConfig { registry, chain_id, .. } = chain;
+    let ours = BatcherInput { chain_id: *chain_id, registry: registry.to_string() }.workflow_id();
+    let asked = batcher.unwrap_or_default();
+    ensure!(
+        asked.eq_ignore_ascii_case(&ours),
+        "this worker writes to registry {registry} on chain {chain_id}, and {asked:?} is another's batcher: API and \
+         worker are set otherwise"
+    );
+    Ok(())
+}
+
 /// What was looked at, and when.
 #[derive(Default)]
 struct Looked {
@@ -230,4 +246,27 @@ fn trouble(shift: &Shift, error: &anyhow::Error) {
     metrics::counter!("zama_batcher_trouble_total").increment(1);
     tracing::warn!(error = told, "the batcher waits");
     shift.report.send_modify(|report| report.trouble = Some(told));
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::Address;
+
+    use super::*;
+
+    #[test]
+    fn a_worker_serves_the_registry_that_it_is_set_to_and_no_other() {
+        let registry = Address::repeat_byte(0xab);
+        let (rpc_url, timeout) = (String::new(), Duration::from_secs(1));
+        let chain = ChainConfig { rpc_url, chain_id: 31337, registry, confirmations: 2, timeout };
+        let asked = |id: Option<&str>| serves(&chain, id).map_err(|error| error.to_string());
+        let of = |chain_id, registry: Address| BatcherInput { chain_id, registry: registry.to_string() }.workflow_id();
+        let ours = of(31337, registry);
+        assert_eq!(asked(Some(&ours)), Ok(()));
+        assert_eq!(asked(Some(&ours.to_lowercase())), Ok(()), "the same in other letters");
+        let another = of(31337, Address::repeat_byte(0xac));
+        assert!(asked(Some(&another)).unwrap_err().contains(&another), "the failure names both");
+        assert!(asked(Some(&of(1, registry))).is_err());
+        assert!(asked(None).is_err());
+    }
 }

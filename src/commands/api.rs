@@ -31,6 +31,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let pool = parts::pool(settings)?;
     let target = parts::target(settings, "api")?;
     let blobs = parts::blobs(settings)?;
+    let domain = domain(settings)?;
     let (handle, mailbox) = dispatcher::channel();
     let health = Arc::new(health::health(settings, &pool, target.clone())?);
     let state = ApiState {
@@ -38,7 +39,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         dispatcher: handle,
         blobs: blobs.clone(),
         network_keys: key_manager::network_keys(settings)?,
-        domain: domain(settings)?,
+        domain,
         tokens: verifier(settings)?,
         public_url: settings.api.public_url.trim_end_matches('/').to_owned(),
         max_body_bytes: settings.api.max_body_bytes,
@@ -52,7 +53,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let listener = bind(&settings.api.listen).await?;
     tracing::info!(http.address = settings.api.listen, "serving");
     let codec = serve_codec(settings, &target, stop.clone()).await?;
-    let dispatching = Box::pin(dispatcher::run(pool, target, policy(settings), mailbox, temporal_health, stop.clone()));
+    let dispatching = Box::pin(dispatcher::run(pool, target, policy(settings, domain), mailbox, stop.clone()));
     let ends_all = stop.clone().drop_guard();
     let dispatcher = tokio::spawn(async move {
         // A process that accepts and does not start is worse than none: whatever ends the dispatcher ends the server.
@@ -81,7 +82,8 @@ fn domain(settings: &Settings) -> Result<Domain> {
     Ok(Domain { chain_id: settings.chain.chain_id, registry })
 }
 
-fn policy(settings: &Settings) -> Policy {
+/// The registry's name is written in one way, so that every process of the API means one batcher.
+fn policy(settings: &Settings, Domain { chain_id, registry }: Domain) -> Policy {
     Policy {
         concurrency: settings.dispatcher.concurrency,
         sweep: Duration::from_secs(settings.dispatcher.sweep_seconds),

@@ -58,7 +58,7 @@ activity! {
     Meter, "meter", JobRef => u32
 }
 activity! {
-    /// Seals, sends and confirms batches for a while.
+    /// Seals, sends and confirms for a while the batches of the registry that its workflow's id names.
     ConfirmBatches, "confirm_batches", () => BatcherReport
 }
 activity! {
