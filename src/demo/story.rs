@@ -126,7 +126,7 @@ impl Story<'_> {
 async fn delivered(zama: &Client, job: JobId) -> Result<Usage> {
     let looked = async {
         loop {
-            let usage = zama.usage(UsageFilter { job_id: Some(job), limit: None }).await?;
+            let usage = zama.usage(&UsageFilter { job_id: Some(job), ..UsageFilter::default() }).await?;
             if !usage.data.is_empty() && usage.data.iter().all(|row| row.delivered_at.is_some()) {
                 return Ok::<_, anyhow::Error>(usage);
             }
