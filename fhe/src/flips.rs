@@ -9,9 +9,9 @@ use crate::inputs::{Refusal, Seeds, read_client, read_network};
 use crate::keys::{EvaluationKey, KeyId, KeyMode};
 use crate::testing;
 
-const SAMPLE: usize = 30;
+const SAMPLE: usize = 100;
 /// Each costs the reading of 30 MB.
-const SAMPLE_OF_KEYS: usize = 6;
+const SAMPLE_OF_KEYS: usize = 20;
 const ALL: usize = 300;
 /// Where names, versions and lengths stand thickest: every other flip is in these first bytes.
 const HEAD: usize = 1024;

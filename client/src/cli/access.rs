@@ -15,8 +15,9 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::globals::Session;
 use super::secrets::submitter;
+use super::trust_args::believed;
 use super::working::Working;
-use crate::encrypted::{AccessChanged, AccessRequest, ChainTrust};
+use crate::encrypted::{AccessChanged, AccessRequest};
 
 /// What `grant` and `revoke` take.
 #[derive(Args, Debug)]
@@ -40,7 +41,7 @@ pub(super) async fn change(session: &Session, args: &AccessArgs, change: AccessC
         .chain
         .resolve(DevEnv::find)?
         .ok_or_else(|| CliError::usage("access stands on chain: give the EVM node with --rpc URL or set ZAMA_RPC"))?;
-    let chain = ChainTrust { rpc_url: chain.url, registry: chain.registry };
+    let chain = believed(chain)?;
     let submitter = submitter(session, args.submitter_key.as_deref())?;
     let client = session.client()?;
     session.output.notice(&format!(

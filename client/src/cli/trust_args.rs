@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use alloy::primitives::Address;
 use clap::Args;
 
-use super::chain_args::ChainArgs;
+use super::chain_args::{ChainArgs, KnownChain};
 use super::dev_env::DevEnv;
 use super::error::CliError;
 use crate::encrypted::{ChainTrust, KnownKeyManagers, Trust};
@@ -27,18 +27,7 @@ pub struct TrustArgs {
 impl TrustArgs {
     /// What flags, environment and file say. A node alone vouches for nothing: it serves any registry.
     pub(super) fn resolve(&self, dev: impl FnOnce() -> Result<Option<DevEnv>, CliError>) -> Result<Trust, CliError> {
-        let chain = match self.chain.resolve(dev)? {
-            Some(chain) => Some(ChainTrust {
-                registry: chain.registry.ok_or_else(|| {
-                    CliError::usage(format!(
-                        "{} does not say which registry is ours: give --registry ADDRESS or set ZAMA_REGISTRY",
-                        chain.url
-                    ))
-                })?,
-                rpc_url: chain.url,
-            }),
-            None => None,
-        };
+        let chain = self.chain.resolve(dev)?.map(believed).transpose()?;
         let known = self.known_key_managers.clone().map(KnownKeyManagers::at).or_else(KnownKeyManagers::of_user);
         Ok(Trust { chain, key_manager: self.key_manager, known })
     }
@@ -52,6 +41,17 @@ impl TrustArgs {
             trust => Ok(trust),
         }
     }
+}
+
+/// A node with the registry that is believed on it.
+pub(super) fn believed(chain: KnownChain) -> Result<ChainTrust, CliError> {
+    let registry = chain.registry.ok_or_else(|| {
+        CliError::usage(format!(
+            "{} does not say which registry is ours: give --registry ADDRESS or set ZAMA_REGISTRY",
+            chain.url
+        ))
+    })?;
+    Ok(ChainTrust { rpc_url: chain.url, registry })
 }
 
 #[cfg(test)]

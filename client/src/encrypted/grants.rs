@@ -45,7 +45,7 @@ impl Client {
     /// [`EncryptedError`]: no receipt, one that does not verify, somebody else's job, an account that cannot pay.
     pub async fn change_access(&self, request: AccessRequest<'_>) -> Result<AccessChanged, EncryptedError> {
         let AccessRequest { job_id, grantee, change, submitter, chain } = request;
-        let trust = Trust { chain: Some(chain.clone()), key_manager: None };
+        let trust = Trust { chain: Some(chain.clone()), ..Trust::default() };
         let (receipt, _) = self.verified_receipt(job_id, &trust, Duration::ZERO).await?;
         let (owner, signer) = (receipt.leaf.submitter, submitter.address());
         if receipt.leaf.handle.is_zero() {

@@ -15,7 +15,7 @@ use super::super::paint::{Paint, tame};
 use super::super::secrets::{evaluation_file, refuse_secret, write_private, write_public};
 use super::super::table::{Table, pairs};
 use super::super::working::Working;
-use crate::encrypted::{KeyStatus, Keys, OwnKey, OwnKeyFiles, Upload, UploadedKey};
+use crate::encrypted::{KeyStatus, Keys, OwnKeyFiles, Upload, UploadedKey};
 
 /// What `keys generate` takes.
 #[derive(Args, Debug)]
@@ -158,6 +158,7 @@ mod tests {
 
         use crate::cli::Globals;
         use crate::cli::secrets::own_key;
+        use crate::encrypted::OwnKey;
 
         let folder = tempfile::tempdir().unwrap();
         let args = GenerateArgs { out: folder.path().join("client.key"), evaluation_key: None };

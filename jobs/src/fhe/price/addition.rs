@@ -37,6 +37,21 @@ pub(super) fn clear_product(factor: u64, used: usize, blocks: usize) -> u64 {
     }
 }
 
+/// Bootstrappings of a product of two numbers of `blocks` blocks, of which those above the lowest `left` and `right`
+/// are known to be zero: two for each pair of blocks (the lower and the upper half of their product), unless it lies
+/// beyond the width, and the sum of all of them.
+pub(super) fn product(left: usize, right: usize, blocks: usize) -> u64 {
+    let mut columns = vec![0; blocks];
+    for column in (0..left).flat_map(|i| (0..right).map(move |j| i + j)) {
+        for half in [column, column + 1] {
+            if let Some(height) = columns.get_mut(half) {
+                *height += 1;
+            }
+        }
+    }
+    columns.iter().sum::<u64>() + add_columns(columns)
+}
+
 /// Bootstrappings of a move by clear bits, of which an odd number changes each block that remains.
 pub(super) fn moved(bits: u64, blocks: u64) -> u64 {
     if bits.is_multiple_of(2) { 0 } else { blocks.saturating_sub(bits / 2) }

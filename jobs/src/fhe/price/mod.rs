@@ -8,7 +8,7 @@ mod tests;
 
 use super::KeyMode;
 use super::program::{Binary, Operand, Operation, Program, ValueType};
-use addition::{clear_product, moved, sum};
+use addition::{clear_product, moved, product, sum};
 use division::{quotient, remainder};
 
 /// Bootstrappings by type: u8, u16, u32, u64.
@@ -94,6 +94,9 @@ pub fn step_pbs(program: &Program) -> Vec<u64> {
 /// `used`: blocks of each value that are not known to be zero.
 fn pbs(step: &Operation, types: &[ValueType], used: &[usize]) -> u64 {
     match step {
+        Operation::Binary { operation: Binary::Mul, left, right: Operand::Value(right) } => {
+            product(used[left.index()], used[right.index()], blocks(types[left.index()]))
+        }
         Operation::Binary { operation, left, right } => binary(*operation, types[left.index()], *right),
         Operation::Not { .. } | Operation::Cast { .. } => 0,
         Operation::Select { then, otherwise, result, .. } => {

@@ -77,6 +77,23 @@ fn the_table_is_what_was_measured() {
 }
 
 #[test]
+fn a_product_of_values_that_were_cast_from_a_narrower_type_costs_less() {
+    for (column, blocks) in [4, 8, 16].into_iter().enumerate() {
+        assert_eq!(Some(product(blocks, blocks, blocks)), encrypted(Binary::Mul)[column], "{blocks}");
+    }
+    assert!(product(4, 4, 8) < product(8, 4, 8) && product(8, 4, 8) < product(8, 8, 8));
+    let square = |cast: bool| {
+        let mut steps = vec![Operation::Cast { value: ValueId(0), to: ValueType::U16 }];
+        let value = ValueId(if cast { 2 } else { 1 });
+        steps.push(Operation::Binary { operation: Binary::Mul, left: value, right: Operand::Value(value) });
+        let outputs = vec![Output { name: "x".to_owned(), value: OutputValue::Encrypted(ValueId(3)) }];
+        let inputs = vec![ValueType::U8, ValueType::U16];
+        step_pbs(&Program { inputs, steps, outputs }).iter().sum::<u64>()
+    };
+    assert_eq!((square(true), square(false)), (product(4, 4, 8), 111));
+}
+
+#[test]
 fn every_operation_has_a_price_where_it_is_allowed() {
     for operation in Binary::ALL {
         for (column, kind) in ValueType::NUMBERS.into_iter().enumerate() {
