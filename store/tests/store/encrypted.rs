@@ -123,7 +123,7 @@ async fn the_first_input_stands() {
 
 #[tokio::test]
 async fn tries_to_fetch_are_counted_for_each_job() {
-    let outbox = Outbox::open().await;
+    let outbox = Outbox::new().await;
     let (job, other) = (computing(&outbox).await, computing(&outbox).await);
     for tries in 1..=4 {
         assert_eq!(inputs::begin_fetch(&outbox.pool, job).await.unwrap(), tries);
@@ -134,7 +134,7 @@ async fn tries_to_fetch_are_counted_for_each_job() {
 
 #[tokio::test]
 async fn a_job_that_computes_is_not_over_and_one_with_a_result_is() {
-    let outbox = Outbox::open().await;
+    let outbox = Outbox::new().await;
     let (open, done, listed) = (computing(&outbox).await, computing(&outbox).await, computing(&outbox).await);
     for job in [open, done] {
         let row = CheckpointRow {
