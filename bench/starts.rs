@@ -87,7 +87,7 @@ async fn ours(stack: &Stack) -> f64 {
     let away = stack.stops("temporal");
     let numbers = stream::iter((1_000_003_u64..).take(JOBS));
     numbers
-        .map(async |number| drop(zama.submit(&factor(number)).await))
+        .map(async |number| _ = zama.submit(&factor(number)).await)
         .buffer_unordered(IN_FLIGHT)
         .collect::<()>()
         .await;
