@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use client::{AccessChange, AccessRequest, ChainTrust, Retrieve, Submitter, Trust};
+use client::{AccessChange, AccessRequest, ChainTrust, Retrieve, Submitter};
 use jobs::wire::Job;
 use reqwest::Method;
 use retrieval::{Domain, RecipientKey, Retrieval, Signer};
@@ -94,7 +94,7 @@ async fn a_grantee_reads_with_its_own_key_until_it_is_revoked() {
     let job = a_job(&owner).await;
     let friend = Submitter::from(Signer::random());
     let chain = ChainTrust { rpc_url: stack.rpc.clone(), registry: stack.registry.parse().unwrap() };
-    let trust = Trust { chain: Some(chain.clone()), ..Trust::default() };
+    let trust = owner.trust();
     let change = async |change| {
         let (job_id, grantee) = (job.job_id, friend.address());
         let request = AccessRequest { job_id, grantee, change, submitter: &owner.submitter, chain: &chain };

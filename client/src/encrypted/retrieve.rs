@@ -132,12 +132,12 @@ fn request(
     }))
 }
 
-/// Unix seconds after this time from now.
+/// Unix seconds after this time from now; never 0, which would mean no end.
 fn unix_after(time: Duration) -> u64 {
-    SystemTime::now()
-        .checked_add(time)
-        .and_then(|end| end.duration_since(UNIX_EPOCH).ok())
-        .map_or(0, |end| end.as_secs())
+    /// What JSON carries exactly.
+    const LATEST: u64 = (1 << 53) - 1;
+    let end = SystemTime::now().checked_add(time).and_then(|end| end.duration_since(UNIX_EPOCH).ok());
+    end.map_or(LATEST, |end| end.as_secs().min(LATEST))
 }
 
 /// Tells a wrong key from a refusal that the owner gets.

@@ -124,7 +124,8 @@ pub(super) async fn grants(nodes: &[Known<'_>], began: Instant, leaf_hash: B256,
 async fn view(node: &Node, settled: u64, newest: Block, asked: &Asked, signer: Address) -> Result<View, ChainError> {
     let block = node.canonical(settled).await?;
     let block = block.ok_or_else(|| ChainError::Unavailable(format!("the node does not know block {settled}")))?;
-    let sights = try_join(sight(node, block, asked, signer), sight(node, newest, asked, signer));
+    let seen = |at| Box::pin(sight(node, at, asked, signer));
+    let sights = try_join(seen(block), seen(newest));
     let (code, sights) = join(node.code(block), sights).await;
     let code = code?;
     let is_our_registry = contracts::is_registry_code(&code);

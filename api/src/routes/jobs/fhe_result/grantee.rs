@@ -2,6 +2,7 @@
 //! any tenant; the chain says what it may read, and the key manager says what the chain says.
 
 use alloy::primitives::B256;
+use jobs::fhe::KeyMode;
 use jobs::submission::JobType;
 use jobs::{ErrorCode, FieldError, JobId, JobStatus, TenantId};
 use retrieval::{PublicKey, Retrieval};
@@ -29,7 +30,10 @@ pub(super) async fn admitted(
     if job.job_type != JobType::FheCompute || job.status != JobStatus::Completed {
         return Ok(None);
     }
-    let Ok(payload) = payload_of(job_id, &job) else { return Ok(None) };
+    // A result under its owner's own key is of no use to anybody else.
+    let Some(payload) = payload_of(job_id, &job).ok().filter(|payload| payload.key.mode == KeyMode::Network) else {
+        return Ok(None);
+    };
     let of_job = payload.client_public_key.and_then(|key| PublicKey::from_der(key.der()).ok());
     // What nobody can sign for is nobody's; and while the key manager is away, nobody is a grantee.
     match holds_grant(state, reader, job_id, wish, of_job.as_ref()).await {
