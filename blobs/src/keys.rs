@@ -36,6 +36,11 @@ impl SystemKey {
         Self(checkpoints(job).join(format!("{step:010}")))
     }
 
+    /// The job of a checkpoint's key.
+    pub(crate) fn job(path: &Path) -> Option<JobId> {
+        path.parts().nth(2)?.as_ref().parse().ok()
+    }
+
     /// The step of a checkpoint's key.
     pub(crate) fn step(path: &Path) -> Option<u32> {
         path.filename()?.parse().ok()

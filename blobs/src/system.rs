@@ -1,5 +1,7 @@
 //! The service's own objects: results and checkpoints.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use jobs::JobId;
@@ -57,8 +59,10 @@ impl BlobStore {
     /// # Errors
     /// The store is away.
     pub async fn jobs_with_checkpoints(&self) -> Result<Vec<JobId>, BlobError> {
-        let found = self.objects.list_with_delimiter(Some(&all_checkpoints())).await?;
-        Ok(found.common_prefixes.iter().filter_map(|folder| folder.filename()?.parse().ok()).collect())
+        // By its objects: a local store keeps the folders of those that are gone.
+        let jobs = self.objects.list(Some(&all_checkpoints())).map_ok(|object| SystemKey::job(&object.location));
+        let jobs: BTreeSet<JobId> = jobs.try_filter_map(async |job| Ok(job)).try_collect().await?;
+        Ok(jobs.into_iter().collect())
     }
 
     /// Deletes all checkpoints of a job.

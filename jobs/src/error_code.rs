@@ -90,6 +90,7 @@ error_codes! {
     ComputeTimeout "COMPUTE_TIMEOUT" 422 Change "The computation ran out of its time";
     DeadlineExceeded "DEADLINE_EXCEEDED" 422 Change "The job passed its deadline";
     JobCancelled "JOB_CANCELLED" 409 Change "The job was cancelled";
+    JobFailed "JOB_FAILED" 409 Change "The job failed";
     WorkflowLost "WORKFLOW_LOST" 500 Later "The job was lost by the service";
 }
 
@@ -111,6 +112,13 @@ impl ErrorCode {
     #[must_use]
     pub fn is_ours(self) -> bool {
         self.status() >= 500
+    }
+
+    /// What asking for the result of a job that ended with this code is answered with: the code itself, unless its
+    /// status would call the question a failure of the service, to be sent again.
+    #[must_use]
+    pub fn of_result(self) -> Self {
+        if self.is_ours() { Self::JobFailed } else { self }
     }
 }
 

@@ -17,7 +17,10 @@ const PRODUCTS: usize = 16;
 
 /// What the blob store holds as a job's result.
 fn stolen_result(stack: &Stack, job: JobHandle<'_>) -> Vec<u8> {
-    std::fs::read(stack.place.data_dir().join(format!("blobs/system/results/{}", job.id))).unwrap()
+    let folder = stack.place.data_dir().join(format!("blobs/system/results/{}", job.id));
+    let results: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let [result] = results.as_slice() else { panic!("{results:?}") };
+    std::fs::read(result).unwrap()
 }
 
 #[tokio::test]

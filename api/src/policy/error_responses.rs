@@ -80,8 +80,9 @@ macro_rules! errors {
             -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::response::Response>> {
                 let codes = &[$(jobs::ErrorCode::$code),*];
                 let endings: &[&[jobs::ErrorCode]] = &[$(jobs::error_code::$endings)?];
+                let endings: Vec<_> = endings.concat().into_iter().map(jobs::ErrorCode::of_result).collect();
                 let access = $crate::policy::error_responses::Access::$access;
-                $crate::policy::error_responses::responses(access, codes, &endings.concat())
+                $crate::policy::error_responses::responses(access, codes, &endings)
             }
         }
     };

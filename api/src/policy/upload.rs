@@ -118,8 +118,13 @@ pub async fn take_in(
     kind: Kind,
 ) -> Result<Uploaded, Problem> {
     principal.require(Scope::JobsSubmit)?;
-    let blob = upload?.store(state, &principal.tenant, kind.limit()).await?;
+    let upload = upload?;
     let (tenant, user) = (&principal.tenant, &principal.user);
+    // Before the body: bytes that get no row would stay, and be nobody's.
+    if store::tenants::submitter(&state.pool, tenant, user).await?.is_none() {
+        return Err(unregistered());
+    }
+    let blob = upload.store(state, tenant, kind.limit()).await?;
     match kind.note(state, NewUpload { tenant, user, sha256: blob.sha256.0, size: blob.size }).await? {
         Noted::UnknownUser => Err(unregistered()),
         noted => Ok(Uploaded { blob, is_new: noted == Noted::New }),

@@ -90,7 +90,9 @@ async fn a_body_of_the_wrong_kind_is_refused() {
     let reader = app.token("acme", "ada", Role::Developer, Scopes::from_iter([Scope::JobsRead]));
     app.send(upload("x").token(&reader)).await.problem("INSUFFICIENT_SCOPE");
     let stranger = app.token("acme", "nobody", Role::Developer, Role::Developer.scopes());
+    let before = app.stored_files();
     app.send(upload("x").token(&stranger)).await.problem("INVALID_TOKEN");
+    assert_eq!(app.stored_files(), before, "the bytes of nobody stay");
     assert_eq!(app.count("SELECT count(*) FROM blobs").await, 0);
 }
 

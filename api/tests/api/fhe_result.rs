@@ -185,7 +185,7 @@ async fn whatever_a_job_failed_with_is_the_answer() {
         let id = app.encrypted(&ada, client_mode()).await;
         app.fail(&id, *code, "It ended so.").await;
         let answer = app.retrieve(&ada.user, &id, &ada.signed(&id, 1, B256::ZERO, None)).await;
-        answer.problem(code.as_str());
+        answer.problem(code.of_result().as_str());
     }
 }
 
