@@ -164,13 +164,14 @@ impl Measured {
             task.name()
         );
         let (ours, bare) = (median(&mut self.ours_processor), median(&mut self.bare_processor));
-        println!("  processor time: platform {ours:.2} s, bare tfhe-rs {bare:.2} s, ratio {:.3}", ours / bare);
+        let processor = ours / bare;
+        println!("  processor time: platform {ours:.2} s, bare tfhe-rs {bare:.2} s, ratio {processor:.3} (limit {LIMIT})");
         let (ours, bare) = (median(&mut self.ours_whole), median(&mut self.bare_whole));
         println!(
             "  with reading, proof and serialising: platform {ours:.3} s, bare tfhe-rs {bare:.3} s, ratio {:.3}",
             ours / bare
         );
-        ratio <= LIMIT
+        ratio <= LIMIT && processor <= LIMIT
     }
 }
 
