@@ -147,7 +147,7 @@ impl Compute {
         ask: impl Fn() -> Answer,
     ) -> Result<T, ActivityError> {
         let is_futile = || self.stopping.is_cancelled() || ctx.is_cancelled();
-        Ok(beating(ctx, || board.snapshot(), insist(is_futile, ask)).await??)
+        Ok(Box::pin(beating(ctx, || board.snapshot(), insist(is_futile, ask))).await??)
     }
 }
 

@@ -172,7 +172,7 @@ impl FheCompute {
         Answer: Future<Output = Result<T, E>>,
     {
         let is_futile = || self.stopping.is_cancelled() || ctx.is_cancelled();
-        Ok(beating(ctx, || board.to_wire(), insist(is_futile, ask)).await??)
+        Ok(Box::pin(beating(ctx, || board.to_wire(), insist(is_futile, ask))).await??)
     }
 
     /// The job is over: nothing goes on from its checkpoints.

@@ -165,7 +165,9 @@ impl Measured {
         );
         let (ours, bare) = (median(&mut self.ours_processor), median(&mut self.bare_processor));
         let processor = ours / bare;
-        println!("  processor time: platform {ours:.2} s, bare tfhe-rs {bare:.2} s, ratio {processor:.3} (limit {LIMIT})");
+        println!(
+            "  processor time: platform {ours:.2} s, bare tfhe-rs {bare:.2} s, ratio {processor:.3} (limit {LIMIT})"
+        );
         let (ours, bare) = (median(&mut self.ours_whole), median(&mut self.bare_whole));
         println!(
             "  with reading, proof and serialising: platform {ours:.3} s, bare tfhe-rs {bare:.3} s, ratio {:.3}",

@@ -98,7 +98,7 @@ fn nodes(random: &mut Random, group: &mut Group, tree: &Tree, size: usize, posit
     group.node(leaf, position, size, proof.clone());
     group.node(leaf, position ^ 1, size, proof.clone());
     group.node(leaf, position, position, proof.clone());
-    group.node(leaf, size + random.below(size), size, proof.clone());
+    group.node(leaf, size + random.below(size), size, proof);
     // Beyond the leaves stands padding: zero words that are in the tree, but in no batch.
     let padding = tree.levels[0].len() - 1;
     group.node(tree.levels[0][padding], padding, size, tree.proof(0, padding));

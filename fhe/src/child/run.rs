@@ -50,6 +50,8 @@ struct Task<'a> {
 }
 
 impl<'a> Task<'a> {
+    /// The error is the event that goes out instead.
+    #[allow(clippy::result_large_err, reason = "made once a job, and sent at once")]
     fn read(run: Run, keys: &'a Keyring, compile: &Compile<'_>) -> Result<Self, Event> {
         let key_id = KeyId(run.key_id);
         let key = keys.find(run.mode, key_id).ok_or_else(|| failed("the key is not loaded"))?;

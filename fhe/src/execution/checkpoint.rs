@@ -42,7 +42,7 @@ impl Execution {
             (inputs..self.values.len()).filter_map(|id| Some((id as u32, self.values[id].as_ref()?))).collect();
         let mut values = Vec::new();
         ciborium::into_writer(&Keeping(&kept), &mut values).expect("writing to memory does not fail");
-        (values.len() <= limit).then(|| Checkpoint {
+        (values.len() <= limit).then_some(Checkpoint {
             program_hash: self.program_hash,
             inputs_hash: self.inputs_hash,
             step: self.step as u32,

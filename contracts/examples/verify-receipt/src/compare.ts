@@ -13,6 +13,7 @@ import { type Receipt, parseReceipt } from "./receipt.js";
 const VERIFIES = 0;
 const IS_NO_RECEIPT = 2;
 const REFUSED = 7;
+const NO_ANSWER = 8;
 
 const flipped = (hex: Hex): Hex => `${hex.slice(0, -1)}${hex.endsWith("0") ? "1" : "0"}` as Hex;
 const zero: Hex = `0x${"0".repeat(64)}`;
@@ -90,6 +91,7 @@ async function ofAnotherTransaction(url: string, { block_number }: Receipt): Pro
 
 const malformed: Record<string, Alteration> = {
   "an unknown field": (r) => { r.extra = null; },
+  "a null that is not there": (r) => { delete (r as Partial<Receipt>).attestation; },
   "no root": (r) => { delete (r as Partial<Receipt>).root; },
   "a status that there is not": (r) => { r.leaf.status = 3; },
   "half a hash": (r) => { r.root = r.root.slice(0, 34) as Hex; },
@@ -111,7 +113,7 @@ const folder = mkdtempSync(join(tmpdir(), "zama-compare-"));
 const ours = fileURLToPath(new URL("verify.js", import.meta.url));
 let [cases, wrong] = [0, 0];
 
-function compare(name: string, alter: Alteration, expected: number) {
+function compare(name: string, alter: Alteration, expected: number, source = against) {
   const altered = JSON.parse(honest) as Receipt & Record<string, unknown>;
   alter(altered);
   const document = JSON.stringify(altered);
@@ -120,8 +122,8 @@ function compare(name: string, alter: Alteration, expected: number) {
   const file = join(folder, "receipt.json");
   writeFileSync(file, document);
   const [rust, typescript] = [
-    spawnSync(process.env.ZAMA_BIN ?? "zama-jobs", ["verify", file, ...against], { cwd: folder }),
-    spawnSync(process.execPath, [ours, file, ...against], { cwd: folder }),
+    spawnSync(process.env.ZAMA_BIN ?? "zama-jobs", ["verify", file, ...source], { cwd: folder }),
+    spawnSync(process.execPath, [ours, file, ...source], { cwd: folder }),
   ].map(({ status, error }) => { if (error) throw error; return status; });
   const good = rust === expected && typescript === expected;
   console.log(`${good ? "ok  " : "FAIL"}  ${name}: zama-jobs ${rust}, TypeScript ${typescript}${good ? "" : `, expected ${expected}`}`);
@@ -134,6 +136,10 @@ for (const [name, alter] of Object.entries(forgeries)) compare(name, alter, REFU
 for (const [name, alter] of Object.entries(misplaced)) compare(name, alter, options.rpc ? REFUSED : VERIFIES);
 if (options.rpc) compare("the place of another transaction", await ofAnotherTransaction(options.rpc, trusted), REFUSED);
 for (const [name, alter] of Object.entries(malformed)) compare(name, alter, IS_NO_RECEIPT);
+// Nothing listens at the discard port: no node is no verdict, but what the receipt itself gives away still is one.
+const nobody = ["--rpc", "http://127.0.0.1:9", "--registry", trusted.registry];
+compare("the honest receipt", () => {}, NO_ANSWER, nobody);
+compare("another result", forgeries["another result"] as Alteration, REFUSED, nobody);
 rmSync(folder, { recursive: true });
 console.log(`${cases} receipts, ${wrong} verdicts that differ or are wrong`);
 process.exit(wrong === 0 ? 0 : 1);

@@ -17,7 +17,7 @@ const text: Form = (value) => typeof value === "string";
 const integer: Form = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const bytes = (length?: number): Form => (value) =>
   typeof value === "string" && /^0x([0-9a-fA-F]{2})*$/.test(value) && value.length === 2 + 2 * (length ?? (value.length - 2) / 2);
-const maybe = (form: Form): Form => (value) => value === null || value === undefined || form(value);
+const maybe = (form: Form): Form => (value) => value === null || form(value);
 const list = (form: Form): Form => (value) => Array.isArray(value) && value.every(form);
 const object = (fields: Record<string, Form>): Form => (value) =>
   typeof value === "object" && value !== null && Object.keys(value).every((name) => Object.hasOwn(fields, name)) &&

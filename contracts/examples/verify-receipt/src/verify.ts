@@ -1,9 +1,9 @@
 // Verifies a receipt of Zama Jobs with nothing of Zama Jobs: viem's hashes, and an EVM node or a root that you trust.
 //   node dist/verify.js receipt.json --rpc URL [--registry 0x…] | --root 0x…     [--result FILE]
-// Exit codes: 0 it verifies; 2 the command line or the file is wrong; 7 it does not verify or could not be checked.
+// Exit codes: 0 it verifies; 2 the command line or the file is wrong; 7 it does not verify; 8 a node gave no answer.
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type Hex, concat, createPublicClient, encodeAbiParameters, http, keccak256, parseAbi, parseEventLogs, sha256 } from "viem";
+import { BaseError, type Hex, HttpRequestError, TimeoutError, concat, createPublicClient, encodeAbiParameters, http, keccak256, parseAbi, parseEventLogs, sha256 } from "viem";
 import { type Leaf, type Receipt, parseReceipt } from "./receipt.js";
 
 const abi = parseAbi([
@@ -113,15 +113,19 @@ try {
   console.error(`verify: ${(error as Error).message}`);
   process.exit(2);
 }
-let verified = true;
+let [verified, answered] = [true, true];
 try {
   for await (const [what, passed] of checks(read.receipt, read.options)) {
     console.log(`${passed ? "ok  " : "FAIL"}  ${what}`);
     verified &&= passed;
   }
 } catch (error) {
-  console.log(`FAIL  cannot be checked: ${(error as Error).message.split("\n")[0]}`);
-  verified = false;
+  const silence = (cause: unknown) => cause instanceof HttpRequestError || cause instanceof TimeoutError;
+  answered = !(error instanceof BaseError && error.walk(silence));
+  verified &&= !answered;
+  console.log(`${answered ? "FAIL" : "????"}  ${(error as Error).message.split("\n")[0]}`);
 }
-console.log(verified ? "The receipt verifies." : "The receipt does not verify.");
-process.exit(verified ? 0 : 7);
+// One failed check is a verdict, whatever else could not be asked; no answer is none.
+const verdict = !verified ? "does not verify" : answered ? "verifies" : "could not be checked";
+console.log(`The receipt ${verdict}.`);
+process.exit(!verified ? 7 : answered ? 0 : 8);

@@ -91,7 +91,7 @@ fn any(kind: ValueType) -> u64 {
     match random.next_u64() % 8 {
         0 => 0,
         1 => kind.highest(),
-        2 => random.next_u64() % 4 & kind.highest(),
+        2 => (random.next_u64() % 4) & kind.highest(),
         _ => random.next_u64() & kind.highest(),
     }
 }
