@@ -98,7 +98,7 @@ async fn token(wiring: &mut Wiring) -> Result<()> {
         scopes: None,
         ttl: TOKEN_LIFETIME,
     };
-    wiring.token = Some(commands::token::issue(&settings(wiring)?, &args).await?);
+    wiring.token = Some(Box::pin(commands::token::issue(&settings(wiring)?, &args)).await?);
     let submitter = chain::development::submitter(&TENANT.parse()?, &USER.parse()?)?;
     wiring.submitter_key = Some(submitter.private_key);
     Ok(())

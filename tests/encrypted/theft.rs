@@ -1,7 +1,6 @@
 //! Somebody stole the database and the blob store, and is a tenant with a submitter of its own: no way of writing there
 //! leads to a plaintext.
 
-use alloy::primitives::Address;
 use ciborium::Value as Cbor;
 use client::{EncryptedInputs, JobKey};
 use jobs::{ErrorCode, JobStatus};
@@ -44,7 +43,7 @@ async fn a_row_that_makes_the_victim_s_result_the_thief_s_is_confirmed_and_opens
     let stolen = thief.zama.job(job.id);
     let completed = stolen.completes().await;
     let receipt = stolen.receipt().await;
-    assert_eq!(Address::from(receipt.leaf.submitter), signer.address(), "the chain says that it is the thief's");
+    assert_eq!(receipt.leaf.submitter, signer.address(), "the chain says that it is the thief's");
     let refused = asks(&thief, &completed, &request(stack, &completed, &signer, [1; 32])).await;
     assert_eq!((refused.status, refused.code()), (403, "ATTESTATION_INVALID"), "{refused:?}");
     assert!(refused.body.get("ciphertext").is_none(), "{refused:?}");
