@@ -44,9 +44,11 @@ contracts: setup
 gas-table: setup ## Measure confirmation beside its alternatives and write the README's table.
 	contracts/gas-table.sh
 
+# Tests of failures wait more than they compute: a run of their own, many at once, halves their time.
 test: setup-tests contracts ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
-	tools/with-postgres.sh $(CARGO) test --workspace
+	tools/with-postgres.sh $(CARGO) test --workspace -- --skip failures::
+	tools/with-postgres.sh $(CARGO) test --workspace --test failures -- --test-threads 6
 	$(MAKE) lago-clients verifiers merkle-differential CASES=10000
 
 flips: ## Flip 300 bits of every kind of outside bytes (minutes; `make test` takes a sample).

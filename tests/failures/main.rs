@@ -2,16 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-mod api;
-mod backlog;
-mod billing;
-mod cancel;
-mod chain;
-mod database;
-mod engine;
-mod health;
-mod stack;
-mod worker;
-
+#[path = "all.rs"]
+mod failures;
 #[path = "../harness/mod.rs"]
 mod harness;

@@ -1,0 +1,12 @@
+//! All of them under one name, so that a runner can leave them for a run of their own.
+
+mod api;
+mod backlog;
+mod billing;
+mod cancel;
+mod chain;
+mod database;
+mod engine;
+mod health;
+mod stack;
+mod worker;
