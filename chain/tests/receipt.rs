@@ -47,6 +47,17 @@ fn failed(report: &Report) -> Vec<&'static str> {
     named(report, Outcome::Failed)
 }
 
+/// A place that no chain of these tests has.
+fn somewhere() -> Anchor {
+    Anchor {
+        chain_id: CHAIN_ID,
+        registry: Address::repeat_byte(5),
+        tx_hash: B256::repeat_byte(6),
+        block_number: 7,
+        block_hash: B256::repeat_byte(8),
+    }
+}
+
 #[tokio::test]
 async fn a_true_receipt_passes_every_check() {
     let anvil = Anvil::start(&[]);
@@ -81,14 +92,7 @@ async fn an_encrypted_job_s_receipt_leads_to_its_handle() {
     }
     .commitment();
     let batch = Batch::seal(std::slice::from_ref(&leaf)).unwrap();
-    let anchor = Anchor {
-        chain_id: CHAIN_ID,
-        registry: Address::repeat_byte(5),
-        tx_hash: B256::repeat_byte(6),
-        block_number: 7,
-        block_hash: B256::repeat_byte(8),
-    };
-    let receipt = Receipt::of_encrypted_job(leaf, SALT, lineage, batch.inclusion(0).unwrap(), anchor);
+    let receipt = Receipt::of_encrypted_job(leaf, SALT, lineage, batch.inclusion(0).unwrap(), somewhere());
     let root = root(receipt.root);
     assert!(verify_receipt(&receipt, &root).await.passed());
     let changes: [Change; 5] = [
@@ -173,15 +177,8 @@ async fn a_receipt_is_held_against_the_root_and_registry_that_are_trusted() {
 #[tokio::test]
 async fn without_a_network_the_report_names_what_only_the_chain_knows() {
     let leaves = leaves(1..3);
-    let anchor = Anchor {
-        chain_id: CHAIN_ID,
-        registry: Address::repeat_byte(5),
-        tx_hash: B256::repeat_byte(6),
-        block_number: 7,
-        block_hash: B256::repeat_byte(8),
-    };
     let inclusion = Batch::seal(&leaves).unwrap().inclusion(0).unwrap();
-    let receipt = Receipt::of_plain_job(leaves[0].clone(), SALT, content_hash(1), inclusion, anchor);
+    let receipt = Receipt::of_plain_job(leaves[0].clone(), SALT, content_hash(1), inclusion, somewhere());
     let report = verify_receipt(&receipt, &root(receipt.root)).await;
     assert_eq!(report.verdict(), Verdict::Verifies);
     let unchecked = ["chain_id", "registry", "transaction", "block", "finality"];

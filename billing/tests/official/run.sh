@@ -10,24 +10,12 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 : "${ZAMA_BIN:?set ZAMA_BIN to the zama-jobs program}"
-if [[ -z "${ZAMA_TOOLS_DIR:-}" ]]; then
-  if [[ $(id -u) -eq 0 ]]; then ZAMA_TOOLS_DIR=/var/lib/zama-jobs/tools; else ZAMA_TOOLS_DIR=${XDG_CACHE_HOME:-$HOME/.cache}/zama-jobs/tools; fi
-fi
 for program in python3 node npm curl; do
   command -v "$program" >/dev/null || { echo "the official Lago clients need $program" >&2; exit 2; }
 done
 
-# A folder a set of pins: a changed pin is a new folder, and a half-made one is never used.
 venv=$("$here/../../../tools/python-env.sh" "$here/requirements.txt")
-pins=$(sha256sum <"$here/package-lock.json" | cut -c1-16)
-tools=$ZAMA_TOOLS_DIR/lago-clients/$pins
-if [[ ! -e $tools/complete ]]; then
-  rm -rf "$tools"
-  mkdir -p "$tools"
-  cp "$here/package.json" "$here/package-lock.json" "$tools/"
-  (cd "$tools" && npm ci --ignore-scripts --no-audit --no-fund --silent)
-  touch "$tools/complete"
-fi
+tools=$("$here/../../../tools/node-env.sh" "$here")
 
 work=$(mktemp -d)
 key=official-clients-key

@@ -12,20 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 : "${ZAMA_BIN:?set ZAMA_BIN to the zama-jobs program}"
 ZAMA_BIN=$(realpath "$ZAMA_BIN")
 export ZAMA_BIN
-if [ -z "${ZAMA_TOOLS_DIR:-}" ]; then
-  if [ "$(id -u)" = 0 ]; then ZAMA_TOOLS_DIR=/var/lib/zama-jobs/tools; else ZAMA_TOOLS_DIR=$HOME/.cache/zama-jobs/tools; fi
-fi
-
-# A folder a set of pins: a changed pin is a new folder, and a half-made one is never used.
-pins=$(cat "$here/package.json" "$here/package-lock.json" | sha256sum | cut -c1-16)
-tools=$ZAMA_TOOLS_DIR/verify-receipt/$pins
-if [ ! -e "$tools/complete" ]; then
-  rm -rf "$tools"
-  mkdir -p "$tools"
-  cp "$here/package.json" "$here/package-lock.json" "$tools/"
-  (cd "$tools" && npm ci --ignore-scripts --no-audit --no-fund --silent)
-  touch "$tools/complete"
-fi
+tools=$("$here/../../../tools/node-env.sh" "$here")
 
 # Compiled beside a link to the packages, so that the checkout stays clean.
 work=$(mktemp -d)
