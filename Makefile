@@ -47,7 +47,7 @@ gas-table: setup ## Measure confirmation beside its alternatives and write the R
 # Tests of failures wait more than they compute: a run of their own, many at once, halves their time.
 test: setup-tests contracts ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
-	tools/with-postgres.sh $(CARGO) test --workspace -- --skip failures::
+	tools/with-postgres.sh $(CARGO) test --workspace -- --skip stack_failures::
 	tools/with-postgres.sh $(CARGO) test --workspace --test failures -- --test-threads 6
 	$(MAKE) lago-clients verifiers merkle-differential CASES=10000
 
@@ -79,9 +79,8 @@ bench-fhe-prices: ## Bootstrappings and time of each encrypted operation and alg
 fhe-oracle: ## Encrypted algorithms against clear oracles under real parameters, at length.
 	$(CARGO) test --workspace --lib -- --ignored --nocapture real_parameters_agree_with_the_oracle_at_length
 
-# clippy-driver as the workspace's compiler lints our crates and reuses the dependencies that build and test made.
 lint: ## Clippy, warnings are errors.
-	RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS="-Dwarnings__CLIPPY_HACKERY__" $(CARGO) build --workspace --all-targets
+	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tools/lint.sh CLIPPY_ARGS="-Dwarnings__CLIPPY_HACKERY__" $(CARGO) build --workspace --all-targets
 
 fmt: ## Format all code.
 	$(CARGO) fmt --all

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-#[path = "all.rs"]
-mod failures;
 #[path = "../harness/mod.rs"]
 mod harness;
+#[path = "all.rs"]
+mod stack_failures;
