@@ -19,5 +19,5 @@ pub use network_key::NetworkKeys;
 pub use openapi::openapi;
 pub use policy::observation::recorder;
 pub use router::router;
-pub use server::serve;
+pub use server::{CertificateFiles, Door, Tls, TlsError, serve};
 pub use state::ApiState;

@@ -9,6 +9,8 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
     let counts = [
         ("api.max_body_bytes", settings.api.max_body_bytes == 0),
         ("api.request_timeout_seconds", settings.api.request_timeout_seconds == 0),
+        ("api.head_timeout_seconds", settings.api.head_timeout_seconds == 0),
+        ("api.max_connections", settings.api.max_connections == 0),
         ("database.max_connections", settings.database.max_connections == 0),
         ("database.acquire_timeout_seconds", settings.database.acquire_timeout_seconds == 0),
         ("dispatcher.concurrency", settings.dispatcher.concurrency == 0),

@@ -64,6 +64,10 @@ pub struct Api {
     pub public_url: String,
     pub max_body_bytes: usize,
     pub request_timeout_seconds: u64,
+    pub head_timeout_seconds: u64,
+    pub max_connections: usize,
+    pub tls_certificate_file: String,
+    pub tls_key_file: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]

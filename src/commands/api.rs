@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ::api::dispatcher::{self, Policy};
 use ::api::token::TokenVerifier;
-use ::api::{ApiState, recorder, router, serve, sweep_uploads};
-use anyhow::{Context, Result};
+use ::api::{ApiState, CertificateFiles, Door, Tls, recorder, router, serve, sweep_uploads};
+use anyhow::{Context, Result, bail};
 use retrieval::Domain;
 use settings::Settings;
 use tokio::net::TcpListener;
@@ -50,6 +50,10 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     if let Some(metrics) = recorder() {
         process::keep_metrics(metrics, stop.clone());
     }
+    let door = door(settings)?;
+    if let Some(tls) = door.tls.clone() {
+        tokio::spawn(tls.watch(stop.clone()));
+    }
     let listener = bind(&settings.api.listen).await?;
     tracing::info!(http.address = settings.api.listen, "serving");
     let codec = serve_codec(settings, &target, stop.clone()).await?;
@@ -63,7 +67,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let watched = stop.clone();
     let watch = tokio::spawn(async move { health.watch(watched).await });
     let sweeper = tokio::spawn(sweep_uploads(blobs, stop.clone()));
-    serve(listener, router(state), stop.clone().cancelled_owned()).await?;
+    serve(listener, router(state), door, stop.clone().cancelled_owned()).await?;
     stop.cancel();
     dispatcher.await.context("the dispatcher died")?;
     watch.await.context("the watch over the parts died")?;
@@ -80,6 +84,17 @@ fn verifier(settings: &Settings) -> Result<TokenVerifier> {
 fn domain(settings: &Settings) -> Result<Domain> {
     let registry = settings.chain.registry.parse().context("chain.registry is not an address")?;
     Ok(Domain { chain_id: settings.chain.chain_id, registry })
+}
+
+fn door(settings: &Settings) -> Result<Door> {
+    let api = &settings.api;
+    let tls = match (api.tls_certificate_file.as_str(), api.tls_key_file.as_str()) {
+        ("", "") => None,
+        ("", _) => bail!("api.tls_key_file needs api.tls_certificate_file"),
+        (_, "") => bail!("api.tls_certificate_file needs api.tls_key_file"),
+        (chain, key) => Some(Tls::new(CertificateFiles { chain: chain.into(), key: key.into() })?),
+    };
+    Ok(Door { head_timeout: Duration::from_secs(api.head_timeout_seconds), max_connections: api.max_connections, tls })
 }
 
 /// The registry's name is written in one way, so that every process of the API means one batcher.

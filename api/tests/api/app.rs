@@ -28,6 +28,7 @@ pub use encrypted::{Owner, result_bytes};
 pub use health::Parts;
 pub use key_manager::{CRS, PUBLIC_KEY, Seen};
 pub use requests::{Call, job};
+pub use socket::{Listening, until_closed, wide_door};
 pub use work::RESULT;
 
 /// Origin that links and problem types begin with.

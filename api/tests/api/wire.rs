@@ -1,42 +1,6 @@
 //! Over a real socket: what only a connection can show.
 
-use std::time::Duration;
-
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
-
 use crate::app::{MAX_BODY_BYTES, TestApp, User, job};
-
-struct Server {
-    address: std::net::SocketAddr,
-    stop: CancellationToken,
-}
-
-impl Server {
-    async fn of(app: &TestApp) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-        tokio::spawn(api::serve(listener, app.router.clone(), stop.clone().cancelled_owned()));
-        Self { address, stop }
-    }
-
-    /// Sends bytes as they are, and reads until the server closes.
-    async fn raw(&self, bytes: &[u8]) -> String {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(bytes).await.unwrap();
-        let mut answer = Vec::new();
-        let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
-        read.expect("the server answers in time").unwrap();
-        String::from_utf8_lossy(&answer).into_owned()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
 
 fn head(user: &User, more: &str) -> String {
     let token = &user.token;
@@ -54,19 +18,19 @@ fn chunk(data: &str) -> String {
 async fn chunks_make_a_body_up_to_the_limit() {
     let app = TestApp::new().await;
     let ada = app.developer("ada").await;
-    let server = Server::of(&app).await;
+    let server = app.listen().await;
     let body = job(6).to_string();
     let (first, second) = body.split_at(40);
     let head = head(&ada, "Transfer-Encoding: chunked\r\n");
     let good = format!("{head}{}{}0\r\n\r\n", chunk(first), chunk(second));
-    assert!(server.raw(good.as_bytes()).await.starts_with("HTTP/1.1 202 "));
+    assert!(server.exchange(&good).await.starts_with("HTTP/1.1 202 "));
 
     let padding = chunk(&" ".repeat(MAX_BODY_BYTES));
     let large = format!("{head}{}{padding}0\r\n\r\n", chunk(&body));
-    let answer = server.raw(large.as_bytes()).await;
+    let answer = server.exchange(large).await;
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("PAYLOAD_TOO_LARGE"), "{answer}");
     let broken = format!("{head}{}zz\r\n", chunk(first));
-    let answer = server.raw(broken.as_bytes()).await;
+    let answer = server.exchange(broken).await;
     assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("INVALID_REQUEST"), "{answer}");
 }
 
@@ -74,9 +38,9 @@ async fn chunks_make_a_body_up_to_the_limit() {
 async fn a_client_that_asks_first_is_told_before_it_sends() {
     let app = TestApp::new().await;
     let ada = app.developer("ada").await;
-    let server = Server::of(&app).await;
+    let server = app.listen().await;
     let asking = head(&ada, "Content-Length: 2097152\r\nExpect: 100-continue\r\n");
-    let answer = server.raw(asking.as_bytes()).await;
+    let answer = server.exchange(asking).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
     assert!(!answer.contains("100 Continue"), "{answer}");
 }
@@ -84,11 +48,11 @@ async fn a_client_that_asks_first_is_told_before_it_sends() {
 #[tokio::test]
 async fn what_is_no_http_does_no_harm() {
     let app = TestApp::without_database();
-    let server = Server::of(&app).await;
+    let server = app.listen().await;
     for garbage in [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"] {
-        let answer = server.raw(garbage).await;
+        let answer = server.exchange(garbage).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
     }
-    let alive = server.raw(b"GET /livez HTTP/1.1\r\nHost: zama\r\nConnection: close\r\n\r\n").await;
+    let alive = server.exchange(b"GET /livez HTTP/1.1\r\nHost: zama\r\nConnection: close\r\n\r\n").await;
     assert!(alive.starts_with("HTTP/1.1 200 "), "{alive}");
 }

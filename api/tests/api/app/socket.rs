@@ -1,37 +1,60 @@
 //! The server behind a real socket, for what a request built in this process cannot say.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use api::Door;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::TestApp;
 
 /// It stops when this is dropped.
 pub struct Listening {
     pub address: SocketAddr,
-    server: JoinHandle<anyhow::Result<()>>,
+    pub stop: CancellationToken,
+    pub server: JoinHandle<anyhow::Result<()>>,
+}
+
+/// As the defaults of the configuration.
+pub fn wide_door() -> Door {
+    Door { head_timeout: Duration::from_secs(30), max_connections: 10_000, tls: None }
 }
 
 impl TestApp {
     pub async fn listen(&self) -> Listening {
+        self.listen_behind(wide_door()).await
+    }
+
+    pub async fn listen_behind(&self, door: Door) -> Listening {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let server = tokio::spawn(api::serve(listener, self.router.clone(), std::future::pending()));
-        Listening { address, server }
+        let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+        let server = tokio::spawn(api::serve(listener, self.router.clone(), door, stop.clone().cancelled_owned()));
+        Listening { address, stop, server }
     }
 }
 
 impl Listening {
-    /// Sends these bytes, and reads all that comes until the server closes the connection.
-    pub async fn exchange(&self, bytes: &str) -> String {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(bytes.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        let _ = stream.read_to_string(&mut answer).await;
-        answer
+    pub async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
     }
+
+    /// Sends these bytes, and reads all that comes until the server closes the connection.
+    pub async fn exchange(&self, bytes: impl AsRef<[u8]>) -> String {
+        let mut stream = self.connect().await;
+        stream.write_all(bytes.as_ref()).await.unwrap();
+        until_closed(&mut stream).await
+    }
+}
+
+/// All that comes until the other side closes, cleanly or not.
+pub async fn until_closed(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
+    _ = read.expect("the server closes the connection in time");
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 impl Drop for Listening {

@@ -1,0 +1,96 @@
+//! One connection: what it may cost, from its first byte to its last request. TLS settles the version of HTTP; without
+//! TLS it is HTTP/1.1, because waiting for bytes that tell the version has no time-out.
+
+use std::pin::pin;
+
+use axum::Router;
+use axum::body::Body;
+use http::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use super::Door;
+
+/// Headers of a request, in number and in bytes of the whole head: 431 beyond.
+const MAX_HEADERS: usize = 100;
+const MAX_HEAD_BYTES: u32 = 64 * 1024;
+/// HTTP/2: requests under way on one connection.
+const MAX_STREAMS: u32 = 100;
+
+pub(super) struct Connection {
+    pub router: Router,
+    pub door: Door,
+    pub stopping: CancellationToken,
+}
+
+impl Connection {
+    /// Until the client closes it, is too slow, or the server stops and its open requests are answered.
+    pub(super) async fn serve(self, stream: TcpStream) {
+        // Answers are small and written whole; waiting for more would only delay them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY could not be set");
+        }
+        let Some(tls) = self.door.tls.clone() else { return self.requests(stream, Http::One).await };
+        let handshake = tokio::time::timeout(self.door.head_timeout, tls.accept(stream));
+        match self.stopping.run_until_cancelled(handshake).await {
+            Some(Ok(Ok(stream))) => {
+                let version = Http::agreed(stream.get_ref().1.alpn_protocol());
+                self.requests(stream, version).await;
+            }
+            Some(Ok(Err(error))) => tracing::debug!(%error, "no TLS connection came about"),
+            Some(Err(_)) => tracing::debug!("the TLS handshake took too long"),
+            None => {}
+        }
+    }
+
+    async fn requests(self, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, version: Http) {
+        let service = self.router.map_request(|request: Request<Incoming>| request.map(Body::new));
+        let mut builder = match version {
+            Http::One => Builder::new(TokioExecutor::new()).http1_only(),
+            Http::Two => Builder::new(TokioExecutor::new()).http2_only(),
+        };
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.door.head_timeout)
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEAD_BYTES as usize);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(self.door.head_timeout)
+            .keep_alive_timeout(self.door.head_timeout)
+            .max_header_list_size(MAX_HEAD_BYTES)
+            .max_concurrent_streams(MAX_STREAMS);
+        let mut connection =
+            pin!(builder.serve_connection_with_upgrades(TokioIo::new(io), TowerToHyperService::new(service)));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.stopping.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(error, "a connection ended early");
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Http {
+    One,
+    Two,
+}
+
+impl Http {
+    fn agreed(alpn: Option<&[u8]>) -> Self {
+        if alpn == Some(b"h2") { Self::Two } else { Self::One }
+    }
+}
