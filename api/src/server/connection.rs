@@ -17,7 +17,8 @@ use tower::ServiceExt as _;
 
 use super::Door;
 
-/// Headers of a request, in number and in bytes of the whole head: 431 beyond.
+/// Headers of a request, in number and in bytes of the whole head: 431 beyond. The bytes are counted a read at a time, so
+/// that up to twice as many may pass.
 const MAX_HEADERS: usize = 100;
 const MAX_HEAD_BYTES: u32 = 64 * 1024;
 /// HTTP/2: requests under way on one connection.
@@ -68,8 +69,8 @@ impl Connection {
             .keep_alive_timeout(self.door.head_timeout)
             .max_header_list_size(MAX_HEAD_BYTES)
             .max_concurrent_streams(MAX_STREAMS);
-        let mut connection =
-            pin!(builder.serve_connection_with_upgrades(TokioIo::new(io), TowerToHyperService::new(service)));
+        // Not `_with_upgrades`: that one waits without end for bytes that tell the version, whatever the builder says.
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(io), TowerToHyperService::new(service)));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = self.stopping.cancelled() => {
