@@ -16,6 +16,7 @@ const PUBLIC: [&str; 11] = [
     "/docs/errors/{code}",
     "/docs/page.css",
     "/docs/page.js",
+    "/docs/receipt.schema.json",
     "/livez",
     "/metrics",
     "/openapi.json",
