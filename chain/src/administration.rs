@@ -10,13 +10,14 @@ use alloy::rpc::types::TransactionRequest;
 use alloy::sol_types::SolCall;
 use contracts::ZamaJobsRegistry;
 use contracts::ZamaJobsRegistry::{
-    ZamaJobsRegistryInstance, grantRoleCall, pauseCall, revokeRoleCall, setKeyManagerCall, unpauseCall,
+    ZamaJobsRegistryErrors, ZamaJobsRegistryInstance, grantRoleCall, pauseCall, revokeRoleCall, setKeyManagerCall,
+    unpauseCall,
 };
 
 use crate::account::{Account, Mined};
 use crate::client::require_registry;
 use crate::deploy::{self, Admin, DEPLOYER};
-use crate::{ChainError, registry_address};
+use crate::{ChainError, RevertReason, registry_address};
 
 /// What an account may do at a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,6 +213,18 @@ impl Administration {
 
     fn contract(&self) -> ZamaJobsRegistryInstance<&RootProvider> {
         ZamaJobsRegistry::new(self.registry, self.provider())
+    }
+}
+
+impl ChainError {
+    /// The account that the registry refused for want of a role.
+    #[must_use]
+    pub fn account_without_role(&self) -> Option<Address> {
+        let Self::Reverted(RevertReason::Registry(reason)) = self else { return None };
+        match reason.as_ref() {
+            ZamaJobsRegistryErrors::AccessControlUnauthorizedAccount(refused) => Some(refused.account),
+            _ => None,
+        }
     }
 }
 

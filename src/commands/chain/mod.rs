@@ -82,7 +82,7 @@ pub fn run(settings: &Settings, command: &ChainCommand, json: bool) -> Result<Ex
         let done = Box::pin(carry_out(settings, command, format)).await;
         let exit = done.or_else(|error| {
             let exit = ChainExit::of(&error);
-            let detail = format!("{error:#}");
+            let detail = explained(&error);
             eprintln!("zama-jobs: {detail}");
             if format == Format::Json {
                 println!("{:#}", json!({ "error": { "detail": detail, "exit_code": exit.code() } }));
@@ -103,6 +103,18 @@ async fn carry_out(settings: &Settings, command: &ChainCommand, format: Format) 
         ChainCommand::Unpause(args) => pause::run(settings, args, ::chain::Change::Unpause, format).await,
         ChainCommand::Resync(args) => Box::pin(resync::run(settings, args, format)).await,
         ChainCommand::ConfirmFailed(args) => confirm_failed::run(settings, args, format).await,
+    }
+}
+
+/// A refusal for want of a right is the commonest, and names the right by its hash.
+fn explained(error: &anyhow::Error) -> String {
+    let refused = error.downcast_ref::<::chain::ChainError>().and_then(::chain::ChainError::account_without_role);
+    match refused {
+        Some(account) => format!(
+            "{account} does not hold the role for that (AccessControlUnauthorizedAccount); `zama-jobs chain status` \
+             names the admin"
+        ),
+        None => format!("{error:#}"),
     }
 }
 
