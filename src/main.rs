@@ -99,7 +99,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Kms { command } => commands::kms::run(&settings()?, command)?,
         Command::Migrate => commands::migrate::run(&settings()?)?,
         Command::Temporal(command) => commands::temporal::run(&beside_dev()?, &command)?,
-        Command::Chain(command) => commands::chain::run(&settings()?, &command)?,
+        Command::Chain(command) => return commands::chain::run(&beside_dev()?, &command, cli.globals.json),
         Command::Billing(command) => commands::billing::run(&beside_dev()?, &command)?,
         Command::Token(args) => commands::token::run(&beside_dev()?, &args)?,
         Command::Config => commands::config::run(),

@@ -39,6 +39,7 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(docs::docs))
         .routes(routes!(docs::script))
         .routes(routes!(docs::style))
+        .routes(routes!(docs::receipt_schema))
         .routes(routes!(openapi::yaml))
         .routes(routes!(openapi::json))
         .routes(routes!(errors::index))

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use alloy::primitives::{Address, B256, address, aliases::U48, keccak256};
-use alloy::providers::Provider;
+use alloy::primitives::{Address, B256, Bytes, address, aliases::U48, keccak256};
+use alloy::providers::{Provider, RootProvider};
 use alloy::sol_types::{SolCall, SolConstructor};
 use contracts::ZamaJobsRegistry;
 use contracts::ZamaJobsRegistry::{constructorCall, grantRoleCall, setKeyManagerCall};
 
 use crate::ChainError;
-use crate::account::Account;
+use crate::account::{Account, Mined};
 use crate::client::require_registry;
 
 /// Arachnid's deployment proxy: same address on every chain, present on anvil from the start.
-const DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
+pub(crate) const DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
 /// Seconds that a transfer of the default admin role must wait: one day.
 const ADMIN_DELAY: u64 = 86_400;
 
@@ -69,23 +69,34 @@ pub async fn ensure_key_manager(admin: Admin<'_>, registry: Address, manager: Ad
     Ok(())
 }
 
-async fn ensure_code(deployer: &Account, registry: Address) -> Result<(), ChainError> {
+/// Deploys the registry if it is not there yet; tells the transaction, if one was sent and counted.
+pub(crate) async fn ensure_code(deployer: &Account, registry: Address) -> Result<Option<Mined>, ChainError> {
     let provider = &deployer.provider;
+    let mut mined = None;
     if provider.get_code_at(registry).await?.is_empty() {
-        if provider.get_code_at(DEPLOYER).await?.is_empty() {
-            return Err(ChainError::NoDeployer(DEPLOYER));
-        }
-        let input = [salt().as_slice(), &init_code(deployer.address())].concat();
-        let sent = deployer.transact(DEPLOYER, input.into()).await;
-        // Another deployer may have been faster; what counts is whether the code is there.
-        if let Err(error) = sent
-            && provider.get_code_at(registry).await?.is_empty()
-        {
-            return Err(error);
-        }
+        require_deployer(provider).await?;
+        let sent = deployer.transact(DEPLOYER, creation(deployer.address())).await;
+        mined = match sent {
+            Ok(sent) => Some(sent),
+            // Another deployer may have been faster; what counts is whether the code is there.
+            Err(error) if provider.get_code_at(registry).await?.is_empty() => return Err(error),
+            Err(_) => None,
+        };
         tracing::info!(%registry, "ZamaJobsRegistry deployed at {registry}");
     }
-    require_registry(provider, registry).await
+    require_registry(provider, registry).await?;
+    Ok(mined)
+}
+
+/// Refuses a chain without the contract that deploys.
+pub(crate) async fn require_deployer(provider: &RootProvider) -> Result<(), ChainError> {
+    let is_missing = provider.get_code_at(DEPLOYER).await?.is_empty();
+    if is_missing { Err(ChainError::NoDeployer(DEPLOYER)) } else { Ok(()) }
+}
+
+/// What [`DEPLOYER`] is called with.
+pub(crate) fn creation(admin: Address) -> Bytes {
+    [salt().as_slice(), &init_code(admin)].concat().into()
 }
 
 async fn ensure_role(deployer: &Account, registry: Address, confirmer: Address) -> Result<(), ChainError> {

@@ -5,12 +5,15 @@
 
 mod access;
 mod account;
+mod administration;
 mod client;
 mod confirmation;
 mod deploy;
 pub mod development;
 mod error;
 mod fees;
+mod history;
+mod inspection;
 mod node;
 mod rpc;
 mod sender;
@@ -19,11 +22,14 @@ pub mod verify;
 
 pub use access::{AccessChange, ConfirmedLeaf};
 pub use account::{Account, Mined};
+pub use administration::{Administration, Change, Cost, Role, Step};
 pub use client::{ChainClient, ChainConfig, TransactionCount};
 pub use confirmation::{Confirmed, Standing};
 pub use deploy::{Admin, ensure_key_manager, ensure_registry, registry_address};
 pub use error::{ChainError, Rejection, RevertReason};
 pub use fees::Fees;
+pub use history::{ConfirmedBatch, History};
+pub use inspection::{AccountView, ChainView, Code, RegistryView};
 pub use node::{Block, Node};
 pub use rpc::check_rpc_url;
 pub use sender::{Estimate, Sender};

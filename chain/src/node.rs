@@ -15,8 +15,8 @@ use crate::{ChainError, rpc};
 /// A connection to one node; asks nothing of it by itself. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Node {
-    provider: RootProvider,
-    registry: Address,
+    pub(crate) provider: RootProvider,
+    pub(crate) registry: Address,
 }
 
 /// A block as one node knows it.
@@ -118,7 +118,7 @@ impl Node {
         Ok(block.map(|block| Block { number: block.header.number, hash: block.header.hash }))
     }
 
-    fn registry(&self) -> ZamaJobsRegistryInstance<&RootProvider> {
+    pub(crate) fn registry(&self) -> ZamaJobsRegistryInstance<&RootProvider> {
         ZamaJobsRegistry::new(self.registry, &self.provider)
     }
 }

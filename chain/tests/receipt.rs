@@ -67,7 +67,21 @@ async fn a_true_receipt_passes_every_check() {
     let names: Vec<_> = report.checks.iter().map(|check| check.name).collect();
     assert_eq!(
         names,
-        ["document", "leaf", "leaf_hash", "content", "inclusion", "registry", "event", "canonical", "bit", "verdict"]
+        [
+            "document",
+            "leaf",
+            "leaf_hash",
+            "status",
+            "content",
+            "inclusion",
+            "chain_id",
+            "registry",
+            "event",
+            "canonical",
+            "finality",
+            "bit",
+            "verdict"
+        ]
     );
     let pinned = Source::Rpc { url: anvil.rpc_url.clone(), registry: Some(receipt.registry) };
     assert!(verify_receipt(&receipt, &pinned).await.passed());
@@ -82,7 +96,7 @@ async fn an_encrypted_job_s_receipt_leads_to_its_handle() {
         key: B256::repeat_byte(3),
         attestation: Bytes::from(vec![4; 65]),
     };
-    let mut leaf = leaves(300..301).remove(0);
+    let mut leaf = leaves(301..302).remove(0);
     leaf.handle = Handle {
         inputs: lineage.inputs,
         program: lineage.program,
@@ -106,6 +120,41 @@ async fn an_encrypted_job_s_receipt_leads_to_its_handle() {
         let mut forged = receipt.clone();
         change(&mut forged);
         assert_eq!(failed(&verify_receipt(&forged, &root).await), ["handle"]);
+    }
+}
+
+#[tokio::test]
+async fn a_block_is_final_only_when_the_chain_says_so() {
+    let anvil = Anvil::start(&[]);
+    let receipt = issued(&anvil).await;
+    let report = verify_receipt(&receipt, &rpc(&anvil)).await;
+    assert_eq!((report.finalized(), named(&report, Outcome::Pending)), (Some(false), vec!["finality"]));
+    let provider = ProviderBuilder::new().connect_http(anvil.rpc_url.parse().unwrap());
+    let _: serde_json::Value = provider.raw_request("anvil_mine".into(), (200,)).await.unwrap();
+    let report = verify_receipt(&receipt, &rpc(&anvil)).await;
+    assert_eq!((report.finalized(), report.verdict()), (Some(true), Verdict::Verifies), "{report:#?}");
+    let offline = verify_receipt(&receipt, &root(receipt.root)).await;
+    assert_eq!(offline.finalized(), None, "nobody was asked");
+}
+
+#[tokio::test]
+async fn a_leaf_s_status_and_its_result_agree() {
+    for (index, forge) in [
+        (301, Box::new(|leaf: &mut Leaf| leaf.status = LeafStatus::Failed) as Box<dyn Fn(&mut Leaf)>),
+        (301, Box::new(|leaf: &mut Leaf| leaf.result_hash = B256::ZERO)),
+        (300, Box::new(|leaf: &mut Leaf| leaf.status = LeafStatus::Completed)),
+        (300, Box::new(|leaf: &mut Leaf| leaf.result_hash = B256::repeat_byte(1))),
+    ] {
+        let mut leaf = leaves(index..index + 1).remove(0);
+        let receipt = |leaf: &Leaf| {
+            let inclusion = Batch::seal(std::slice::from_ref(leaf)).unwrap().inclusion(0).unwrap();
+            Receipt::of_plain_job(leaf.clone(), SALT, content_hash(index), inclusion, somewhere())
+        };
+        let honest = receipt(&leaf);
+        assert!(verify_receipt(&honest, &root(honest.root)).await.passed(), "a failed job's receipt verifies too");
+        forge(&mut leaf);
+        let forged = receipt(&leaf);
+        assert_eq!(failed(&verify_receipt(&forged, &root(forged.root)).await), ["status"]);
     }
 }
 
@@ -229,7 +278,7 @@ async fn an_absent_node_leaves_the_question_open() {
     anvil.stop();
     let report = verify_receipt(&receipt, &rpc(&anvil)).await;
     assert_eq!(report.verdict(), Verdict::Unknown, "{report:#?}");
-    assert_eq!((failed(&report).len(), named(&report, Outcome::Unanswered)), (0, vec!["registry"]));
+    assert_eq!((failed(&report).len(), named(&report, Outcome::Unanswered)), (0, vec!["chain_id"]));
     let explanation = &report.checks.last().unwrap().explanation;
     assert!(explanation.contains("could not be checked") && explanation.contains("unavailable"), "{explanation}");
 

@@ -1,11 +1,15 @@
 //! The receipt: a document with which anyone can check, from the chain alone, how a job was confirmed.
 
+mod schema;
+
 use alloy::primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::leaf::Leaf;
 use crate::merkle::{Entry, Inclusion};
+
+pub use schema::receipt_schema;
 
 /// The version that this code writes and reads.
 pub const RECEIPT_VERSION: u32 = 1;
@@ -46,7 +50,7 @@ pub struct Receipt {
     pub block_number: u64,
     #[schema(value_type = String)]
     pub block_hash: B256,
-    /// Plain job: content hash of the submitted body. Encrypted job: hash of the encrypted inputs.
+    /// Plain or failed job: content hash of the submitted body. Encrypted job: hash of the encrypted inputs.
     #[schema(value_type = Option<String>, required = true)]
     #[serde(deserialize_with = "present")]
     pub input_hash: Option<B256>,

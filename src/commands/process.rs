@@ -25,9 +25,9 @@ pub enum Role {
 ///
 /// # Errors
 /// Whatever `work` says.
-pub fn run<F>(settings: &Settings, role: Role, work: impl FnOnce(CancellationToken) -> F) -> Result<()>
+pub fn run<T, F>(settings: &Settings, role: Role, work: impl FnOnce(CancellationToken) -> F) -> Result<T>
 where
-    F: Future<Output = Result<()>>,
+    F: Future<Output = Result<T>>,
 {
     start_logs(settings, role)?;
     // Several libraries bring a crypto provider; this one is for all.

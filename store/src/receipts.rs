@@ -26,12 +26,14 @@ pub struct ReceiptParts {
     pub handle: Option<HandleParts>,
 }
 
-/// A job's state, and its receipt's parts once it is confirmed.
+/// A job's state, and its receipt's parts once its batch is on chain.
 #[derive(Clone, Debug)]
 pub struct Found {
     pub status: JobStatus,
     /// Why the job failed.
     pub error: Option<(ErrorCode, String)>,
+    /// Whether its outcome goes on chain, now or later.
+    pub is_to_be_confirmed: bool,
     pub parts: Option<ReceiptParts>,
 }
 
@@ -41,8 +43,9 @@ pub struct Found {
 /// The database is away.
 pub async fn find(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Option<Found>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT j.status, j.error_code, j.error_detail, j.algorithm, b.id AS "batch?", b.chain_id AS "chain_id?", b.registry AS "registry?",
-                  b.root AS "root?", b.entries AS "entries?", b.tx_hash, b.block_number, b.block_hash
+        r#"SELECT j.status, j.error_code, j.error_detail, j.algorithm,
+                  c.job_id IS NOT NULL AS "is_to_be_confirmed!", b.id AS "batch?", b.chain_id AS "chain_id?",
+                  b.registry AS "registry?", b.root AS "root?", b.entries AS "entries?", b.tx_hash, b.block_number, b.block_hash
              FROM jobs j
              LEFT JOIN confirmations c ON c.job_id = j.id
              LEFT JOIN batches b ON b.id = c.batch_id AND b.tx_hash IS NOT NULL
@@ -56,13 +59,14 @@ pub async fn find(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Optio
     let Some(row) = row else { return Ok(None) };
     let status = row.status.parse().map_err(|_| StoreError::corrupt("status", &row.status))?;
     let error = error_of(row.error_code, row.error_detail)?;
+    let is_to_be_confirmed = row.is_to_be_confirmed;
     let (Some(batch), Some(chain_id), Some(registry), Some(root), Some(entries)) =
         (row.batch, row.chain_id, row.registry, row.root, row.entries)
     else {
-        return Ok(Some(Found { status, error, parts: None }));
+        return Ok(Some(Found { status, error, is_to_be_confirmed, parts: None }));
     };
     let (Some(tx_hash), Some(block_number), Some(block_hash)) = (row.tx_hash, row.block_number, row.block_hash) else {
-        return Ok(Some(Found { status, error, parts: None }));
+        return Ok(Some(Found { status, error, is_to_be_confirmed, parts: None }));
     };
     let parts = ReceiptParts {
         chain_id,
@@ -76,5 +80,5 @@ pub async fn find(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Optio
         leaves: leaves(pool, batch).await?,
         handle: results::handle(pool, job).await?,
     };
-    Ok(Some(Found { status, error, parts: Some(parts) }))
+    Ok(Some(Found { status, error, is_to_be_confirmed, parts: Some(parts) }))
 }

@@ -11,7 +11,7 @@ use crate::StoreError;
 use crate::batches::Registry;
 use crate::jobs::bytes;
 
-/// A job that waits for its confirmation, with all that its leaf is made of.
+/// A job that waits for its confirmation, with all that its leaf is made of. A failed job's result hash is zero.
 #[derive(Clone, Debug)]
 pub struct LeafJob {
     pub job_id: JobId,
@@ -135,18 +135,18 @@ pub async fn seal(pool: &PgPool, policy: &SealPolicy, from_block: i64) -> Result
 }
 
 /// A job's leaf as the database holds it.
-struct Row {
-    job_id: Uuid,
-    leaf_index: i64,
-    leaf_status: i16,
-    salt: Vec<u8>,
-    submitter: Vec<u8>,
-    content_hash: Vec<u8>,
-    result_hash: Vec<u8>,
-    inputs_hash: Option<Vec<u8>>,
-    program_hash: Option<Vec<u8>>,
-    key_id: Option<Vec<u8>>,
-    attestation_hash: Option<Vec<u8>>,
+pub(crate) struct Row {
+    pub(crate) job_id: Uuid,
+    pub(crate) leaf_index: i64,
+    pub(crate) leaf_status: i16,
+    pub(crate) salt: Vec<u8>,
+    pub(crate) submitter: Vec<u8>,
+    pub(crate) content_hash: Vec<u8>,
+    pub(crate) result_hash: Vec<u8>,
+    pub(crate) inputs_hash: Option<Vec<u8>>,
+    pub(crate) program_hash: Option<Vec<u8>>,
+    pub(crate) key_id: Option<Vec<u8>>,
+    pub(crate) attestation_hash: Option<Vec<u8>>,
 }
 
 impl TryFrom<Row> for LeafJob {
@@ -178,14 +178,17 @@ impl TryFrom<Row> for LeafJob {
     }
 }
 
+/// Takes those that have waited longest. Indices are given in that order, so that a comparison with the chain can tell
+/// from a batch's root which jobs it holds.
 async fn take_waiting(tx: &mut PgConnection, limit: i64) -> Result<Vec<LeafJob>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
         r#"
         WITH waiting AS (
-            SELECT c.job_id, c.leaf_status, c.salt, c.created_at, j.submitter, j.content_hash, j.result_hash
+            SELECT c.job_id, c.leaf_status, c.salt, c.created_at, j.submitter, j.content_hash,
+                   coalesce(j.result_hash, decode(repeat('00', 32), 'hex')) AS result_hash
               FROM confirmations c JOIN jobs j ON j.id = c.job_id
-             WHERE c.batch_id IS NULL AND j.status = 'CONFIRMING'
+             WHERE c.batch_id IS NULL AND (j.status, c.leaf_status) IN (('CONFIRMING', 1), ('FAILED', 2))
              ORDER BY c.created_at, c.job_id LIMIT $1
                FOR UPDATE OF c SKIP LOCKED
         )
@@ -193,6 +196,7 @@ async fn take_waiting(tx: &mut PgConnection, limit: i64) -> Result<Vec<LeafJob>,
                w.content_hash, w.result_hash AS "result_hash!", h.inputs_hash AS "inputs_hash?",
                h.program_hash AS "program_hash?", h.key_id AS "key_id?", h.attestation_hash AS "attestation_hash?"
           FROM waiting w LEFT JOIN fhe_handles h ON h.job_id = w.job_id
+         ORDER BY w.created_at, w.job_id
         "#,
         limit
     )
@@ -211,8 +215,9 @@ pub async fn leaves(pool: &PgPool, batch: Uuid) -> Result<Vec<LeafJob>, StoreErr
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT c.job_id, c.leaf_index AS "leaf_index!", c.leaf_status, c.salt, j.submitter, j.content_hash,
-                  j.result_hash AS "result_hash!", h.inputs_hash AS "inputs_hash?", h.program_hash AS "program_hash?",
-                  h.key_id AS "key_id?", h.attestation_hash AS "attestation_hash?"
+                  coalesce(j.result_hash, decode(repeat('00', 32), 'hex')) AS "result_hash!",
+                  h.inputs_hash AS "inputs_hash?", h.program_hash AS "program_hash?", h.key_id AS "key_id?",
+                  h.attestation_hash AS "attestation_hash?"
              FROM confirmations c JOIN jobs j ON j.id = c.job_id LEFT JOIN fhe_handles h ON h.job_id = c.job_id
             WHERE c.batch_id = $1 ORDER BY c.leaf_index"#,
         batch

@@ -93,6 +93,53 @@ pub async fn find(pool: &PgPool, tenant: &str) -> Result<Option<Tenant>, StoreEr
     .transpose()
 }
 
+/// What becomes of a tenant's failed jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailedJobs {
+    /// They are confirmed on chain, as failed.
+    Confirmed,
+    /// They are not.
+    LeftOut,
+}
+
+impl FailedJobs {
+    fn of_column(confirm: bool) -> Self {
+        if confirm { Self::Confirmed } else { Self::LeftOut }
+    }
+}
+
+/// What becomes of a tenant's failed jobs; `None` of a tenant that there is not.
+///
+/// # Errors
+/// The database is away.
+pub async fn failed_jobs(pool: &PgPool, tenant: &TenantId) -> Result<Option<FailedJobs>, StoreError> {
+    let confirm = sqlx::query_scalar!("SELECT confirm_failed FROM tenants WHERE id = $1", tenant.as_str())
+        .fetch_optional(pool)
+        .await?;
+    Ok(confirm.map(FailedJobs::of_column))
+}
+
+/// Sets what becomes of the jobs that fail from now on; returns what it was before, `None` of a tenant that there is not.
+///
+/// # Errors
+/// The database is away.
+pub async fn set_failed_jobs(
+    pool: &PgPool,
+    tenant: &TenantId,
+    failed: FailedJobs,
+) -> Result<Option<FailedJobs>, StoreError> {
+    let before = sqlx::query_scalar!(
+        r#"WITH before AS (SELECT id, confirm_failed FROM tenants WHERE id = $1 FOR UPDATE)
+           UPDATE tenants t SET confirm_failed = $2 FROM before b WHERE t.id = b.id
+           RETURNING b.confirm_failed AS "before!""#,
+        tenant.as_str(),
+        failed == FailedJobs::Confirmed
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(before.map(FailedJobs::of_column))
+}
+
 /// Notes that the billing system knows the tenant's customer and subscription.
 ///
 /// # Errors

@@ -168,6 +168,9 @@ pub(crate) async fn end(
     )
     .execute(&mut *tx)
     .await?;
+    if status == JobStatus::Failed {
+        confirm_failure(tx, row).await?;
+    }
     let billed = code.is_none_or(|code| !code.is_ours());
     let done = [(Metric::ComputeUnits, units_done.compute), (Metric::FheComputeUnits, units_done.fhe)];
     for (metric, units) in done.into_iter().filter(|(_, units)| billed && *units > 0) {
@@ -176,6 +179,21 @@ pub(crate) async fn end(
     sqlx::query!("DELETE FROM job_reservations WHERE job_id = $1", row.job.0).execute(&mut *tx).await?;
     events::status(tx, row.job, &row.tenant, Some(row.status), status, code).await?;
     Ok(Step::Ended(status))
+}
+
+/// Where the tenant wants it, a failed job goes on chain as failed. The job itself has ended: the confirmation is a matter
+/// of its batch, changes no state and costs nothing. The salt is random (the database's generator is the system's).
+async fn confirm_failure(tx: &mut PgConnection, row: &Locked) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO confirmations (job_id, leaf_status, salt)
+         SELECT $1, 2, sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
+           FROM tenants WHERE id = $2 AND confirm_failed",
+        row.job.0,
+        row.tenant
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Writes a usage row of the job.

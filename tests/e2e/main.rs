@@ -4,6 +4,7 @@
 
 mod cancel;
 mod crowd;
+mod failed_on_chain;
 mod idempotency;
 mod limits_of_time;
 mod one_job;

@@ -73,6 +73,15 @@ impl Stack {
         self.registry().isConfirmed(U256::from(index)).call().await.unwrap()
     }
 
+    /// `zama-jobs chain …` with the stack's settings, as its operator runs it.
+    pub fn operates(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = std::process::Command::new(super::place::PROGRAM);
+        command.arg("chain").args(arguments).current_dir(self.place.data_dir());
+        command.env("ZAMA__CHAIN__RPC_URL", &self.rpc).env("ZAMA__CHAIN__REGISTRY", &self.registry);
+        command.env("ZAMA__DATABASE__URL", self.place.env("ZAMA_DATABASE_URL"));
+        command.output().unwrap()
+    }
+
     /// Panics with the first check that does not hold.
     pub async fn verifies(&self, receipt: &Receipt) {
         let source = Source::Rpc { url: self.rpc.clone(), registry: Some(self.registry.parse().unwrap()) };

@@ -1,4 +1,6 @@
-//! GET /docs
+//! GET /docs, and the schema of receipts.
+
+use std::sync::LazyLock;
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -16,6 +18,8 @@ const STYLE: &str = include_str!("docs/page.css");
 /// The page may load its own script and style, and read the document; nothing else.
 const POLICY: &str =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'";
+
+static RECEIPT: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", jobs::receipt::receipt_schema()));
 
 /// The reference, for people
 ///
@@ -48,4 +52,16 @@ pub async fn script() -> Result<Response, Problem> {
 )]
 pub async fn style() -> Result<Response, Problem> {
     Ok(([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response())
+}
+
+/// The schema of receipts
+///
+/// JSON Schema, draft 2020-12: the form of what GET /v1/jobs/{id}/receipt answers with.
+#[utoipa::path(
+    get, path = "/docs/receipt.schema.json", tag = "documentation",
+    responses((status = 200, description = "The schema.", body = serde_json::Value,
+               content_type = "application/schema+json", example = json!({"title": "Receipt of a job"})), Errors)
+)]
+pub async fn receipt_schema() -> Result<Response, Problem> {
+    Ok(([(header::CONTENT_TYPE, "application/schema+json")], RECEIPT.as_str()).into_response())
 }

@@ -42,3 +42,12 @@ async fn the_reference_needs_nothing_from_outside() {
         assert!(!text.contains("src=\"http") && !text.contains("url(http") && !text.contains("@import"), "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_schema_of_receipts_is_the_published_one() {
+    let app = TestApp::without_database();
+    let answer = app.send(Call::get("/docs/receipt.schema.json")).await;
+    assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/schema+json"));
+    let published = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/receipt.schema.json");
+    assert_eq!(String::from_utf8_lossy(&answer.body), std::fs::read_to_string(published).unwrap());
+}

@@ -1,5 +1,7 @@
 //! GET /v1/jobs/{id}/receipt
 
+use jobs::ErrorCode;
+use jobs::leaf::LeafStatus;
 use jobs::receipt::Receipt;
 use sha2::{Digest as _, Sha256};
 
@@ -42,4 +44,37 @@ async fn it_leads_from_the_result_to_the_root() {
         assert_eq!(receipt.leaf.submitter.0, ada.address);
         assert_eq!(receipt.entries.len(), 1, "three neighbouring indices share a word");
     }
+}
+
+#[tokio::test]
+async fn a_failed_job_has_one_where_the_tenant_wants_it() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    let without = app.accepted(&ada).await;
+    app.fail(&without, ErrorCode::ComputeFailed, "The matrix has no inverse.").await;
+    app.confirms_failed_jobs().await;
+    let id = app.accepted(&ada).await;
+    app.begin(&id).await;
+    app.fail(&id, ErrorCode::ComputeFailed, "The matrix has no inverse.").await;
+
+    let of = |part: &str| format!("/v1/jobs/{id}/{part}");
+    let waits = app.get(&ada, &of("receipt")).await.problem("RESULT_NOT_READY");
+    assert!(waits["detail"].as_str().unwrap().contains("FAILED"), "{waits}");
+    app.get(&ada, &of("result")).await.problem("COMPUTE_FAILED");
+    let before = app.job(&ada, &id).await;
+    let batch = app.seal().await;
+    app.confirm(batch).await;
+
+    let document = app.get(&ada, &of("receipt")).await.expect(200);
+    let job = app.job(&ada, &id).await;
+    assert_eq!((&job["status"], &job["error"]), (&before["status"], &before["error"]), "it failed, and stays so");
+    assert_eq!(job["blockchain_confirmation"]["merkle_root"], document["root"]);
+    assert_eq!(job["usage"], before["usage"], "its confirmation costs nothing");
+    assert_eq!(document["input_hash"], job["content_hash"]);
+    let receipt: Receipt = serde_json::from_value(document).unwrap();
+    assert_eq!(receipt.leaf.status, LeafStatus::Failed);
+    assert!(receipt.leaf.result_hash.is_zero());
+    assert_eq!((receipt.leaf.hash(), receipt.root), (receipt.leaf_hash, receipt.leaf_hash), "alone in its batch");
+    app.get(&ada, &of("result")).await.problem("COMPUTE_FAILED");
+    app.get(&ada, &format!("/v1/jobs/{without}/receipt")).await.problem("COMPUTE_FAILED");
 }

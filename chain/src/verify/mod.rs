@@ -11,6 +11,9 @@ use serde::Serialize;
 
 use crate::ChainError;
 
+/// Name of the check whether the block can still be taken back.
+const FINALITY: &str = "finality";
+
 /// What a receipt is held against.
 #[derive(Clone, Debug)]
 pub enum Source {
@@ -39,6 +42,8 @@ pub enum Outcome {
     Unanswered,
     /// Nobody was asked: without a network only the chain could tell.
     NotChecked,
+    /// Not so yet: nothing is against it, and it may still change.
+    Pending,
 }
 
 /// One question put to a receipt.
@@ -77,6 +82,16 @@ impl Report {
             Verdict::Unknown
         } else {
             Verdict::Verifies
+        }
+    }
+
+    /// Whether the job's block is final; `None` where nobody could say.
+    pub fn finalized(&self) -> Option<bool> {
+        let finality = self.checks.iter().find(|check| check.name == FINALITY)?;
+        match finality.outcome {
+            Outcome::Passed => Some(true),
+            Outcome::Pending => Some(false),
+            Outcome::Failed | Outcome::Unanswered | Outcome::NotChecked => None,
         }
     }
 
@@ -120,6 +135,11 @@ impl Check {
             _ => error.to_string(),
         };
         Self { name, outcome, explanation }
+    }
+
+    /// What is true now and may not last.
+    fn pending(name: &'static str, explanation: impl Into<String>) -> Self {
+        Self { name, outcome: Outcome::Pending, explanation: explanation.into() }
     }
 
     fn not_checked(name: &'static str, explanation: impl Into<String>) -> Self {

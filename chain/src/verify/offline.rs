@@ -1,6 +1,6 @@
 //! Checks that need nothing but the receipt.
 
-use jobs::leaf::{Handle, salted_content_hash};
+use jobs::leaf::{Handle, LeafStatus, salted_content_hash};
 use jobs::merkle;
 use jobs::receipt::{RECEIPT_SCHEMA, RECEIPT_VERSION, Receipt};
 
@@ -11,6 +11,7 @@ pub(super) fn checks(receipt: &Receipt) -> Vec<Check> {
         document(receipt),
         leaf_encoding(receipt),
         leaf_hash(receipt),
+        status(receipt),
         if receipt.leaf.handle.is_zero() { content(receipt) } else { handle(receipt) },
         inclusion(receipt),
     ]
@@ -26,7 +27,7 @@ pub(super) fn left_to_the_chain(receipt: &Receipt) -> [Check; 5] {
             "block",
             format!("whether block {} with hash {} is canonical", receipt.block_number, receipt.block_hash),
         ),
-        Check::not_checked("finality", "whether that block is finalized"),
+        Check::not_checked(super::FINALITY, "whether that block is finalized"),
     ]
 }
 
@@ -55,7 +56,25 @@ fn leaf_hash(receipt: &Receipt) -> Check {
     )
 }
 
-/// A plain job's leaf commits to the submitted body.
+/// A failed job has nothing to commit to but its failure, and a completed one has a result.
+fn status(receipt: &Receipt) -> Check {
+    let leaf = &receipt.leaf;
+    let (holds, told, fault) = match leaf.status {
+        LeafStatus::Completed => (
+            !leaf.result_hash.is_zero(),
+            "the job completed; the leaf names its result's hash",
+            "the leaf says that the job completed, and names no result",
+        ),
+        LeafStatus::Failed => (
+            leaf.result_hash.is_zero() && leaf.handle.is_zero(),
+            "the job failed; the leaf names no result",
+            "the leaf says that the job failed, and names a result",
+        ),
+    };
+    Check::new("status", holds, told, fault)
+}
+
+/// A plain job's leaf commits to the submitted body, and so does a failed job's.
 fn content(receipt: &Receipt) -> Check {
     let only_plain = receipt.program_hash.is_none() && receipt.key_hash.is_none() && receipt.attestation.is_none();
     let matches =

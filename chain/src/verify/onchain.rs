@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use alloy::primitives::keccak256;
 use alloy::providers::Provider;
 use jobs::merkle::Inclusion;
 use jobs::receipt::Receipt;
 
-use super::Check;
+use super::{Check, FINALITY};
 use crate::confirmation::event_entries;
 use crate::{ChainClient, ChainConfig, ChainError, Standing};
 
@@ -22,16 +23,34 @@ pub(super) async fn checks(receipt: &Receipt, url: &str) -> Vec<Check> {
     };
     let client = match ChainClient::connect(config).await {
         Ok(client) => client,
-        Err(error) => return vec![Check::refused("registry", &error)],
+        Err(error @ ChainError::NotARegistry(_)) => {
+            return vec![chain_id(receipt), Check::refused("registry", &error)];
+        }
+        Err(error) => return vec![Check::refused("chain_id", &error)],
     };
-    let found = format!("chain {} has a ZamaJobsRegistry at {}", receipt.chain_id, receipt.registry);
     vec![
-        Check::new("registry", true, found, ""),
+        chain_id(receipt),
+        answered("registry", registry(&client, receipt).await),
         answered("event", event(&client, receipt).await),
         answered("canonical", canonical(&client, receipt).await),
+        answered(FINALITY, finality(&client, receipt).await),
         answered("bit", bit(&client, receipt).await),
         answered("verdict", verdict(&client, receipt).await),
     ]
+}
+
+/// The client refuses to connect to another chain.
+fn chain_id(receipt: &Receipt) -> Check {
+    Check::new("chain_id", true, format!("the node serves chain {}", receipt.chain_id), "")
+}
+
+/// The client refuses to connect to other code; the hash tells which deployment it is.
+async fn registry(client: &ChainClient, receipt: &Receipt) -> Result<Check, ChainError> {
+    let code = client.provider.get_code_at(receipt.registry).await?;
+    let hash = keccak256(&code);
+    let found = format!("the code at {} is ZamaJobsRegistry's of this version (code hash {hash})", receipt.registry);
+    let other = format!("the code at {} ({hash}) is not ZamaJobsRegistry's of this version", receipt.registry);
+    Ok(Check::new("registry", contracts::is_registry_code(&code), found, other))
 }
 
 fn answered(name: &'static str, check: Result<Check, ChainError>) -> Check {
@@ -66,15 +85,28 @@ async fn event(client: &ChainClient, receipt: &Receipt) -> Result<Check, ChainEr
 async fn canonical(client: &ChainClient, receipt: &Receipt) -> Result<Check, ChainError> {
     let number = receipt.block_number;
     let canonical = client.standing(number, receipt.block_hash).await? == Standing::Canonical;
-    let finalized = client.finalized_block().await?.is_some_and(|finalized| number <= finalized);
     let depth = client.block_number().await?.saturating_sub(number).saturating_add(1);
-    let safety = if finalized { "finalized".to_owned() } else { format!("{depth} deep, not finalized yet") };
     Ok(Check::new(
         "canonical",
         canonical,
-        format!("block {number} is canonical ({safety})"),
-        format!("block {number} with hash {} is not canonical; ask for the receipt again", receipt.block_hash),
+        format!("block {number} is part of the chain, {depth} deep"),
+        format!("block {number} with hash {} is not part of the chain; ask for the receipt again", receipt.block_hash),
     ))
+}
+
+/// Until the block is final a reorganisation may take it away; the batch is then anchored again, in another block.
+async fn finality(client: &ChainClient, receipt: &Receipt) -> Result<Check, ChainError> {
+    let number = receipt.block_number;
+    Ok(match client.finalized_block().await? {
+        Some(finalized) if number <= finalized => {
+            Check::new(FINALITY, true, format!("block {number} is final: nothing takes it back"), "")
+        }
+        Some(finalized) => {
+            let told = format!("block {number} is not final yet (final to {finalized}); it may still be replaced");
+            Check::pending(FINALITY, told)
+        }
+        None => Check::pending(FINALITY, "the node names no final block: the depth alone tells how safe it is"),
+    })
 }
 
 async fn bit(client: &ChainClient, receipt: &Receipt) -> Result<Check, ChainError> {

@@ -105,12 +105,17 @@ pub fn leaves(indices: impl IntoIterator<Item = u64>) -> Vec<Leaf> {
 fn leaf(index: u64) -> Leaf {
     let mut job_id = keccak256(format!("job {index}"));
     job_id[16..].fill(0);
+    let status = if index.is_multiple_of(3) { LeafStatus::Failed } else { LeafStatus::Completed };
+    let result_hash = match status {
+        LeafStatus::Completed => keccak256(format!("result {index}")),
+        LeafStatus::Failed => B256::ZERO,
+    };
     Leaf {
         index: Index::new(index),
         job_id,
         submitter: Address::from_word(keccak256(format!("submitter {index}"))),
-        result_hash: keccak256(format!("result {index}")),
-        status: if index.is_multiple_of(3) { LeafStatus::Failed } else { LeafStatus::Completed },
+        result_hash,
+        status,
         content_hash: salted_content_hash(SALT, content_hash(index)),
         handle: B256::ZERO,
     }

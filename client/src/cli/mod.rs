@@ -26,6 +26,7 @@ mod trust_args;
 mod usage;
 mod values;
 mod verify;
+mod verify_files;
 mod whoami;
 mod working;
 
@@ -70,7 +71,7 @@ pub enum JobsCommand {
     Receipt(outcome::ReceiptArgs),
     /// Verify a receipt, against the chain or against a root that you trust.
     #[command(after_help = EXIT_CODES)]
-    Verify(verify::VerifyArgs),
+    Verify(Box<verify::VerifyArgs>),
     /// Encrypt values on this machine, for a job.
     #[command(after_help = EXIT_CODES)]
     Encrypt(Box<encrypt::EncryptArgs>),

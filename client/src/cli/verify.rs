@@ -1,13 +1,10 @@
 //! `verify`: checks a receipt without believing the service.
 
-use std::path::PathBuf;
-
 use alloy::primitives::B256;
 use chain::verify::{Check, Outcome, Report, Source, Verdict, verify_receipt};
 use clap::Args;
 use jobs::receipt::Receipt;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::chain_args::ChainArgs;
 use super::dev_env::DevEnv;
@@ -16,6 +13,7 @@ use super::exit::Exit;
 use super::globals::Session;
 use super::inputs::read_source;
 use super::paint::{Paint, tame};
+use super::verify_files::FileArgs;
 
 /// What `verify` takes.
 #[derive(Args, Debug)]
@@ -27,9 +25,8 @@ pub struct VerifyArgs {
     /// Verify without a network against this root of the batch, which you learnt elsewhere; says what stays unchecked
     #[arg(long, value_name = "0xHASH")]
     root: Option<B256>,
-    /// Check also that this file holds the job's result
-    #[arg(long, value_name = "FILE")]
-    result: Option<PathBuf>,
+    #[command(flatten)]
+    files: FileArgs,
 }
 
 pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit, CliError> {
@@ -38,11 +35,7 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit,
         .map_err(|error| CliError::usage(format!("{} is not a receipt: {error}", args.receipt)))?;
     let source = source(args, DevEnv::find)?;
     let mut report = Box::pin(verify_receipt(&receipt, &source)).await;
-    if let Some(file) = &args.result {
-        let bytes =
-            std::fs::read(file).map_err(|error| CliError::usage(format!("cannot read {}: {error}", file.display())))?;
-        report.checks.push(result_check(&receipt, &bytes));
-    }
+    report.checks.extend(args.files.checks(&receipt)?);
     let verdict = report.verdict();
     // Null where the node gave no answer.
     let verified = match verdict {
@@ -50,7 +43,12 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit,
         Verdict::DoesNotVerify => Some(false),
         Verdict::Unknown => None,
     };
-    let document = json!({ "verified": verified, "job_id": job_id(&receipt), "checks": report.checks });
+    let document = json!({
+        "verified": verified,
+        "finalized": report.finalized(),
+        "job_id": job_id(&receipt),
+        "checks": report.checks,
+    });
     session.output.result(&document, |paint| text(&receipt, &report, paint))?;
     if let Source::Rpc { registry: None, .. } = source {
         let address = receipt.registry;
@@ -70,16 +68,6 @@ fn source(args: &VerifyArgs, dev: impl FnOnce() -> Result<Option<DevEnv>, CliErr
     Ok(Source::Rpc { url: chain.url, registry: chain.registry })
 }
 
-fn result_check(receipt: &Receipt, bytes: &[u8]) -> Check {
-    let (hash, expected) = (B256::from_slice(&Sha256::digest(bytes)), receipt.leaf.result_hash);
-    Check::new(
-        "result",
-        hash == expected,
-        "the file's SHA-256 is the leaf's result hash",
-        format!("the file's SHA-256 is {hash}, the leaf's result hash {expected}"),
-    )
-}
-
 /// The job's UUID, which the leaf holds left-aligned.
 fn job_id(receipt: &Receipt) -> Option<jobs::JobId> {
     let id = receipt.leaf.job_id.as_slice();
@@ -95,12 +83,16 @@ fn text(receipt: &Receipt, report: &Report, paint: Paint) -> String {
             Outcome::Failed => paint.bad("FAIL"),
             Outcome::Unanswered => paint.bad("?   "),
             Outcome::NotChecked => paint.faint("-   "),
+            Outcome::Pending => paint.strong("wait"),
         };
         text.push_str(&format!("{mark}  {:width$}  {}\n", check.name, tame(&explained(check))));
     }
     let job = job_id(receipt).map(|id| id.to_string()).unwrap_or_default();
     let left: Vec<_> = report.with(Outcome::NotChecked).map(|check| check.name).collect();
     let verdict = match report.verdict() {
+        Verdict::Verifies if report.finalized() == Some(false) => {
+            paint.good(&format!("The receipt of job {job} verifies; its block is not final yet."))
+        }
         Verdict::Verifies if left.is_empty() => paint.good(&format!("The receipt of job {job} verifies.")),
         Verdict::Verifies => {
             let verdict = paint.good(&format!("The receipt of job {job} verifies against the given root."));
@@ -125,12 +117,13 @@ mod tests {
     use jobs::leaf::{Index, Leaf, LeafStatus, salted_content_hash};
     use jobs::merkle::Batch;
     use jobs::receipt::Anchor;
+    use sha2::{Digest, Sha256};
 
     use super::*;
     use crate::cli::Globals;
 
     fn args() -> VerifyArgs {
-        VerifyArgs { receipt: "-".to_owned(), chain: ChainArgs::default(), root: None, result: None }
+        VerifyArgs { receipt: "-".to_owned(), chain: ChainArgs::default(), root: None, files: FileArgs::default() }
     }
 
     fn dev() -> Result<Option<DevEnv>, CliError> {
@@ -183,7 +176,8 @@ mod tests {
         std::fs::write(&file, document).unwrap();
         std::fs::write(&result_file, result).unwrap();
         let name = file.to_str().unwrap().to_owned();
-        let args = VerifyArgs { receipt: name, root: Some(root), result: Some(result_file), ..args() };
+        let files = FileArgs { result: Some(result_file), ..FileArgs::default() };
+        let args = VerifyArgs { receipt: name, root: Some(root), files, ..args() };
         Box::pin(verify(&Session::new(Globals::default()), &args)).await
     }
 
@@ -232,7 +226,7 @@ mod tests {
         let source = Source::Rpc { url: format!("http://127.0.0.1:{port}"), registry: None };
         let report = verify_receipt(&receipt, &source).await;
         let text = text(&receipt, &report, Paint::plain());
-        assert!(text.contains("?     registry"), "{text}");
+        assert!(text.contains("?     chain_id"), "{text}");
         assert!(text.ends_with("could not be checked.\n"), "{text}");
     }
 

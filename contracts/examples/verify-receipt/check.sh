@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Holds the TypeScript verifier and `zama-jobs verify` to the same verdicts: on honest receipts and on forged ones.
+# Holds the TypeScript verifier and `zama-jobs verify` to the same verdicts, and the published JSON Schema to their form:
+# on honest receipts and on forged ones.
 #
 #   ZAMA_BIN=target/debug/zama-jobs contracts/examples/verify-receipt/check.sh                    the fixtures, offline
 #   ZAMA_BIN=… contracts/examples/verify-receipt/check.sh --dev          and a job's on the chain of a stack of its own
@@ -29,6 +30,7 @@ cp -r "$here/src" "$here/tsconfig.json" "$here/package.json" "$work/"
 ln -s "$tools/node_modules" "$work/node_modules"
 (cd "$work" && node node_modules/typescript/bin/tsc)
 
+export RECEIPT_SCHEMA=$here/../../../docs/receipt.schema.json
 compare() { node "$work/dist/compare.js" "$@"; }
 
 # Twelve ports in a row, of which none is taken.

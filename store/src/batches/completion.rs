@@ -31,6 +31,13 @@ pub async fn complete(
     anchor: &Anchor,
 ) -> Result<Vec<(JobId, Option<WorkflowRun>)>, StoreError> {
     let mut tx = pool.begin().await?;
+    let was_confirmed = sqlx::query_scalar!(
+        r#"SELECT confirmed_at IS NOT NULL AS "was!" FROM batches WHERE id = $1 FOR UPDATE"#,
+        batch
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .unwrap_or_default();
     let won = sqlx::query!(
         "UPDATE batches SET status = 'CONFIRMED', tx_hash = $2, block_number = $3, block_hash = $4, confirmed_at = now()
           WHERE id = $1 AND status IN ('SEALED', 'SENT')",
@@ -56,7 +63,7 @@ pub async fn complete(
     )
     .fetch_all(&mut *tx)
     .await?;
-    reanchor(&mut tx, batch, anchor).await?;
+    tell_the_others(&mut tx, batch, anchor, was_confirmed).await?;
     let ids: Vec<Uuid> = jobs.iter().map(|job| job.id).collect();
     let tenants: Vec<String> = jobs.iter().map(|job| job.tenant.clone()).collect();
     let metrics = [Metric::JobsCompleted, Metric::ChainConfirmations].map(|metric| metric.as_str().to_owned());
@@ -88,25 +95,32 @@ pub async fn complete(
     Ok(waiting.collect())
 }
 
-/// Tells the jobs that were COMPLETED in an earlier transaction and whose batch stands in another block now: their
-/// status and usage stay as they are.
-async fn reanchor(tx: &mut PgConnection, batch: Uuid, anchor: &Anchor) -> Result<(), StoreError> {
+/// Tells the jobs whose status and usage stay as they are: those that were COMPLETED in an earlier transaction and whose
+/// batch stands in another block now, and failed ones, whose receipt there is from now on.
+async fn tell_the_others(
+    tx: &mut PgConnection,
+    batch: Uuid,
+    anchor: &Anchor,
+    was_confirmed: bool,
+) -> Result<(), StoreError> {
     let event = json!({
         "tx_hash": alloy::primitives::B256::from(anchor.tx_hash),
         "block_number": anchor.block_number,
         "block_hash": alloy::primitives::B256::from(anchor.block_hash),
     });
     sqlx::query!(
-        "WITH moved AS (
+        "WITH told AS (
              UPDATE jobs j SET version = version + 1, updated_at = now()
                FROM confirmations c
-              WHERE c.batch_id = $1 AND j.id = c.job_id AND j.status = 'COMPLETED' AND j.completed_at < now()
-             RETURNING j.id, j.tenant
+              WHERE c.batch_id = $1 AND j.id = c.job_id
+                AND (j.status = 'COMPLETED' AND j.completed_at < now() OR j.status = 'FAILED')
+             RETURNING j.id, j.tenant, j.status
          )
          INSERT INTO job_events (job_id, tenant, event_type, data)
-         SELECT m.id, m.tenant, 'job.reanchored', $2 FROM moved m",
+         SELECT t.id, t.tenant, 'job.reanchored', $2 FROM told t WHERE t.status = 'COMPLETED' OR $3",
         batch,
-        event
+        event,
+        was_confirmed
     )
     .execute(tx)
     .await?;

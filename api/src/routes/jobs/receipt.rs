@@ -24,7 +24,8 @@ errors!(Errors: Token, JobNotFound, ResultNotReady, JobCancelled; ENDINGS);
 /// Fetch a receipt
 ///
 /// With it anyone can check, from the chain alone, that the result's hash was confirmed: `zama-jobs verify
-/// receipt.json`. It exists once the job is COMPLETED.
+/// receipt.json`. It exists once the job is COMPLETED; where the tenant has failed jobs confirmed, a FAILED job has one
+/// too, as soon as its batch is on chain.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/receipt", tag = "jobs", security(("bearer" = ["jobs:read"])),
     params(("id" = uuid::Uuid, Path, description = "The job.", example = "019cebab-804e-7c41-9b5e-3f2a8d6c1e07")),
@@ -41,7 +42,9 @@ pub async fn receipt(
     principal.require(Scope::JobsRead)?;
     let found = store::receipts::find(&state.pool, principal.reader(), id).await?.ok_or_else(|| not_found(id))?;
     let Some(parts) = found.parts else {
-        return Err(unavailable::problem("receipt", found.status, found.error));
+        // A failure that goes on chain has a receipt like any result, a moment later.
+        let error = found.error.filter(|_| !found.is_to_be_confirmed);
+        return Err(unavailable::problem("receipt", found.status, error));
     };
     let receipt = build(id, &parts).ok_or_else(|| {
         tracing::error!(job.id = %id, "the stored batch does not lead to the receipt's root");

@@ -71,6 +71,12 @@ impl TestApp {
         store::starts::confirm(&self.pool, &[(id(job), run)]).await.unwrap();
     }
 
+    /// From now on failed jobs of the tenant go on chain.
+    pub async fn confirms_failed_jobs(&self) {
+        let set = store::tenants::FailedJobs::Confirmed;
+        store::tenants::set_failed_jobs(&self.pool, &"acme".parse().unwrap(), set).await.unwrap().expect("a tenant");
+    }
+
     pub async fn fail(&self, job: &str, code: jobs::ErrorCode, detail: &str) {
         let ending = Ending::Failed { code, detail: detail.to_owned() };
         transition::conclude(&self.pool, id(job), &ending, Units::NONE).await.unwrap();

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { type Hex, concat, createPublicClient, encodeAbiParameters, http, keccak256, sha256 } from "viem";
 import { type Receipt, parseReceipt } from "./receipt.js";
 
@@ -21,7 +22,6 @@ const zero: Hex = `0x${"0".repeat(64)}`;
 /** The forger makes the receipt's own hashes fit: one leaf, alone in a batch that nobody confirmed. */
 function madeConsistent(receipt: Receipt) {
   const { leaf } = receipt;
-  leaf.submitter = flipped(leaf.submitter);
   const types = ["uint256", "bytes32", "address", "bytes32", "uint8", "bytes32", "bytes32"].map((type) => ({ type }));
   const values = [BigInt(leaf.index), leaf.job_id, leaf.submitter, leaf.result_hash, leaf.status, leaf.content_hash, leaf.handle];
   receipt.leaf_abi = encodeAbiParameters(types, values);
@@ -65,7 +65,7 @@ const forgeries: Record<string, Alteration> = {
   "an empty entry": (r) => { r.entries.push({ word: 1 + (r.entries.at(-1)?.word ?? 0), mask: zero }); },
   "an entry twice": (r) => { r.entries = r.entries.flatMap((entry) => [entry, entry]); },
   "no entries": (r) => { r.entries = []; },
-  "a batch of its own": madeConsistent,
+  "a batch of its own": (r) => { r.leaf.submitter = flipped(r.leaf.submitter); madeConsistent(r); },
   "another version": (r) => { r.version = 2; },
   "another schema": (r) => { r.schema = "zama-jobs/receipt/v2"; },
 };
@@ -88,6 +88,21 @@ async function ofAnotherTransaction(url: string, { block_number }: Receipt): Pro
   }
   throw new Error("the chain has no transaction before the batch's: not even the registry's deployment");
 }
+
+/** Of a failed job: it commits to the submitted body and to no result. */
+function failed(receipt: Receipt) {
+  const { leaf, salt, input_hash } = receipt;
+  [leaf.status, leaf.result_hash, leaf.handle] = [2, zero, zero];
+  leaf.content_hash = sha256(concat([salt, input_hash ?? zero]));
+  [receipt.program_hash, receipt.key_hash, receipt.attestation] = [null, null, null];
+  madeConsistent(receipt);
+}
+/** A batch that a confirmer did put on chain, so that its root is the trusted one: is what it says of the job sound? */
+const confirmed: Record<string, [Alteration, number]> = {
+  "a failed job": [failed, VERIFIES],
+  "a failed job with a result": [(r) => { failed(r); r.leaf.result_hash = flipped(zero); madeConsistent(r); }, REFUSED],
+  "a completed job without one": [(r) => { failed(r); r.leaf.status = 1; madeConsistent(r); }, REFUSED],
+};
 
 const malformed: Record<string, Alteration> = {
   "an unknown field": (r) => { r.extra = null; },
@@ -113,7 +128,8 @@ const folder = mkdtempSync(join(tmpdir(), "zama-compare-"));
 const ours = fileURLToPath(new URL("verify.js", import.meta.url));
 let [cases, wrong] = [0, 0];
 
-function compare(name: string, alter: Alteration, expected: number, source = against) {
+type Source = (altered: Receipt) => string[];
+function compare(name: string, alter: Alteration, expected: number, source: Source = () => against) {
   const altered = JSON.parse(honest) as Receipt & Record<string, unknown>;
   alter(altered);
   const document = JSON.stringify(altered);
@@ -122,13 +138,28 @@ function compare(name: string, alter: Alteration, expected: number, source = aga
   const file = join(folder, "receipt.json");
   writeFileSync(file, document);
   const [rust, typescript] = [
-    spawnSync(process.env.ZAMA_BIN ?? "zama-jobs", ["verify", file, ...source], { cwd: folder }),
-    spawnSync(process.execPath, [ours, file, ...source], { cwd: folder }),
+    spawnSync(process.env.ZAMA_BIN ?? "zama-jobs", ["verify", file, ...source(altered)], { cwd: folder }),
+    spawnSync(process.execPath, [ours, file, ...source(altered)], { cwd: folder }),
   ].map(({ status, error }) => { if (error) throw error; return status; });
   const good = rust === expected && typescript === expected;
   console.log(`${good ? "ok  " : "FAIL"}  ${name}: zama-jobs ${rust}, TypeScript ${typescript}${good ? "" : `, expected ${expected}`}`);
   cases += 1;
   if (!good) wrong += 1;
+}
+
+/** The published schema says what both readers say of a document's form; ajv knows neither. */
+function fitTheSchema() {
+  const fits = new Ajv2020({ strict: true }).compile(JSON.parse(readFileSync(process.env.RECEIPT_SCHEMA ?? "", "utf8")) as object);
+  const forms: [Record<string, Alteration>, boolean][] = [[harmless, true], [misplaced, true], [malformed, false]];
+  for (const [alterations, expected] of forms)
+    for (const [name, alter] of Object.entries(alterations)) {
+      const altered = JSON.parse(honest) as Receipt & Record<string, unknown>;
+      alter(altered);
+      const good = fits(altered) === expected;
+      console.log(`${good ? "ok  " : "FAIL"}  schema, ${name}: ${expected ? "fits" : "does not fit"}`);
+      cases += 1;
+      if (!good) wrong += 1;
+    }
 }
 
 for (const [name, alter] of Object.entries(harmless)) compare(name, alter, VERIFIES);
@@ -138,8 +169,10 @@ if (options.rpc) compare("the place of another transaction", await ofAnotherTran
 for (const [name, alter] of Object.entries(malformed)) compare(name, alter, IS_NO_RECEIPT);
 // Nothing listens at the discard port: no node is no verdict, but what the receipt itself gives away still is one.
 const nobody = ["--rpc", "http://127.0.0.1:9", "--registry", trusted.registry];
-compare("the honest receipt", () => {}, NO_ANSWER, nobody);
-compare("another result", forgeries["another result"] as Alteration, REFUSED, nobody);
+compare("the honest receipt", () => {}, NO_ANSWER, () => nobody);
+compare("another result", forgeries["another result"] as Alteration, REFUSED, () => nobody);
+for (const [name, [alter, expected]] of Object.entries(confirmed)) compare(name, alter, expected, ({ root }) => ["--root", root]);
+fitTheSchema();
 rmSync(folder, { recursive: true });
 console.log(`${cases} receipts, ${wrong} verdicts that differ or are wrong`);
 process.exit(wrong === 0 ? 0 : 1);

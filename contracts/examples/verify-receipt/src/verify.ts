@@ -18,6 +18,12 @@ const ZERO = `0x${"0".repeat(64)}`;
 const words = (...types: string[]) => types.map((type) => ({ type }));
 const ones = (mask: bigint) => mask.toString(2).replaceAll("0", "").length;
 
+/** No answer is no verdict; a refusal is one. */
+function isSilence(error: unknown) {
+  const silence = (cause: unknown) => cause instanceof HttpRequestError || cause instanceof TimeoutError;
+  return error instanceof BaseError && !!error.walk(silence);
+}
+
 function encodeLeaf(leaf: Leaf) {
   const types = words("uint256", "bytes32", "address", "bytes32", "uint8", "bytes32", "bytes32");
   const values = [BigInt(leaf.index), leaf.job_id, leaf.submitter, leaf.result_hash, leaf.status, leaf.content_hash, leaf.handle];
@@ -55,16 +61,23 @@ function commits({ leaf, salt, input_hash, program_hash, key_hash, attestation }
   return keccak256(encodeAbiParameters(words("bytes32", "bytes32", "bytes32", "bytes32", "bytes32"), handle)) === leaf.handle;
 }
 
+/** A failed job names no result and commits to nothing but its failure; a completed one names a result. */
+const agrees = ({ status, result_hash, handle }: Leaf) =>
+  status === 1 ? result_hash !== ZERO : result_hash === ZERO && handle === ZERO;
+
 function* offline(receipt: Receipt): Generator<[string, boolean]> {
   const encoded = encodeLeaf(receipt.leaf);
   yield ["document: version 1 of zama-jobs/receipt/v1", receipt.version === 1 && receipt.schema === "zama-jobs/receipt/v1"];
   yield ["leaf: its fields encode to leaf_abi, its job id is a UUID", encoded === receipt.leaf_abi && /0{32}$/.test(receipt.leaf.job_id)];
   yield ["leaf_hash: the leaf's double keccak256", keccak256(keccak256(encoded)) === receipt.leaf_hash];
+  yield ["status: the leaf names a result just if the job completed", agrees(receipt.leaf)];
   yield ["commitment: the leaf commits to what the receipt names", commits(receipt)];
   yield ["inclusion: the proof leads from the rank of the leaf's bit to the root", leadsToRoot(receipt)];
 }
 
-async function* onChain(receipt: Receipt, url: string, expected?: string): AsyncGenerator<[string, boolean]> {
+/** What is neither: true now, and it may not last. */
+type Told = [string, boolean | "not yet"];
+async function* onChain(receipt: Receipt, url: string, expected?: string): AsyncGenerator<Told> {
   const client = createPublicClient({ transport: http(url, { timeout: 20_000 }) });
   const { root, registry: address, leaf, chain_id, tx_hash, block_number, block_hash, proof } = receipt;
   const entries = receipt.entries.map(({ word, mask }) => ({ word: BigInt(word), mask: BigInt(mask) }));
@@ -83,6 +96,9 @@ async function* onChain(receipt: Receipt, url: string, expected?: string): Async
   yield ["event: BatchConfirmed with the root and the entries, in the receipt's block", stands && ours.length > 0];
   const block = await client.getBlock({ blockNumber: BigInt(block_number) });
   yield ["canonical: the block is part of the chain", block.hash === block_hash];
+  // A chain that knows no finality answers with an error of its own, which says nothing against the receipt.
+  const final = await client.getBlock({ blockTag: "finalized" }).catch((error: unknown) => { if (isSilence(error)) throw error; });
+  yield ["finality: nothing takes the block back", !!final && final.number >= BigInt(block_number) ? true : "not yet"];
 
   const index = BigInt(leaf.index);
   const isSet = await client.readContract({ abi, address, functionName: "isConfirmed", args: [index] });
@@ -94,7 +110,7 @@ async function* onChain(receipt: Receipt, url: string, expected?: string): Async
 }
 
 type Options = { rpc?: string; registry?: string; root?: string; result?: string };
-async function* checks(receipt: Receipt, { rpc, registry, root, result }: Options): AsyncGenerator<[string, boolean]> {
+async function* checks(receipt: Receipt, { rpc, registry, root, result }: Options): AsyncGenerator<Told> {
   yield* offline(receipt);
   if (root) yield ["root: the given one", receipt.root === root.toLowerCase()];
   else yield* onChain(receipt, rpc ?? "", registry);
@@ -116,12 +132,11 @@ try {
 let [verified, answered] = [true, true];
 try {
   for await (const [what, passed] of checks(read.receipt, read.options)) {
-    console.log(`${passed ? "ok  " : "FAIL"}  ${what}`);
-    verified &&= passed;
+    console.log(`${passed === true ? "ok  " : passed ? "wait" : "FAIL"}  ${what}`);
+    verified &&= !!passed;
   }
 } catch (error) {
-  const silence = (cause: unknown) => cause instanceof HttpRequestError || cause instanceof TimeoutError;
-  answered = !(error instanceof BaseError && error.walk(silence));
+  answered = !isSilence(error);
   verified &&= !answered;
   console.log(`${answered ? "FAIL" : "????"}  ${(error as Error).message.split("\n")[0]}`);
 }

@@ -1,0 +1,164 @@
+//! What is about to be sent, shown before anything is, and the question whether it shall be.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+
+use ::chain::{Administration, Change, Mined, Step};
+use alloy::primitives::utils::format_ether;
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::Format;
+use super::exit::ChainExit;
+
+#[derive(Args)]
+pub struct SendArgs {
+    /// Send without asking.
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// What became of a plan.
+pub(super) enum Carried {
+    /// The registry is so already.
+    NothingToDo,
+    /// Nobody said yes.
+    Declined,
+    Sent(Vec<(Change, Mined)>),
+}
+
+impl Carried {
+    pub(super) fn exit(&self) -> ChainExit {
+        match self {
+            Self::Declined => ChainExit::Declined,
+            Self::NothingToDo | Self::Sent(_) => ChainExit::Done,
+        }
+    }
+}
+
+/// Shows what is left to do of `changes`, asks, and sends it one by one, each waited for.
+///
+/// # Errors
+/// The account may not or cannot pay, or the node is away. What was sent before stays, and a repetition goes on there.
+pub(super) async fn carry_out(administration: &Administration, changes: &[Change], args: &SendArgs) -> Result<Carried> {
+    let steps = administration.plan(changes).await?;
+    if steps.is_empty() {
+        return Ok(Carried::NothingToDo);
+    }
+    eprint!("{}", told(administration, &steps));
+    if !args.yes && !is_agreed()? {
+        return Ok(Carried::Declined);
+    }
+    let mut sent = Vec::new();
+    for step in steps {
+        let made = administration.make(step.change).await;
+        let Some(mined) = made.with_context(|| format!("could not {}", step.change))? else { continue };
+        eprintln!("done: {} ({}, {} ETH)", step.change, mined.tx_hash, format_ether(mined.cost));
+        sent.push((step.change, mined));
+    }
+    Ok(Carried::Sent(sent))
+}
+
+/// Carries changes out and answers with what was sent.
+///
+/// # Errors
+/// As [`carry_out`].
+pub(super) async fn answer(
+    administration: &Administration,
+    changes: &[Change],
+    args: &SendArgs,
+    format: Format,
+) -> Result<ChainExit> {
+    let carried = carry_out(administration, changes, args).await?;
+    let registry = administration.registry();
+    format.answer(&document(administration, &carried), || match &carried {
+        Carried::NothingToDo => format!("nothing to do: the registry {registry} is so already\n"),
+        Carried::Declined => String::new(),
+        Carried::Sent(sent) => sent.iter().map(|(change, mined)| format!("{change}: {}\n", mined.tx_hash)).collect(),
+    })?;
+    Ok(carried.exit())
+}
+
+/// What `--json` prints of it.
+pub(super) fn document(administration: &Administration, carried: &Carried) -> Value {
+    let transactions: Vec<Value> = match carried {
+        Carried::NothingToDo | Carried::Declined => Vec::new(),
+        Carried::Sent(sent) => sent.iter().map(|(change, mined)| transaction(*change, mined)).collect(),
+    };
+    json!({
+        "registry": administration.registry(),
+        "sender": administration.sender(),
+        "changed": !transactions.is_empty(),
+        "declined": matches!(carried, Carried::Declined),
+        "transactions": transactions,
+    })
+}
+
+fn transaction(change: Change, mined: &Mined) -> Value {
+    json!({
+        "change": change.to_string(),
+        "tx_hash": mined.tx_hash,
+        "block_number": mined.block_number,
+        "gas_used": mined.gas_used,
+        "cost_wei": mined.cost.to_string(),
+    })
+}
+
+fn told(administration: &Administration, steps: &[Step]) -> String {
+    let (registry, sender) = (administration.registry(), administration.sender());
+    let mut text = format!("registry {registry}: to be sent and paid by {sender}\n");
+    for (number, step) in (1..).zip(steps) {
+        text.push_str(&format!("  {number}. {}: {}\n", step.change, cost(step)));
+    }
+    text
+}
+
+fn cost(step: &Step) -> String {
+    match step.cost {
+        Some(cost) => format!("about {} gas, at most {} ETH", cost.gas, format_ether(cost.at_most)),
+        None => "tried once the registry is there".to_owned(),
+    }
+}
+
+fn is_agreed() -> Result<bool> {
+    let input = std::io::stdin();
+    if !input.is_terminal() {
+        eprintln!("nothing was sent: nobody is there to ask; give --yes");
+        return Ok(false);
+    }
+    eprint!("send? [y/N] ");
+    std::io::stderr().flush().context("Failed to ask")?;
+    let mut line = String::new();
+    input.lock().read_line(&mut line).context("Failed to read the answer")?;
+    let agreed = is_yes(&line);
+    if !agreed {
+        eprintln!("nothing was sent");
+    }
+    Ok(agreed)
+}
+
+fn is_yes(line: &str) -> bool {
+    matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use ::chain::Cost;
+    use alloy::primitives::U256;
+
+    use super::*;
+
+    #[test]
+    fn only_a_yes_is_one() {
+        assert!(["y\n", "YES\n", " yes "].iter().all(|line| is_yes(line)));
+        assert!(!["\n", "", "n\n", "yess\n", "j\n"].iter().any(|line| is_yes(line)));
+    }
+
+    #[test]
+    fn a_step_says_what_it_may_cost() {
+        let at_most = U256::from(1_500_000_000_000_000_u64);
+        let step = Step { change: Change::Pause, cost: Some(Cost { gas: 30_000, at_most }) };
+        assert_eq!(cost(&step), "about 30000 gas, at most 0.001500000000000000 ETH");
+        assert_eq!(cost(&Step { cost: None, ..step }), "tried once the registry is there");
+    }
+}

@@ -1,0 +1,17 @@
+//! `zama-jobs chain …` as operators run it: the program itself, against a real anvil and a real PostgreSQL.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod changes;
+mod resync;
+mod stage;
+mod status;
+
+#[path = "../../chain/tests/anvil/mod.rs"]
+mod anvil;
+#[allow(dead_code, reason = "the store's own tests use all of it")]
+#[path = "../../store/tests/store/database.rs"]
+mod database;
+#[allow(dead_code, reason = "the store's own tests use all of it")]
+#[path = "../../store/tests/store/outbox.rs"]
+mod outbox;
