@@ -16,7 +16,7 @@ mod verified;
 
 pub use error::{BlobError, PutError};
 pub use hash::{BlobHash, InvalidHash};
-pub use incoming::Terms;
+pub use incoming::{Staged, Terms};
 pub use keys::SystemKey;
 pub use location::{Config, S3};
 pub use store::{BlobRef, BlobStore, BlobStream, Head};

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::algorithm::{Algorithm, Input, Parameters, payload_units};
 use crate::canonical;
-use crate::fhe::{self, EncryptedDataUrl, EncryptedRequest, FheAlgorithm};
+use crate::fhe::{self, EncryptedDataUrl, EncryptedRequest, FheAlgorithm, KeyMode};
 use crate::field_error::FieldErrors;
 use crate::object::{At, Object};
 use crate::usage::Units;
@@ -128,6 +128,24 @@ impl Submission {
         match &self.work {
             Work::Plain { parameters, .. } => parameters.timeout_seconds,
             Work::Encrypted { request, .. } => request.timeout_seconds,
+        }
+    }
+
+    /// SHA-256 of the tenant's blob that the job computes on; `None` where it is fetched from elsewhere.
+    #[must_use]
+    pub fn blob(&self) -> Option<[u8; 32]> {
+        match &self.work {
+            Work::Encrypted { data: EncryptedDataUrl::Blob(sha256), .. } => Some(*sha256),
+            _ => None,
+        }
+    }
+
+    /// Id of the tenant's own key that the job computes under.
+    #[must_use]
+    pub fn client_key(&self) -> Option<[u8; 32]> {
+        match &self.work {
+            Work::Encrypted { request, .. } if request.key.mode == KeyMode::Client => request.key.key_id.map(|id| id.0),
+            _ => None,
         }
     }
 

@@ -78,6 +78,7 @@ impl FheCompute {
         let inputs = match inputs {
             Ok(inputs) => inputs,
             Err(InputsRefused::Unfit(detail)) => return Ok(refused(ErrorCode::JobValidationFailed, detail)),
+            Err(InputsRefused::Full(detail)) => return Ok(refused(ErrorCode::StorageQuotaExceeded, detail)),
             Err(InputsRefused::Lost(detail)) => {
                 tracing::error!(job.id = %task.id, detail, "inputs that were taken are lost");
                 return Ok(refused(ErrorCode::InternalError, "The inputs are lost.".to_owned()));

@@ -1,6 +1,7 @@
 //! `/v1/blobs`
 
 pub mod create;
+pub mod delete;
 pub mod get;
 
 use utoipa::ToSchema;

@@ -5,6 +5,7 @@ use jobs::submission::{Submission, Work};
 use jobs::{ErrorCode, FieldError, TenantId};
 use retrieval::PublicKey;
 use store::client_keys::KeyStatus;
+use store::uploads::Kind;
 use store::{blobs, client_keys};
 
 use crate::ApiState;
@@ -20,14 +21,12 @@ pub async fn check(state: &ApiState, tenant: &TenantId, submission: &mut Submiss
     if let EncryptedDataUrl::Blob(sha256) = data {
         match blobs::find(&state.pool, tenant, *sha256).await? {
             Some(blob) => *data_bytes = usize::try_from(blob.size).ok(),
-            None => errors.push(FieldError::new("/payload/encrypted_data_url", "names no blob of this tenant")),
+            None => errors.push(no_blob()),
         }
     }
     if let (KeyMode::Client, Some(key_id)) = (request.key.mode, request.key.key_id) {
         let key = client_keys::find(&state.pool, tenant, key_id.0).await?;
-        if let Some(reason) = unusable(key) {
-            errors.push(FieldError::new("/payload/key/key_id", reason));
-        }
+        errors.extend(unusable(key));
     }
     // Its form was checked; that nothing can be sealed to it must not turn out after the job was paid.
     if let Some(key) = &request.client_public_key
@@ -38,15 +37,35 @@ pub async fn check(state: &ApiState, tenant: &TenantId, submission: &mut Submiss
     if errors.is_empty() {
         return Ok(());
     }
-    Err(Problem::new(ErrorCode::JobValidationFailed, "The job names what is not there or of no use.")
-        .with_errors(errors))
+    Err(unusable_references(errors))
 }
 
-fn unusable(key: Option<client_keys::ClientKey>) -> Option<String> {
-    let Some(key) = key else { return Some("names no key of this tenant".to_owned()) };
-    match key.status {
-        KeyStatus::Ready => None,
-        KeyStatus::Pending => Some("names a key that is still being checked; submit when it is ready".to_owned()),
-        KeyStatus::Refused => Some(format!("names a key that was refused: {}", key.detail)),
-    }
+/// The refusal of what was there when it was checked, and deleted before the job was stored.
+pub fn gone(kind: Kind) -> Problem {
+    unusable_references(vec![match kind {
+        Kind::Blob => no_blob(),
+        Kind::ClientKey => no_key(),
+    }])
+}
+
+fn unusable_references(errors: Vec<FieldError>) -> Problem {
+    Problem::new(ErrorCode::JobValidationFailed, "The job names what is not there or of no use.").with_errors(errors)
+}
+
+fn no_blob() -> FieldError {
+    FieldError::new("/payload/encrypted_data_url", "names no blob of this tenant")
+}
+
+fn no_key() -> FieldError {
+    FieldError::new("/payload/key/key_id", "names no key of this tenant")
+}
+
+fn unusable(key: Option<client_keys::ClientKey>) -> Option<FieldError> {
+    let Some(key) = key else { return Some(no_key()) };
+    let reason = match key.status {
+        KeyStatus::Ready => return None,
+        KeyStatus::Pending => "names a key that is still being checked; submit when it is ready".to_owned(),
+        KeyStatus::Refused => format!("names a key that was refused: {}", key.detail),
+    };
+    Some(FieldError::new("/payload/key/key_id", reason))
 }
