@@ -41,7 +41,8 @@ pub struct BlobStream {
 #[derive(Clone, Debug)]
 pub struct BlobStore {
     pub(crate) objects: Arc<dyn ObjectStore>,
-    folder: Option<PathBuf>,
+    /// Of a local store.
+    pub(crate) folder: Option<PathBuf>,
 }
 
 impl BlobStore {
