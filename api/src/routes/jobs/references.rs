@@ -1,6 +1,7 @@
 //! What a submission of an encrypted job names must be there, its tenant's blob and key, and be of use: a key to seal to.
 
-use jobs::fhe::{EncryptedDataUrl, KeyMode};
+use ::blobs::remote::{FetchError, check_spelling};
+use jobs::fhe::{EncryptedDataUrl, KeyChoice, KeyMode};
 use jobs::submission::{Submission, Work};
 use jobs::{ErrorCode, FieldError, TenantId};
 use retrieval::PublicKey;
@@ -18,11 +19,13 @@ use crate::policy::problem::Problem;
 pub async fn check(state: &ApiState, tenant: &TenantId, submission: &mut Submission) -> Result<(), Problem> {
     let Work::Encrypted { request, data, data_bytes } = &mut submission.work else { return Ok(()) };
     let mut errors = Vec::new();
-    if let EncryptedDataUrl::Blob(sha256) = data {
-        match blobs::find(&state.pool, tenant, *sha256).await? {
+    match data {
+        EncryptedDataUrl::Blob(sha256) => match blobs::find(&state.pool, tenant, *sha256).await? {
             Some(blob) => *data_bytes = usize::try_from(blob.size).ok(),
             None => errors.push(no_blob()),
-        }
+        },
+        // The fetch is the guard; what it will refuse for certain need not be paid first.
+        EncryptedDataUrl::Remote(url) => errors.extend(check_spelling(url).err().map(not_fetched)),
     }
     if let (KeyMode::Client, Some(key_id)) = (request.key.mode, request.key.key_id) {
         let key = client_keys::find(&state.pool, tenant, key_id.0).await?;
@@ -34,10 +37,35 @@ pub async fn check(state: &ApiState, tenant: &TenantId, submission: &mut Submiss
     {
         errors.push(FieldError::new("/payload/client_public_key", error.to_string()));
     }
-    if errors.is_empty() {
-        return Ok(());
+    if !errors.is_empty() {
+        return Err(unusable_references(errors));
     }
-    Err(unusable_references(errors))
+    check_network_key(state, request.key).await
+}
+
+/// A job that names the network's key means the one that there is. While nobody knows which that is, the worker says so.
+async fn check_network_key(state: &ApiState, key: KeyChoice) -> Result<(), Problem> {
+    let (KeyMode::Network, Some(named), Some(keys)) = (key.mode, key.key_id, &state.network_keys) else {
+        return Ok(());
+    };
+    match keys.manifest().await {
+        Ok(ours) if ours.key_id.0 != named.0 => {
+            let reason = format!("is not the id of the network's key: that is {}", ours.key_id);
+            let detail = "The job names another network key than the one that there is.";
+            Err(Problem::new(ErrorCode::KeyMismatch, detail)
+                .with_errors(vec![FieldError::new("/payload/key/key_id", reason)]))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn not_fetched(error: FetchError) -> FieldError {
+    let reason = match error {
+        FetchError::Url(reason) => reason.to_owned(),
+        FetchError::NotPublic { host, .. } => format!("names a host that is not public: {host}"),
+        other => other.to_string(),
+    };
+    FieldError::new("/payload/encrypted_data_url", reason)
 }
 
 /// The refusal of what was there when it was checked, and deleted before the job was stored.

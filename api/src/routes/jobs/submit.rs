@@ -38,7 +38,7 @@ const CONFIRMATION_SECONDS: u64 = 4;
 const MAX_RETRY_SECONDS: u64 = 30;
 
 errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, InvalidIdempotencyKey, BodyTimeout,
-    RequestInProgress, PayloadTooLarge, InvalidContentType, IdempotencyKeyReused);
+    RequestInProgress, PayloadTooLarge, InvalidContentType, IdempotencyKeyReused, KeyMismatch);
 
 /// Submit a job
 ///
