@@ -44,9 +44,9 @@ pub enum Refusal {
     NotFinal,
     #[error("the proofs do not lead from the leaf to a confirmed batch")]
     NotIncluded,
-    #[error("the chain cannot be read")]
+    #[error("too few of its nodes answer, or they are many blocks apart, so that what is final cannot be told")]
     ChainUnavailable,
-    #[error("the nodes disagree about the chain")]
+    #[error("its nodes disagree about the chain")]
     ChainDisagrees,
     #[error("the nonce has been used")]
     NonceReplayed,

@@ -96,6 +96,12 @@ async fn inputs_are_fetched_once_from_a_server_that_proves_its_name_and_from_now
     assert!(redirected.detail.contains("302"), "{redirected:?}");
     assert_eq!(server.asked(), ["/inputs", "/elsewhere"], "a redirect is not followed");
 
+    // Whoever takes it for the API does not believe its certificate, says why, and does not try again.
+    let origin = format!("https://{}:{PORT}", foreign_address());
+    let distrusted = client::Client::new(&origin, "token").unwrap().me().await.unwrap_err();
+    assert!(matches!(&distrusted, client::ClientError::Tls(why) if why.contains("certificate")), "{distrusted}");
+    assert!(!distrusted.is_transient());
+
     // The same server by its address, which is not public.
     let by_address = format!("https://{}:{PORT}/inputs", foreign_address());
     let payload = json!({"algorithm": ALGORITHM, "encrypted_data_url": by_address});

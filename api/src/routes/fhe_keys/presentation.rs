@@ -147,6 +147,10 @@ impl From<KeyManagerError> for Problem {
                 tracing::warn!(reason, "the key manager is unavailable");
                 Self::new(ErrorCode::ServiceUnavailable, "The key manager is unavailable.")
             }
+            KeyManagerError::Chain(detail) => {
+                let detail = format!("The key manager cannot read the chain: {detail}.");
+                Self::new(ErrorCode::ServiceUnavailable, detail)
+            }
         }
     }
 }
