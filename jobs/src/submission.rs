@@ -83,9 +83,6 @@ pub enum Work {
     },
 }
 
-/// Most bytes of inputs of an encrypted job: 64 MiB.
-pub const MAX_DATA_BYTES: usize = 64 << 20;
-
 /// A submission that passed every check that needs no database.
 #[derive(Clone, Debug)]
 pub struct Submission {
@@ -165,7 +162,7 @@ impl Submission {
         match &self.work {
             Work::Plain { input, .. } => Units::plain(payload + input.execution_units()),
             Work::Encrypted { request, data_bytes, .. } => Units {
-                compute: payload + payload_units(data_bytes.unwrap_or(MAX_DATA_BYTES)),
+                compute: payload + payload_units(data_bytes.unwrap_or(fhe::MAX_BLOB_BYTES)),
                 fhe: fhe::units::units(request.maximum_pbs()),
             },
         }
