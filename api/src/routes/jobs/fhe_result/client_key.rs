@@ -1,6 +1,6 @@
 //! A result under the client's own key: nobody here can read it, so the API itself checks who asks.
 
-use alloy::primitives::B256;
+use alloy::primitives::{Address, B256};
 use blobs::{BlobHash, MAX_RESULT_BYTES, SystemKey};
 use jobs::ErrorCode;
 use retrieval::{Answer, Domain};
@@ -37,7 +37,12 @@ fn check_signature(domain: Domain, asked: &Asked) -> Result<SignedRequest, Probl
     let digest = asked.retrieval(B256::ZERO).digest(domain);
     let signer = signature(&asked.wish)?.signer(digest).map_err(|_| not_the_submitter())?;
     if signer != asked.job.submitter {
-        return Err(not_the_submitter());
+        let submitter = Address::from(asked.job.submitter);
+        return Err(signature_invalid(&format!(
+            "Over this request the signature is that of {signer}, and only the submitter {submitter} may read the result. \
+             Who signed another job, nonce, deadline, chain or registry, or a public key's hash other than zero, looks like a \
+             stranger."
+        )));
     }
     Ok(SignedRequest { job: asked.job_id, signer: signer.into(), nonce: asked.wish.nonce.0, digest: digest.0 })
 }
