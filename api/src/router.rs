@@ -25,7 +25,7 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(jobs::receipt::receipt))
         .routes(routes!(jobs::fhe_result::fhe_result))
         // Clients: ciphertexts and keys
-        .routes(routes!(blobs::create::create))
+        .routes(routes!(blobs::list::list, blobs::create::create))
         .routes(routes!(blobs::get::get, blobs::delete::delete))
         .routes(routes!(fhe_keys::list::list, fhe_keys::create::create))
         .routes(routes!(fhe_keys::network::part))

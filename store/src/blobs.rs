@@ -73,3 +73,64 @@ pub async fn find(pool: &PgPool, tenant: &TenantId, sha256: [u8; 32]) -> Result<
     .await?;
     row.map(|row| Ok(StoredBlob { sha256, size: size_of(row.size)?, created_at: row.created_at })).transpose()
 }
+
+/// A blob in its tenant's list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListedBlob {
+    pub blob: StoredBlob,
+    /// An open job needs it.
+    pub in_use: bool,
+}
+
+/// Where a blob stands in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlobPlace {
+    pub created_at: DateTime<Utc>,
+    pub sha256: [u8; 32],
+}
+
+/// A tenant's blobs behind a place, the newest first, at most `limit`.
+///
+/// # Errors
+/// The database is away.
+pub async fn list(
+    pool: &PgPool,
+    tenant: &TenantId,
+    after: Option<&BlobPlace>,
+    limit: i64,
+) -> Result<Vec<ListedBlob>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT sha256, size, created_at,
+                  EXISTS (SELECT FROM job_reservations r WHERE r.tenant = b.tenant AND r.blob = b.sha256) AS "in_use!"
+             FROM blobs b
+            WHERE tenant = $1 AND ($2::timestamptz IS NULL OR (created_at, sha256) < ($2, $3))
+            ORDER BY created_at DESC, sha256 DESC LIMIT $4"#,
+        tenant.as_str(),
+        after.map(|place| place.created_at),
+        after.map(|place| place.sha256.as_slice()),
+        limit
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let sha256 = crate::jobs::bytes("hash of a blob", &row.sha256)?;
+            let blob = StoredBlob { sha256, size: size_of(row.size)?, created_at: row.created_at };
+            Ok(ListedBlob { blob, in_use: row.in_use })
+        })
+        .collect()
+}
+
+/// How much a tenant has of blobs.
+///
+/// # Errors
+/// The database is away.
+pub async fn stored(pool: &PgPool, tenant: &TenantId) -> Result<Stored, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT count(*) AS "number!", coalesce(sum(size), 0)::bigint AS "bytes!" FROM blobs WHERE tenant = $1"#,
+        tenant.as_str()
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(Stored { count: size_of(row.number)?, bytes: size_of(row.bytes)? })
+}

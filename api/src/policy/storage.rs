@@ -36,6 +36,12 @@ impl Storage {
         Self { quotas, turns: Semaphore::new(AT_ONCE) }
     }
 
+    /// What each tenant may have of a kind.
+    #[must_use]
+    pub fn quota(&self, kind: Kind) -> Quota {
+        self.quotas.of(kind)
+    }
+
     async fn turn(&self) -> Result<SemaphorePermit<'_>, Problem> {
         self.turns.acquire().await.map_err(|_| Problem::internal())
     }
@@ -53,7 +59,7 @@ pub async fn put(
     staged: &Staged,
 ) -> Result<Put, Problem> {
     let _turn = state.storage.turn().await?;
-    let quota = state.storage.quotas.of(kind);
+    let quota = state.storage.quota(kind);
     let mut custody = Custody::of(&state.pool, tenant).await?;
     let put = match custody.note(kind, new, quota).await? {
         Noted::New => Put::New,

@@ -139,6 +139,33 @@ async fn what_an_open_job_needs_is_not_deleted() {
     app.submit(&ada, &body).await.problem("JOB_VALIDATION_FAILED");
 }
 
+#[tokio::test]
+async fn the_list_tells_what_there_is_and_what_can_be_deleted() {
+    let app = TestApp::with_quotas(QUOTAS).await;
+    let ada = app.developer("ada").await;
+    let eve = app.user("globex", "eve", Role::Developer).await;
+    for content in [&b"first"[..], b"second", b"third"] {
+        put(&app, &ada, "/v1/blobs", content).await.expect(201);
+    }
+    app.submit(&ada, &job_on(b"second", json!({"mode": "network"}))).await.expect(202);
+    let page = app.get(&ada, "/v1/blobs?limit=2").await.expect(200);
+    assert_eq!(page["stored"], json!({"count": 3, "bytes": 16}));
+    assert_eq!(page["quota"], json!({"count": 3, "bytes": 1_000}));
+    let rest = format!("/v1/blobs?limit=2&cursor={}", page["next_cursor"].as_str().unwrap());
+    let last = app.get(&ada, &rest).await.expect(200);
+    assert_eq!(
+        (&page["has_more"], &last["has_more"], &last["next_cursor"]),
+        (&json!(true), &json!(false), &Value::Null)
+    );
+    let listed: Vec<Value> = [&page, &last].iter().flat_map(|page| page["data"].as_array().unwrap().clone()).collect();
+    let told: Vec<_> = listed.iter().map(|entry| (entry["url"].as_str().unwrap(), entry["in_use"] == true)).collect();
+    let url = |content: &[u8]| format!("{PUBLIC_URL}{}", blob(content));
+    assert_eq!(told, [(&*url(b"third"), false), (&*url(b"second"), true), (&*url(b"first"), false)]);
+    assert_eq!(app.get(&eve, "/v1/blobs").await.expect(200)["data"], json!([]));
+    app.get(&eve, &rest).await.problem("INVALID_REQUEST");
+    app.get(&ada, "/v1/blobs?order=up").await.problem("INVALID_REQUEST");
+}
+
 /// The check of the references and the admission are two steps: what goes in between is missed by the second.
 #[tokio::test]
 async fn a_job_is_not_admitted_on_a_blob_that_was_just_deleted() {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use store::uploads::Kind;
 use utoipa::ToSchema;
 
-use super::Octets;
+use super::{Octets, url};
 use crate::ApiState;
 use crate::errors;
 use crate::policy::problem::Problem;
@@ -60,6 +60,6 @@ pub async fn create(
     let Uploaded { blob, is_new } = take_in(&state, &principal, upload, Kind::Blob).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let sha256 = B256::from(blob.sha256.0);
-    let url = format!("{}/v1/blobs/{sha256}", state.public_url);
+    let url = url(&state, sha256);
     Ok((status, [(header::LOCATION, url.clone())], Json(Blob { sha256, size: blob.size, url })).into_response())
 }
