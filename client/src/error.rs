@@ -60,8 +60,10 @@ impl ClientError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            // Whoever fetches a result too early had better wait for the job.
-            Self::Problem(problem) => problem.code.retry() == Retry::Later && !self.is_not_ready(),
+            // Whoever fetches a result too early, or deletes what a job needs, had better wait for the job.
+            Self::Problem(problem) => {
+                problem.code.retry() == Retry::Later && problem.code != ErrorCode::StillInUse && !self.is_not_ready()
+            }
             Self::Unexpected { status, .. } => matches!(status, 429 | 502 | 503 | 504),
             Self::Transport(_) => true,
             Self::Tls(_) | Self::ResultHash { .. } | Self::Configuration(_) => false,
@@ -122,7 +124,7 @@ mod tests {
         {
             assert!(problem(code).is_transient(), "{code}");
         }
-        for code in [JobNotFound, JobValidationFailed, IdempotencyKeyReused, TokenExpired, ResultNotReady] {
+        for code in [JobNotFound, JobValidationFailed, IdempotencyKeyReused, TokenExpired, ResultNotReady, StillInUse] {
             assert!(!problem(code).is_transient(), "{code}");
         }
         assert!(!ClientError::Tls("its certificate is for another name".to_owned()).is_transient());
