@@ -56,11 +56,8 @@ async fn who_waits_to_be_told_to_go_on_is_refused_without_a_body() {
 async fn a_connection_whose_bodies_are_read_goes_on() {
     let app = TestApp::new().await;
     let ada = app.developer("ada").await;
-    let answer = app.listen().await.exchange(&format!(
-        "{}null{}",
-        post(&ada, "/v1/jobs", "content-type: application/json", 4),
-        "GET /livez HTTP/1.1\r\nhost: zama\r\nconnection: close\r\n\r\n"
-    ));
-    let answer = answer.await;
+    let first = post(&ada, "/v1/jobs", "content-type: application/json", 4);
+    let second = "GET /livez HTTP/1.1\r\nhost: zama\r\nconnection: close\r\n\r\n";
+    let answer = app.listen().await.exchange(&format!("{first}null{second}")).await;
     assert_eq!(answer.matches("HTTP/1.1 ").count(), 2, "{answer}");
 }

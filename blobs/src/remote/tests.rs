@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use super::policy::Policy;
 use super::resolve::Resolver;
-use super::{FetchError, Fetcher, InvalidHosts, KnownHosts};
+use super::{FetchError, Fetcher, InvalidHosts, KnownHosts, check_spelling};
 
 /// Names and what they resolve to; counts the questions.
 #[derive(Default)]

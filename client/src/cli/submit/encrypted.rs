@@ -152,7 +152,7 @@ pub(super) fn check(job: &EncryptedJob, values: Option<&[ClearValue]>) -> Result
     let body = job.body(NO_BLOB, None);
     let checked = EncryptedRequest::parse_payload(&body["payload"]).and_then(|request| match values {
         Some(values) => {
-            let types: Vec<ValueType> = values.iter().map(ClearValue::kind).collect();
+            let types: Vec<ValueType> = values.iter().map(|value| value.kind()).collect();
             request.compile(&types).map(|_| ())
         }
         None => Ok(()),
