@@ -34,8 +34,6 @@ pub use linear_score::{LinearScore, MAX_BOOL_WEIGHTS, MAX_WEIGHTS};
 pub use membership::{MAX_CLEAR_SET, MAX_ENCRYPTED_SET, SetMembership};
 pub use public_key::{ClientPublicKey, InvalidPublicKey};
 pub use request::{DEFAULT_TIMEOUT_SECONDS, EncryptedRequest, MAX_TIMEOUT_SECONDS, SCHEME, SECURITY_LEVEL, Task};
-pub use sizes::{
-    MAX_BLOB_BYTES, MAX_CRS_BYTES, MAX_EVALUATION_KEY_BYTES, MAX_PUBLIC_KEY_BYTES, MAX_RESULT_BYTES,
-};
+pub use sizes::{MAX_BLOB_BYTES, MAX_CRS_BYTES, MAX_EVALUATION_KEY_BYTES, MAX_PUBLIC_KEY_BYTES, MAX_RESULT_BYTES};
 pub use source::MAX_PROGRAM_PBS;
 pub use statistics::{Statistic, Statistics};
