@@ -18,7 +18,7 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 ARGS ?=
 
 .PHONY: help setup setup-tests build demo dev test flips fhe-oracle lago-clients verifiers merkle-differential \
-	contracts gas-table bench-starts bench-fhe bench-fhe-prices lint fmt check clean-data
+	contracts gas-table bench-starts bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -74,6 +74,9 @@ bench-fhe: ## Encrypted jobs' compute time against bare tfhe-rs (limit 1.05; ben
 bench-fhe-prices: ## Bootstrappings and time of each encrypted operation and algorithm against the price table.
 	$(CARGO) build --workspace --example prices
 	$(CARGO_TARGET_DIR)/debug/examples/prices
+
+bench-fhe-keys: ## Time and size of key generation and of reading keys, as the documentation states them.
+	$(CARGO) test --workspace --lib -- --ignored --nocapture --exact keys::tests::how_long_keys_take
 
 # Some minutes: ZAMA_ORACLE_SECONDS says how many seconds (600).
 fhe-oracle: ## Encrypted algorithms against clear oracles under real parameters, at length.

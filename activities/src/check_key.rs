@@ -4,11 +4,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use blobs::{BlobHash, BlobStore, MAX_EVALUATION_KEY_BYTES};
 use jobs::TenantId;
 use store::PgPool;
 use store::client_keys::{self, KeyStatus, KeyVerdict as Verdict};
+use store::uploads::Custody;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::time::interval;
@@ -44,12 +45,15 @@ impl CheckKey {
     }
 
     async fn verdict(&self, tenant: &TenantId, key_id: [u8; 32]) -> Result<KeyVerdict> {
-        let known = client_keys::find(&self.pool, tenant, key_id).await?.context("there is no such key")?;
+        let Some(known) = client_keys::find(&self.pool, tenant, key_id).await? else {
+            return Ok(KeyVerdict::Refused); // Deleted meanwhile: nobody waits for a verdict.
+        };
         let status = match known.status {
             KeyStatus::Pending => {
                 let verdict = self.look(tenant, key_id).await?;
                 tracing::info!(tenant.id = %tenant, ?verdict, "an evaluation key was checked");
-                client_keys::conclude(&self.pool, tenant, key_id, &verdict).await?.context("the key is gone")?
+                let concluded = client_keys::conclude(&self.pool, tenant, key_id, &verdict).await?;
+                concluded.unwrap_or(KeyStatus::Refused)
             }
             decided => decided,
         };
@@ -65,10 +69,11 @@ impl CheckKey {
 
     /// Deletes what nobody can use, unless the tenant uploaded the same bytes as a blob.
     async fn discard(&self, tenant: &TenantId, key_id: [u8; 32]) -> Result<()> {
-        if store::blobs::find(&self.pool, tenant, key_id).await?.is_none() {
+        let mut custody = Custody::of(&self.pool, tenant).await?;
+        if !custody.is_wanted(key_id).await? {
             self.blobs.delete(tenant, BlobHash(key_id)).await?;
         }
-        Ok(())
+        Ok(custody.release().await?)
     }
 
     async fn look(&self, tenant: &TenantId, key_id: [u8; 32]) -> Result<Verdict> {

@@ -5,6 +5,7 @@ mod agreement;
 mod attempts;
 mod board;
 mod finish;
+mod trouble;
 
 use std::convert::Infallible;
 use std::fmt::Display;
@@ -12,6 +13,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Result;
 use blobs::BlobStore;
 use jobs::fhe::{EncryptedDataUrl, EncryptedRequest};
 use jobs::{ErrorCode, JobId, JobStatus};
@@ -31,6 +33,7 @@ use crate::fhe::{Attester, Checkpoints, Children, Inputs, NetworkKey, read_reque
 use crate::patience::{Away, HEARTBEAT, beating, insist};
 use attempts::Verdict;
 use board::Board;
+use trouble::Halt;
 
 /// How often progress is written where clients see it.
 const PROGRESS: Duration = Duration::from_secs(1);
@@ -78,38 +81,51 @@ impl FheCompute {
     #[activity(name = "fhe_compute")]
     pub async fn fhe_compute(self: Arc<Self>, ctx: ActivityContext, reference: JobRef) -> Result<Step, ActivityError> {
         let board = Board::new();
-        let job = self.outlast(&ctx, &board, || store::fhe::load(&self.pool, reference.job_id)).await?;
+        match Box::pin(self.step(&ctx, reference.job_id, &board)).await {
+            Ok(step) => Ok(step),
+            Err(Halt::Final(ending)) => Err(ending),
+            Err(Halt::Stopping) => Err(anyhow::anyhow!("the worker stops; another goes on").into()),
+            Err(Halt::Trouble(error)) => Err(self.trouble(reference.job_id, error).await),
+        }
+    }
+}
+
+impl FheCompute {
+    async fn step(&self, ctx: &ActivityContext, id: JobId, board: &Board) -> Result<Step, Halt> {
+        let job = self.outlast(ctx, board, || store::fhe::load(&self.pool, id)).await?;
         match job.status {
             // Temporal may not have been told yet, and takes an unexpected cancellation for no answer at all.
             JobStatus::Processing if job.cancel_requested => {
-                self.forget_checkpoints(reference.job_id).await;
-                let end = || end(&self.pool, reference.job_id, &Ending::Cancelled);
-                return self.outlast(&ctx, &board, end).await;
+                self.forget_checkpoints(id).await;
+                let end = || end(&self.pool, id, &Ending::Cancelled);
+                return Ok(self.outlast(ctx, board, end).await?);
             }
             JobStatus::Processing => {}
             JobStatus::Confirming => return Ok(Step::Confirm),
             ended if ended.is_terminal() => return Ok(Step::Ended(ended)),
-            other => return Err(anyhow::anyhow!("job {} is {other}", reference.job_id).into()),
+            other => return Err(anyhow::anyhow!("the job is {other}").into()),
         }
-        let Some(task) = self.read(reference.job_id, job) else {
-            return Err(of_the_job(ErrorCode::InternalError, "the stored payload cannot be read"));
+        let Some(task) = self.read(id, job) else {
+            let detail = "the stored payload cannot be read";
+            return Err(Halt::Final(of_the_job(ErrorCode::InternalError, detail)));
         };
-        let ended = Box::pin(self.watch(&ctx, &task, &board)).await?;
-        match ended {
+        match Box::pin(self.watch(ctx, &task, board)).await? {
             Ended::Verdict(Verdict::Computed(computed)) => {
-                let step = self.outlast(&ctx, &board, || Box::pin(self.finish(&task, &computed))).await?;
-                self.forget_checkpoints(task.id).await;
+                let step = self.outlast(ctx, board, || Box::pin(self.finish(&task, &computed))).await?;
+                self.forget_checkpoints(id).await;
                 Ok(step)
             }
             // Whether the job is over is for the database to say: this attempt may be one that was given up for
             // another, which needs the checkpoints. The sweep finds those of jobs that ended.
-            Ended::Verdict(Verdict::Refused { code, detail }) => Err(of_the_job(code, detail)),
-            Ended::Verdict(Verdict::Stopped) | Ended::Wish(Wish::Cancelled) => Err(ActivityError::cancelled()),
+            Ended::Verdict(Verdict::Refused { code, detail }) => Err(Halt::Final(of_the_job(code, detail))),
+            Ended::Verdict(Verdict::Stopped) | Ended::Wish(Wish::Cancelled) => {
+                Err(Halt::Final(ActivityError::cancelled()))
+            }
             Ended::Wish(Wish::TimedOut) => {
                 let detail = format!("The computation took longer than {} seconds.", task.job.timeout_seconds);
-                Err(of_the_job(ErrorCode::ComputeTimeout, detail))
+                Err(Halt::Final(of_the_job(ErrorCode::ComputeTimeout, detail)))
             }
-            Ended::Stopping => Err(anyhow::anyhow!("the worker stops; another goes on").into()),
+            Ended::Stopping => Err(Halt::Stopping),
         }
     }
 
@@ -121,7 +137,7 @@ impl FheCompute {
     }
 
     /// Works, and meanwhile heartbeats, tells progress, and hears of cancellation and time.
-    async fn watch(&self, ctx: &ActivityContext, task: &Task, board: &Board) -> Result<Ended, ActivityError> {
+    async fn watch(&self, ctx: &ActivityContext, task: &Task, board: &Board) -> Result<Ended> {
         let stop = CancellationToken::new();
         let mut work = pin!(self.work(task, board, &stop));
         let mut heartbeat = interval(HEARTBEAT);
@@ -153,22 +169,17 @@ impl FheCompute {
                 never = &mut telling => match never {},
             }
         }
-        if let Some((attempt, pbs)) = board.done() {
-            stored_attempts::end(&self.pool, attempt, Outcome::GivenBack, pbs).await?;
+        if let Some((attempt, done)) = board.done() {
+            stored_attempts::end(&self.pool, attempt, Outcome::GivenBack, done).await?;
         }
         Ok(Ended::Stopping)
     }
 
     /// Asks until there is an answer, with heartbeats: an outage costs neither an attempt nor work that is done.
-    async fn outlast<T, E, Answer>(
-        &self,
-        ctx: &ActivityContext,
-        board: &Board,
-        ask: impl Fn() -> Answer,
-    ) -> Result<T, ActivityError>
+    async fn outlast<T, E, Answer>(&self, ctx: &ActivityContext, board: &Board, ask: impl Fn() -> Answer) -> Result<T>
     where
         E: Away + Display,
-        ActivityError: From<E>,
+        anyhow::Error: From<E>,
         Answer: Future<Output = Result<T, E>>,
     {
         let is_futile = || self.stopping.is_cancelled() || ctx.is_cancelled();
@@ -196,7 +207,7 @@ impl FheCompute {
     async fn tell(&self, task: &Task, board: &Board) {
         let progress = store::compute::progress(&self.pool, task.id, &board.to_wire()).await;
         let counted = match board.done() {
-            Some((attempt, pbs)) => stored_attempts::progress(&self.pool, attempt, pbs).await,
+            Some((attempt, done)) => stored_attempts::progress(&self.pool, attempt, done).await,
             None => Ok(()),
         };
         if let Err(error) = progress.and(counted) {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use blobs::BlobError;
 use store::StoreError;
-use temporalio_common::data_converters::TemporalSerializable;
-use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use temporalio_common::data_converters::{PayloadConversionError, TemporalSerializable};
+use temporalio_sdk::activities::ActivityContext;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 /// How often a running activity heartbeats; the SDK throttles what reaches the server.
@@ -61,7 +61,7 @@ pub(crate) async fn beating<T, Details: TemporalSerializable + 'static>(
     ctx: &ActivityContext,
     details: impl Fn() -> Details,
     work: impl Future<Output = T>,
-) -> Result<T, ActivityError> {
+) -> Result<T, PayloadConversionError> {
     let mut work = pin!(work);
     let mut heartbeat = interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Skip);

@@ -11,6 +11,7 @@ use blobs::BlobStore;
 use blobs::remote::Fetcher;
 use futures::future::join_all;
 use store::PgPool;
+use store::uploads::Quota;
 use temporal::{Client, Engine};
 use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
@@ -49,6 +50,8 @@ pub struct FheParts {
     pub blobs: BlobStore,
     /// `None`: only blobs of this installation are inputs.
     pub fetcher: Option<Fetcher>,
+    /// What a tenant may have of blobs, fetched ones included.
+    pub blob_quota: Quota,
     pub network_key: NetworkKey,
     pub attester: Arc<Attester>,
     pub child: ChildOptions,
@@ -152,10 +155,10 @@ fn jobs(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<Wo
 
 /// Activities alone: workflows stay on the `jobs` queue.
 fn fhe(parts: FheParts, stopping: CancellationToken) -> WorkerOptions {
-    let FheParts { pool, blobs, fetcher, network_key, attester, child, children: count, checkpoint_pbs, public_url } =
-        parts;
+    let FheParts { pool, blobs, fetcher, blob_quota, network_key, attester, .. } = parts;
+    let FheParts { child, children: count, checkpoint_pbs, public_url, .. } = parts;
     let children = Children::new(child, count).ahead(network_key.clone());
-    let inputs = Inputs { pool: pool.clone(), blobs: blobs.clone(), fetcher };
+    let inputs = Inputs { pool: pool.clone(), blobs: blobs.clone(), fetcher, quota: blob_quota };
     let checkpoints = Checkpoints { pool: pool.clone(), blobs: blobs.clone(), attester: attester.clone() };
     tokio::spawn(checkpoints.clone().keep_swept(stopping.clone()));
     WorkerOptions::new(Queue::Fhe.as_str())

@@ -1,9 +1,12 @@
-//! What the process tidies up by itself: uploads that broke off.
+//! What the process tidies up by itself: uploads that broke off, and bytes of what was deleted.
 
 use std::time::Duration;
 
 use blobs::BlobStore;
+use store::PgPool;
 use tokio_util::sync::CancellationToken;
+
+use crate::policy::storage;
 
 /// Between two rounds; the first comes at once.
 const EVERY: Duration = Duration::from_secs(60 * 60);
@@ -11,13 +14,18 @@ const EVERY: Duration = Duration::from_secs(60 * 60);
 /// An upload that is older is nobody's any more: longer than any upload may take.
 const AGE: Duration = Duration::from_secs(60 * 60);
 
-/// Removes the remains of uploads, until `stop`.
-pub async fn sweep_uploads(blobs: BlobStore, stop: CancellationToken) {
+/// Removes the remains of uploads and of deleted blobs and keys, until `stop`.
+pub async fn sweep_uploads(pool: PgPool, blobs: BlobStore, stop: CancellationToken) {
     loop {
         match blobs.sweep(AGE).await {
             Ok(0) => {}
             Ok(swept) => tracing::info!(swept, "removed the remains of {swept} uploads"),
             Err(error) => tracing::debug!(%error, "the remains of uploads could not be looked for"),
+        }
+        match storage::sweep(&pool, &blobs).await {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "removed the bytes of {swept} deleted blobs and keys"),
+            Err(error) => tracing::debug!(error = format!("{error:#}"), "deleted bytes could not be removed"),
         }
         tokio::select! {
             () = stop.cancelled() => return,

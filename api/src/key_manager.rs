@@ -61,6 +61,9 @@ pub enum KeyManagerError {
     /// It is away, or does not work with us.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// It is there, but cannot tell what the chain says; the client may know why.
+    #[error("the chain cannot be read: {0}")]
+    Chain(String),
 }
 
 /// The key manager as the API sees it. Bytes come checked against the hash that the manifest names.

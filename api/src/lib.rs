@@ -18,6 +18,7 @@ pub use housekeeping::sweep_uploads;
 pub use network_key::NetworkKeys;
 pub use openapi::openapi;
 pub use policy::observation::recorder;
+pub use policy::storage::Storage;
 pub use router::router;
 pub use server::{CertificateFiles, Door, Tls, TlsError, serve};
 pub use state::ApiState;

@@ -25,11 +25,11 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(jobs::receipt::receipt))
         .routes(routes!(jobs::fhe_result::fhe_result))
         // Clients: ciphertexts and keys
-        .routes(routes!(blobs::create::create))
-        .routes(routes!(blobs::get::get))
+        .routes(routes!(blobs::list::list, blobs::create::create))
+        .routes(routes!(blobs::get::get, blobs::delete::delete))
         .routes(routes!(fhe_keys::list::list, fhe_keys::create::create))
         .routes(routes!(fhe_keys::network::part))
-        .routes(routes!(fhe_keys::get::get))
+        .routes(routes!(fhe_keys::get::get, fhe_keys::delete::delete))
         // Clients: who they are
         .routes(routes!(me::me))
         // Clients: what it costs

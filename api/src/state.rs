@@ -11,6 +11,7 @@ use retrieval::Domain;
 use crate::dispatcher;
 use crate::health::Health;
 use crate::network_key::NetworkKeys;
+use crate::policy::storage::Storage;
 use crate::token::TokenVerifier;
 
 /// One for the whole server.
@@ -18,6 +19,8 @@ pub struct ApiState {
     pub pool: store::PgPool,
     pub dispatcher: dispatcher::Handle,
     pub blobs: BlobStore,
+    /// What tenants may store.
+    pub storage: Storage,
     /// The key manager's, if there is one.
     pub network_keys: Option<NetworkKeys>,
     /// Registry and chain that retrievals are signed for.

@@ -33,14 +33,24 @@ impl Terms {
     }
 }
 
-/// A whole upload that still lies at its temporary place.
-pub(crate) struct Received {
+/// Bytes that came whole and still lie at a temporary place, where nobody looks for them. What is neither kept nor
+/// discarded is found by the sweep.
+#[derive(Debug)]
+pub struct Staged {
     pub(crate) place: Path,
     pub(crate) blob: BlobRef,
 }
 
+impl Staged {
+    /// Hash and length of the bytes.
+    #[must_use]
+    pub fn blob(&self) -> BlobRef {
+        self.blob
+    }
+}
+
 /// Receives a stream; on failure nothing is left of it.
-pub(crate) async fn receive<S, E>(objects: &dyn ObjectStore, terms: Terms, stream: S) -> Result<Received, PutError<E>>
+pub(crate) async fn receive<S, E>(objects: &dyn ObjectStore, terms: Terms, stream: S) -> Result<Staged, PutError<E>>
 where
     S: Stream<Item = Result<Bytes, E>>,
 {
@@ -57,7 +67,7 @@ where
         }
     };
     upload.finish().await?;
-    Ok(Received { place, blob })
+    Ok(Staged { place, blob })
 }
 
 async fn copy<S, E>(upload: &mut WriteMultipart, terms: Terms, stream: S) -> Result<BlobRef, PutError<E>>

@@ -16,13 +16,16 @@ mod verified;
 
 pub use error::{BlobError, PutError};
 pub use hash::{BlobHash, InvalidHash};
-pub use incoming::Terms;
+pub use incoming::{Staged, Terms};
 pub use keys::SystemKey;
 pub use location::{Config, S3};
 pub use store::{BlobRef, BlobStore, BlobStream, Head};
 
 /// Largest input blob, in bytes.
-pub const MAX_BLOB_BYTES: u64 = 64 << 20;
+pub const MAX_BLOB_BYTES: u64 = jobs::fhe::MAX_BLOB_BYTES as u64;
+
+/// Largest result of an encrypted job, in bytes.
+pub const MAX_RESULT_BYTES: u64 = jobs::fhe::MAX_RESULT_BYTES as u64;
 
 /// Largest evaluation key of a client, in bytes.
-pub const MAX_EVALUATION_KEY_BYTES: u64 = 256 << 20;
+pub const MAX_EVALUATION_KEY_BYTES: u64 = jobs::fhe::MAX_EVALUATION_KEY_BYTES as u64;

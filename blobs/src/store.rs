@@ -11,7 +11,7 @@ use jobs::TenantId;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 
-use crate::incoming::{self, Terms};
+use crate::incoming::{self, Staged, Terms};
 use crate::verified::verified;
 use crate::{BlobError, BlobHash, Config, PutError, keys, location};
 
@@ -41,7 +41,8 @@ pub struct BlobStream {
 #[derive(Clone, Debug)]
 pub struct BlobStore {
     pub(crate) objects: Arc<dyn ObjectStore>,
-    folder: Option<PathBuf>,
+    /// Of a local store.
+    pub(crate) folder: Option<PathBuf>,
 }
 
 impl BlobStore {
@@ -62,6 +63,43 @@ impl BlobStore {
         Self::open(&Config { url: format!("file://{}", folder.display()), ..Config::default() })
     }
 
+    /// Takes a stream in without giving it a name: [`BlobStore::keep`] does, or [`BlobStore::discard`] forgets it.
+    ///
+    /// # Errors
+    /// The stream breaks the terms or fails itself, or the store is away: nothing is left of it then.
+    pub async fn stage_stream<S, E>(&self, terms: Terms, stream: S) -> Result<Staged, PutError<E>>
+    where
+        S: Stream<Item = Result<Bytes, E>>,
+    {
+        incoming::receive(&*self.objects, terms, stream).await
+    }
+
+    /// The same with bytes that are at hand.
+    ///
+    /// # Errors
+    /// The store is away.
+    pub async fn stage(&self, bytes: Bytes) -> Result<Staged, BlobError> {
+        let (place, blob) = (keys::incoming(), BlobRef { sha256: BlobHash::of(&bytes), size: bytes.len() as u64 });
+        self.objects.put(&place, bytes.into()).await?;
+        Ok(Staged { place, blob })
+    }
+
+    /// Gives staged bytes their name, in place of the same bytes if they are there.
+    ///
+    /// # Errors
+    /// The store is away: the bytes stay where they were staged.
+    pub async fn keep(&self, tenant: &TenantId, staged: &Staged) -> Result<(), BlobError> {
+        Ok(self.objects.rename(&staged.place, &keys::of_tenant(tenant, staged.blob.sha256)).await?)
+    }
+
+    /// Removes staged bytes that nobody wants.
+    ///
+    /// # Errors
+    /// The store is away.
+    pub async fn discard(&self, staged: &Staged) -> Result<(), BlobError> {
+        self.remove(&staged.place).await
+    }
+
     /// Stores a stream under its hash. Putting the same bytes again changes nothing.
     ///
     /// # Errors
@@ -70,9 +108,9 @@ impl BlobStore {
     where
         S: Stream<Item = Result<Bytes, E>>,
     {
-        let received = incoming::receive(&*self.objects, terms, stream).await?;
-        self.objects.rename(&received.place, &keys::of_tenant(tenant, received.blob.sha256)).await?;
-        Ok(received.blob)
+        let staged = self.stage_stream(terms, stream).await?;
+        self.keep(tenant, &staged).await?;
+        Ok(staged.blob)
     }
 
     /// Stores bytes under their hash.
@@ -147,10 +185,8 @@ impl BlobStore {
 
     pub(crate) async fn put_whole(&self, place: &Path, bytes: Bytes) -> Result<(), BlobError> {
         // By way of a temporary object, so that a crash leaves nothing where only the sweep would not look.
-        let incoming = keys::incoming();
-        self.objects.put(&incoming, bytes.into()).await?;
-        self.objects.rename(&incoming, place).await?;
-        Ok(())
+        let staged = self.stage(bytes).await?;
+        Ok(self.objects.rename(&staged.place, place).await?)
     }
 
     pub(crate) async fn read_whole(&self, place: &Path, sha256: BlobHash, limit: u64) -> Result<Bytes, BlobError> {

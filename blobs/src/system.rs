@@ -1,11 +1,13 @@
 //! The service's own objects: results and checkpoints.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use jobs::JobId;
 use object_store::ObjectStore as _;
+use object_store::path::Path;
 
 use crate::keys::{all_checkpoints, checkpoints};
 use crate::{BlobError, BlobHash, BlobStore, BlobStream, SystemKey};
@@ -73,6 +75,38 @@ impl BlobStore {
         for step in self.checkpoints(job).await? {
             self.delete_system(&SystemKey::checkpoint(job, step)).await?;
         }
-        Ok(())
+        self.remove_if_empty(vec![checkpoints(job)]).await
     }
+
+    /// Removes the folders of checkpoints that hold none; a bucket has no folders.
+    ///
+    /// # Errors
+    /// The store is away.
+    pub async fn remove_empty_checkpoint_folders(&self) -> Result<(), BlobError> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let all = all_checkpoints();
+        let entries = match std::fs::read_dir(folder.join(all.as_ref() as &str)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(BlobError::Folder(error)),
+        };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        self.remove_if_empty(names.map(|name| all_checkpoints().join(name)).collect()).await
+    }
+
+    /// Whoever puts something there meanwhile makes the folder again.
+    async fn remove_if_empty(&self, places: Vec<Path>) -> Result<(), BlobError> {
+        let Some(folder) = self.folder.clone() else { return Ok(()) };
+        let removed = tokio::task::spawn_blocking(move || {
+            places.iter().try_for_each(|place| match std::fs::remove_dir(folder.join(place.as_ref() as &str)) {
+                Err(error) if !is_no_empty_folder(error.kind()) => Err(error),
+                _ => Ok(()),
+            })
+        });
+        removed.await.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(BlobError::Folder)
+    }
+}
+
+fn is_no_empty_folder(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty | ErrorKind::NotADirectory)
 }

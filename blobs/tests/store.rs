@@ -123,7 +123,7 @@ async fn changed_bytes_are_refused() {
 
 #[tokio::test]
 async fn results_and_checkpoints_are_the_service_own() {
-    let (_folder, store) = opened();
+    let (folder, store) = opened();
     let (job, other) = (JobId::generate(), JobId::generate());
     for step in [30, 4, 100] {
         let bytes = Bytes::from(step.to_string());
@@ -139,6 +139,13 @@ async fn results_and_checkpoints_are_the_service_own() {
     store.delete_checkpoints(job).await.unwrap();
     assert_eq!(store.jobs_with_checkpoints().await.unwrap(), [other]);
     assert!(store.checkpoints(job).await.unwrap().is_empty());
+    assert_eq!(store.checkpoints(other).await.unwrap(), [1]);
+    let folders = folder.path().join("blobs/system/checkpoints");
+    let names = || std::fs::read_dir(&folders).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(names().eq([other.to_string()]), "no empty folder is left");
+    std::fs::create_dir(folders.join(JobId::generate().to_string())).unwrap();
+    store.remove_empty_checkpoint_folders().await.unwrap();
+    assert!(names().eq([other.to_string()]), "nor one that somebody left");
     assert_eq!(store.checkpoints(other).await.unwrap(), [1]);
 
     let hash = BlobHash::of(b"result");

@@ -2,7 +2,7 @@
 
 use alloy::primitives::B256;
 use jobs::ErrorCode;
-use jobs::causes::with_causes;
+use jobs::causes::{tls_refusal, with_causes};
 use jobs::error_code::Retry;
 use jobs::wire::Problem;
 use thiserror::Error as ThisError;
@@ -19,6 +19,10 @@ pub enum ClientError {
     /// No answer arrived: the API is away, too slow, or the connection broke.
     #[error("cannot reach the API: {0}")]
     Transport(String),
+    /// Whoever answers at the API's address does not prove to be the API, or will not speak with us: another try meets
+    /// the same.
+    #[error("the server at the API's address is not believed: {0}")]
+    Tls(String),
     /// Something answered that does not speak this API: a proxy, another server, a version that this client is too
     /// old for.
     #[error("unexpected answer with status {status}: {}", shown(.body))]
@@ -48,7 +52,7 @@ impl ClientError {
         match self {
             Self::Problem(problem) => Some(problem.status),
             Self::Unexpected { status, .. } => Some(*status),
-            Self::Transport(_) | Self::ResultHash { .. } | Self::Configuration(_) => None,
+            Self::Transport(_) | Self::Tls(_) | Self::ResultHash { .. } | Self::Configuration(_) => None,
         }
     }
 
@@ -56,11 +60,13 @@ impl ClientError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            // Whoever fetches a result too early had better wait for the job.
-            Self::Problem(problem) => problem.code.retry() == Retry::Later && !self.is_not_ready(),
+            // Whoever fetches a result too early, or deletes what a job needs, had better wait for the job.
+            Self::Problem(problem) => {
+                problem.code.retry() == Retry::Later && problem.code != ErrorCode::StillInUse && !self.is_not_ready()
+            }
             Self::Unexpected { status, .. } => matches!(status, 429 | 502 | 503 | 504),
             Self::Transport(_) => true,
-            Self::ResultHash { .. } | Self::Configuration(_) => false,
+            Self::Tls(_) | Self::ResultHash { .. } | Self::Configuration(_) => false,
         }
     }
 
@@ -72,7 +78,7 @@ impl ClientError {
 
     /// reqwest's own text names the address and not the cause.
     pub(crate) fn transport(error: &reqwest::Error) -> Self {
-        Self::Transport(with_causes(error))
+        tls_refusal(error).map_or_else(|| Self::Transport(with_causes(error)), Self::Tls)
     }
 }
 
@@ -118,9 +124,10 @@ mod tests {
         {
             assert!(problem(code).is_transient(), "{code}");
         }
-        for code in [JobNotFound, JobValidationFailed, IdempotencyKeyReused, TokenExpired, ResultNotReady] {
+        for code in [JobNotFound, JobValidationFailed, IdempotencyKeyReused, TokenExpired, ResultNotReady, StillInUse] {
             assert!(!problem(code).is_transient(), "{code}");
         }
+        assert!(!ClientError::Tls("its certificate is for another name".to_owned()).is_transient());
         assert!(ClientError::Unexpected { status: 502, body: String::new() }.is_transient());
         assert!(!ClientError::Unexpected { status: 500, body: String::new() }.is_transient());
     }

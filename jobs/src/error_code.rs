@@ -74,6 +74,8 @@ error_codes! {
     RequestInProgress "REQUEST_IN_PROGRESS" 409 Later "A request with this idempotency key is still in progress";
     ResultNotReady "RESULT_NOT_READY" 409 Later "The result is not ready";
     NonceReplayed "NONCE_REPLAYED" 409 Change "The nonce has been used";
+    StillInUse "STILL_IN_USE" 409 Later "A job that has not ended needs it";
+    StorageQuotaExceeded "STORAGE_QUOTA_EXCEEDED" 409 Change "The tenant's storage is full";
     PayloadTooLarge "PAYLOAD_TOO_LARGE" 413 Change "The body is too large";
     InvalidContentType "INVALID_CONTENT_TYPE" 415 Change "The content type is not supported";
     IdempotencyKeyReused "IDEMPOTENCY_KEY_REUSED" 422 Change "The idempotency key was used with another body";
@@ -99,6 +101,7 @@ pub const ENDINGS: &[ErrorCode] = &[
     ErrorCode::JobValidationFailed,
     ErrorCode::CiphertextInvalid,
     ErrorCode::KeyMismatch,
+    ErrorCode::StorageQuotaExceeded,
     ErrorCode::ComputeFailed,
     ErrorCode::ComputeCrashed,
     ErrorCode::ComputeTimeout,

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::algorithm::{Algorithm, Input, Parameters, payload_units};
 use crate::canonical;
-use crate::fhe::{self, EncryptedDataUrl, EncryptedRequest, FheAlgorithm};
+use crate::fhe::{self, EncryptedDataUrl, EncryptedRequest, FheAlgorithm, KeyMode};
 use crate::field_error::FieldErrors;
 use crate::object::{At, Object};
 use crate::usage::Units;
@@ -83,9 +83,6 @@ pub enum Work {
     },
 }
 
-/// Most bytes of inputs of an encrypted job: 64 MiB.
-pub const MAX_DATA_BYTES: usize = 64 << 20;
-
 /// A submission that passed every check that needs no database.
 #[derive(Clone, Debug)]
 pub struct Submission {
@@ -131,6 +128,24 @@ impl Submission {
         }
     }
 
+    /// SHA-256 of the tenant's blob that the job computes on; `None` where it is fetched from elsewhere.
+    #[must_use]
+    pub fn blob(&self) -> Option<[u8; 32]> {
+        match &self.work {
+            Work::Encrypted { data: EncryptedDataUrl::Blob(sha256), .. } => Some(*sha256),
+            _ => None,
+        }
+    }
+
+    /// Id of the tenant's own key that the job computes under.
+    #[must_use]
+    pub fn client_key(&self) -> Option<[u8; 32]> {
+        match &self.work {
+            Work::Encrypted { request, .. } if request.key.mode == KeyMode::Client => request.key.key_id.map(|id| id.0),
+            _ => None,
+        }
+    }
+
     /// A rough guess of the seconds of computing, at least 1; a promise of nothing.
     #[must_use]
     pub fn estimated_seconds(&self) -> u64 {
@@ -147,7 +162,7 @@ impl Submission {
         match &self.work {
             Work::Plain { input, .. } => Units::plain(payload + input.execution_units()),
             Work::Encrypted { request, data_bytes, .. } => Units {
-                compute: payload + payload_units(data_bytes.unwrap_or(MAX_DATA_BYTES)),
+                compute: payload + payload_units(data_bytes.unwrap_or(fhe::MAX_BLOB_BYTES)),
                 fhe: fhe::units::units(request.maximum_pbs()),
             },
         }

@@ -28,7 +28,10 @@ pub enum Refusal {
     PublicKey(#[from] InvalidKey),
     #[error("the retrieval is not signed: {0}")]
     Signature(#[from] InvalidSignature),
-    #[error("the signer is neither the job's submitter nor has it a grant")]
+    #[error(
+        "the signer of this request is neither the job's submitter nor has it a grant; who signed another job, nonce, key, \
+         deadline, chain or registry than the request's looks like a stranger"
+    )]
     NotTheOwner,
     #[error("the signer's grant has been revoked")]
     Revoked,
@@ -38,17 +41,17 @@ pub enum Refusal {
     Attestation(&'static str),
     #[error("the result is encrypted under a key that this key manager does not hold")]
     OtherKey,
-    #[error("the result is not confirmed on chain")]
+    #[error("the result is not confirmed on the key manager's chain yet")]
     NotConfirmed,
-    #[error("the result's confirmation is not final yet")]
+    #[error("the result's confirmation is not final yet: more blocks must follow it")]
     NotFinal,
     #[error("the proofs do not lead from the leaf to a confirmed batch")]
     NotIncluded,
-    #[error("the chain cannot be read")]
+    #[error("too few of its nodes answer, or they are many blocks apart, so that what is final cannot be told")]
     ChainUnavailable,
-    #[error("the nodes disagree about the chain")]
+    #[error("its nodes disagree about the chain")]
     ChainDisagrees,
-    #[error("the nonce has been used")]
+    #[error("the nonce has been used for another request, or more than ten minutes ago; sign a new one")]
     NonceReplayed,
     #[error("the key manager failed")]
     Failed,
@@ -102,7 +105,7 @@ mod tests {
         let seen = ClientError::from(Status::from(Refusal::NonceReplayed));
         assert!(matches!(
             &seen,
-            ClientError::Refused { code: ErrorCode::NonceReplayed, detail } if detail == "the nonce has been used"
+            ClientError::Refused { code: ErrorCode::NonceReplayed, detail } if detail.starts_with("the nonce has been used")
         ));
         assert!(!seen.is_retryable());
         assert!(ClientError::from(Status::from(Refusal::ChainDisagrees)).is_retryable());

@@ -3,17 +3,11 @@
 use std::fmt;
 
 use alloy::primitives::B256;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use jobs::fhe::{ClientPublicKey, InvalidPublicKey};
 use p256::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, LineEnding};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
-
-/// Longest PEM text that is read, in bytes.
-const MAX_PEM: usize = 1024;
-const BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
-const END: &str = "-----END PUBLIC KEY-----";
 
 /// A text that is no key that can be sealed to, or no private key.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -26,11 +20,20 @@ pub enum InvalidKey {
     NotPrivate,
 }
 
-/// A public key on P-256.
+impl From<InvalidPublicKey> for InvalidKey {
+    fn from(error: InvalidPublicKey) -> Self {
+        match error {
+            InvalidPublicKey::NotPem => Self::NotPem,
+            InvalidPublicKey::NotP256 => Self::NotP256,
+        }
+    }
+}
+
+/// A public key on P-256: a [`ClientPublicKey`] whose point is on the curve.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey {
     point: p256::PublicKey,
-    der: Vec<u8>,
+    text: ClientPublicKey,
 }
 
 impl PublicKey {
@@ -40,12 +43,7 @@ impl PublicKey {
     /// Another label, another curve, a point that is not on it, or another encoding than the usual one of 91 bytes:
     /// one key has one hash.
     pub fn from_pem(pem: &str) -> Result<Self, InvalidKey> {
-        if pem.len() > MAX_PEM {
-            return Err(InvalidKey::NotPem);
-        }
-        let body = pem.trim().strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END)).ok_or(InvalidKey::NotPem)?;
-        let body: String = body.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-        Self::from_der(&BASE64_STANDARD.decode(body).map_err(|_| InvalidKey::NotPem)?)
+        pem.parse::<ClientPublicKey>()?.try_into()
     }
 
     /// Reads a SubjectPublicKeyInfo in DER.
@@ -53,40 +51,44 @@ impl PublicKey {
     /// # Errors
     /// As [`PublicKey::from_pem`].
     pub fn from_der(der: &[u8]) -> Result<Self, InvalidKey> {
-        let point = p256::PublicKey::from_public_key_der(der).map_err(|_| InvalidKey::NotP256)?;
-        let key = Self::of(point)?;
-        if key.der == der { Ok(key) } else { Err(InvalidKey::NotP256) }
+        ClientPublicKey::from_der(der)?.try_into()
     }
 
     fn of(point: p256::PublicKey) -> Result<Self, InvalidKey> {
-        let der = point.to_public_key_der().map_err(|_| InvalidKey::NotP256)?.into_vec();
-        Ok(Self { point, der })
+        let der = point.to_public_key_der().map_err(|_| InvalidKey::NotP256)?;
+        Ok(Self { point, text: ClientPublicKey::from_der(der.as_bytes())? })
     }
 
     /// SubjectPublicKeyInfo in DER.
     #[must_use]
     pub fn as_der(&self) -> &[u8] {
-        &self.der
+        self.text.der()
     }
 
     /// SubjectPublicKeyInfo in PEM, 64 characters a line.
     #[must_use]
     pub fn to_pem(&self) -> String {
-        const LINE: usize = 64;
-        let body = BASE64_STANDARD.encode(&self.der);
-        let (first, rest) = body.split_at(LINE.min(body.len()));
-        format!("{BEGIN}\n{first}\n{rest}\n{END}\n")
+        self.text.to_pem()
     }
 
     /// SHA-256 of the DER: what a retrieval names.
     #[must_use]
     pub fn hash(&self) -> B256 {
-        B256::from_slice(&Sha256::digest(&self.der))
+        B256::from_slice(&Sha256::digest(self.as_der()))
     }
 
     /// The uncompressed point, 65 bytes.
     pub(crate) fn to_sec1(&self) -> Vec<u8> {
         self.point.to_sec1_bytes().into_vec()
+    }
+}
+
+impl TryFrom<ClientPublicKey> for PublicKey {
+    type Error = InvalidKey;
+
+    fn try_from(text: ClientPublicKey) -> Result<Self, InvalidKey> {
+        let point = p256::PublicKey::from_public_key_der(text.der()).map_err(|_| InvalidKey::NotP256)?;
+        Ok(Self { point, text })
     }
 }
 
@@ -158,6 +160,9 @@ impl fmt::Debug for RecipientKey {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
+
     use super::*;
 
     /// Made with `openssl ecparam -name prime256v1 -genkey` and `openssl ec -pubout`; hash by `openssl dgst -sha256`
@@ -178,11 +183,12 @@ mod tests {
     #[test]
     fn other_keys_and_other_encodings_are_refused() {
         let key = PublicKey::from_pem(OPENSSL).unwrap();
-        let pem = |der: &[u8]| format!("{BEGIN}\n{}\n{END}", BASE64_STANDARD.encode(der));
+        let (begin, end) = ("-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----");
+        let pem = |der: &[u8]| format!("{begin}\n{}\n{end}", BASE64_STANDARD.encode(der));
         assert_eq!(PublicKey::from_pem("").unwrap_err(), InvalidKey::NotPem);
         assert_eq!(PublicKey::from_pem(&OPENSSL.replace("PUBLIC", "EC PUBLIC")).unwrap_err(), InvalidKey::NotPem);
         assert_eq!(PublicKey::from_pem(&format!("{OPENSSL}{OPENSSL}")).unwrap_err(), InvalidKey::NotPem);
-        assert_eq!(PublicKey::from_pem(&"A".repeat(MAX_PEM + 1)).unwrap_err(), InvalidKey::NotPem);
+        assert_eq!(PublicKey::from_pem(&"A".repeat(2_000)).unwrap_err(), InvalidKey::NotPem);
         // secp256k1, as openssl writes it.
         let k1 = include_str!("testdata/secp256k1.pub.pem");
         assert_eq!(PublicKey::from_pem(k1).unwrap_err(), InvalidKey::NotP256);

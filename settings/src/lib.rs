@@ -24,6 +24,7 @@ pub struct Settings {
     pub auth: Auth,
     pub database: Database,
     pub blobs: Blobs,
+    pub uploads: Uploads,
     pub egress: Egress,
     pub temporal: Temporal,
     pub dispatcher: Dispatcher,
@@ -96,6 +97,15 @@ pub struct Blobs {
     pub s3_access_key_id: String,
     pub s3_secret_access_key: String,
     pub s3_allow_http: bool,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Uploads {
+    pub max_blobs: u64,
+    pub max_blob_bytes: u64,
+    pub max_keys: u64,
+    pub max_key_bytes: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

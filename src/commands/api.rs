@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ::api::dispatcher::{self, Policy};
 use ::api::token::TokenVerifier;
-use ::api::{ApiState, CertificateFiles, Door, Tls, recorder, router, serve, sweep_uploads};
+use ::api::{ApiState, CertificateFiles, Door, Storage, Tls, recorder, router, serve, sweep_uploads};
 use anyhow::{Context, Result, bail};
 use retrieval::Domain;
 use settings::Settings;
@@ -38,6 +38,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         pool: pool.clone(),
         dispatcher: handle,
         blobs: blobs.clone(),
+        storage: Storage::new(parts::quotas(settings)),
         network_keys: key_manager::network_keys(settings)?,
         domain,
         tokens: verifier(settings)?,
@@ -57,7 +58,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let listener = bind(&settings.api.listen).await?;
     tracing::info!(http.address = settings.api.listen, "serving");
     let codec = serve_codec(settings, &target, stop.clone()).await?;
-    let dispatching = Box::pin(dispatcher::run(pool, target, policy(settings, domain), mailbox, stop.clone()));
+    let dispatching = Box::pin(dispatcher::run(pool.clone(), target, policy(settings, domain), mailbox, stop.clone()));
     let ends_all = stop.clone().drop_guard();
     let dispatcher = tokio::spawn(async move {
         // A process that accepts and does not start is worse than none: whatever ends the dispatcher ends the server.
@@ -66,7 +67,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     });
     let watched = stop.clone();
     let watch = tokio::spawn(async move { health.watch(watched).await });
-    let sweeper = tokio::spawn(sweep_uploads(blobs, stop.clone()));
+    let sweeper = tokio::spawn(sweep_uploads(pool.clone(), blobs, stop.clone()));
     serve(listener, router(state), door, stop.clone().cancelled_owned()).await?;
     stop.cancel();
     dispatcher.await.context("the dispatcher died")?;

@@ -43,6 +43,7 @@ struct Remote(Client);
 fn failure(error: ClientError) -> KeyManagerError {
     match error {
         ClientError::Refused { code, detail } => KeyManagerError::Refused { code, detail },
+        ClientError::Chain(detail) => KeyManagerError::Chain(detail),
         other => KeyManagerError::Unavailable(other.to_string()),
     }
 }

@@ -10,6 +10,7 @@ use ::temporal::Target;
 use ::temporal::codec::KeyRing;
 use anyhow::{Context, Result};
 use settings::Settings;
+use store::uploads::{Quota, Quotas};
 use store::{Connections, PgPool};
 
 pub(crate) fn pool(settings: &Settings) -> Result<PgPool> {
@@ -53,6 +54,15 @@ pub(crate) fn blobs(settings: &Settings) -> Result<BlobStore> {
         allow_http: blobs.s3_allow_http,
     };
     BlobStore::open(&::blobs::Config { url: blobs.url.clone(), s3 }).context("blobs.url cannot be used")
+}
+
+/// What a tenant may store.
+pub(crate) fn quotas(settings: &Settings) -> Quotas {
+    let uploads = &settings.uploads;
+    Quotas {
+        blobs: Quota { count: uploads.max_blobs, bytes: uploads.max_blob_bytes },
+        client_keys: Quota { count: uploads.max_keys, bytes: uploads.max_key_bytes },
+    }
 }
 
 /// The way to other people's servers, unless it is closed.

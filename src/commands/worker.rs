@@ -105,6 +105,7 @@ async fn start_fhe(settings: &Settings, stop: CancellationToken) -> Result<()> {
         pool: parts::pool(settings)?,
         blobs: parts::blobs(settings)?,
         fetcher: parts::fetcher(settings)?,
+        blob_quota: parts::quotas(settings).blobs,
         network_key,
         attester: Arc::new(attester),
         child: ChildOptions {

@@ -6,6 +6,7 @@ use jobs::usage::{FIRST_SEGMENT, Metric, row_id};
 use jobs::{IdempotencyKey, JobId, JobStatus, TenantId, UserId, idempotency, workflow_id};
 use sqlx::{PgConnection, PgPool};
 
+use crate::uploads::Kind;
 use crate::{StoreError, events};
 
 /// A checked submission and who sends it.
@@ -37,6 +38,8 @@ pub enum Admitted {
     UnknownUser,
     /// The deadline has passed, and the key was not used with this body before.
     Late,
+    /// The blob or the client's key that the job names was deleted a moment ago.
+    Missing(Kind),
 }
 
 /// Takes a submission in.
@@ -65,8 +68,7 @@ async fn take_in(tx: &mut PgConnection, admission: &Admission<'_>) -> Result<Adm
     )
     .fetch_optional(&mut *tx)
     .await?;
-    let oldest = admission.created_at - chrono::Duration::hours(idempotency::LIFETIME_HOURS);
-    if let Some(first) = previous.as_ref().filter(|first| first.created_at > oldest) {
+    if let Some(first) = previous.as_ref().filter(|first| first.created_at > oldest_in_force(admission.created_at)) {
         let same = first.content_hash == admission.submission.content_hash.as_slice();
         return Ok(match same {
             true => Admitted::Replayed { response: first.response.clone() },
@@ -90,9 +92,42 @@ async fn take_in(tx: &mut PgConnection, admission: &Admission<'_>) -> Result<Adm
         None => workflow_id::first_use(admission.tenant, admission.key),
         Some(_) => workflow_id::later_use(admission.tenant, admission.key, admission.job_id),
     };
-    insert(tx, admission, &user.submitter, &workflow).await?;
+    if let Some(missing) = insert(tx, admission, &user.submitter, &workflow).await? {
+        return Ok(Admitted::Missing(missing));
+    }
     events::status(tx, admission.job_id, admission.tenant.as_str(), None, JobStatus::Pending, None).await?;
     Ok(Admitted::New)
+}
+
+/// What an earlier use of a key in the last 24 hours answers, whatever has become of what the submission names.
+///
+/// # Errors
+/// The database is away.
+pub async fn earlier(
+    pool: &PgPool,
+    tenant: &TenantId,
+    key: &IdempotencyKey,
+    content_hash: &[u8],
+    now: DateTime<Utc>,
+) -> Result<Option<Admitted>, StoreError> {
+    let first = sqlx::query!(
+        "SELECT content_hash, response, created_at FROM idempotency_keys
+          WHERE tenant = $1 AND key = $2 AND created_at > $3",
+        tenant.as_str(),
+        key.as_str(),
+        oldest_in_force(now)
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(first.map(|first| match first.content_hash == content_hash {
+        true => Admitted::Replayed { response: first.response },
+        false => Admitted::KeyReused { first_use: first.created_at },
+    }))
+}
+
+/// When a key must have been used, or later, to be in force now.
+fn oldest_in_force(now: DateTime<Utc>) -> DateTime<Utc> {
+    now - chrono::Duration::hours(idempotency::LIFETIME_HOURS)
 }
 
 /// Tries the lock instead of waiting for it, so that a burst on one key holds no connections.
@@ -104,16 +139,18 @@ async fn lock_key(tx: &mut PgConnection, admission: &Admission<'_>) -> Result<bo
     Ok(locked)
 }
 
-/// One statement for all rows, so that admission costs one round trip whatever it writes.
+/// One statement for all rows, so that admission costs one round trip whatever it writes. Tells what the job names and is
+/// not there: the foreign keys of its reservation see that.
 async fn insert(
     tx: &mut PgConnection,
     admission: &Admission<'_>,
     submitter: &[u8],
     workflow: &str,
-) -> Result<(), StoreError> {
+) -> Result<Option<Kind>, StoreError> {
     let submission = admission.submission;
     let reserved = submission.maximum_units();
-    sqlx::query!(
+    let (blob, client_key) = (submission.blob(), submission.client_key());
+    let inserted = sqlx::query!(
         r#"
         WITH job AS (
             INSERT INTO jobs (id, tenant, user_id, submitter, job_type, algorithm, payload, content_hash, priority,
@@ -123,7 +160,8 @@ async fn insert(
         ), start AS (
             INSERT INTO job_starts (job_id, tenant, priority, workflow_id) VALUES ($1, $2, $9, $15)
         ), reservation AS (
-            INSERT INTO job_reservations (job_id, tenant, units, fhe_units) VALUES ($1, $2, $16, $22)
+            INSERT INTO job_reservations (job_id, tenant, units, fhe_units, blob, client_key)
+            VALUES ($1, $2, $16, $22, $23, $24)
         ), usage AS (
             INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units, occurred_at)
             VALUES ($17, $2, $1, $18, $19, 1, $13)
@@ -156,10 +194,26 @@ async fn insert(
         admission.key.as_str(),
         admission.response,
         column(reserved.fhe),
+        blob.as_ref().map(<[u8; 32]>::as_slice),
+        client_key.as_ref().map(<[u8; 32]>::as_slice),
     )
     .execute(tx)
-    .await?;
-    Ok(())
+    .await;
+    match inserted {
+        Ok(_) => Ok(None),
+        Err(error) => match missing(&error) {
+            Some(kind) => Ok(Some(kind)),
+            None => Err(error.into()),
+        },
+    }
+}
+
+fn missing(error: &sqlx::Error) -> Option<Kind> {
+    match error.as_database_error()?.constraint()? {
+        "job_reservations_blob" => Some(Kind::Blob),
+        "job_reservations_client_key" => Some(Kind::ClientKey),
+        _ => None,
+    }
 }
 
 fn column(units: u64) -> i64 {

@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use jobs::TenantId;
 pub use jobs::fhe::KeyStatus;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::StoreError;
 use crate::jobs::bytes;
-use crate::uploads::{NewUpload, Noted, note, size_of};
+use crate::uploads::{NewUpload, Noted, Quota, Removed, Stored, length, removed, size_of};
 
 /// A client's evaluation key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,12 +58,53 @@ impl TryFrom<Row> for ClientKey {
     }
 }
 
-/// Notes a key as pending; one that is known stays as it is. Its id is the hash of its bytes.
-///
-/// # Errors
-/// The database is away.
-pub async fn note(pool: &PgPool, key: NewUpload<'_>) -> Result<Noted, StoreError> {
-    note!(pool, key, "client_keys (tenant, key_id, size, created_by)")
+/// Notes a key as pending, in custody of what its tenant has; one that is known stays as it is. Its id is the hash of its
+/// bytes. The row of a refused key counts, its bytes do not: they are gone.
+pub(crate) async fn note(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    key: NewUpload<'_>,
+    quota: Quota,
+) -> Result<Noted, StoreError> {
+    let row = sqlx::query!(
+        r#"WITH stored AS (
+                    SELECT count(*) AS number,
+                           coalesce(sum(size) FILTER (WHERE status <> 'refused'), 0)::bigint AS bytes
+                      FROM client_keys WHERE tenant = $1
+                ),
+                known AS (SELECT status FROM client_keys WHERE tenant = $1 AND key_id = $2),
+                fresh AS (
+                    INSERT INTO client_keys (tenant, key_id, size, created_by)
+                    SELECT $1, $2, $3, $4 FROM stored
+                     WHERE NOT EXISTS (SELECT FROM known) AND number < $5 AND bytes + $3 <= $6
+                    ON CONFLICT DO NOTHING RETURNING 1
+                )
+           SELECT number AS "number!", bytes AS "bytes!", EXISTS (SELECT FROM fresh) AS "fresh!",
+                  EXISTS (SELECT FROM known) AS "known!",
+                  EXISTS (SELECT FROM known WHERE status = 'refused') AS "refused!"
+             FROM stored"#,
+        tenant.as_str(),
+        &key.sha256[..],
+        length(key.size),
+        key.user.as_str(),
+        length(quota.count),
+        length(quota.bytes)
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(match (row.known, row.fresh) {
+        (true, _) if row.refused => Noted::Useless,
+        (true, _) => Noted::Known,
+        (_, true) => Noted::New,
+        _ => Noted::Full(Stored { count: size_of(row.number)?, bytes: size_of(row.bytes)? }),
+    })
+}
+
+/// Deletes a key's row, unless an open job computes under it.
+pub(crate) async fn remove(tx: &mut PgConnection, tenant: &TenantId, key_id: [u8; 32]) -> Result<Removed, StoreError> {
+    let deleted =
+        sqlx::query!("DELETE FROM client_keys WHERE tenant = $1 AND key_id = $2", tenant.as_str(), &key_id[..]);
+    removed(deleted.execute(tx).await)
 }
 
 /// Looks for a tenant's key.

@@ -96,9 +96,17 @@ async fn inputs_are_fetched_once_from_a_server_that_proves_its_name_and_from_now
     assert!(redirected.detail.contains("302"), "{redirected:?}");
     assert_eq!(server.asked(), ["/inputs", "/elsewhere"], "a redirect is not followed");
 
+    // Whoever takes it for the API does not believe its certificate, says why, and does not try again.
+    let origin = format!("https://{}:{PORT}", foreign_address());
+    let distrusted = client::Client::new(&origin, "token").unwrap().me().await.unwrap_err();
+    assert!(matches!(&distrusted, client::ClientError::Tls(why) if why.contains("certificate")), "{distrusted}");
+    assert!(!distrusted.is_transient());
+
     // The same server by its address, which is not public.
-    let guarded = fails(&owner, &format!("https://{}:{PORT}/inputs", foreign_address())).await.error.unwrap();
-    assert_eq!(guarded.code, ErrorCode::JobValidationFailed);
-    assert!(guarded.detail.contains("not public"), "{guarded:?}");
+    let by_address = format!("https://{}:{PORT}/inputs", foreign_address());
+    let payload = json!({"algorithm": ALGORITHM, "encrypted_data_url": by_address});
+    let refused = owner.zama.posts(&json!({"type": "fhe_compute", "payload": payload}), &[]).await;
+    assert_eq!((refused.status, refused.code()), (400, "JOB_VALIDATION_FAILED"), "{refused:?}");
+    assert!(refused.body["errors"][0]["reason"].as_str().unwrap().contains("not public"), "{refused:?}");
     assert_eq!(server.asked().len(), 2, "nobody knocked");
 }

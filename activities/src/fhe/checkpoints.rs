@@ -97,6 +97,7 @@ impl Checkpoints {
         for job in &over {
             self.forget(*job).await?;
         }
+        self.blobs.remove_empty_checkpoint_folders().await?;
         Ok(over.len())
     }
 

@@ -1,7 +1,7 @@
 //! A job's inputs: the tenant's own blob, or what a public URL held when it was fetched, once. From then on only
 //! (tenant, SHA-256) names them.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use blobs::remote::Fetcher;
 use blobs::{BlobError, BlobHash, BlobStore, MAX_BLOB_BYTES};
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use jobs::fhe::EncryptedDataUrl;
 use jobs::{JobId, TenantId, UserId};
 use store::PgPool;
 use store::fhe::inputs::{self as stored, JobInput};
-use store::uploads::NewUpload;
+use store::uploads::{Custody, Kind, NewUpload, Noted, Quota};
 
 /// Reads inputs. Cheap to clone.
 #[derive(Clone)]
@@ -18,6 +18,8 @@ pub struct Inputs {
     pub blobs: BlobStore,
     /// `None`: only blobs of this installation are inputs.
     pub fetcher: Option<Fetcher>,
+    /// What is fetched becomes a blob of the tenant, which may have so many.
+    pub quota: Quota,
 }
 
 /// Whose inputs, and where they are.
@@ -37,6 +39,8 @@ const FETCHES: u32 = 3;
 pub enum InputsRefused {
     /// The client's fault, in words for the client.
     Unfit(String),
+    /// The tenant may not store what was fetched, in words for the client.
+    Full(String),
     /// Ours: bytes that we had taken are gone or changed.
     Lost(String),
 }
@@ -56,19 +60,42 @@ impl Inputs {
                 Err(refused) => return Ok(Err(refused)),
             },
             EncryptedDataUrl::Remote(url) => match self.fetch(&source, url).await? {
-                Ok(fetched) => fetched,
+                Ok(fetched) => return self.take(source, fetched).await,
                 Err(refused) => return Ok(Err(refused)),
             },
         };
         let noted = stored::note(&self.pool, source.job, JobInput { sha256, size: inputs.len() as u64 }).await?;
-        // Another attempt may have fetched other bytes first.
         if noted.sha256 == sha256 { Ok(Ok(inputs)) } else { self.get_noted(source.tenant, noted.sha256).await }
+    }
+
+    /// Makes what was fetched a blob of the tenant, and the job's input at once: nobody can delete it in between.
+    async fn take(&self, source: InputSource<'_>, fetched: Bytes) -> Result<Result<Bytes, InputsRefused>> {
+        let staged = self.blobs.stage(fetched.clone()).await?;
+        let (BlobHash(sha256), size) = (staged.blob().sha256, staged.blob().size);
+        let mut custody = Custody::of(&self.pool, source.tenant).await?;
+        let new = NewUpload { user: source.user, sha256, size };
+        if let Noted::Full(stored) = custody.note(Kind::Blob, new, self.quota).await? {
+            self.blobs.discard(&staged).await?;
+            return Ok(Err(InputsRefused::Full(format!(
+                "The inputs of {size} bytes find no place: the tenant has {} blobs of {} bytes in all, and may have {} of {} \
+                 bytes.",
+                stored.count, stored.bytes, self.quota.count, self.quota.bytes
+            ))));
+        }
+        self.blobs.keep(source.tenant, &staged).await?;
+        custody.note_input(source.job, JobInput { sha256, size }).await?;
+        custody.release().await?;
+        let noted = stored::find(&self.pool, source.job).await?.context("the input is gone")?;
+        // Another attempt may have fetched other bytes first.
+        if noted.sha256 == sha256 { Ok(Ok(fetched)) } else { self.get_noted(source.tenant, noted.sha256).await }
     }
 
     /// Inputs that were there once.
     async fn get_noted(&self, tenant: &TenantId, sha256: [u8; 32]) -> Result<Result<Bytes, InputsRefused>> {
         let lost = |refused| match refused {
-            InputsRefused::Unfit(detail) | InputsRefused::Lost(detail) => InputsRefused::Lost(detail),
+            InputsRefused::Unfit(detail) | InputsRefused::Full(detail) | InputsRefused::Lost(detail) => {
+                InputsRefused::Lost(detail)
+            }
         };
         Ok(self.get(tenant, sha256).await?.map_err(lost))
     }
@@ -84,7 +111,7 @@ impl Inputs {
         }
     }
 
-    async fn fetch(&self, source: &InputSource<'_>, url: &str) -> Result<Result<([u8; 32], Bytes), InputsRefused>> {
+    async fn fetch(&self, source: &InputSource<'_>, url: &str) -> Result<Result<Bytes, InputsRefused>> {
         let unfit = |words: String| Ok(Err(InputsRefused::Unfit(words)));
         let Some(fetcher) = &self.fetcher else {
             return unfit("This service fetches no URLs; upload a blob.".to_owned());
@@ -93,17 +120,13 @@ impl Inputs {
         if tries > FETCHES {
             return unfit(format!("The inputs could not be fetched in {FETCHES} tries."));
         }
-        let inputs = match fetcher.fetch(url).await {
-            Ok(inputs) => inputs,
-            Err(error) if error.is_permanent() => return unfit(format!("The inputs cannot be fetched: {error}.")),
+        match fetcher.fetch(url).await {
+            Ok(inputs) => Ok(Ok(inputs)),
+            Err(error) if error.is_permanent() => unfit(format!("The inputs cannot be fetched: {error}.")),
             Err(error) if tries == FETCHES => {
-                return unfit(format!("The inputs could not be fetched in {FETCHES} tries: {error}."));
+                unfit(format!("The inputs could not be fetched in {FETCHES} tries: {error}."))
             }
-            Err(error) => return Err(error.into()),
-        };
-        let blob = self.blobs.put(source.tenant, inputs.clone()).await?;
-        let new = NewUpload { tenant: source.tenant, user: source.user, sha256: blob.sha256.0, size: blob.size };
-        store::blobs::note(&self.pool, new).await?;
-        Ok(Ok((blob.sha256.0, inputs)))
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -10,7 +10,7 @@ use fhe::child::protocol::{self, Blob, Checkpoint, Done, LoadKey, Prepared, Refu
 use jobs::ErrorCode;
 use jobs::fhe::KeyMode;
 use store::client_keys::{self, KeyStatus};
-use store::fhe::attempts::{self, Attempt, Outcome};
+use store::fhe::attempts::{self, Attempt, Outcome, Token};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -78,6 +78,7 @@ impl FheCompute {
         let inputs = match inputs {
             Ok(inputs) => inputs,
             Err(InputsRefused::Unfit(detail)) => return Ok(refused(ErrorCode::JobValidationFailed, detail)),
+            Err(InputsRefused::Full(detail)) => return Ok(refused(ErrorCode::StorageQuotaExceeded, detail)),
             Err(InputsRefused::Lost(detail)) => {
                 tracing::error!(job.id = %task.id, detail, "inputs that were taken are lost");
                 return Ok(refused(ErrorCode::InternalError, "The inputs are lost.".to_owned()));
@@ -90,7 +91,8 @@ impl FheCompute {
         };
         let setting = Setting { task, board, stop, lease, inputs, key };
         while !stop.is_cancelled() {
-            let begin = || attempts::begin(&self.pool, task.id, DEATHS);
+            let token = Token::random();
+            let begin = || attempts::begin(&self.pool, task.id, token, DEATHS);
             let Some(attempt) = insist(|| self.gives_up(stop), begin).await? else {
                 let detail = format!("The computing process died {DEATHS} times.");
                 return Ok(refused(ErrorCode::ComputeCrashed, detail));
@@ -131,7 +133,8 @@ impl FheCompute {
     /// One attempt, from its count to its outcome; `None` when another is to follow.
     async fn counted(&self, setting: &Setting<'_>, attempt: Attempt) -> Result<Option<Verdict>> {
         let ended = self.attempt(setting, attempt).await;
-        let pbs = setting.board.done().map_or(0, |(_, pbs)| pbs);
+        setting.board.stop_clock();
+        let done = setting.board.done().map(|(_, done)| done).unwrap_or_default();
         let outcome = match &ended {
             Ok(Ended::Done(_)) => Outcome::Computed,
             Ok(Ended::Refused { .. }) => Outcome::Refused,
@@ -144,7 +147,7 @@ impl FheCompute {
         if outcome == Outcome::Computed {
             setting.board.stage(Stage::Storing);
         }
-        let end = || attempts::end(&self.pool, attempt, outcome, pbs);
+        let end = || attempts::end(&self.pool, attempt, outcome, done);
         insist(|| self.gives_up(setting.stop), end).await?;
         let (job, number) = (setting.task.id, attempt.number());
         metrics::counter!("zama_fhe_attempts_total", "outcome" => format!("{outcome:?}")).increment(1);

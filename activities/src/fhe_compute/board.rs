@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use fhe::child::protocol::Prepared;
 use jobs::wire::Progress;
-use store::fhe::attempts::Attempt;
+use store::fhe::attempts::{Attempt, Done};
 
 /// Where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +51,27 @@ pub(super) struct Board(Mutex<Newest>);
 #[derive(Debug)]
 struct Newest {
     stage: Stage,
-    attempt: Option<(Attempt, Instant)>,
+    attempt: Option<(Attempt, Clock)>,
     prepared: Option<Prepared>,
     step: u32,
     pbs: u64,
+}
+
+/// How long an attempt computes.
+#[derive(Clone, Copy, Debug)]
+enum Clock {
+    Since(Instant),
+    /// There is a result, or another end: what follows is not computing.
+    Stopped(Duration),
+}
+
+impl Clock {
+    fn read(self) -> Duration {
+        match self {
+            Self::Since(began) => began.elapsed(),
+            Self::Stopped(time) => time,
+        }
+    }
 }
 
 impl Board {
@@ -66,10 +83,17 @@ impl Board {
         self.newest().stage = stage;
     }
 
+    /// The attempt's child is done, for good or ill: its time is up to here.
+    pub(super) fn stop_clock(&self) {
+        if let Some((_, clock)) = &mut self.newest().attempt {
+            *clock = Clock::Stopped(clock.read());
+        }
+    }
+
     /// Another attempt begins.
     pub(super) fn attempt(&self, attempt: Attempt) {
         let mut newest = self.newest();
-        newest.attempt = Some((attempt, Instant::now()));
+        newest.attempt = Some((attempt, Clock::Since(Instant::now())));
     }
 
     pub(super) fn prepared(&self, prepared: &Prepared) {
@@ -83,17 +107,18 @@ impl Board {
         (newest.step, newest.pbs) = (step, pbs);
     }
 
-    /// The attempt that runs, and the bootstrappings that are done.
-    pub(super) fn done(&self) -> Option<(Attempt, u64)> {
+    /// The attempt that runs, and what it has done.
+    pub(super) fn done(&self) -> Option<(Attempt, Done)> {
         let newest = self.newest();
-        newest.attempt.map(|(attempt, _)| (attempt, newest.pbs))
+        newest.attempt.map(|(attempt, clock)| (attempt, Done { pbs: newest.pbs, computed: clock.read() }))
     }
 
-    /// How long the attempt has computed; nothing once there is a result, which waits for nobody's time-out.
+    /// How long the job has computed, in all its attempts; nothing once there is a result, which waits for nobody's
+    /// time-out.
     pub(super) fn computing_for(&self) -> Duration {
         let newest = self.newest();
         match newest.attempt {
-            Some((_, began)) if newest.stage != Stage::Storing => began.elapsed(),
+            Some((attempt, clock)) if newest.stage != Stage::Storing => attempt.computed_before + clock.read(),
             _ => Duration::ZERO,
         }
     }
@@ -133,6 +158,14 @@ mod tests {
         assert_eq!(percent(0, 0), 0.0);
         assert_eq!(percent(50, 200), 25.0);
         assert_eq!(percent(u64::MAX, u64::MAX), 99.0, "the result is not stored yet");
+    }
+
+    #[test]
+    fn time_stops_with_the_child_and_waits_for_nobody_with_a_result() {
+        let clock = Clock::Stopped(Duration::from_secs(7));
+        assert_eq!(clock.read(), Duration::from_secs(7));
+        let board = Board::new();
+        assert_eq!((board.done(), board.computing_for()), (None, Duration::ZERO), "no attempt has begun");
     }
 
     #[test]

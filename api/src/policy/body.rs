@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use jobs::ErrorCode;
@@ -14,10 +14,6 @@ use serde_json::Value;
 use super::problem::Problem;
 use crate::ApiState;
 
-/// How far beyond the limit a body is read and thrown away, in bytes, so that the client hears the answer instead of
-/// a broken connection.
-const DRAIN_BYTES: usize = 8 << 20;
-
 /// A JSON body as [`jobs::json::parse`] reads it.
 pub struct StrictJson(pub Value);
 
@@ -26,8 +22,8 @@ impl FromRequest<Arc<ApiState>> for StrictJson {
 
     async fn from_request(request: Request, state: &Arc<ApiState>) -> Result<Self, Problem> {
         check_content_type(request.headers())?;
-        let expects_continue = request.headers().contains_key(header::EXPECT);
-        let bytes = read(request.into_body(), state.max_body_bytes, expects_continue).await?;
+        check_content_encoding(request.headers())?;
+        let bytes = read(request.into_body(), state.max_body_bytes).await?;
         json::parse(&bytes).map(Self).map_err(refusal)
     }
 }
@@ -52,26 +48,39 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
     if is_json && is_utf8 { Ok(()) } else { unsupported(&text.chars().take(100).collect::<String>()) }
 }
 
+/// Bodies are read as they come: one that is compressed is refused rather than misread (RFC 9110 section 15.5.16).
+///
+/// # Errors
+/// INVALID_CONTENT_TYPE of any encoding but `identity`.
+pub fn check_content_encoding(headers: &HeaderMap) -> Result<(), Problem> {
+    let identity = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.trim().eq_ignore_ascii_case("identity"));
+    match headers.get_all(header::CONTENT_ENCODING).iter().find(|value| !identity(value)) {
+        None => Ok(()),
+        Some(value) => {
+            let given: String = String::from_utf8_lossy(value.as_bytes()).chars().take(100).collect();
+            let detail = format!("The body must not be encoded; its content encoding is {given}.");
+            Err(Problem::new(ErrorCode::InvalidContentType, detail))
+        }
+    }
+}
+
 /// Reads a body of at most `limit` bytes, whether or not its length was announced.
-async fn read(mut body: Body, limit: usize, expects_continue: bool) -> Result<Bytes, Problem> {
+async fn read(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     let too_large = || Problem::new(ErrorCode::PayloadTooLarge, format!("The body is larger than {limit} bytes."));
-    if announced > limit && (expects_continue || announced > DRAIN_BYTES) {
+    if announced > limit {
         return Err(too_large());
     }
     let mut content = Vec::with_capacity(announced.min(limit));
-    let mut length = 0_usize;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::new(ErrorCode::InvalidRequest, "The body ended before its end."))?;
         let Ok(data) = frame.into_data() else { continue };
-        length = length.saturating_add(data.len());
-        if length <= limit {
-            content.extend_from_slice(&data);
-        } else if length > DRAIN_BYTES {
-            break;
+        if data.len() > limit - content.len() {
+            return Err(too_large());
         }
+        content.extend_from_slice(&data);
     }
-    if length > limit { Err(too_large()) } else { Ok(content.into()) }
+    Ok(content.into())
 }
 
 fn refusal(error: JsonError) -> Problem {

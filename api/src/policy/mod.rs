@@ -14,5 +14,6 @@ pub mod query;
 pub mod request_id;
 pub mod security_headers;
 pub mod sha256_path;
+pub mod storage;
 pub mod time_limit;
 pub mod upload;

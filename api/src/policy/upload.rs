@@ -8,18 +8,19 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderName, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use blobs::{BlobHash, BlobRef, MAX_BLOB_BYTES, MAX_EVALUATION_KEY_BYTES, PutError, Terms};
+use blobs::{BlobHash, BlobRef, MAX_BLOB_BYTES, MAX_EVALUATION_KEY_BYTES, PutError, Staged, Terms};
 use bytes::Bytes;
 use futures::stream::{self, Stream};
 use http_body_util::BodyExt as _;
-use jobs::{ErrorCode, TenantId};
-use store::StoreError;
-use store::uploads::{NewUpload, Noted};
+use jobs::ErrorCode;
+use store::uploads::{Kind, NewUpload};
 use utoipa::IntoParams;
 
 use super::authentication::unregistered;
+use super::body::check_content_encoding;
 use super::conditional::REPR_DIGEST;
 use super::problem::Problem;
+use super::storage::{Put, put};
 use crate::ApiState;
 use crate::token::{Principal, Scope};
 
@@ -31,9 +32,6 @@ pub const MEDIA_TYPE: &str = "application/octet-stream";
 
 /// Longest time of a whole upload; each part of it must come within the server's usual limit.
 pub const TIME: Duration = Duration::from_secs(15 * 60);
-
-/// How far beyond the limit a body is read and thrown away, in bytes, so that the client hears the answer.
-const DRAIN_BYTES: u64 = 8 << 20;
 
 /// The headers that an upload may carry.
 #[derive(IntoParams)]
@@ -48,13 +46,6 @@ pub struct UploadHeaders {
     content_sha256: Option<String>,
 }
 
-/// What is uploaded.
-#[derive(Clone, Copy, Debug)]
-pub enum Kind {
-    Blob,
-    EvaluationKey,
-}
-
 /// An upload that is whole, stored and noted.
 #[derive(Clone, Copy, Debug)]
 pub struct Uploaded {
@@ -67,7 +58,6 @@ pub struct Uploaded {
 pub struct Upload {
     body: Body,
     promised: Option<BlobHash>,
-    expects_continue: bool,
     /// Longest pause of the client.
     patience: Duration,
 }
@@ -84,33 +74,16 @@ impl FromRequest<Arc<ApiState>> for Upload {
     async fn from_request(request: Request, state: &Arc<ApiState>) -> Result<Self, Problem> {
         let headers = request.headers();
         check_content_type(headers)?;
+        check_content_encoding(headers)?;
         let promised = promised(headers)?;
-        let expects_continue = headers.contains_key(header::EXPECT);
-        Ok(Self { body: request.into_body(), promised, expects_continue, patience: state.request_timeout })
+        Ok(Self { body: request.into_body(), promised, patience: state.request_timeout })
     }
 }
 
-impl Kind {
-    /// Longest upload, in bytes.
-    fn limit(self) -> u64 {
-        match self {
-            Self::Blob => MAX_BLOB_BYTES,
-            Self::EvaluationKey => MAX_EVALUATION_KEY_BYTES,
-        }
-    }
-
-    async fn note(self, state: &ApiState, upload: NewUpload<'_>) -> Result<Noted, StoreError> {
-        match self {
-            Self::Blob => store::blobs::note(&state.pool, upload).await,
-            Self::EvaluationKey => store::client_keys::note(&state.pool, upload).await,
-        }
-    }
-}
-
-/// Takes in what a principal uploads: the bytes first, then the row that makes them its tenant's.
+/// Takes in what a principal uploads: the bytes first, then the row that makes them its tenant's, then their name.
 ///
 /// # Errors
-/// As [`Upload::store`]; INSUFFICIENT_SCOPE, and INVALID_TOKEN of a user who is not registered.
+/// As [`Upload::stage`]; STORAGE_QUOTA_EXCEEDED; INSUFFICIENT_SCOPE, and INVALID_TOKEN of a user who is not registered.
 pub async fn take_in(
     state: &ApiState,
     principal: &Principal,
@@ -120,26 +93,34 @@ pub async fn take_in(
     principal.require(Scope::JobsSubmit)?;
     let upload = upload?;
     let (tenant, user) = (&principal.tenant, &principal.user);
-    // Before the body: bytes that get no row would stay, and be nobody's.
+    // Before the body: nobody's bytes are not worth reading.
     if store::tenants::submitter(&state.pool, tenant, user).await?.is_none() {
         return Err(unregistered());
     }
-    let blob = upload.store(state, tenant, kind.limit()).await?;
-    match kind.note(state, NewUpload { tenant, user, sha256: blob.sha256.0, size: blob.size }).await? {
-        Noted::UnknownUser => Err(unregistered()),
-        noted => Ok(Uploaded { blob, is_new: noted == Noted::New }),
+    let staged = upload.stage(state, limit(kind)).await?;
+    let blob = staged.blob();
+    let new = NewUpload { user, sha256: blob.sha256.0, size: blob.size };
+    let put = put(state, tenant, kind, new, &staged).await?;
+    Ok(Uploaded { blob, is_new: put == Put::New })
+}
+
+/// Longest upload, in bytes.
+fn limit(kind: Kind) -> u64 {
+    match kind {
+        Kind::Blob => MAX_BLOB_BYTES,
+        Kind::ClientKey => MAX_EVALUATION_KEY_BYTES,
     }
 }
 
 impl Upload {
-    /// Stores the body as the tenant's blob; nothing is visible of one that is refused.
+    /// Takes the body in; nothing is left of one that is refused.
     ///
     /// # Errors
     /// PAYLOAD_TOO_LARGE beyond `limit` bytes; INVALID_REQUEST when it is empty, breaks off or has another hash than the
     /// headers say; BODY_TIMEOUT; SERVICE_UNAVAILABLE.
-    async fn store(mut self, state: &ApiState, tenant: &TenantId, limit: u64) -> Result<BlobRef, Problem> {
+    async fn stage(mut self, state: &ApiState, limit: u64) -> Result<Staged, Problem> {
         let announced = self.body.size_hint().lower();
-        if announced > limit && (self.expects_continue || announced > limit + DRAIN_BYTES) {
+        if announced > limit {
             return Err(too_large(limit));
         }
         if self.body.is_end_stream() {
@@ -147,19 +128,12 @@ impl Upload {
         }
         let terms = self.promised.map_or(Terms::at_most(limit), |sha256| Terms::at_most(limit).with_sha256(sha256));
         let chunks = Box::pin(chunks(&mut self.body, self.patience));
-        match state.blobs.put_stream(tenant, terms, chunks).await {
-            Ok(blob) if blob.size == 0 => {
-                state.blobs.delete(tenant, blob.sha256).await?;
-                Err(empty())
-            }
-            Ok(blob) => Ok(blob),
-            Err(error) => {
-                if matches!(error, PutError::TooLarge { .. }) {
-                    drain(&mut self.body, self.patience).await;
-                }
-                Err(refusal(error))
-            }
+        let staged = state.blobs.stage_stream(terms, chunks).await.map_err(refusal)?;
+        if staged.blob().size == 0 {
+            state.blobs.discard(&staged).await?;
+            return Err(empty());
         }
+        Ok(staged)
     }
 }
 
@@ -219,16 +193,6 @@ fn chunks(body: &mut Body, patience: Duration) -> impl Stream<Item = Result<Byte
             }
         }
     })
-}
-
-async fn drain(body: &mut Body, patience: Duration) {
-    let mut drained = 0;
-    while let Ok(Some(Ok(frame))) = tokio::time::timeout(patience, body.frame()).await {
-        drained += frame.data_ref().map_or(0, |data| data.len() as u64);
-        if drained > DRAIN_BYTES {
-            return;
-        }
-    }
 }
 
 fn too_large(limit: u64) -> Problem {

@@ -16,11 +16,12 @@ use std::time::Duration;
 use api::dispatcher;
 use api::health::Health;
 use api::token::{Principal, Role, Scopes, TokenIssuer};
-use api::{ApiState, NetworkKeys, router};
+use api::{ApiState, NetworkKeys, Storage, router};
 use axum::Router;
 use blobs::BlobStore;
 use retrieval::Domain;
 use sqlx::PgPool;
+use store::uploads::{Quota, Quotas};
 
 use crate::database::TestDatabase;
 
@@ -42,6 +43,16 @@ pub const DOMAIN: Domain = Domain { chain_id: 31337, registry: alloy::primitives
 
 /// Addresses of users differ, so that lists can be filtered by them.
 const ADDRESS: [u8; 20] = [0x70; 20];
+
+/// More than any test stores.
+const PLENTY: Quotas =
+    Quotas { blobs: Quota { count: 100, bytes: 1 << 30 }, client_keys: Quota { count: 100, bytes: 1 << 30 } };
+
+/// What tests set differently.
+struct Setup {
+    request_timeout: Duration,
+    quotas: Quotas,
+}
 
 pub struct TestApp {
     pub pool: PgPool,
@@ -74,8 +85,16 @@ impl TestApp {
     }
 
     pub async fn with_timeout(request_timeout: Duration) -> Self {
+        Self::set_up(Setup { request_timeout, quotas: PLENTY }).await
+    }
+
+    pub async fn with_quotas(quotas: Quotas) -> Self {
+        Self::set_up(Setup { request_timeout: Duration::from_secs(30), quotas }).await
+    }
+
+    async fn set_up(setup: Setup) -> Self {
         let database = TestDatabase::create().await;
-        let app = Self::build(database.pool.clone(), request_timeout, Some(database));
+        let app = Self::build(database.pool.clone(), setup, Some(database));
         app.health.look().await;
         app
     }
@@ -88,10 +107,10 @@ impl TestApp {
         let short = Duration::from_millis(300);
         let connections = store::Connections { max: 4, acquire_timeout: short, statement_timeout: short };
         let pool = store::connect(&url, &connections).unwrap();
-        Self::build(pool, Duration::from_secs(30), None)
+        Self::build(pool, Setup { request_timeout: Duration::from_secs(30), quotas: PLENTY }, None)
     }
 
-    fn build(pool: PgPool, request_timeout: Duration, database: Option<TestDatabase>) -> Self {
+    fn build(pool: PgPool, setup: Setup, database: Option<TestDatabase>) -> Self {
         let key_file = std::env::temp_dir().join(format!("zama-api-test-{}/key.pem", uuid::Uuid::new_v4()));
         let issuer = TokenIssuer::from_file_or_create(&key_file, ISSUER, AUDIENCE).expect("a key is made");
         let (dispatcher, mailbox) = dispatcher::channel();
@@ -104,12 +123,13 @@ impl TestApp {
             pool: pool.clone(),
             dispatcher,
             blobs: blobs.clone(),
+            storage: Storage::new(setup.quotas),
             network_keys: Some(NetworkKeys::new(seen.clone())),
             domain: DOMAIN,
             tokens: issuer.verifier(),
             public_url: PUBLIC_URL.to_owned(),
             max_body_bytes: MAX_BODY_BYTES,
-            request_timeout,
+            request_timeout: setup.request_timeout,
             health: health.clone(),
             prometheus: api::recorder(),
         });

@@ -125,8 +125,16 @@ async fn the_key_managers_refusals_reach_the_client() {
         app.seen.refuse(Some(KeyManagerError::Refused { code, detail: detail.clone() }));
         assert_eq!(app.retrieve(&ada.user, &id, &body).await.problem(code.as_str())["detail"], detail);
     }
+    app.seen
+        .refuse(Some(KeyManagerError::Refused { code: ErrorCode::ResultNotReady, detail: "not final yet".to_owned() }));
+    let told = app.retrieve(&ada.user, &id, &body).await.problem("RESULT_NOT_READY");
+    assert_eq!(told["detail"], "Not final yet.", "a sentence");
     app.seen.refuse(Some(KeyManagerError::Unavailable("it is away".to_owned())));
-    app.retrieve(&ada.user, &id, &body).await.problem("SERVICE_UNAVAILABLE");
+    let away = app.retrieve(&ada.user, &id, &body).await.problem("SERVICE_UNAVAILABLE");
+    app.seen.refuse(Some(KeyManagerError::Chain("its nodes stand still".to_owned())));
+    let frozen = app.retrieve(&ada.user, &id, &body).await.problem("SERVICE_UNAVAILABLE");
+    assert!(away["detail"].as_str().unwrap().contains("unavailable"), "{away:#}");
+    assert_eq!(frozen["detail"], "The key manager cannot read the chain: its nodes stand still.");
 }
 
 #[tokio::test]

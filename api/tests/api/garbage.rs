@@ -215,7 +215,13 @@ async fn only_json_is_taken() {
     let twice = Call::submit(body.clone()).by(&ada).header("content-type", "text/plain");
     app.send(twice).await.problem("INVALID_CONTENT_TYPE");
     let no_text = Call::new("POST", "/v1/jobs").by(&ada).header("content-type", b"application/\xff");
-    app.send(no_text.body(body)).await.problem("INVALID_CONTENT_TYPE");
+    app.send(no_text.body(body.clone())).await.problem("INVALID_CONTENT_TYPE");
+
+    for encoding in ["gzip", "br", "identity, gzip", "\u{fe}"] {
+        let call = Call::submit(body.clone()).by(&ada).header("content-encoding", encoding);
+        app.send(call).await.problem("INVALID_CONTENT_TYPE");
+    }
+    app.send(Call::submit(body).by(&ada).header("content-encoding", "Identity")).await.expect(202);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! POST /v1/jobs of an encrypted job: the blob and the key that it names must be its tenant's.
 
+use api::key_manager::KeyManagerError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use blobs::BlobHash;
@@ -105,4 +106,44 @@ async fn a_key_to_seal_to_must_lie_on_the_curve() {
     assert_eq!(answer.pointers(), ["/payload/client_public_key"]);
     assert_eq!(app.count("SELECT count(*) FROM jobs").await, 0, "nothing is billed");
     app.submit(&ada, &with(key.as_der())).await.expect(202);
+}
+
+#[tokio::test]
+async fn a_url_that_will_certainly_not_be_fetched_is_refused_at_once() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    for url in [
+        "https://127.0.0.1/ciphertexts",
+        "https://0x7f.1/ciphertexts",
+        "https://10.1.2.3:8443/ciphertexts",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::1]/ciphertexts",
+        "https://localhost/ciphertexts",
+        "https://example.com:6379/ciphertexts",
+    ] {
+        let answer = app.submit(&ada, &job(url, network())).await;
+        answer.problem("JOB_VALIDATION_FAILED");
+        assert_eq!(answer.pointers(), ["/payload/encrypted_data_url"], "{url}");
+    }
+    assert_eq!(app.count("SELECT count(*) FROM jobs").await, 0);
+}
+
+#[tokio::test]
+async fn the_network_key_that_a_job_names_is_the_one_that_there_is() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    upload(&app, &ada, "/v1/blobs", CIPHERTEXTS).await;
+    let named = |byte: &str| {
+        job(&blob_url(CIPHERTEXTS), json!({"mode": "network", "key_id": format!("0x{}", byte.repeat(32))}))
+    };
+    app.seen.refuse(Some(KeyManagerError::Unavailable("away".to_owned())));
+    app.submit(&ada, &named("b2")).await.expect(202);
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    upload(&app, &ada, "/v1/blobs", CIPHERTEXTS).await;
+    let answer = app.submit(&ada, &named("b2")).await;
+    let problem = answer.problem("KEY_MISMATCH");
+    assert_eq!(answer.pointers(), ["/payload/key/key_id"]);
+    assert!(problem["errors"][0]["reason"].as_str().unwrap().contains(&"a1".repeat(32)), "{problem:#}");
+    app.submit(&ada, &named("a1")).await.expect(202);
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use jobs::causes::tls_refusal;
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -23,6 +24,9 @@ pub enum FetchError {
     TooLarge { limit: u64 },
     #[error("the answer did not come within {} seconds", limit.as_secs())]
     TimedOut { limit: Duration },
+    /// It is not the host that the URL names, as far as its certificate can say.
+    #[error("the server is not believed: {0}")]
+    Untrusted(String),
     #[error("the server cannot be reached or broke off")]
     Transport(#[source] reqwest::Error),
 }
@@ -32,7 +36,7 @@ impl FetchError {
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::Url(_) | Self::NotPublic { .. } | Self::TooLarge { .. } => true,
+            Self::Url(_) | Self::NotPublic { .. } | Self::TooLarge { .. } | Self::Untrusted(_) => true,
             // 408 and 429 ask for another try.
             Self::Status(status) => (300..500).contains(status) && !matches!(status, 408 | 429),
             Self::Unresolvable(_) | Self::TimedOut { .. } | Self::Transport(_) => false,
@@ -43,6 +47,7 @@ impl FetchError {
 impl From<reqwest::Error> for FetchError {
     fn from(error: reqwest::Error) -> Self {
         // The client knows its URL; a log need not.
-        Self::Transport(error.without_url())
+        let error = error.without_url();
+        tls_refusal(&error).map_or_else(|| Self::Transport(error), Self::Untrusted)
     }
 }

@@ -13,7 +13,7 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +32,23 @@ pub struct Fetcher {
     resolver: Arc<dyn Resolver>,
     policy: Policy,
     known: KnownHosts,
+}
+
+/// What can be said of a URL without resolving its name: it is of the kind that is fetched, and its host is no address
+/// that is not public, in whatever spelling. The fetch itself checks that and the rest.
+///
+/// # Errors
+/// [`FetchError::Url`], [`FetchError::NotPublic`].
+pub fn check_spelling(url: &str) -> Result<(), FetchError> {
+    let target = Policy::PUBLIC.read(url)?;
+    let host = target.host.trim_end_matches('.');
+    // A name for it (RFC 6761).
+    let loopback = host == "localhost" || host.ends_with(".localhost");
+    let address = target.address.or(loopback.then_some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+    match address.filter(|address| !(Policy::PUBLIC.admits)(*address)) {
+        Some(address) => Err(FetchError::NotPublic { host: target.host, address }),
+        None => Ok(()),
+    }
 }
 
 impl Default for Fetcher {

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use super::policy::Policy;
 use super::resolve::Resolver;
-use super::{FetchError, Fetcher, InvalidHosts, KnownHosts};
+use super::{FetchError, Fetcher, InvalidHosts, KnownHosts, check_spelling};
 
 /// Names and what they resolve to; counts the questions.
 #[derive(Default)]
@@ -76,6 +76,30 @@ async fn server(answer: &'static str, body: usize) -> (SocketAddr, Arc<AtomicUsi
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
+
+#[test]
+fn a_host_that_is_spelt_as_no_public_one_is_known_at_once() {
+    for private in [
+        "https://127.0.0.1/a",
+        "https://2130706433/a",
+        "https://10.0.0.8:8443/a",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::1]/a",
+        "https://[fe80::1]/a",
+        "https://[::ffff:192.168.0.1]/a",
+        "https://localhost/a",
+        "https://LOCALHOST./a",
+        "https://files.localhost/a",
+    ] {
+        assert!(matches!(check_spelling(private), Err(FetchError::NotPublic { .. })), "{private}");
+    }
+    for odd in ["http://example.com/a", "https://example.com:22/a", "https://user@example.com/a"] {
+        assert!(matches!(check_spelling(odd), Err(FetchError::Url(_))), "{odd}");
+    }
+    for name in ["https://example.com/a", "https://1.1.1.1/a", "https://localhost.example.com:8443/a"] {
+        assert!(check_spelling(name).is_ok(), "{name}");
+    }
+}
 
 #[tokio::test]
 async fn a_name_is_resolved_once_and_its_bytes_come() {

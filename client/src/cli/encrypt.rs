@@ -10,7 +10,7 @@ use super::encryption::EncryptionArgs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::globals::Session;
-use super::secrets::write_public;
+use super::secrets::{check_new, write_public};
 use super::table::pairs;
 use super::working::Working;
 use crate::encrypted::{Blob, EncryptedInputs, Upload};
@@ -35,6 +35,9 @@ pub struct EncryptArgs {
 pub(super) async fn encrypt(session: &Session, args: &EncryptArgs) -> Result<Exit, CliError> {
     let values = args.encryption.values(args.values.as_deref())?;
     let summary = summary(&values);
+    if let Some(file) = &args.out {
+        check_new(file)?;
+    }
     let inputs = args.encryption.encrypt(session, values).await?;
     if let Some(file) = &args.out {
         write_public(file, inputs.bytes())?;

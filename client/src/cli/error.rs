@@ -58,6 +58,7 @@ impl CliError {
         let (kind, problem) = match self.client() {
             Some(ClientError::Problem(problem)) => ("problem", json!(problem)),
             Some(ClientError::Transport(_)) => ("transport", Value::Null),
+            Some(ClientError::Tls(_)) => ("tls", Value::Null),
             Some(ClientError::Unexpected { .. }) => ("unexpected", Value::Null),
             Some(ClientError::ResultHash { .. }) => ("result_hash", Value::Null),
             Some(ClientError::Configuration(_)) => ("usage", Value::Null),

@@ -33,6 +33,12 @@ pub(super) fn write_public(file: &Path, bytes: &[u8]) -> Result<(), CliError> {
     write_new(file, bytes, PUBLIC)
 }
 
+/// Finds out, before the work begins whose outcome is to be written there, that a new file can be.
+pub(super) fn check_new(file: &Path) -> Result<(), CliError> {
+    write_new(file, b"", PRIVATE)?;
+    std::fs::remove_file(file).map_err(|source| CliError::Write { target: file.display().to_string(), source })
+}
+
 /// A key that is overwritten is lost, and with it all that only it opens.
 fn write_new(file: &Path, bytes: &[u8], mode: u32) -> Result<(), CliError> {
     let name = || file.display().to_string();
@@ -171,6 +177,11 @@ mod tests {
         let error = write_private(&secret, b"another").unwrap_err();
         assert!(matches!(&error, CliError::Usage(text) if text.contains("exists already")), "{error}");
         assert_eq!(std::fs::read(&secret).unwrap(), b"secret");
+        assert!(check_new(&secret).is_err() && check_new(&folder.path().join("no/such")).is_err());
+        let free = folder.path().join("free");
+        check_new(&free).unwrap();
+        assert!(!free.exists(), "looking leaves nothing");
+        write_public(&free, b"").unwrap();
         let nowhere = write_private(&folder.path().join("no/such/folder"), b"").unwrap_err();
         assert!(matches!(nowhere, CliError::Write { .. }));
     }

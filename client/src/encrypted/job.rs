@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use alloy::primitives::B256;
 use jobs::IdempotencyKey;
+use reqwest::Method;
 use retrieval::PublicKey;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -112,6 +113,15 @@ impl Client {
             actual if actual == sha256 => Ok(bytes),
             actual => Err(ClientError::ResultHash { stated: Some(sha256), actual }),
         }
+    }
+
+    /// Deletes a blob of the tenant, unless an open job needs it.
+    ///
+    /// # Errors
+    /// [`ClientError`], with NOT_FOUND and STILL_IN_USE among the codes.
+    pub async fn delete_blob(&self, sha256: B256) -> Result<(), ClientError> {
+        let path = format!("/v1/blobs/{sha256}");
+        self.send(|| self.request(Method::DELETE, &path)).await.map(drop)
     }
 
     /// Uploads inputs and submits the job on them. To repeat it under the same idempotency key, use the same inputs:

@@ -5,6 +5,7 @@ use std::time::Duration;
 use alloy::primitives::{Address, B256, Bytes};
 use chrono::{DateTime, Utc};
 pub use jobs::fhe::KeyStatus;
+use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -98,6 +99,15 @@ impl Client {
     /// [`ClientError`].
     pub async fn upload_evaluation_key(&self, key: &Upload, progress: &OnBytes) -> Result<UploadedKey, ClientError> {
         read_json(self.upload("/v1/fhe/keys", key, progress).await?).await
+    }
+
+    /// Deletes an uploaded key, unless an open job computes under it.
+    ///
+    /// # Errors
+    /// [`ClientError`], with NOT_FOUND and STILL_IN_USE among the codes.
+    pub async fn delete_key(&self, key_id: B256) -> Result<(), ClientError> {
+        let path = format!("/v1/fhe/keys/{key_id}");
+        self.send(|| self.request(Method::DELETE, &path)).await.map(drop)
     }
 
     /// Waits until an uploaded key is checked, or until the time is up; either way returns it as it is then.

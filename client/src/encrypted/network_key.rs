@@ -19,7 +19,7 @@ use crate::transport::Client;
 /// Longest time for the 4.6 MB of a reference string to come.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(300);
 /// Largest part that is fetched, in bytes: a reference string has 4.6 MB.
-const MAX_PART: u64 = 16 * 1024 * 1024;
+const MAX_PART: u64 = jobs::fhe::MAX_CRS_BYTES as u64;
 
 /// The network's key, which the key manager or the caller vouches for. Cheap to clone.
 #[derive(Clone)]

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::profile::Profile;
 
-/// Largest frame, in bytes: a client's evaluation key or the largest input, and room around it.
-pub const MAX_FRAME: usize = 288 * 1024 * 1024;
+/// Largest frame, in bytes: a client's evaluation key, the largest thing that is sent, and room around it.
+pub const MAX_FRAME: usize = jobs::fhe::MAX_EVALUATION_KEY_BYTES + 32 * 1024 * 1024;
 
 /// Largest values of a checkpoint, in bytes: what a program may keep at once, and room around it. What is more is not
 /// saved.

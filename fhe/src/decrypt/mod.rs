@@ -19,7 +19,7 @@ use crate::profile;
 use crate::value::{MAX_VALUE_BYTES, are_computed_blocks};
 
 /// Largest result, in bytes.
-pub const MAX_RESULT: usize = 64 * 1024 * 1024;
+pub const MAX_RESULT: usize = jobs::fhe::MAX_RESULT_BYTES;
 
 const KIND: &str = "ciphertext";
 

@@ -23,10 +23,10 @@ use crate::keys::EvaluationKey;
 use crate::value::EncryptedValue;
 
 /// Largest blob of inputs, in bytes.
-pub const MAX_BLOB: usize = 64 * 1024 * 1024;
+pub const MAX_BLOB: usize = jobs::fhe::MAX_BLOB_BYTES;
 
 /// Most values of a job.
-pub const MAX_VALUES: usize = 512;
+pub const MAX_VALUES: usize = jobs::fhe::MAX_INPUTS;
 
 /// Why inputs are refused.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

@@ -9,7 +9,7 @@ use crate::parameters::{client_config, client_config_with_oprf, network_config};
 use crate::profile;
 
 /// Largest compressed evaluation key, in bytes; those of our parameters have 30 to 76 MB.
-pub const MAX_EVALUATION_KEY: usize = 256 * 1024 * 1024;
+pub const MAX_EVALUATION_KEY: usize = jobs::fhe::MAX_EVALUATION_KEY_BYTES;
 
 const KIND: &str = "evaluation key";
 

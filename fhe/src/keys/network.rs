@@ -13,9 +13,9 @@ use crate::parameters::{CRS_BITS, network_config};
 use crate::profile;
 
 /// Largest public key, in bytes: 33 KB in practice.
-const MAX_PUBLIC_KEY: usize = 1024 * 1024;
+const MAX_PUBLIC_KEY: usize = jobs::fhe::MAX_PUBLIC_KEY_BYTES;
 /// Largest common reference string, in bytes: 4.6 MB in practice.
-const MAX_CRS: usize = 16 * 1024 * 1024;
+const MAX_CRS: usize = jobs::fhe::MAX_CRS_BYTES;
 const CRS: &str = "common reference string";
 /// Plaintext bits of a block with its carry, as proofs pack them.
 const PACKED_BITS: usize = 4;

@@ -71,7 +71,7 @@ fn a_reference_string_with_a_wrong_point_is_refused_where_it_is_first_met() {
 
 /// A minute of one's own: the times that the documentation states.
 #[test]
-#[ignore = "measures"]
+#[ignore = "measures: make bench-fhe-keys"]
 fn how_long_keys_take() {
     let start = std::time::Instant::now();
     let keys = NetworkKeys::generate(|stage| eprintln!("{:>6.2} s {}", start.elapsed().as_secs_f64(), stage.label()))

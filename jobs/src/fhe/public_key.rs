@@ -22,18 +22,34 @@ const DER: usize = PREFIX.len() + 64;
 #[derive(Clone, Eq, PartialEq)]
 pub struct ClientPublicKey([u8; DER]);
 
-/// A text that is no PEM of a P-256 key.
+/// Longest PEM text that is read, in bytes.
+const MAX_PEM: usize = 1024;
+
+/// A text or bytes that are no such key; a sentence whose subject is the field.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("must be a P-256 public key: PEM of an uncompressed SPKI (BEGIN PUBLIC KEY)")]
-pub struct InvalidPublicKey;
+pub enum InvalidPublicKey {
+    #[error("must be a P-256 public key in PEM (BEGIN PUBLIC KEY)")]
+    NotPem,
+    #[error("must be a P-256 public key: SubjectPublicKeyInfo with an uncompressed point")]
+    NotP256,
+}
 
 impl ClientPublicKey {
+    /// Reads a SubjectPublicKeyInfo in DER.
+    ///
+    /// # Errors
+    /// Another curve or encoding than the usual one of 91 bytes: one key has one hash.
+    pub fn from_der(der: &[u8]) -> Result<Self, InvalidPublicKey> {
+        let der: [u8; DER] = der.try_into().map_err(|_| InvalidPublicKey::NotP256)?;
+        if der.starts_with(&PREFIX) { Ok(Self(der)) } else { Err(InvalidPublicKey::NotP256) }
+    }
+
     /// The SPKI in DER, which `publicKeyHash` is of.
     pub fn der(&self) -> &[u8] {
         &self.0
     }
 
-    /// The key as PEM.
+    /// The key as PEM, 64 characters a line.
     pub fn to_pem(&self) -> String {
         let text = STANDARD.encode(self.0);
         let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
@@ -44,12 +60,15 @@ impl ClientPublicKey {
 impl FromStr for ClientPublicKey {
     type Err = InvalidPublicKey;
 
+    /// Line breaks may stand anywhere in the body.
     fn from_str(pem: &str) -> Result<Self, InvalidPublicKey> {
-        let inner = pem.trim().strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END)).ok_or(InvalidPublicKey)?;
-        let text: String = inner.lines().map(str::trim_end).collect();
-        let der = STANDARD.decode(text).map_err(|_| InvalidPublicKey)?;
-        let der: [u8; DER] = der.try_into().map_err(|_| InvalidPublicKey)?;
-        if der.starts_with(&PREFIX) { Ok(Self(der)) } else { Err(InvalidPublicKey) }
+        if pem.len() > MAX_PEM {
+            return Err(InvalidPublicKey::NotPem);
+        }
+        let inner = pem.trim().strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END));
+        let inner = inner.ok_or(InvalidPublicKey::NotPem)?;
+        let text: String = inner.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+        Self::from_der(&STANDARD.decode(text).map_err(|_| InvalidPublicKey::NotPem)?)
     }
 }
 
@@ -74,6 +93,8 @@ mod tests {
         let key: ClientPublicKey = PEM.parse().unwrap();
         assert_eq!(key.to_pem(), PEM);
         assert_eq!(PEM.trim().replace('\n', "\r\n").parse(), Ok(key.clone()));
+        assert_eq!(PEM.replace('\n', "").parse(), Ok(key.clone()), "one line");
+        assert_eq!(ClientPublicKey::from_der(key.der()), Ok(key.clone()));
         assert!(key.der().starts_with(&PREFIX) && key.der().len() == 91);
     }
 
@@ -92,7 +113,7 @@ mod tests {
             &format!("{PEM}{PEM}"),
             &format!("x{PEM}"),
         ] {
-            assert_eq!(wrong.parse::<ClientPublicKey>(), Err(InvalidPublicKey), "{wrong}");
+            assert!(wrong.parse::<ClientPublicKey>().is_err(), "{wrong}");
         }
     }
 }

@@ -93,5 +93,6 @@ async fn whoever_has_no_certificate_of_ours_is_not_heard() {
 async fn a_server_of_another_authority_gets_no_request() {
     let (address, _data, _server) = server().await;
     let careful = certificates(pem!("client.pem"), pem!("client.key"), OTHERS);
-    assert!(matches!(client(&address, API, careful).manifest().await, Err(ClientError::Unavailable(_))));
+    let refused = client(&address, API, careful).manifest().await.unwrap_err();
+    assert!(!refused.is_retryable() && refused.to_string().contains("authority that is not trusted"), "{refused}");
 }

@@ -201,7 +201,7 @@ impl Stage {
         let refusal = self.client.decrypt(asked).await.unwrap_err();
         match &refusal {
             ClientError::Refused { code: actual, .. } => assert_eq!(*actual, code, "{refusal}"),
-            ClientError::Unavailable(_) => assert_eq!(code, ErrorCode::ServiceUnavailable, "{refusal}"),
+            ClientError::Chain(_) => assert_eq!(code, ErrorCode::ServiceUnavailable, "{refusal}"),
             other => panic!("{other}"),
         }
     }

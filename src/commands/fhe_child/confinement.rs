@@ -131,7 +131,7 @@ fn allowed() -> Result<BTreeMap<i64, Vec<SeccompRule>>> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
     let thread = libc::CLONE_THREAD as u64;
     let us = u64::from(getpid().as_raw().unsigned_abs());
-    // Threads and no processes; names of threads; our own end and limits, nobody else's.
+    // Threads and no processes (`fork` and `vfork` are not listed); names of threads; our own end and limits, nobody else's.
     rules.insert(libc::SYS_clone, only(Length::Qword, Compare::MaskedEq(thread), thread)?);
     rules.insert(libc::SYS_prctl, only(Length::Dword, Compare::Eq, SET_NAME)?);
     rules.insert(libc::SYS_tgkill, only(Length::Dword, Compare::Eq, us)?);

@@ -2,6 +2,7 @@
 
 pub mod attempts;
 pub mod checkpoints;
+pub mod errors;
 pub mod inputs;
 pub mod results;
 

@@ -1,11 +1,13 @@
 //! Encrypted jobs: attempts are counted before they run, checkpoints replace each other, a result stands once.
 
+use std::time::Duration;
+
 use jobs::leaf::{Handle, Leaf};
 use jobs::{JobId, Step};
 use serde_json::json;
 use store::cancel::WorkflowRun;
 use store::departure::{self, Leaving};
-use store::fhe::attempts::{self, Attempt, Outcome, WorkDone};
+use store::fhe::attempts::{self, Attempt, Done, Outcome, Token, WorkDone};
 use store::fhe::checkpoints::{self, CheckpointRow, Saved};
 use store::fhe::inputs::{self, JobInput};
 use store::fhe::results::{Encrypted, HandleParts};
@@ -30,7 +32,11 @@ async fn computing(outbox: &Outbox) -> JobId {
 }
 
 async fn attempt(outbox: &Outbox, job: JobId) -> Option<Attempt> {
-    attempts::begin(&outbox.pool, job, 3).await.unwrap()
+    attempts::begin(&outbox.pool, job, Token::random(), 3).await.unwrap()
+}
+
+fn done(pbs: u64) -> Done {
+    Done { pbs, computed: Duration::from_millis(10 * pbs) }
 }
 
 fn handle(byte: u8) -> HandleParts {
@@ -70,14 +76,62 @@ async fn an_attempt_counts_before_it_ends_and_three_deaths_are_enough() {
     let unheard = attempt(&outbox, job).await.unwrap();
     let died = attempt(&outbox, job).await.unwrap();
     assert_eq!((unheard.number(), died.number()), (1, 2));
-    attempts::end(&outbox.pool, died, Outcome::Died, 0).await.unwrap();
+    attempts::end(&outbox.pool, died, Outcome::Died, Done::default()).await.unwrap();
     for harmless in [Outcome::GivenBack, Outcome::Stopped, Outcome::Refused, Outcome::Computed] {
         let attempt = attempt(&outbox, job).await.expect("only deaths count");
-        attempts::end(&outbox.pool, attempt, harmless, 0).await.unwrap();
+        attempts::end(&outbox.pool, attempt, harmless, Done::default()).await.unwrap();
     }
     let failed = attempt(&outbox, job).await.unwrap();
-    attempts::end(&outbox.pool, failed, Outcome::Failed, 0).await.unwrap();
+    attempts::end(&outbox.pool, failed, Outcome::Failed, Done::default()).await.unwrap();
     assert_eq!(attempt(&outbox, job).await, None, "one was never heard of again, one died, one failed");
+}
+
+#[tokio::test]
+async fn an_attempt_whose_answer_was_lost_is_not_begun_twice() {
+    let outbox = Outbox::new().await;
+    let job = computing(&outbox).await;
+    let token = Token::random();
+    let begin = async |token| attempts::begin(&outbox.pool, job, token, 3).await.unwrap();
+    let first = begin(token).await;
+    for _ in 0..3 {
+        assert_eq!(begin(token).await, first, "asked again, since nobody heard the answer");
+    }
+    assert_eq!(outbox.count("SELECT count(*) FROM fhe_attempts").await, 1, "it counts once");
+    let tokens: Vec<Token> = (0..2).map(|_| Token::random()).collect();
+    let (a, b) = tokio::join!(begin(tokens[0]), begin(tokens[1]));
+    let mut numbers = [a.unwrap().number(), b.unwrap().number()];
+    numbers.sort_unstable();
+    assert_eq!(numbers, [2, 3], "two at once are two");
+    assert_eq!(begin(Token::random()).await, None);
+    assert_eq!(begin(token).await, first, "it has begun, whatever came after it");
+}
+
+#[tokio::test]
+async fn time_that_earlier_attempts_computed_counts() {
+    let outbox = Outbox::new().await;
+    let job = computing(&outbox).await;
+    let before = async |job| attempt(&outbox, job).await.unwrap();
+    let first = before(job).await;
+    assert_eq!(first.computed_before, Duration::ZERO);
+    attempts::progress(&outbox.pool, first, done(150)).await.unwrap();
+    attempts::progress(&outbox.pool, first, done(100)).await.unwrap();
+    // Its worker was killed: what it told last is known.
+    let second = before(job).await;
+    assert_eq!(second.computed_before, Duration::from_millis(1_500));
+    attempts::end(&outbox.pool, second, Outcome::Died, done(200)).await.unwrap();
+    assert_eq!(before(job).await.computed_before, Duration::from_millis(3_500));
+    assert_eq!(before(computing(&outbox).await).await.computed_before, Duration::ZERO, "another job");
+}
+
+#[tokio::test]
+async fn errors_are_counted_for_each_job() {
+    let outbox = Outbox::new().await;
+    let (job, other) = (computing(&outbox).await, computing(&outbox).await);
+    for errors in 1..=3 {
+        assert_eq!(fhe::errors::count(&outbox.pool, job, "out of \0turn").await.unwrap(), errors);
+    }
+    assert_eq!(fhe::errors::count(&outbox.pool, other, &"x".repeat(5_000)).await.unwrap(), 1);
+    assert_eq!(outbox.count("SELECT count(*) FROM fhe_errors WHERE last_error = 'out of turn'").await, 1);
 }
 
 #[tokio::test]
@@ -85,11 +139,11 @@ async fn deaths_before_and_after_the_inputs_are_told_apart() {
     let outbox = Outbox::new().await;
     let job = computing(&outbox).await;
     let reading = attempt(&outbox, job).await.unwrap();
-    attempts::end(&outbox.pool, reading, Outcome::Died, 0).await.unwrap();
+    attempts::end(&outbox.pool, reading, Outcome::Died, Done::default()).await.unwrap();
     let computing = attempt(&outbox, job).await.unwrap();
     attempts::prepared(&outbox.pool, computing, 500).await.unwrap();
-    attempts::end(&outbox.pool, computing, Outcome::Died, 0).await.unwrap();
-    attempts::end(&outbox.pool, computing, Outcome::Computed, 0).await.unwrap();
+    attempts::end(&outbox.pool, computing, Outcome::Died, Done::default()).await.unwrap();
+    attempts::end(&outbox.pool, computing, Outcome::Computed, Done::default()).await.unwrap();
     assert_eq!(attempts::deaths_while_reading(&outbox.pool, job).await.unwrap(), 1);
     assert_eq!(outbox.count("SELECT count(*) FROM fhe_attempts WHERE outcome = 'died'").await, 2, "the first stands");
 }
@@ -102,13 +156,13 @@ async fn work_that_was_done_is_known_over_all_attempts() {
     inputs::note(&outbox.pool, job, JobInput { sha256: [1; 32], size: 2_000 }).await.unwrap();
     let first = attempt(&outbox, job).await.unwrap();
     attempts::prepared(&outbox.pool, first, 500).await.unwrap();
-    attempts::progress(&outbox.pool, first, 300).await.unwrap();
-    attempts::progress(&outbox.pool, first, 200).await.unwrap();
+    attempts::progress(&outbox.pool, first, done(300)).await.unwrap();
+    attempts::progress(&outbox.pool, first, done(200)).await.unwrap();
     let second = attempt(&outbox, job).await.unwrap();
     attempts::prepared(&outbox.pool, second, 500).await.unwrap();
-    attempts::end(&outbox.pool, second, Outcome::Stopped, 250).await.unwrap();
-    let done = attempts::work_done(&outbox.pool, job).await.unwrap();
-    assert_eq!(done, WorkDone { input_bytes: 2_000, pbs: 300 });
+    attempts::end(&outbox.pool, second, Outcome::Stopped, done(250)).await.unwrap();
+    let work = attempts::work_done(&outbox.pool, job).await.unwrap();
+    assert_eq!(work, WorkDone { input_bytes: 2_000, pbs: 300 });
 }
 
 #[tokio::test]

@@ -8,16 +8,17 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use store::uploads::Kind;
 use utoipa::ToSchema;
 
-use super::Octets;
+use super::{Octets, url};
 use crate::ApiState;
 use crate::errors;
 use crate::policy::problem::Problem;
-use crate::policy::upload::{Kind, Upload, UploadHeaders, Uploaded, take_in};
+use crate::policy::upload::{Upload, UploadHeaders, Uploaded, take_in};
 use crate::token::Principal;
 
-errors!(Errors: Token, InvalidRequest, BodyTimeout, PayloadTooLarge, InvalidContentType);
+errors!(Errors: Token, InvalidRequest, BodyTimeout, StorageQuotaExceeded, PayloadTooLarge, InvalidContentType);
 
 /// A stored blob.
 #[derive(Serialize, ToSchema)]
@@ -35,7 +36,8 @@ pub struct Blob {
 ///
 /// The inputs of an encrypted job, at most 64 MiB, as they are: a proven compact list, or under a client's own key a
 /// CBOR array of ciphertexts. The blob belongs to the tenant; its name is its hash, so the same bytes again are the same
-/// blob. With `Repr-Digest` or `X-Content-SHA256` a body that was changed on its way is refused.
+/// blob. With `Repr-Digest` or `X-Content-SHA256` a body that was changed on its way is refused. A tenant may have so many
+/// blobs and bytes of them: beyond that, delete what is no longer needed.
 #[utoipa::path(
     post, path = "/v1/blobs", operation_id = "create_blob", tag = "fhe", security(("bearer" = ["jobs:submit"])),
     params(UploadHeaders),
@@ -58,6 +60,6 @@ pub async fn create(
     let Uploaded { blob, is_new } = take_in(&state, &principal, upload, Kind::Blob).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let sha256 = B256::from(blob.sha256.0);
-    let url = format!("{}/v1/blobs/{sha256}", state.public_url);
+    let url = url(&state, sha256);
     Ok((status, [(header::LOCATION, url.clone())], Json(Blob { sha256, size: blob.size, url })).into_response())
 }

@@ -7,25 +7,26 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use store::client_keys::{self, KeyStatus};
+use store::uploads::Kind;
 
 use super::presentation::{ClientKey, client_key_example};
 use crate::ApiState;
 use crate::errors;
 use crate::policy::problem::Problem;
-use crate::policy::upload::{Kind, Upload, UploadHeaders, Uploaded, take_in};
+use crate::policy::upload::{Upload, UploadHeaders, Uploaded, take_in};
 use crate::routes::blobs::Octets;
 use crate::token::Principal;
 
 /// Seconds after which a look at a pending key is worth while.
 const CHECK_SECONDS: &str = "5";
 
-errors!(Errors: Token, InvalidRequest, BodyTimeout, PayloadTooLarge, InvalidContentType);
+errors!(Errors: Token, InvalidRequest, BodyTimeout, StorageQuotaExceeded, PayloadTooLarge, InvalidContentType);
 
 /// Upload an evaluation key
 ///
 /// The compressed evaluation key of a client who keeps its own secret key, at most 256 MiB. It is checked by an FHE
 /// worker and then `ready` or `refused`; jobs name it as `payload.key`. With it the service can compute, not decrypt. The
-/// same key again changes nothing.
+/// same key again changes nothing. A tenant may have so many keys and bytes of them: beyond that, delete one.
 #[utoipa::path(
     post, path = "/v1/fhe/keys", operation_id = "create_key", tag = "fhe", security(("bearer" = ["jobs:submit"])),
     params(UploadHeaders),
@@ -47,7 +48,7 @@ pub async fn create(
     principal: Principal,
     upload: Result<Upload, Problem>,
 ) -> Result<Response, Problem> {
-    let Uploaded { blob, .. } = take_in(&state, &principal, upload, Kind::EvaluationKey).await?;
+    let Uploaded { blob, .. } = take_in(&state, &principal, upload, Kind::ClientKey).await?;
     let key = client_keys::find(&state.pool, &principal.tenant, blob.sha256.0).await?.ok_or_else(Problem::internal)?;
     let pending = key.status == KeyStatus::Pending;
     if pending {

@@ -142,13 +142,25 @@ impl NetworkKey {
 impl From<KeyManagerError> for Problem {
     fn from(error: KeyManagerError) -> Self {
         match error {
-            KeyManagerError::Refused { code, detail } => Self::new(code, detail),
+            KeyManagerError::Refused { code, detail } => Self::new(code, sentence(&detail)),
             KeyManagerError::Unavailable(reason) => {
                 tracing::warn!(reason, "the key manager is unavailable");
                 Self::new(ErrorCode::ServiceUnavailable, "The key manager is unavailable.")
             }
+            KeyManagerError::Chain(detail) => {
+                let detail = format!("The key manager cannot read the chain: {detail}.");
+                Self::new(ErrorCode::ServiceUnavailable, detail)
+            }
         }
     }
+}
+
+/// The key manager's reasons begin small and have no full stop: they are parts of its own sentences.
+fn sentence(reason: &str) -> String {
+    let mut letters = reason.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    let stop = if reason.ends_with('.') { "" } else { "." };
+    first.chain(letters.clone()).collect::<String>() + stop
 }
 
 pub fn client_key_example() -> serde_json::Value {

@@ -38,7 +38,7 @@ const CONFIRMATION_SECONDS: u64 = 4;
 const MAX_RETRY_SECONDS: u64 = 30;
 
 errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, InvalidIdempotencyKey, BodyTimeout,
-    RequestInProgress, PayloadTooLarge, InvalidContentType, IdempotencyKeyReused);
+    RequestInProgress, PayloadTooLarge, InvalidContentType, IdempotencyKeyReused, KeyMismatch);
 
 /// Submit a job
 ///
@@ -96,7 +96,17 @@ pub async fn submit(
     // Milliseconds, so that the 202 and the stored job show the same time.
     let now = Utc::now().trunc_subsecs(3);
     let mut submission = submission::read(&body, now, &state.public_url).map_err(refusal)?;
-    references::check(&state, &principal.tenant, &mut submission).await?;
+    if let Err(problem) = references::check(&state, &principal.tenant, &mut submission).await {
+        // What an accepted job named may be gone when its submission is repeated.
+        let hash = submission.content_hash;
+        return match store::admission::earlier(&state.pool, &principal.tenant, &key, hash.as_slice(), now).await? {
+            Some(Admitted::Replayed { response }) => {
+                answer(&state, &principal, Accepting { accepted: stored(&response)?, replayed: true, key, wait }).await
+            }
+            Some(Admitted::KeyReused { first_use }) => Err(key_reused(first_use)),
+            _ => Err(problem),
+        };
+    }
     let accepted = accepted(&state, &submission, now);
     let response = serde_json::to_string(&accepted).map_err(|_| Problem::internal())?;
     let admitted = admit(
@@ -130,9 +140,23 @@ pub async fn submit(
             return Err(Problem::new(ErrorCode::RequestInProgress, detail));
         }
         Admitted::UnknownUser => return Err(unregistered()),
+        Admitted::Missing(kind) => return Err(references::gone(kind)),
     };
+    answer(&state, &principal, Accepting { accepted, replayed, key, wait }).await
+}
+
+/// A job that is accepted, now or before.
+struct Accepting {
+    accepted: Accepted,
+    replayed: bool,
+    key: IdempotencyKey,
+    wait: Option<Duration>,
+}
+
+async fn answer(state: &ApiState, principal: &Principal, accepting: Accepting) -> Result<Response, Problem> {
+    let Accepting { accepted, replayed, key, wait } = accepting;
     let mut answer = match wait {
-        Some(limit) => wait_or_accept(&state, &principal, &accepted, limit).await?,
+        Some(limit) => wait_or_accept(state, principal, &accepted, limit).await?,
         None => accept(&accepted),
     };
     let headers = answer.headers_mut();

@@ -47,6 +47,17 @@ impl Listening {
         stream.write_all(bytes.as_ref()).await.unwrap();
         until_closed(&mut stream).await
     }
+
+    /// Sends a request whose body has `length` bytes, all of it before it listens, as simple clients do. What cannot be
+    /// sent or read is an error, as it is for them.
+    pub async fn send_all(&self, head: &str, length: usize) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(self.address).await?;
+        stream.write_all(head.as_bytes()).await?;
+        stream.write_all(&vec![b' '; length]).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
+    }
 }
 
 /// All that comes until the other side closes, cleanly or not.

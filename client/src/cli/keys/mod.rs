@@ -25,6 +25,9 @@ pub enum KeysCommand {
     /// List the keys that jobs may use.
     #[command(after_help = EXIT_CODES)]
     List,
+    /// Delete the evaluation key of your own keys from the service; what it holds under the key stays readable.
+    #[command(after_help = EXIT_CODES)]
+    Delete(own::DeleteArgs),
     /// Make a P-256 key that results are sealed to.
     #[command(after_help = EXIT_CODES)]
     Sealing(sealing::SealingArgs),
@@ -36,6 +39,7 @@ pub(super) async fn keys(session: &Session, command: &KeysCommand) -> Result<Exi
         KeysCommand::Generate(args) => own::generate(session, args).await,
         KeysCommand::Upload(args) => own::upload(session, args).await,
         KeysCommand::List => own::list(session).await,
+        KeysCommand::Delete(args) => own::delete(session, args).await,
         KeysCommand::Sealing(args) => sealing::sealing(session, args),
     }
 }

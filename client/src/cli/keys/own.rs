@@ -1,8 +1,9 @@
-//! `keys generate`, `keys upload`, `keys list`: keys that the client holds.
+//! `keys generate`, `keys upload`, `keys list`, `keys delete`: keys that the client holds.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use alloy::primitives::B256;
 use clap::Args;
 use serde_json::json;
 
@@ -12,7 +13,7 @@ use super::super::exit::Exit;
 use super::super::globals::Session;
 use super::super::moment::duration;
 use super::super::paint::{Paint, tame};
-use super::super::secrets::{evaluation_file, refuse_secret, write_private, write_public};
+use super::super::secrets::{check_new, evaluation_file, refuse_secret, write_private, write_public};
 use super::super::table::{Table, pairs};
 use super::super::working::Working;
 use crate::encrypted::{KeyStatus, Keys, OwnKeyFiles, Upload, UploadedKey};
@@ -41,12 +42,18 @@ pub struct UploadArgs {
     max_wait: Option<Duration>,
 }
 
+/// What `keys delete` takes.
+#[derive(Args, Debug)]
+pub struct DeleteArgs {
+    /// Id of the key, as `keys list` shows it
+    #[arg(value_name = "0xHASH")]
+    key_id: B256,
+}
+
 pub(super) async fn generate(session: &Session, args: &GenerateArgs) -> Result<Exit, CliError> {
     let evaluation = args.evaluation_key.clone().unwrap_or_else(|| evaluation_file(&args.out));
     for file in [&args.out, &evaluation] {
-        if file.exists() {
-            return Err(CliError::usage(format!("{} exists already; it is not overwritten", file.display())));
-        }
+        check_new(file)?;
     }
     let keys = {
         let _working = Working::start("making keys");
@@ -93,6 +100,13 @@ pub(super) async fn list(session: &Session) -> Result<Exit, CliError> {
     if keys.network.is_none() && keys.client.is_empty() {
         session.output.notice("no keys");
     }
+    Ok(Exit::Success)
+}
+
+pub(super) async fn delete(session: &Session, args: &DeleteArgs) -> Result<Exit, CliError> {
+    session.client()?.delete_key(args.key_id).await?;
+    let document = json!({ "key_id": args.key_id, "deleted": true });
+    session.output.result(&document, |paint| pairs(&[("Deleted", paint.strong(&args.key_id.to_string()))]))?;
     Ok(Exit::Success)
 }
 

@@ -6,6 +6,8 @@ use alloy::primitives::B256;
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 use fhe::clear::ClearValue;
+use jobs::FieldError;
+use jobs::fhe::program::ValueType;
 use jobs::fhe::{EncryptedRequest, FheAlgorithm};
 use serde_json::{Value, json};
 
@@ -31,10 +33,10 @@ pub struct EncryptedArgs {
     #[arg(long, value_name = "ALGORITHM", conflicts_with_all = ["algorithm", "number", "values_file", "a", "b"])]
     pub fhe: Option<FheAlgorithm>,
     /// Inputs that are uploaded already (zama-jobs encrypt --upload), or an https URL of them
-    #[arg(long, value_name = "URL", requires = "fhe", conflicts_with_all = ["values", "values_in", "blob_file"])]
+    #[arg(long, value_name = "URL", requires = "fhe", conflicts_with_all = ["values", "values_in", "blob_file", "kind", "tenant", "submitter"])]
     blob: Option<String>,
     /// Inputs that are encrypted already (zama-jobs encrypt --out)
-    #[arg(long, value_name = "FILE", requires = "fhe", conflicts_with_all = ["values", "values_in"])]
+    #[arg(long, value_name = "FILE", requires = "fhe", conflicts_with_all = ["values", "values_in", "kind", "tenant", "submitter"])]
     blob_file: Option<PathBuf>,
     /// The algorithm's parameters: JSON, or @FILE
     #[arg(long, value_name = "JSON", requires = "fhe")]
@@ -71,7 +73,7 @@ pub(super) async fn body(
         _ => None,
     };
     let job = job(args, algorithm, values.as_deref().unwrap_or_default(), now)?;
-    check(&job)?;
+    check(&job, values.as_deref())?;
     let client = session.client()?;
     let (url, key) = match (values, &args.encrypted.blob, &args.encrypted.blob_file) {
         (Some(values), ..) => {
@@ -144,13 +146,26 @@ fn parameters(text: &str) -> Result<Value, CliError> {
     }
 }
 
-/// The rules of the API, before minutes are spent on proofs.
-pub(super) fn check(job: &EncryptedJob) -> Result<(), CliError> {
+/// The rules of the API, and those of the worker about the values where they are at hand, before minutes are spent on
+/// proofs.
+pub(super) fn check(job: &EncryptedJob, values: Option<&[ClearValue]>) -> Result<(), CliError> {
     let body = job.body(NO_BLOB, None);
-    EncryptedRequest::parse_payload(&body["payload"]).map(|_| ()).map_err(|errors| {
-        let faults: Vec<String> = errors.iter().map(|fault| format!("{} {}", fault.pointer, fault.reason)).collect();
+    let checked = EncryptedRequest::parse_payload(&body["payload"]).and_then(|request| match values {
+        Some(values) => {
+            let types: Vec<ValueType> = values.iter().map(|value| value.kind()).collect();
+            request.compile(&types).map(|_| ())
+        }
+        None => Ok(()),
+    });
+    checked.map_err(|errors| {
+        let faults: Vec<String> = errors.iter().map(|fault| format!("{} {}", place(fault), fault.reason)).collect();
         CliError::usage(faults.join("; "))
     })
+}
+
+/// The inputs are given as values here.
+fn place(fault: &FieldError) -> &str {
+    if fault.pointer == "/encrypted_data_url" { "the values" } else { &fault.pointer }
 }
 
 /// The key of inputs that were encrypted earlier: whose it is, the API knows.

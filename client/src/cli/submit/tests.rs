@@ -98,7 +98,7 @@ fn encrypted(line: &str) -> Result<Value, String> {
     let values = args.encryption.values(args.values.as_deref()).map_err(|error| error.to_string())?;
     let now = "2026-01-01T00:00:00Z".parse().expect("a time");
     let job = encrypted::job(&args, algorithm, &values, now).map_err(|error| error.to_string())?;
-    encrypted::check(&job).map_err(|error| error.to_string())?;
+    encrypted::check(&job, Some(&values)).map_err(|error| error.to_string())?;
     let key = crate::JobKey::network(alloy::primitives::B256::repeat_byte(7));
     Ok(job.body("/v1/blobs/0000000000000000000000000000000000000000000000000000000000000001", Some(key)))
 }
@@ -143,8 +143,43 @@ fn what_an_algorithm_does_not_take_is_said_before_anything_is_encrypted() {
         ("--fhe encrypted_maximum --type u8 --values 1 --parameters [1]", "are a JSON object"),
         ("--fhe encrypted_maximum --type u8 --values 1 --parameters {", "--parameters: "),
         ("--fhe encrypted_maximum --type u8 --values 1,2 --parameters {\"spices\":1}", "/parameters/spices"),
+        ("--fhe encrypted_maximum --values u8:1,u16:2", "the values must hold values of one type"),
     ] {
         let fault = encrypted(line).unwrap_err();
         assert!(fault.contains(word), "{line}: {fault}");
+    }
+}
+
+/// The file that README.md shows, and values of the types that it declares.
+#[test]
+fn a_program_is_held_against_the_types_of_the_values() {
+    let readme = include_str!("../../../../README.md");
+    let (_, shown) = readme.split_once("cat > program.json <<'END'\n").expect("README shows a program");
+    let (program, _) = shown.split_once("\nEND\n").expect("its end");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("program.json");
+    std::fs::write(&file, program).unwrap();
+    let line = |values: &str| format!("--fhe program --values {values} --parameters @{}", file.display());
+    assert!(accepted(&encrypted(&line("u8:5,bool:true")).unwrap()));
+    for (values, word) in [
+        ("u8:5,u8:1", "/parameters/program/inputs/1/type"),
+        ("u16:5,bool:true", "/parameters/program/inputs/0/type"),
+        ("u8:5", "/parameters/program/inputs declares 2 inputs"),
+    ] {
+        let fault = encrypted(&line(values)).unwrap_err();
+        assert!(fault.contains(word), "{values}: {fault}");
+    }
+}
+
+#[test]
+fn inputs_that_are_encrypted_already_have_their_types_and_owner() {
+    for (line, flag) in [
+        ("--fhe encrypted_maximum --blob-file f --type u8", "--type"),
+        ("--fhe encrypted_maximum --blob u --type u8", "--type"),
+        ("--fhe encrypted_maximum --blob-file f --tenant acme", "--tenant"),
+    ] {
+        let words = std::iter::once("submit").chain(line.split(' '));
+        let fault = Cli::try_parse_from(words).map(|_| ()).unwrap_err().to_string();
+        assert!(fault.contains("cannot be used with") && fault.contains(flag), "{line}: {fault}");
     }
 }

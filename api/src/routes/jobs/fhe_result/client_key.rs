@@ -1,7 +1,7 @@
 //! A result under the client's own key: nobody here can read it, so the API itself checks who asks.
 
-use alloy::primitives::B256;
-use blobs::{BlobHash, MAX_BLOB_BYTES, SystemKey};
+use alloy::primitives::{Address, B256};
+use blobs::{BlobHash, MAX_RESULT_BYTES, SystemKey};
 use jobs::ErrorCode;
 use retrieval::{Answer, Domain};
 use store::retrievals::{NonceUse, SignedRequest, use_nonce};
@@ -24,7 +24,7 @@ pub(super) async fn answer(state: &ApiState, asked: &Asked) -> Result<Answer, Pr
     check_deadline(&asked.wish)?;
     // Read first: a nonce is not spent on an answer that cannot be given.
     let key = SystemKey::result(asked.job_id, BlobHash(asked.result_hash));
-    let result = state.blobs.get_system_verified(&key, BlobHash(asked.result_hash), MAX_BLOB_BYTES).await;
+    let result = state.blobs.get_system_verified(&key, BlobHash(asked.result_hash), MAX_RESULT_BYTES).await;
     let result = result.map_err(|error| download::missing("result", &error))?;
     match use_nonce(&state.pool, &request, REPEAT_SECONDS).await? {
         NonceUse::First | NonceUse::Again => Ok(Answer::ciphertext(asked.job_id, result.to_vec())),
@@ -37,7 +37,12 @@ fn check_signature(domain: Domain, asked: &Asked) -> Result<SignedRequest, Probl
     let digest = asked.retrieval(B256::ZERO).digest(domain);
     let signer = signature(&asked.wish)?.signer(digest).map_err(|_| not_the_submitter())?;
     if signer != asked.job.submitter {
-        return Err(not_the_submitter());
+        let submitter = Address::from(asked.job.submitter);
+        return Err(signature_invalid(&format!(
+            "Over this request the signature is that of {signer}, and only the submitter {submitter} may read the result. \
+             Who signed another job, nonce, deadline, chain or registry, or a public key's hash other than zero, looks like a \
+             stranger."
+        )));
     }
     Ok(SignedRequest { job: asked.job_id, signer: signer.into(), nonce: asked.wish.nonce.0, digest: digest.0 })
 }

@@ -1,7 +1,7 @@
 //! A result under the network key: the API gathers what the key manager wants to see, and decides nothing.
 
 use alloy::primitives::Address;
-use blobs::{BlobHash, MAX_BLOB_BYTES, SystemKey};
+use blobs::{BlobHash, MAX_RESULT_BYTES, SystemKey};
 use jobs::{ErrorCode, FieldError, JobStatus};
 use retrieval::{Answer, Attestation, PublicKey};
 use store::jobs::Reader;
@@ -36,7 +36,7 @@ pub(super) async fn answer(state: &ApiState, asked: &Asked) -> Result<Answer, Pr
     let lineage = parts.handle.ok_or_else(|| corrupt(asked, "attestation"))?;
 
     let key = SystemKey::result(asked.job_id, BlobHash(asked.result_hash));
-    let result = state.blobs.get_system_verified(&key, BlobHash(asked.result_hash), MAX_BLOB_BYTES).await;
+    let result = state.blobs.get_system_verified(&key, BlobHash(asked.result_hash), MAX_RESULT_BYTES).await;
     let result = result.map_err(|error| download::missing("result", &error))?;
     let asked = Decryption {
         result,
