@@ -178,6 +178,7 @@ impl TryFrom<Row> for LeafJob {
     }
 }
 
+/// A job that is COMPLETED waits again when its batch was taken back and then abandoned.
 async fn take_waiting(tx: &mut PgConnection, limit: i64) -> Result<Vec<LeafJob>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
@@ -185,7 +186,7 @@ async fn take_waiting(tx: &mut PgConnection, limit: i64) -> Result<Vec<LeafJob>,
         WITH waiting AS (
             SELECT c.job_id, c.leaf_status, c.salt, c.created_at, j.submitter, j.content_hash, j.result_hash
               FROM confirmations c JOIN jobs j ON j.id = c.job_id
-             WHERE c.batch_id IS NULL AND j.status = 'CONFIRMING'
+             WHERE c.batch_id IS NULL AND j.status IN ('CONFIRMING', 'COMPLETED')
              ORDER BY c.created_at, c.job_id LIMIT $1
                FOR UPDATE OF c SKIP LOCKED
         )

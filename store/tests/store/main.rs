@@ -11,5 +11,6 @@ mod encrypted;
 mod events;
 mod lost;
 mod starts;
+mod transactions;
 mod transitions;
 mod usage;
