@@ -151,26 +151,36 @@ async fn a_paused_registry_and_a_lost_role_are_told_by_name_and_waited_for() {
     zama.all_complete_confirmed_and_billed_once(&[first.id, second.id]).await;
 }
 
-/// What the batcher costs on chain, measured through it: the transaction's whole gas for each of its jobs.
 #[tokio::test]
-async fn gas_a_job_keeps_its_bound_through_the_batcher() {
-    for (size, limit) in [(100, 700), (1_000, 170)] {
-        let jobs: &'static str = if size == 100 { "100" } else { "1000" };
-        let stack = Stack::with(&[("ZAMA__CHAIN__BATCH_MAX_JOBS", jobs), ("ZAMA__CHAIN__BATCH_MAX_AGE_MS", "600000")]);
-        let zama = stack.tenant();
-        let mut submitted = 0;
-        while submitted < size {
-            submitted += zama.submits_at_once(100).await.len() as u64;
-        }
-        let batch = until("the batch is confirmed", async || {
-            let rows = stack.rows(sqlx::query("SELECT tx_hash, job_count FROM batches WHERE confirmed_at IS NOT NULL"));
-            rows.await.pop()
-        })
-        .await;
-        let sealed = u64::try_from(batch.get::<i32, _>("job_count")).unwrap();
-        let gas = stack.gas_used(alloy::primitives::B256::from_slice(batch.get("tx_hash"))).await;
-        assert_eq!(sealed, size);
-        println!("{} gas a job in a batch of {size}", gas / size);
-        assert!(gas <= limit * size, "{gas} gas for {size} jobs");
+async fn gas_a_job_in_batches_of_100_keeps_its_bound_through_the_batcher() {
+    // Eight batches fill three words of the bitmap: the first of a word costs more, the others less.
+    assert!(gas_a_job("100", 8).await <= 700);
+}
+
+#[tokio::test]
+async fn gas_a_job_in_a_batch_of_1000_keeps_its_bound_through_the_batcher() {
+    assert!(gas_a_job("1000", 1).await <= 170);
+}
+
+/// The whole gas of the batcher's transactions for each of their jobs.
+async fn gas_a_job(size: &'static str, batches: usize) -> u64 {
+    let stack = Stack::with(&[("ZAMA__CHAIN__BATCH_MAX_JOBS", size), ("ZAMA__CHAIN__BATCH_MAX_AGE_MS", "600000")]);
+    let zama = stack.tenant();
+    let jobs = size.parse::<usize>().unwrap() * batches;
+    for _ in 0..jobs / 100 {
+        zama.submits_at_once(100).await;
     }
+    let confirmed = until("all batches are confirmed", async || {
+        let query = "SELECT tx_hash, job_count FROM batches WHERE confirmed_at IS NOT NULL";
+        let rows = stack.rows(sqlx::query(query)).await;
+        (rows.len() == batches).then_some(rows)
+    })
+    .await;
+    let mut gas = 0;
+    for batch in &confirmed {
+        assert_eq!(batch.get::<i32, _>("job_count").to_string(), size, "full batches alone");
+        gas += stack.gas_used(alloy::primitives::B256::from_slice(batch.get("tx_hash"))).await;
+    }
+    println!("{} gas a job in batches of {size}", gas / jobs as u64);
+    gas / jobs as u64
 }
