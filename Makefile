@@ -63,10 +63,11 @@ bench-starts: setup ## Measure workflow starts from a backlog against bare start
 verifiers: ## Hold `zama-jobs verify` to the independent verifier in TypeScript.
 	ZAMA_BIN=$(ZAMA_JOBS) contracts/examples/verify-receipt/check.sh --dev
 
-# Some minutes: 500 jobs under 20 reorganisations of every depth, and 50 times kill -9 at random.
+# Some minutes: 500 jobs under 20 reorganisations of every depth, 50 times kill -9 at random, gas of batches of 1,000.
 chain-at-length: setup ## Reorganisations and deaths of the sender, at length (`make test` takes a sample).
 	ZAMA_REORG_ROUNDS=5 ZAMA_REORG_JOBS=25 ZAMA_DEATHS=50 ZAMA_TEST_PATIENCE_SECONDS=900 \
-		$(CARGO) test --workspace --test failures -- --nocapture reorganisations sender_dies::at_random
+		$(CARGO) test --workspace --test failures -- --include-ignored --nocapture reorganisations \
+		sender_dies::at_random gas_a_job
 
 CASES ?= 1000000
 merkle-differential: setup ## Hold the Merkle code in Rust to the registry's, on CASES cases.

@@ -153,11 +153,12 @@ async fn a_paused_registry_and_a_lost_role_are_told_by_name_and_waited_for() {
 
 #[tokio::test]
 async fn gas_a_job_in_batches_of_100_keeps_its_bound_through_the_batcher() {
-    // Eight batches fill three words of the bitmap: the first of a word costs more, the others less.
-    assert!(gas_a_job("100", 8).await <= 700);
+    // The first batch of a word of the bitmap costs more, the others less; eight fill three words, at about the same mean.
+    assert!(gas_a_job("100", 4).await <= 700);
 }
 
 #[tokio::test]
+#[ignore = "a thousand jobs take a minute or two: `make chain-at-length`"]
 async fn gas_a_job_in_a_batch_of_1000_keeps_its_bound_through_the_batcher() {
     assert!(gas_a_job("1000", 1).await <= 170);
 }
