@@ -18,7 +18,7 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 ARGS ?=
 
 .PHONY: help setup setup-tests build demo dev test flips fhe-oracle lago-clients verifiers merkle-differential \
-	contracts gas-table bench-starts bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
+	chain-at-length contracts gas-table bench-starts bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -62,6 +62,12 @@ bench-starts: setup ## Measure workflow starts from a backlog against bare start
 
 verifiers: ## Hold `zama-jobs verify` to the independent verifier in TypeScript.
 	ZAMA_BIN=$(ZAMA_JOBS) contracts/examples/verify-receipt/check.sh --dev
+
+# Some minutes: 500 jobs under 20 reorganisations of every depth, 50 times kill -9 at random, gas of batches of 1,000.
+chain-at-length: setup ## Reorganisations and deaths of the sender, at length (`make test` takes a sample).
+	ZAMA_REORG_ROUNDS=5 ZAMA_REORG_JOBS=25 ZAMA_DEATHS=50 ZAMA_TEST_PATIENCE_SECONDS=900 \
+		$(CARGO) test --workspace --test failures -- --include-ignored --nocapture reorganisations \
+		sender_dies::at_random gas_a_job
 
 CASES ?= 1000000
 merkle-differential: setup ## Hold the Merkle code in Rust to the registry's, on CASES cases.

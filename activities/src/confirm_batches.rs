@@ -3,16 +3,21 @@
 //! One activity works for minutes, with heartbeats, and another follows. All that must survive a crash is in the
 //! database before it is done: a batch before it is signed, a transaction before it is sent.
 
+mod diagnosis;
+mod mortality;
 mod reanchoring;
 mod refusals;
 mod sending;
 mod settling;
+mod sight;
+mod tending;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use alloy::primitives::U256;
 use anyhow::{Context, Result, ensure};
-use chain::{ChainClient, ChainConfig, Sender};
+use chain::{ChainClient, ChainConfig, ChainError, FeePolicy, Sender, Signer};
 use store::PgPool;
 use store::batches::{self, Leadership, Registry};
 use store::sealing::{self, SealPolicy};
@@ -27,10 +32,10 @@ use workflows::activities::BatcherReport;
 
 pub use reanchoring::Memory;
 use refusals::Refusals;
-use sending::Overtaken;
+use tending::Tending;
 
-/// How long one activity works: its successor begins with a short history.
-const SHIFT: Duration = Duration::from_secs(600);
+/// How long one activity works: then its workflow tells what it reported.
+const SHIFT: Duration = Duration::from_secs(60);
 /// Pause between two looks. A batch waits at least its age, so that this adds little.
 const LOOK: Duration = Duration::from_millis(100);
 /// Pause when database or chain are away.
@@ -56,9 +61,12 @@ pub struct BatchPolicy {
 #[derive(Clone)]
 pub struct Batching {
     pub chain: ChainConfig,
-    /// Private key of the account that holds CONFIRMER_ROLE, 0x-hex.
-    pub confirmer_key: String,
+    /// Signs for the account that holds CONFIRMER_ROLE.
+    pub signer: Signer,
     pub policy: BatchPolicy,
+    pub fees: FeePolicy,
+    /// Balance of that account, in wei, under which operators are told.
+    pub low_balance: U256,
     /// What the chain may do with blocks that it showed.
     pub memory: Memory,
 }
@@ -68,6 +76,17 @@ pub struct ConfirmBatches {
     pub engine: Engine,
     pub batching: Batching,
     pub stopping: CancellationToken,
+    /// Kept from one activity to the next.
+    pub memory: Mutex<LeadersMemory>,
+}
+
+/// What a leader knows beyond what is written down. Another process finds it out by itself.
+#[derive(Default)]
+pub struct LeadersMemory {
+    refusals: Refusals,
+    tending: Tending,
+    /// Transaction and block of the batch that was confirmed last.
+    last: (Option<String>, Option<u64>),
 }
 
 /// What one turn as the leader holds.
@@ -75,7 +94,7 @@ struct Shift {
     leadership: Leadership,
     ends: Instant,
     refusals: Refusals,
-    overtaken: Overtaken,
+    tending: Tending,
     /// What the heartbeats tell.
     report: watch::Sender<BatcherReport>,
 }
@@ -89,22 +108,34 @@ impl ConfirmBatches {
             let ChainConfig { registry, chain_id, .. } = &self.batching.chain;
             return Err(anyhow::anyhow!("another process leads registry {registry} on chain {chain_id}").into());
         };
-        let (report, told) = watch::channel(BatcherReport::default());
+        let LeadersMemory { refusals, tending, last } = std::mem::take(&mut *self.remembered());
+        let (last_transaction, last_block) = last;
+        let (report, told) = watch::channel(BatcherReport { last_transaction, last_block, ..Default::default() });
         let ends = Instant::now() + SHIFT;
-        let (refusals, overtaken) = (Refusals::default(), Overtaken::default());
-        let mut shift = Shift { leadership, ends, refusals, overtaken, report };
+        let mut shift = Shift { leadership, ends, refusals, tending, report };
         tokio::select! {
             led = self.lead(&ctx, &mut shift) => led?,
             failed = heartbeats(&ctx, &told) => failed?,
         }
-        Ok(told.borrow().clone())
+        let report = told.borrow().clone();
+        let last = (report.last_transaction.clone(), report.last_block);
+        *self.remembered() = LeadersMemory { refusals: shift.refusals, tending: shift.tending, last };
+        Ok(report)
+    }
+
+    fn remembered(&self) -> std::sync::MutexGuard<'_, LeadersMemory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn lead(&self, ctx: &ActivityContext, shift: &mut Shift) -> Result<()> {
         while self.goes_on(ctx, shift) {
             shift.leadership.check().await?;
             let worked = match self.connect().await {
-                Ok(sender) => self.work(ctx, &sender, shift).await,
+                Ok(sender) => {
+                    let worked = self.work(ctx, &sender, shift).await;
+                    leave_failing_node(sender.client(), &worked);
+                    worked
+                }
                 Err(error) => Err(error),
             };
             if let Err(error) = worked {
@@ -122,7 +153,7 @@ impl ConfirmBatches {
     async fn connect(&self) -> Result<Sender> {
         let client =
             ChainClient::connect(self.batching.chain.clone()).await.context("the chain could not be reached")?;
-        Ok(Sender::new(client, &self.batching.confirmer_key)?)
+        Ok(Sender::new(client, self.batching.signer.clone()))
     }
 
     /// Works with one connection until the shift ends or something is away.
@@ -132,14 +163,17 @@ impl ConfirmBatches {
         while self.goes_on(ctx, shift) {
             shift.leadership.check().await?;
             if looked.at_finality.is_none_or(|at| at.elapsed() > FINALITY) {
+                chain.ask_other_nodes();
                 looked.behind = self.reanchor(chain).await?;
                 self.finalize(chain).await?;
-                self.look_around(shift).await?;
+                self.look_around(sender, shift).await?;
                 looked.at_finality = Some(Instant::now());
             }
             let sealed = self.seal(chain).await?;
             self.look_at_batches(sender, shift, &mut looked, sealed).await?;
-            shift.report.send_modify(|report| report.trouble = looked.behind.clone().or(shift.refusals.told()));
+            shift.report.send_modify(|report| {
+                report.trouble = looked.behind.clone().or(shift.tending.told()).or(shift.refusals.told());
+            });
             tokio::time::sleep(LOOK).await;
         }
         Ok(())
@@ -156,7 +190,7 @@ impl ConfirmBatches {
     ) -> Result<()> {
         let resting = shift.refusals.resting(Instant::now());
         let open = batches::open(&self.pool, &self.registry()?, &resting, OPEN_BATCHES).await?;
-        if open.is_empty() {
+        if open.is_empty() && looked.at_batches.is_some_and(|at| at.elapsed() < SILENCE) {
             return Ok(());
         }
         let head = sender.client().block_number().await?;
@@ -164,12 +198,15 @@ impl ConfirmBatches {
         if !is_new && looked.at_batches.is_some_and(|at| at.elapsed() < SILENCE) {
             return Ok(());
         }
+        self.tend(sender, &mut shift.tending, head).await?;
+        shift.report.send_modify(|report| report.current_batch = open.first().map(|batch| batch.id.to_string()));
         for batch in open {
             match self.advance(sender, &batch, shift).await {
                 Ok(()) => shift.refusals.forget(batch.id),
-                Err(error) => shift.refusals.note(&batch, error, Instant::now())?,
+                Err(error) => self.cannot_go_on(sender, &batch, error, shift, head).await?,
             }
         }
+        metrics::gauge!("zama_batches_refused").set(shift.refusals.count() as f64);
         (looked.head, looked.at_batches) = (Some(head), Some(Instant::now()));
         Ok(())
     }
@@ -192,18 +229,10 @@ impl ConfirmBatches {
             let Some((batch, jobs)) = sealing::seal(&self.pool, &policy, from_block).await? else { break };
             tracing::info!(batch.id = %batch, batch.jobs = jobs, "sealed");
             metrics::histogram!(BATCH_JOBS).record(jobs as f64);
+            mortality::after(mortality::Step::Sealed);
             sealed = true;
         }
         Ok(sealed)
-    }
-
-    async fn look_around(&self, shift: &mut Shift) -> Result<()> {
-        let (waiting, oldest) = batches::waiting(&self.pool).await?;
-        shift.report.send_modify(|report| report.jobs_waiting = waiting.unsigned_abs());
-        let age = oldest.map_or(0.0, |time| (chrono::Utc::now() - time).as_seconds_f64());
-        metrics::gauge!("zama_confirmations_waiting").set(waiting as f64);
-        metrics::gauge!("zama_confirmation_oldest_seconds").set(age);
-        Ok(())
     }
 }
 
@@ -241,6 +270,14 @@ async fn heartbeats(ctx: &ActivityContext, told: &watch::Receiver<BatcherReport>
     }
 }
 
+/// Another node may do what this one could not.
+fn leave_failing_node(client: &ChainClient, worked: &Result<()>) {
+    let why = worked.as_ref().err().and_then(|error| error.downcast_ref::<ChainError>());
+    if let Some(why) = why.filter(|why| why.is_retryable()) {
+        client.leave_node(why);
+    }
+}
+
 fn trouble(shift: &Shift, error: &anyhow::Error) {
     let told = format!("{error:#}");
     metrics::counter!("zama_batcher_trouble_total").increment(1);
@@ -257,8 +294,8 @@ mod tests {
     #[test]
     fn a_worker_serves_the_registry_that_it_is_set_to_and_no_other() {
         let registry = Address::repeat_byte(0xab);
-        let (rpc_url, timeout) = (String::new(), Duration::from_secs(1));
-        let chain = ChainConfig { rpc_url, chain_id: 31337, registry, confirmations: 2, timeout };
+        let nodes = chain::Endpoints::parse("http://127.0.0.1:1", Duration::from_secs(1)).expect("a URL");
+        let chain = ChainConfig { nodes, chain_id: 31337, registry, confirmations: 2 };
         let asked = |id: Option<&str>| serves(&chain, id).map_err(|error| error.to_string());
         let of = |chain_id, registry: Address| BatcherInput { chain_id, registry: registry.to_string() }.workflow_id();
         let ours = of(31337, registry);

@@ -37,7 +37,8 @@ const FETCHES: usize = 4;
 pub struct Parts {
     pub pool: PgPool,
     pub billing: Option<Arc<BillingDelivery>>,
-    pub batching: Batching,
+    /// Of queue `jobs`.
+    pub batching: Option<Batching>,
     pub pace: Pace,
     pub limits: Limits,
     /// Origin under which clients reach the API.
@@ -133,6 +134,7 @@ async fn serve(client: Client, options: WorkerOptions, stop: CancellationToken) 
 
 fn jobs(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<WorkerOptions> {
     let Parts { pool, billing, batching, limits, public_url, .. } = parts;
+    let batching = batching.context("queue jobs needs what the batcher sends with")?;
     let engine = Engine::new(client.clone());
     let options = WorkerOptions::new(Queue::Jobs.as_str())
         .tuner(tuner(limits.workflow_tasks, limits.activities))
@@ -148,7 +150,7 @@ fn jobs(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<Wo
         .register_activities(Confirm { pool: pool.clone() })
         .register_activities(Meter { pool: pool.clone(), billing: billing.clone() })
         .register_activities(ReportUsage { pool: pool.clone(), billing })
-        .register_activities(ConfirmBatches { pool, engine, batching, stopping })
+        .register_activities(ConfirmBatches { pool, engine, batching, stopping, memory: Default::default() })
         .build();
     Ok(options)
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::providers::{Provider, RootProvider};
-use alloy::signers::local::PrivateKeySigner;
 use tokio::time::{Instant, sleep};
 
+use crate::signer::Signer;
 use crate::signing::{self, Call};
 use crate::{ChainError, Rejection, RevertReason, rpc, sender};
 
@@ -18,7 +18,7 @@ const POLL: Duration = Duration::from_millis(100);
 pub struct Account {
     pub(crate) provider: RootProvider,
     chain_id: u64,
-    signer: PrivateKeySigner,
+    signer: Signer,
 }
 
 /// A transaction in a block.
@@ -32,7 +32,7 @@ pub struct Mined {
 }
 
 impl Account {
-    /// Connects and checks that the node serves the right chain.
+    /// Connects to the first healthy node of a list, separated by commas, that serves the right chain.
     ///
     /// # Errors
     /// [`ChainError::WrongChain`], a key (0x-hex) or URL that is none, or the node is unavailable.
@@ -42,9 +42,8 @@ impl Account {
         private_key: &str,
         timeout: Duration,
     ) -> Result<Self, ChainError> {
-        let provider = rpc::provider(rpc_url, timeout)?;
-        rpc::require_chain(&provider, chain_id).await?;
-        Ok(Self { provider, chain_id, signer: signing::signer(private_key)? })
+        let provider = rpc::connect(rpc_url, chain_id, timeout).await?;
+        Ok(Self { provider, chain_id, signer: Signer::private_key(private_key)? })
     }
 
     /// The account's address.
@@ -65,7 +64,7 @@ impl Account {
         let nonce = self.provider.get_transaction_count(from).pending().await?;
         let call =
             Call { chain_id: self.chain_id, nonce, to, input, gas_limit: estimate.gas_limit, fees: estimate.fees };
-        let signed = signing::sign(&self.signer, call)?;
+        let signed = signing::sign(&self.signer, call).await?;
         sender::broadcast(&self.provider, &signed.raw).await?;
         let deadline = Instant::now() + INCLUSION_TIMEOUT;
         loop {

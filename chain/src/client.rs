@@ -1,7 +1,5 @@
 //! Reading the registry: a client that is bound to one chain and one registry.
 
-use std::time::Duration;
-
 use alloy::eips::BlockId;
 use alloy::primitives::{Address, B256, U256};
 use alloy::providers::{Provider, RootProvider};
@@ -11,18 +9,17 @@ use jobs::leaf::{Index, Leaf};
 use jobs::merkle::Inclusion;
 
 use crate::confirmation::{self, Confirmed, Standing};
-use crate::{ChainError, rpc};
+use crate::endpoints::Connection;
+use crate::{ChainError, Endpoints};
 
-/// Which registry on which chain, and how patient to be.
+/// Which registry on which chain, and through which nodes.
 #[derive(Clone, Debug)]
 pub struct ChainConfig {
-    pub rpc_url: String,
+    pub nodes: Endpoints,
     pub chain_id: u64,
     pub registry: Address,
     /// Depth from which a batch counts as confirmed; the event's own block is 1.
     pub confirmations: u64,
-    /// Time-out of one JSON-RPC request.
-    pub timeout: Duration,
 }
 
 /// Which transactions of an account to count.
@@ -38,19 +35,28 @@ pub enum TransactionCount {
 #[derive(Clone, Debug)]
 pub struct ChainClient {
     pub(crate) provider: RootProvider,
+    connection: Connection,
     config: ChainConfig,
 }
 
 impl ChainClient {
-    /// Connects and checks that the node serves the right chain and that the registry's code is there.
+    /// Connects to the first healthy node: it must serve the right chain and have the registry's code.
     ///
     /// # Errors
     /// [`ChainError::WrongChain`], [`ChainError::NotARegistry`], or the node is unavailable.
     pub async fn connect(config: ChainConfig) -> Result<Self, ChainError> {
-        let provider = rpc::provider(&config.rpc_url, config.timeout)?;
-        rpc::require_chain(&provider, config.chain_id).await?;
-        require_registry(&provider, config.registry).await?;
-        Ok(Self { provider, config })
+        let connection = config.nodes.connect(config.chain_id, Some(config.registry)).await?;
+        Ok(Self { provider: connection.provider.clone(), connection, config })
+    }
+
+    /// Leaves the node alone for a while, because of this error: the next [`Self::connect`] prefers another.
+    pub fn leave_node(&self, why: &ChainError) {
+        self.connection.leave(why);
+    }
+
+    /// Asks the other nodes for their newest block, without waiting for them.
+    pub fn ask_other_nodes(&self) {
+        self.connection.ask_others();
     }
 
     /// What the client was made with.
@@ -66,9 +72,11 @@ impl ChainClient {
     /// Number of the newest block.
     ///
     /// # Errors
-    /// The node is unavailable.
+    /// The node is unavailable, or far behind another one of the list.
     pub async fn block_number(&self) -> Result<u64, ChainError> {
-        Ok(self.provider.get_block_number().await?)
+        let head = self.provider.get_block_number().await?;
+        self.connection.check_head(head)?;
+        Ok(head)
     }
 
     /// Number of the newest finalized block; `None` where there is none.

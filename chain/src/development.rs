@@ -22,7 +22,7 @@ pub struct Submitter {
 pub fn submitter(tenant: &TenantId, user: &UserId) -> Result<Submitter, ChainError> {
     let key: B256 = keccak256(format!("zama-jobs/development/submitter/{tenant}/{user}"));
     let private_key = key.to_string();
-    let address = signing::signer(&private_key)?.address();
+    let address = signing::address_of(&private_key)?;
     Ok(Submitter { private_key, address })
 }
 

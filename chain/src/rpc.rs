@@ -5,7 +5,7 @@ use std::time::Duration;
 use alloy::providers::{Provider, ProviderBuilder, RootProvider};
 use alloy::transports::http::reqwest;
 
-use crate::ChainError;
+use crate::{ChainError, Endpoints};
 
 /// Connects to `rpc_url`; every request ends within `timeout`.
 ///
@@ -18,6 +18,19 @@ pub(crate) fn provider(rpc_url: &str, timeout: Duration) -> Result<RootProvider,
         .build()
         .map_err(|error| ChainError::Configuration(format!("cannot make an HTTP client: {error}")))?;
     Ok(ProviderBuilder::default().connect_reqwest(client, url))
+}
+
+/// A node's name in logs: host and port, since the rest of its address is often a key.
+pub(crate) fn name(rpc_url: &str) -> Result<String, ChainError> {
+    let url = endpoint(rpc_url)?;
+    let host = url.host_str().unwrap_or_default();
+    Ok(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}
+
+/// Connects to the first healthy node of a list, separated by commas, that serves the chain.
+pub(crate) async fn connect(rpc_urls: &str, chain_id: u64, timeout: Duration) -> Result<RootProvider, ChainError> {
+    let endpoints = Endpoints::parse(rpc_urls, timeout)?;
+    Ok(endpoints.connect(chain_id, None).await?.provider)
 }
 
 /// Refuses what cannot be the address of a node; asks nothing.

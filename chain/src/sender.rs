@@ -1,45 +1,66 @@
 //! Sending batches as one signer, in steps between which the caller writes down what must not be lost.
 //!
 //! ```text
-//! estimate -> next_nonce -> build_and_sign -> (write ahead) -> broadcast -> find_confirmation ...
+//! estimate -> next_nonce -> build_and_sign -> (write ahead) -> broadcast -> mined, find_confirmation
+//!                                  sign_again -> (write ahead) -> broadcast     the same nonce, higher fees
 //! ```
-//! A nonce is taken only after an estimate passed, so that a batch which would revert leaves no gap.
+//! A nonce is taken only after an estimate passed, so that a batch which would revert leaves no gap. One that another
+//! program left is closed with a [`Sender::sign_filler`].
 
 use alloy::network::TransactionBuilder;
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::providers::{Provider, RootProvider};
 use alloy::rpc::types::TransactionRequest;
-use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
 use contracts::ZamaJobsRegistry::confirmBatchCall;
 use jobs::merkle::Entry;
 
 use crate::client::TransactionCount;
+use crate::fees::{self, Market};
+use crate::signer::Signer;
 use crate::signing::{self, Call, SignedTx};
-use crate::{ChainClient, ChainError, Fees};
+use crate::{ChainClient, ChainError, Fees, Standing, confirmation};
+
+/// Gas of a transaction that does nothing.
+const BARE_GAS: u64 = 21_000;
 
 /// A transaction that would pass now: how much gas it may use and what a unit should pay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Estimate {
     /// The node's estimate and a quarter.
     pub gas_limit: u64,
+    /// What the market asks; a cap is the caller's to apply.
     pub fees: Fees,
+}
+
+/// A transaction in a canonical block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Landing {
+    pub block_number: u64,
+    pub block_hash: B256,
+    pub outcome: Outcome,
+}
+
+/// What a transaction in a block did to the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The registry emitted an event.
+    Confirmed,
+    /// It reverted, or there was no registry.
+    Nothing,
 }
 
 /// One signer that holds CONFIRMER_ROLE.
 #[derive(Clone)]
 pub struct Sender {
     client: ChainClient,
-    signer: PrivateKeySigner,
+    signer: Signer,
 }
 
 impl Sender {
-    /// A sender with this 0x-hex private key.
-    ///
-    /// # Errors
-    /// The key is not one.
-    pub fn new(client: ChainClient, private_key: &str) -> Result<Self, ChainError> {
-        Ok(Self { client, signer: signing::signer(private_key)? })
+    /// A sender for the signer's account.
+    pub fn new(client: ChainClient, signer: Signer) -> Self {
+        Self { client, signer }
     }
 
     /// The client to read with.
@@ -61,6 +82,27 @@ impl Sender {
         estimate(&self.client.provider, self.address(), registry, confirm_batch(root, entries)).await
     }
 
+    /// What the account has, in wei.
+    ///
+    /// # Errors
+    /// The node is unavailable.
+    pub async fn balance(&self) -> Result<U256, ChainError> {
+        Ok(self.client.provider.get_balance(self.address()).await?)
+    }
+
+    /// Refuses a transaction that the account cannot pay, before it gets a nonce that later ones would wait behind.
+    ///
+    /// # Errors
+    /// [`ChainError::CannotPay`], or the node is unavailable.
+    pub async fn require_means(&self, gas_limit: u64, fees: Fees) -> Result<(), ChainError> {
+        let needed = U256::from(gas_limit) * U256::from(fees.max_fee_per_gas);
+        let balance = self.balance().await?;
+        if balance < needed {
+            return Err(ChainError::CannotPay { account: self.address(), balance, needed });
+        }
+        Ok(())
+    }
+
     /// The signer's next nonce as the node sees it. Nonces that were signed and written down but may not have reached
     /// the node are the caller's to step over.
     ///
@@ -70,11 +112,19 @@ impl Sender {
         self.client.transaction_count(self.address(), TransactionCount::Pending).await
     }
 
-    /// Signs the batch; sends nothing. A replacement has the same nonce and [`Fees::bumped`] fees.
+    /// What a unit of gas costs now.
     ///
     /// # Errors
-    /// The key cannot sign.
-    pub fn build_and_sign(
+    /// The node is unavailable.
+    pub async fn market(&self) -> Result<Market, ChainError> {
+        fees::market(&self.client.provider).await
+    }
+
+    /// Signs the batch; sends nothing.
+    ///
+    /// # Errors
+    /// The signer cannot sign.
+    pub async fn build_and_sign(
         &self,
         root: B256,
         entries: &[Entry],
@@ -90,7 +140,44 @@ impl Sender {
             gas_limit: estimate.gas_limit,
             fees: estimate.fees,
         };
-        signing::sign(&self.signer, call)
+        signing::sign(&self.signer, call).await
+    }
+
+    /// Signs the transaction in `raw` once more, with other fees: whichever of both is mined uses the nonce up.
+    ///
+    /// # Errors
+    /// The bytes are none of [`Self::build_and_sign`], or the signer cannot sign.
+    pub async fn sign_again(&self, raw: &[u8], fees: Fees) -> Result<SignedTx, ChainError> {
+        signing::sign_again(&self.signer, raw, fees).await
+    }
+
+    /// Signs a transaction that does nothing but use a nonce up: later ones wait for it.
+    ///
+    /// # Errors
+    /// The signer cannot sign.
+    pub async fn sign_filler(&self, nonce: u64, fees: Fees) -> Result<SignedTx, ChainError> {
+        let (chain_id, to) = (self.client.config().chain_id, self.address());
+        let call = Call { chain_id, nonce, to, input: Bytes::new(), gas_limit: BARE_GAS, fees };
+        signing::sign(&self.signer, call).await
+    }
+
+    /// Where a transaction was mined and what it did; `None` while no canonical block has it.
+    ///
+    /// # Errors
+    /// The node is unavailable.
+    pub async fn landing(&self, transaction: B256) -> Result<Option<Landing>, ChainError> {
+        let provider = &self.client.provider;
+        let Some(receipt) = provider.get_transaction_receipt(transaction).await? else { return Ok(None) };
+        let (Some(block_number), Some(block_hash)) = (receipt.block_number, receipt.block_hash) else {
+            return Ok(None);
+        };
+        if confirmation::standing(provider, block_number, block_hash).await? != Standing::Canonical {
+            return Ok(None);
+        }
+        let registry = self.client.config().registry;
+        let confirmed = receipt.status() && receipt.logs().iter().any(|log| log.address() == registry);
+        let outcome = if confirmed { Outcome::Confirmed } else { Outcome::Nothing };
+        Ok(Some(Landing { block_number, block_hash, outcome }))
     }
 
     /// Hands a signed transaction to the node. Repeating it is harmless: a transaction that the node has already is
@@ -112,8 +199,8 @@ pub(crate) async fn estimate(
 ) -> Result<Estimate, ChainError> {
     let request = TransactionRequest::default().with_from(from).with_to(to).with_input(input);
     let gas = provider.estimate_gas(request).await?;
-    let fees = provider.estimate_eip1559_fees().await?;
-    Ok(Estimate { gas_limit: gas.saturating_add(gas / 4), fees: fees.into() })
+    let fees = fees::market(provider).await?.fees();
+    Ok(Estimate { gas_limit: gas.saturating_add(gas / 4), fees })
 }
 
 pub(crate) async fn broadcast(provider: &RootProvider, raw: &[u8]) -> Result<(), ChainError> {

@@ -9,7 +9,7 @@ use alloy::primitives::{Address, B256, U256, b256};
 use alloy::providers::{Provider, ProviderBuilder};
 use anvil::{Anvil, CHAIN_ID, CONFIRMER, CONFIRMER_KEY, DEPLOYER_KEY, TIMEOUT, confirm, found, leaves};
 use chain::{
-    Admin, ChainClient, ChainConfig, ChainError, Node, Rejection, RevertReason, Sender, Standing, TransactionCount,
+    Admin, ChainClient, ChainConfig, ChainError, Endpoints, Node, Rejection, RevertReason, Standing, TransactionCount,
     ensure_key_manager, ensure_registry,
 };
 use contracts::ZamaJobsRegistry;
@@ -53,7 +53,7 @@ async fn a_second_confirmer_is_granted_the_role_on_the_same_registry() {
     let anvil = Anvil::start(&[]);
     let first = anvil.deploy().await;
     let other_key = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
-    let other = Sender::new(client(&anvil, first).await, other_key).unwrap();
+    let other = anvil.sender_of(other_key).await;
     let batch = Batch::seal(&leaves(0..3)).unwrap();
     let refused = other.estimate(batch.root(), batch.entries()).await.unwrap_err();
     assert!(matches!(
@@ -139,7 +139,7 @@ async fn a_waiting_transaction_is_sent_again_harmlessly_and_replaced_with_bumped
     let batch = Batch::seal(&leaves(0..5)).unwrap();
     let estimate = sender.estimate(batch.root(), batch.entries()).await.unwrap();
     let nonce = sender.next_nonce(&estimate).await.unwrap();
-    let first = sender.build_and_sign(batch.root(), batch.entries(), nonce, estimate).unwrap();
+    let first = sender.build_and_sign(batch.root(), batch.entries(), nonce, estimate).await.unwrap();
     sender.broadcast(&first.raw).await.unwrap();
     sender.broadcast(&first.raw).await.unwrap();
     let count = async |which| sender.client().transaction_count(CONFIRMER, which).await.unwrap();
@@ -148,13 +148,13 @@ async fn a_waiting_transaction_is_sent_again_harmlessly_and_replaced_with_bumped
 
     let mut cheap = estimate;
     cheap.fees.max_fee_per_gas -= 1;
-    let cheap = sender.build_and_sign(batch.root(), batch.entries(), nonce, cheap).unwrap();
+    let cheap = sender.build_and_sign(batch.root(), batch.entries(), nonce, cheap).await.unwrap();
     let refused = sender.broadcast(&cheap.raw).await.unwrap_err();
     assert!(matches!(refused, ChainError::Rejected { rejection: Rejection::Underpriced, .. }), "{refused}");
 
     let mut bumped = estimate;
     bumped.fees = estimate.fees.bumped(u128::MAX).unwrap();
-    let second = sender.build_and_sign(batch.root(), batch.entries(), nonce, bumped).unwrap();
+    let second = sender.build_and_sign(batch.root(), batch.entries(), nonce, bumped).await.unwrap();
     sender.broadcast(&second.raw).await.unwrap();
     let _: serde_json::Value = provider.raw_request("evm_mine".into(), ()).await.unwrap();
     assert_eq!(found(&sender, &batch, 0).await.tx_hash, second.hash);
@@ -201,13 +201,8 @@ async fn an_answer_that_is_no_answer_is_unavailable() {
                 let _ = stream.write_all(answer.as_bytes()).await;
             }
         });
-        let config = ChainConfig {
-            rpc_url,
-            chain_id: CHAIN_ID,
-            registry: Address::ZERO,
-            confirmations: 1,
-            timeout: Duration::from_secs(2),
-        };
+        let nodes = Endpoints::parse(&rpc_url, Duration::from_secs(2)).unwrap();
+        let config = ChainConfig { nodes, ..anvil::config(&rpc_url, Address::ZERO) };
         let error = ChainClient::connect(config).await.unwrap_err();
         assert!(error.is_retryable(), "{answer:?}: {error}");
         server.abort();
@@ -218,8 +213,8 @@ async fn an_answer_that_is_no_answer_is_unavailable() {
 async fn a_node_that_never_answers_is_unavailable_in_time() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let rpc_url = format!("http://{}", listener.local_addr().unwrap());
-    let timeout = Duration::from_millis(200);
-    let config = ChainConfig { rpc_url, chain_id: CHAIN_ID, registry: Address::ZERO, confirmations: 1, timeout };
+    let nodes = Endpoints::parse(&rpc_url, Duration::from_millis(200)).unwrap();
+    let config = ChainConfig { nodes, ..anvil::config(&rpc_url, Address::ZERO) };
     let connect = ChainClient::connect(config);
     let error = tokio::time::timeout(Duration::from_secs(5), connect).await.unwrap().unwrap_err();
     assert!(error.is_retryable(), "{error}");

@@ -25,6 +25,8 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
         ("fhe.children", settings.fhe.children == 0),
         ("chain.batch_max_jobs", settings.chain.batch_max_jobs == 0),
         ("chain.confirmations", settings.chain.confirmations == 0),
+        ("chain.fee_cap_gwei", settings.chain.fee_cap_gwei == 0),
+        ("chain.fee_patience_seconds", settings.chain.fee_patience_seconds == 0),
         ("metering.reporter_seconds", settings.metering.reporter_seconds == 0),
     ];
     let zero: Vec<&str> = counts.iter().filter(|(_, is_zero)| *is_zero).map(|(key, _)| *key).collect();

@@ -51,7 +51,7 @@ impl Kms {
 
 /// Where a node is: host and port, whatever path, key or letter case its address has. `None` for an address that
 /// production does not ask: what is neither https nor on this machine can be answered by anybody on the way.
-fn safe_origin(url: &str) -> Option<String> {
+pub(crate) fn safe_origin(url: &str) -> Option<String> {
     let url = Url::parse(url).ok()?;
     let is_loopback = match url.host()? {
         Host::Domain(name) => name == "localhost",
@@ -144,6 +144,16 @@ mod tests {
         assert!(refused.contains("kms.certificate_file"), "{refused}");
         settings(&[PRODUCTION.as_slice(), &[("KMS__URL", "")]].concat()).expect("no key manager is fine");
         settings(&[PRODUCTION.as_slice(), &TLS].concat()).expect("mTLS is fine");
+    }
+
+    #[test]
+    fn a_signing_server_is_asked_over_https_or_on_this_machine() {
+        let with = |url| settings(&[PRODUCTION.as_slice(), &TLS, &[("CHAIN__CONFIRMER_SIGNER_URL", url)]].concat());
+        for safe in ["", "https://signer.example", "http://127.0.0.1:9000"] {
+            with(safe).expect(safe);
+        }
+        let refused = with("http://signer.example").expect_err("anybody on the way may answer").to_string();
+        assert!(refused.contains("chain.confirmer_signer_url"), "{refused}");
     }
 
     #[test]

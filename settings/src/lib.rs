@@ -160,10 +160,18 @@ pub struct Chain {
     pub chain_id: u64,
     pub registry: String,
     pub confirmer_key: String,
+    pub confirmer_keystore: String,
+    pub confirmer_password: String,
+    pub confirmer_password_file: String,
+    pub confirmer_signer_url: String,
+    pub confirmer_address: String,
     pub deployer_key: String,
     pub confirmations: u64,
     pub batch_max_jobs: u32,
     pub batch_max_age_ms: u64,
+    pub fee_cap_gwei: u64,
+    pub fee_patience_seconds: u64,
+    pub low_balance_eth: String,
     pub rpc_timeout_seconds: u64,
 }
 

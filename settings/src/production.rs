@@ -40,6 +40,10 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
     if !public.is_empty() {
         bail!("production refuses development values; set: {}", public.join(", "));
     }
+    let signer = &settings.chain.confirmer_signer_url;
+    if !signer.is_empty() && crate::key_manager::safe_origin(signer).is_none() {
+        bail!("production wants https in chain.confirmer_signer_url, except on this machine");
+    }
     crate::key_manager::check_callers(&settings.kms)?;
     check_blobs(&settings.blobs)
 }

@@ -1,11 +1,12 @@
 //! From settings to the parts that roles are built of.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::billing::LagoClient;
 use ::blobs::BlobStore;
 use ::blobs::remote::{Fetcher, KnownHosts};
-use ::chain::ChainConfig;
+use ::chain::{ChainConfig, Endpoints, Signer, SigningServer};
 use ::temporal::Target;
 use ::temporal::codec::KeyRing;
 use anyhow::{Context, Result};
@@ -35,12 +36,33 @@ pub(crate) fn target(settings: &Settings, role: &str) -> Result<Target> {
 pub(crate) fn chain(settings: &Settings) -> Result<ChainConfig> {
     let chain = &settings.chain;
     Ok(ChainConfig {
-        rpc_url: chain.rpc_url.clone(),
+        nodes: Endpoints::parse(&chain.rpc_url, Duration::from_secs(chain.rpc_timeout_seconds))
+            .context("chain.rpc_url cannot be used")?,
         chain_id: chain.chain_id,
         registry: chain.registry.parse().context("chain.registry is not an address")?,
         confirmations: chain.confirmations,
-        timeout: Duration::from_secs(chain.rpc_timeout_seconds),
     })
+}
+
+/// Who signs batches: a signing server, an encrypted key, or a plain one, whichever is set first in this order.
+pub(crate) fn confirmer(settings: &Settings) -> Result<Signer> {
+    let chain = &settings.chain;
+    let timeout = Duration::from_secs(chain.rpc_timeout_seconds);
+    if !chain.confirmer_signer_url.is_empty() {
+        let address = chain.confirmer_address.parse().context("chain.confirmer_address is not an address")?;
+        let server = SigningServer::new(&chain.confirmer_signer_url, address, timeout);
+        return Ok(Signer::remote(Arc::new(server.context("chain.confirmer_signer_url cannot be used")?)));
+    }
+    if chain.confirmer_keystore.is_empty() {
+        return Signer::private_key(&chain.confirmer_key).context("chain.confirmer_key cannot be used");
+    }
+    let read = |file: &str| std::fs::read_to_string(file).with_context(|| format!("Failed to read {file}"));
+    let password = if chain.confirmer_password_file.is_empty() {
+        chain.confirmer_password.clone()
+    } else {
+        read(&chain.confirmer_password_file)?.trim_end_matches(['\r', '\n']).to_owned()
+    };
+    Signer::keystore(&read(&chain.confirmer_keystore)?, &password).context("chain.confirmer_keystore cannot be used")
 }
 
 /// The blob store; it is touched when it is first used.

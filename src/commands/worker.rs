@@ -8,9 +8,11 @@ use activities::billing_delivery::BillingDelivery;
 use activities::fhe::{Attester, ChildOptions, NetworkKey};
 use activities::worker::{self, FheParts, Limits, Parts};
 use activities::{BATCH_JOBS, BatchPolicy, Batching, Memory, Pace};
+use alloy::primitives::utils::parse_ether;
 use anyhow::{Context, Result, ensure};
 use axum::Router;
 use axum::routing::get;
+use chain::FeePolicy;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use retrieval::Domain;
 use settings::Settings;
@@ -22,6 +24,8 @@ use super::{Role, key_manager, parts, process};
 
 /// Longest pause between two calls to a key manager that is away.
 const KEY_MANAGER_PAUSE: Duration = Duration::from_secs(5);
+
+const WEI_A_GWEI: u128 = 1_000_000_000;
 
 /// Upper bounds of the histogram of batches, in jobs.
 const BATCH_BUCKETS: [f64; 11] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 5000.0];
@@ -73,21 +77,25 @@ async fn start(settings: &Settings, queues: Vec<Queue>, stop: CancellationToken)
     worked
 }
 
-/// Checked before anything is waited for: a setting that cannot be used ends the process at once.
-fn batching(settings: &Settings, queues: &[Queue]) -> Result<Batching> {
-    if queues.contains(&Queue::Jobs) {
-        chain::address_of(&settings.chain.confirmer_key).context("chain.confirmer_key cannot be used")?;
-        chain::check_rpc_url(&settings.chain.rpc_url).context("chain.rpc_url cannot be used")?;
+/// Checked before anything is waited for: a setting that cannot be used ends the process at once. Queues other than
+/// `jobs` send nothing and need no key.
+fn batching(settings: &Settings, queues: &[Queue]) -> Result<Option<Batching>> {
+    let chain = parts::chain(settings)?;
+    if !queues.contains(&Queue::Jobs) {
+        return Ok(None);
     }
-    Ok(Batching {
-        chain: parts::chain(settings)?,
-        confirmer_key: settings.chain.confirmer_key.clone(),
-        policy: BatchPolicy {
-            max_jobs: settings.chain.batch_max_jobs,
-            max_age: Duration::from_millis(settings.chain.batch_max_age_ms),
+    let set = &settings.chain;
+    Ok(Some(Batching {
+        chain,
+        signer: parts::confirmer(settings)?,
+        policy: BatchPolicy { max_jobs: set.batch_max_jobs, max_age: Duration::from_millis(set.batch_max_age_ms) },
+        fees: FeePolicy {
+            cap: u128::from(set.fee_cap_gwei) * WEI_A_GWEI,
+            patience: Duration::from_secs(set.fee_patience_seconds),
         },
+        low_balance: parse_ether(&set.low_balance_eth).context("chain.low_balance_eth is not an amount of ETH")?,
         memory: if settings.development.chain_may_forget { Memory::Forgets } else { Memory::Reorganises },
-    })
+    }))
 }
 
 async fn start_fhe(settings: &Settings, stop: CancellationToken) -> Result<()> {

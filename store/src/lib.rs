@@ -22,6 +22,7 @@ pub mod retrievals;
 pub mod sealing;
 pub mod starts;
 pub mod tenants;
+pub mod transactions;
 pub mod transition;
 pub mod uploads;
 pub mod usage;

@@ -179,7 +179,8 @@ impl TryFrom<Row> for LeafJob {
 }
 
 /// Takes those that have waited longest. Indices are given in that order, so that a comparison with the chain can tell
-/// from a batch's root which jobs it holds.
+/// from a batch's root which jobs it holds. A job that is COMPLETED waits again when its batch was taken back and then
+/// abandoned.
 async fn take_waiting(tx: &mut PgConnection, limit: i64) -> Result<Vec<LeafJob>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
@@ -188,7 +189,9 @@ async fn take_waiting(tx: &mut PgConnection, limit: i64) -> Result<Vec<LeafJob>,
             SELECT c.job_id, c.leaf_status, c.salt, c.created_at, j.submitter, j.content_hash,
                    coalesce(j.result_hash, decode(repeat('00', 32), 'hex')) AS result_hash
               FROM confirmations c JOIN jobs j ON j.id = c.job_id
-             WHERE c.batch_id IS NULL AND (j.status, c.leaf_status) IN (('CONFIRMING', 1), ('FAILED', 2))
+             WHERE c.batch_id IS NULL
+               AND (c.leaf_status = 1 AND j.status IN ('CONFIRMING', 'COMPLETED')
+                 OR c.leaf_status = 2 AND j.status = 'FAILED')
              ORDER BY c.created_at, c.job_id LIMIT $1
                FOR UPDATE OF c SKIP LOCKED
         )

@@ -19,19 +19,6 @@ async fn jobs_wait_in_confirming_and_none_fails() {
 }
 
 #[tokio::test]
-async fn a_batch_that_reverts_holds_up_no_other() {
-    let stack = Stack::own();
-    let zama = stack.tenant();
-    stack.confirms_elsewhere(0).await;
-    let first = zama.submit(&factor(91)).await;
-    until("its batch is refused", async || (stack.says("worker", "the batch cannot go on") > 0).then_some(())).await;
-    let others = [zama.submit(&factor(93)).await.id, zama.submit(&factor(95)).await.id];
-    zama.all_complete_confirmed_and_billed_once(&others).await;
-    assert_eq!(first.now().await.status, JobStatus::Confirming, "it waits for somebody who mends it");
-    assert_eq!(stack.says("worker", "the batch cannot go on"), 1, "told once");
-}
-
-#[tokio::test]
 async fn a_node_that_hangs_costs_the_batcher_no_attempt() {
     let stack = Stack::own();
     let zama = stack.tenant();

@@ -1,18 +1,99 @@
 //! What the chain says, asked without the product's help.
 
-use alloy::primitives::U256;
+use alloy::primitives::{B256, Bytes, U256};
 use alloy::providers::{Provider, ProviderBuilder};
 use chain::verify::{Source, verify_receipt};
 use contracts::ZamaJobsRegistry;
 use jobs::receipt::Receipt;
+use serde_json::json;
+use sqlx::Row;
 
+use super::job::JobHandle;
 use super::patience::until;
 use super::stack::Stack;
 
 /// anvil's account 1, which a development stack confirms with.
-const CONFIRMER: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+pub const CONFIRMER: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+
+/// anvil's account 0, the registry's admin.
+const ADMIN: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
+
+/// A transaction that the batcher wrote down.
+#[derive(Debug)]
+pub struct Sent {
+    pub hash: B256,
+    pub nonce: i64,
+    pub state: String,
+    pub purpose: String,
+    /// Wei for a unit of gas.
+    pub max_fee: u128,
+}
 
 impl Stack {
+    /// All transactions that were written down, in the order of their nonces and fees.
+    pub async fn sent(&self) -> Vec<Sent> {
+        let query = "SELECT tx_hash, nonce, state, purpose, max_fee_per_gas::text AS max_fee FROM chain_transactions
+                      ORDER BY nonce, max_fee_per_gas";
+        let rows = self.rows(sqlx::query(query)).await;
+        let sent = rows.iter().map(|row| Sent {
+            hash: B256::from_slice(row.get("tx_hash")),
+            nonce: row.get("nonce"),
+            state: row.get("state"),
+            purpose: row.get("purpose"),
+            max_fee: row.get::<String, _>("max_fee").parse().unwrap(),
+        });
+        sent.collect()
+    }
+
+    /// The first transaction that is written down and that the node holds in no block.
+    pub async fn waiting_transaction(&self) -> Sent {
+        self.holds_a_transaction().await;
+        until("a transaction is sent", async || self.sent().await.into_iter().find(|sent| sent.state == "SENT")).await
+    }
+
+    /// No block comes any more, until [`Self::mines`].
+    pub async fn stops_mining(&self) {
+        self.calls_node("evm_setIntervalMining", json!([0])).await;
+    }
+
+    /// A block a second.
+    pub async fn mines(&self) {
+        self.calls_node("evm_setIntervalMining", json!([1])).await;
+    }
+
+    /// The base fee of the next block, in wei.
+    pub async fn sets_base_fee(&self, wei: u128) {
+        self.calls_node("anvil_setNextBlockBaseFeePerGas", json!([format!("{wei:#x}")])).await;
+    }
+
+    /// The newest `depth` blocks are replaced by others, without what they held.
+    pub async fn reorganises(&self, depth: u64) {
+        self.calls_node("anvil_reorg", json!([depth, []])).await;
+    }
+
+    /// A transaction of the confirmer's account that the batcher knows nothing of; waits until the node has it.
+    pub async fn another_program_sends(&self, nonce: i64, max_fee: u128) -> B256 {
+        let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
+        let transaction = json!([{
+            "from": CONFIRMER, "to": CONFIRMER, "value": "0x1", "nonce": format!("{nonce:#x}"), "gas": "0x5208",
+            "maxFeePerGas": format!("{max_fee:#x}"), "maxPriorityFeePerGas": format!("{max_fee:#x}")
+        }]);
+        provider.raw_request("eth_sendTransaction".into(), transaction).await.unwrap()
+    }
+
+    /// Transactions of the confirmer's account in blocks.
+    pub async fn next_nonce(&self) -> i64 {
+        let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
+        let next = provider.get_transaction_count(CONFIRMER.parse().unwrap()).await.unwrap();
+        i64::try_from(next).unwrap()
+    }
+
+    /// Gas that a transaction used.
+    pub async fn gas_used(&self, hash: B256) -> u64 {
+        let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
+        provider.get_transaction_receipt(hash).await.unwrap().unwrap().gas_used
+    }
+
     fn registry(&self) -> ZamaJobsRegistry::ZamaJobsRegistryInstance<impl Provider> {
         let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
         ZamaJobsRegistry::new(self.registry.parse().unwrap(), provider)
@@ -33,12 +114,60 @@ impl Stack {
 
     /// Confirms an index that is nobody's yet, behind the batcher's back and with its rights.
     pub async fn confirms_elsewhere(&self, index: u64) {
+        let call = self.confirmation_elsewhere(index);
+        self.calls_node("eth_sendTransaction", json!([{"from": CONFIRMER, "to": self.registry, "data": call}])).await;
+        until("the index is confirmed", async || self.is_confirmed(index).await.then_some(())).await;
+    }
+
+    /// The same in the place of a transaction of the batcher's; does not wait.
+    pub async fn overtakes_with_index(&self, index: u64, nonce: i64, max_fee: u128) {
+        let transaction = json!([{
+            "from": CONFIRMER, "to": self.registry, "data": self.confirmation_elsewhere(index), "gas": "0x30d40",
+            "nonce": format!("{nonce:#x}"), "maxFeePerGas": format!("{max_fee:#x}"),
+            "maxPriorityFeePerGas": format!("{max_fee:#x}")
+        }]);
+        self.calls_node("eth_sendTransaction", transaction).await;
+    }
+
+    fn confirmation_elsewhere(&self, index: u64) -> Bytes {
         let mask = U256::from(1) << (index % 256);
         let entries = vec![ZamaJobsRegistry::Entry { word: U256::from(index / 256), mask }];
-        let call = self.registry().confirmBatch(alloy::primitives::B256::repeat_byte(7), entries).calldata().clone();
-        let transaction = serde_json::json!([{"from": CONFIRMER, "to": self.registry, "data": call}]);
+        self.registry().confirmBatch(B256::repeat_byte(7), entries).calldata().clone()
+    }
+
+    /// Stops confirmations, as the registry's admin may, or lets them go on.
+    pub async fn pauses(&self) {
+        self.administers(self.registry().pause().calldata()).await;
+    }
+
+    pub async fn unpauses(&self) {
+        self.administers(self.registry().unpause().calldata()).await;
+    }
+
+    /// Takes the batcher's role from its account.
+    pub async fn revokes_the_role(&self) {
+        let role = self.registry().CONFIRMER_ROLE().call().await.unwrap();
+        self.administers(self.registry().revokeRole(role, CONFIRMER.parse().unwrap()).calldata()).await;
+    }
+
+    pub async fn grants_the_role(&self) {
+        let role = self.registry().CONFIRMER_ROLE().call().await.unwrap();
+        self.administers(self.registry().grantRole(role, CONFIRMER.parse().unwrap()).calldata()).await;
+    }
+
+    async fn administers(&self, call: &Bytes) {
+        let transaction = json!([{"from": ADMIN, "to": self.registry, "data": call}]);
         self.calls_node("eth_sendTransaction", transaction).await;
-        until("the index is confirmed", async || self.is_confirmed(index).await.then_some(())).await;
+    }
+
+    /// Waits until every transaction that was sent is in a block.
+    pub async fn has_mined_all(&self) {
+        until("what was sent is in blocks", async || {
+            let sent = self.sent().await;
+            let waits = sent.iter().any(|sent| ["SIGNED", "SENT"].contains(&sent.state.as_str()));
+            (!sent.is_empty() && !waits).then_some(())
+        })
+        .await;
     }
 
     /// A call of the node, as a developer's tool makes it.
@@ -80,6 +209,16 @@ impl Stack {
         command.env("ZAMA__CHAIN__RPC_URL", &self.rpc).env("ZAMA__CHAIN__REGISTRY", &self.registry);
         command.env("ZAMA__DATABASE__URL", self.place.env("ZAMA_DATABASE_URL"));
         command.output().unwrap()
+    }
+
+    /// Waits until a receipt of the job verifies: after a reorganisation it is made anew.
+    pub async fn verifies_at_last(&self, job: &JobHandle<'_>) {
+        until("the job's receipt verifies", async || {
+            let receipt = job.receipt().await;
+            let source = Source::Rpc { url: self.rpc.clone(), registry: Some(self.registry.parse().unwrap()) };
+            verify_receipt(&receipt, &source).await.passed().then_some(())
+        })
+        .await;
     }
 
     /// Panics with the first check that does not hold.

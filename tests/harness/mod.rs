@@ -5,10 +5,12 @@
 mod answer;
 mod chain;
 mod dev;
+mod faulty_node;
 mod fhe;
 mod job;
 mod lago;
 mod outage;
+mod own_worker;
 mod patience;
 mod place;
 mod process;
@@ -18,10 +20,13 @@ mod temporal;
 mod zama;
 
 pub use answer::Answer;
+pub use chain::{CONFIRMER, Sent};
 pub use dev::Dev;
+pub use faulty_node::{FaultyNode, Manner};
 pub use fhe::{CHECKPOINTS_OFTEN, WORKER};
 pub use job::{JobHandle, UsageRow};
 pub use outage::Outage;
+pub use own_worker::OwnWorker;
 pub use patience::{eventually, until};
 pub use place::{PartStatus, Place, quantity};
 pub use process::{Process, descendants};

@@ -2,15 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-/// Far longer than anything takes on a busy machine: a test that meets it has failed.
+/// Far longer than anything takes on a busy machine: a test that meets it has failed. Runs at length say more.
 const PATIENCE: Duration = Duration::from_secs(180);
+
+fn patience() -> Duration {
+    let asked = std::env::var("ZAMA_TEST_PATIENCE_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    asked.map_or(PATIENCE, Duration::from_secs)
+}
+
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// Waits until a condition holds.
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
-        assert!(began.elapsed() < PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
+        assert!(began.elapsed() < patience(), "not within {} s: {what}", patience().as_secs());
         std::thread::sleep(BETWEEN_LOOKS);
     }
 }
@@ -22,7 +28,7 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T
         if let Some(seen) = look().await {
             return seen;
         }
-        assert!(began.elapsed() < PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
+        assert!(began.elapsed() < patience(), "not within {} s: {what}", patience().as_secs());
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
 }

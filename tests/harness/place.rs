@@ -18,6 +18,8 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_zama-jobs");
 const ENGINES: &str = "postgres,temporal,anvil";
 /// What plain jobs need.
 const PLAIN: &str = "postgres,temporal,anvil,lago,worker,api";
+/// The same but for the worker, which the test starts by itself.
+const WITHOUT_WORKER: &str = "postgres,temporal,anvil,lago,api";
 /// Those of `zama-jobs dev`, and one for a second process of the API.
 pub const PORTS_A_STACK: u16 = 13;
 /// A key manager's folder, kept between runs.
@@ -52,6 +54,11 @@ impl Place {
     /// For everything that plain jobs need, with settings of its own.
     pub fn whole(settings: &[(&'static str, &'static str)]) -> Self {
         Self::make(Some(PLAIN), settings)
+    }
+
+    /// For everything that plain jobs need but the worker.
+    pub fn without_worker(settings: &[(&'static str, &'static str)]) -> Self {
+        Self::make(Some(WITHOUT_WORKER), settings)
     }
 
     /// For everything. The network's keys are made once and copied from then on: making them takes twelve seconds.

@@ -84,6 +84,11 @@ impl Stack {
         Self::at(Place::encrypted(settings))
     }
 
+    /// A stack whose worker the test starts by itself.
+    pub fn without_worker() -> Self {
+        Self::at(Place::without_worker(&[]))
+    }
+
     fn at(place: Place) -> Self {
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
         let dev = Dev::start(&place);

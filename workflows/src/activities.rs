@@ -117,12 +117,20 @@ impl fmt::Display for Reason {
 
 /// What the batcher did and sees, for its workflow's current details.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(default)]
 pub struct BatcherReport {
     pub batches_completed: u64,
     pub jobs_completed: u64,
     pub jobs_waiting: u64,
     pub last_transaction: Option<String>,
     pub last_block: Option<u64>,
+    /// The oldest batch that is not confirmed.
+    pub current_batch: Option<String>,
+    /// When the job was ready that has waited longest for its confirmation; RFC 3339.
+    pub oldest_waiting_since: Option<String>,
+    /// What the confirmer's account has.
+    pub balance: Option<String>,
+    pub balance_is_low: bool,
     /// Why the chain could not be reached, if it could not.
     pub trouble: Option<String>,
 }

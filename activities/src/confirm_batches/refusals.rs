@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use chain::ChainError;
-use store::StoreError;
 use store::batches::OpenBatch;
 use tokio::time::Instant;
 use uuid::Uuid;
+
+use super::diagnosis::Diagnosis;
 
 /// The first rest; each further one is twice as long ...
 const FIRST_REST: Duration = Duration::from_secs(1);
@@ -25,20 +25,22 @@ struct Refusal {
 pub(super) struct Refusals(HashMap<Uuid, Refusal>);
 
 impl Refusals {
-    /// Notes why a batch cannot go on, or gives the error back when it is everybody's: node or database are away.
-    pub(super) fn note(&mut self, batch: &OpenBatch, error: anyhow::Error, now: Instant) -> anyhow::Result<()> {
-        if is_everybodys(&error) {
-            return Err(error);
-        }
+    /// Notes why a batch cannot go on.
+    pub(super) fn note(&mut self, batch: &OpenBatch, diagnosis: Diagnosis, error: &anyhow::Error, now: Instant) {
         let why = format!("{error:#}");
         let before = self.0.get(&batch.id);
         if before.is_none_or(|before| before.why != why) {
-            tracing::error!(batch.id = %batch.id, batch.jobs = batch.job_count, error = why, "the batch cannot go on");
+            let reason = diagnosis.label();
+            tracing::error!(batch.id = %batch.id, batch.jobs = batch.job_count, reason, error = why, "the batch cannot go on");
         }
-        metrics::counter!("zama_batch_refusals_total").increment(1);
+        metrics::counter!("zama_batch_refusals_total", "reason" => diagnosis.label()).increment(1);
         let rest = before.map_or(FIRST_REST, |before| (before.rest * 2).min(LONGEST_REST));
         self.0.insert(batch.id, Refusal { why, rest, until: now + rest });
-        Ok(())
+    }
+
+    /// How many batches cannot go on.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
     }
 
     /// The batch goes on.
@@ -64,18 +66,9 @@ impl Refusals {
     }
 }
 
-fn is_everybodys(error: &anyhow::Error) -> bool {
-    match error.downcast_ref::<ChainError>() {
-        Some(ChainError::Reverted(_) | ChainError::Rejected { .. }) => false,
-        Some(_) => true,
-        None => error.downcast_ref::<StoreError>().is_some_and(StoreError::is_unavailable),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chain::{Rejection, RevertReason};
 
     fn batch() -> OpenBatch {
         OpenBatch {
@@ -89,34 +82,21 @@ mod tests {
         }
     }
 
-    fn reverted() -> anyhow::Error {
-        ChainError::Reverted(RevertReason::Other("no".to_owned())).into()
-    }
-
     #[test]
     fn a_batch_that_reverts_rests_alone_and_ever_longer() {
         let (mut refusals, bad, now) = (Refusals::default(), batch(), Instant::now());
-        refusals.note(&bad, reverted(), now).expect("it is the batch's own");
+        let refuse = |refusals: &mut Refusals, at| {
+            refusals.note(&bad, Diagnosis::Paused, &anyhow::anyhow!("paused"), at);
+        };
+        refuse(&mut refusals, now);
         assert_eq!(refusals.resting(now), [bad.id]);
         let later = now + FIRST_REST;
         assert!(refusals.resting(later).is_empty(), "it is tried again");
-        refusals.note(&bad, reverted(), later).expect("it is the batch's own");
+        refuse(&mut refusals, later);
         assert_eq!(refusals.resting(later + FIRST_REST), [bad.id], "twice as long");
         assert!(refusals.told().is_some_and(|told| told.contains(&bad.id.to_string())));
+        assert_eq!(refusals.count(), 1);
         refusals.forget(bad.id);
         assert_eq!(refusals.told(), None);
-    }
-
-    #[test]
-    fn an_outage_is_no_batchs_fault() {
-        let mut refusals = Refusals::default();
-        assert!(refusals.note(&batch(), ChainError::Unavailable("away".to_owned()).into(), Instant::now()).is_err());
-        assert!(refusals.told().is_none());
-    }
-
-    #[test]
-    fn what_the_node_refuses_is_the_batchs_own() {
-        let rejected = ChainError::Rejected { rejection: Rejection::Other, message: String::new() };
-        assert!(Refusals::default().note(&batch(), rejected.into(), Instant::now()).is_ok());
     }
 }

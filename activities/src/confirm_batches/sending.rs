@@ -1,93 +1,83 @@
-//! Sending a sealed batch, and sending it again.
+//! A sealed batch's first transaction: estimate, means, nonce, sign, write ahead, broadcast.
 //!
-//! Order of each send: estimate, nonce, sign, write ahead, broadcast. A batch that was sent is only replaced when
-//! another transaction has used its nonce and is as deep as a confirmation; until then the same bytes are sent again.
-
-use std::collections::HashMap;
+//! A batch gets another nonce only when none of its transactions may land any more: a stranger's transaction with its
+//! nonce, or its own refusal, is as deep as a confirmation. Until then `tending` keeps what was signed on its way.
 
 use anyhow::{Context, Result};
-use chain::{ChainError, Sender, TransactionCount};
-use chrono::Utc;
-use store::batches::{self, OpenBatch, Transaction};
+use chain::{ChainError, Estimate, Rejection, Sender, SignedTx, TransactionCount};
+use store::batches::OpenBatch;
+use store::transactions::{self, Account, Purpose, Transaction, Written};
 
-use super::{ConfirmBatches, Memory, Shift};
+use super::{ConfirmBatches, mortality};
 
-/// Seconds without our event after which a transaction is looked after.
-const PATIENCE_SECONDS: i64 = 20;
-
-/// Transactions whose nonce another one has used, and the newest block when that was seen first.
-#[derive(Default)]
-pub(super) struct Overtaken(HashMap<[u8; 32], u64>);
-
-impl Overtaken {
-    /// Whether the other transaction is `confirmations` deep by now: until then the chain may take it back.
-    fn is_certain(&mut self, transaction: [u8; 32], head: u64, confirmations: u64) -> bool {
-        let seen = *self.0.entry(transaction).or_insert(head);
-        head.saturating_sub(seen) + 1 >= confirmations
-    }
-
-    fn forget(&mut self, transaction: [u8; 32]) {
-        self.0.remove(&transaction);
-    }
+/// The first nonce from the node's next one on that is not given to a batch. Nonces beyond a gap do not count: on a chain
+/// that forgot they are left over from before.
+fn first_free(next: u64, given: &[u64]) -> u64 {
+    (next..).find(|nonce| !given.contains(nonce)).unwrap_or(next)
 }
 
-/// The first nonce from the node's next one on that no transaction has which is written down and may still land. Nonces
-/// beyond a gap do not count: on a chain that forgot they are left over from before.
-fn first_free(next: u64, open: &[u64]) -> u64 {
-    (next..).find(|nonce| !open.contains(nonce)).unwrap_or(next)
+/// What is written down of a signed transaction.
+pub(super) fn transaction(signed: &SignedTx) -> Transaction {
+    Transaction {
+        tx_hash: signed.hash.0,
+        sender: signed.sender.into_array(),
+        nonce: signed.nonce,
+        raw: signed.raw.to_vec(),
+        max_fee_per_gas: signed.fees.max_fee_per_gas,
+        max_priority_fee_per_gas: signed.fees.max_priority_fee_per_gas,
+    }
 }
 
 impl ConfirmBatches {
+    pub(super) fn account(&self, sender: &Sender) -> Result<Account> {
+        Ok(Account { on: self.registry()?, address: sender.address().into_array() })
+    }
+
+    /// Sends a batch under a nonce of its own.
     pub(super) async fn send(&self, sender: &Sender, batch: &OpenBatch) -> Result<()> {
         let entries: Vec<jobs::merkle::Entry> =
             serde_json::from_value(batch.entries.clone()).context("stored entries are corrupt")?;
-        let estimate = sender.estimate(batch.root.into(), &entries).await?;
-        let pending = sender.next_nonce(&estimate).await?;
-        let chain_id = self.registry()?.chain_id;
-        let open = batches::open_nonces(&self.pool, chain_id, sender.address().into_array(), batch.id).await?;
-        let nonce = first_free(pending, &open);
-        let signed = sender.build_and_sign(batch.root.into(), &entries, nonce, estimate)?;
-        let transaction = Transaction {
-            tx_hash: signed.hash.0,
-            sender: signed.sender.into_array(),
-            nonce: signed.nonce,
-            raw: signed.raw.to_vec(),
-            max_fee_per_gas: signed.fees.max_fee_per_gas,
-            max_priority_fee_per_gas: signed.fees.max_priority_fee_per_gas,
-            created_at: Utc::now(),
-        };
-        batches::write_ahead(&self.pool, batch.id, &transaction).await?;
-        sender.broadcast(&transaction.raw).await?;
+        let Estimate { gas_limit, .. } = sender.estimate(batch.root.into(), &entries).await?;
+        let fees = self.batching.fees.first(sender.market().await?);
+        sender.require_means(gas_limit, fees).await?;
+        mortality::after(mortality::Step::Estimated);
+        let estimate = Estimate { gas_limit, fees };
+        let next = sender.client().transaction_count(sender.address(), TransactionCount::Pending).await?;
+        let given = transactions::given_nonces(&self.pool, &self.account(sender)?, next).await?;
+        let signed = sender.build_and_sign(batch.root.into(), &entries, first_free(next, &given), estimate).await?;
+        match transactions::write_ahead(&self.pool, batch.id, Purpose::Batch, &transaction(&signed)).await? {
+            Written::Ahead => {
+                mortality::after(mortality::Step::WrittenAhead);
+                self.broadcast(sender, &signed).await?;
+            }
+            // Another batcher that sends with the same key was faster.
+            Written::NonceTaken => return Ok(()),
+        }
         tracing::info!(batch.id = %batch.id, batch.jobs = batch.job_count, chain.tx = %signed.hash, "sent");
         Ok(())
     }
 
-    /// Looks after a batch whose event does not appear.
-    pub(super) async fn look_after(&self, sender: &Sender, batch: &OpenBatch, shift: &mut Shift) -> Result<()> {
-        let Some(newest) = batches::transactions(&self.pool, batch.id).await?.into_iter().next() else {
-            return self.send(sender, batch).await;
-        };
-        if (Utc::now() - newest.created_at).num_seconds() < PATIENCE_SECONDS {
+    /// Looks after a batch whose event does not appear: nothing needs to be done while one of its transactions may land.
+    pub(super) async fn look_after(&self, sender: &Sender, batch: &OpenBatch) -> Result<()> {
+        let sent = transactions::of_batch(&self.pool, batch.id).await?;
+        if sent.iter().any(|transaction| transaction.state.is_live()) {
             return Ok(());
         }
-        let used = sender.client().transaction_count(sender.address(), TransactionCount::Latest).await?;
-        let next = sender.client().transaction_count(sender.address(), TransactionCount::Pending).await?;
-        let overtaken = newest.nonce < used && {
-            let head = sender.client().block_number().await?;
-            shift.overtaken.is_certain(newest.tx_hash, head, sender.client().config().confirmations)
-        };
-        // Of a chain that forgot, nonces before ours may be missing. Any other has them, or its node is behind.
-        let forgotten = newest.nonce > next && self.batching.memory == Memory::Forgets;
-        if overtaken || forgotten {
-            tracing::warn!(batch.id = %batch.id, chain.nonce = newest.nonce, "the nonce leads nowhere; sending anew");
-            return self.send(sender, batch).await;
-        }
-        if newest.nonce < used {
-            return Ok(());
-        }
-        shift.overtaken.forget(newest.tx_hash);
-        match sender.broadcast(&newest.raw).await {
-            Ok(()) | Err(ChainError::Rejected { .. }) => Ok(()),
+        tracing::warn!(batch.id = %batch.id, "no transaction of the batch can land any more; sending anew");
+        self.send(sender, batch).await
+    }
+
+    /// Hands a transaction that is written down to the node. Where another one has its nonce, in a block or at the node,
+    /// the next look at the account tells what is to be done.
+    pub(super) async fn broadcast(&self, sender: &Sender, signed: &SignedTx) -> Result<()> {
+        let sent = sender.broadcast(&signed.raw).await;
+        mortality::after(mortality::Step::Broadcast);
+        match sent {
+            Ok(()) => Ok(transactions::note_sent(&self.pool, signed.hash.0).await?),
+            Err(ChainError::Rejected { rejection: Rejection::NonceTooLow | Rejection::Underpriced, message }) => {
+                tracing::info!(chain.nonce = signed.nonce, message, "another transaction has the nonce");
+                Ok(())
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -102,16 +92,5 @@ mod tests {
         assert_eq!(first_free(5, &[]), 5);
         assert_eq!(first_free(5, &[5, 6]), 7, "signed, and perhaps not sent");
         assert_eq!(first_free(5, &[3, 4, 9]), 5, "landed, or left over from before");
-    }
-
-    #[test]
-    fn what_overtook_a_transaction_must_be_as_deep_as_a_confirmation() {
-        let mut overtaken = Overtaken::default();
-        assert!(!overtaken.is_certain([1; 32], 10, 3));
-        assert!(!overtaken.is_certain([1; 32], 11, 3));
-        assert!(overtaken.is_certain([1; 32], 12, 3));
-        overtaken.forget([1; 32]);
-        assert!(!overtaken.is_certain([1; 32], 13, 3), "the chain took it back: from the beginning");
-        assert!(overtaken.is_certain([2; 32], 13, 1), "in a block is deep enough");
     }
 }

@@ -6,7 +6,7 @@ use futures::stream::{self, StreamExt};
 use store::batches::{self, Anchor, OpenBatch};
 use store::cancel::WorkflowRun;
 
-use super::{ConfirmBatches, Shift};
+use super::{ConfirmBatches, Shift, mortality};
 
 /// Confirmations completed at once.
 const COMPLETIONS: usize = 32;
@@ -18,7 +18,7 @@ impl ConfirmBatches {
         }
         let from_block = u64::try_from(batch.from_block)?;
         let Some(found) = sender.client().find_confirmation(batch.root.into(), from_block).await? else {
-            return self.look_after(sender, batch, shift).await;
+            return self.look_after(sender, batch).await;
         };
         if !sender.client().is_deep_enough(&found) {
             return Ok(());
@@ -29,6 +29,7 @@ impl ConfirmBatches {
             block_hash: found.block_hash.0,
         };
         let completed = batches::complete(&self.pool, batch.id, &anchor).await?;
+        mortality::after(mortality::Step::Completed);
         shift.report.send_modify(|report| {
             report.batches_completed += 1;
             report.jobs_completed += completed.len() as u64;

@@ -9,19 +9,17 @@ use jobs::receipt::Receipt;
 
 use super::{Check, FINALITY};
 use crate::confirmation::event_entries;
-use crate::{ChainClient, ChainConfig, ChainError, Standing};
+use crate::{ChainClient, ChainConfig, ChainError, Endpoints, Standing};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(super) async fn checks(receipt: &Receipt, url: &str) -> Vec<Check> {
-    let config = ChainConfig {
-        rpc_url: url.to_owned(),
-        chain_id: receipt.chain_id,
-        registry: receipt.registry,
-        confirmations: 1,
-        timeout: TIMEOUT,
+    let connected = async {
+        let (chain_id, registry) = (receipt.chain_id, receipt.registry);
+        let nodes = Endpoints::parse(url, TIMEOUT)?;
+        ChainClient::connect(ChainConfig { nodes, chain_id, registry, confirmations: 1 }).await
     };
-    let client = match ChainClient::connect(config).await {
+    let client = match connected.await {
         Ok(client) => client,
         Err(error @ ChainError::NotARegistry(_)) => {
             return vec![chain_id(receipt), Check::refused("registry", &error)];

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, address, keccak256};
-use chain::{ChainClient, ChainConfig, Confirmed, Sender, SignedTx, ensure_registry};
+use chain::{ChainClient, ChainConfig, Confirmed, Endpoints, Sender, SignedTx, Signer, ensure_registry};
 use jobs::leaf::{Index, Leaf, LeafStatus, salted_content_hash};
 use jobs::merkle::Batch;
 
@@ -56,12 +56,17 @@ impl Anvil {
     }
 
     pub async fn sender(&self) -> Sender {
+        self.sender_of(CONFIRMER_KEY).await
+    }
+
+    pub async fn sender_of(&self, private_key: &str) -> Sender {
         let registry = self.deploy().await;
-        Sender::new(ChainClient::connect(self.config(registry)).await.unwrap(), CONFIRMER_KEY).unwrap()
+        let client = ChainClient::connect(self.config(registry)).await.unwrap();
+        Sender::new(client, Signer::private_key(private_key).unwrap())
     }
 
     pub fn config(&self, registry: Address) -> ChainConfig {
-        ChainConfig { rpc_url: self.rpc_url.clone(), chain_id: CHAIN_ID, registry, confirmations: 2, timeout: TIMEOUT }
+        config(&self.rpc_url, registry)
     }
 }
 
@@ -72,12 +77,18 @@ impl Drop for Anvil {
     }
 }
 
+/// The registry, through these nodes.
+pub fn config(rpc_urls: &str, registry: Address) -> ChainConfig {
+    let nodes = Endpoints::parse(rpc_urls, TIMEOUT).unwrap();
+    ChainConfig { nodes, chain_id: CHAIN_ID, registry, confirmations: 2 }
+}
+
 /// Sends a batch as the batcher does and waits for its event.
 pub async fn confirm(sender: &Sender, batch: &Batch) -> (SignedTx, Confirmed) {
     let from_block = sender.client().block_number().await.unwrap();
     let estimate = sender.estimate(batch.root(), batch.entries()).await.unwrap();
     let nonce = sender.next_nonce(&estimate).await.unwrap();
-    let signed = sender.build_and_sign(batch.root(), batch.entries(), nonce, estimate).unwrap();
+    let signed = sender.build_and_sign(batch.root(), batch.entries(), nonce, estimate).await.unwrap();
     sender.broadcast(&signed.raw).await.unwrap();
     (signed, found(sender, batch, from_block).await)
 }

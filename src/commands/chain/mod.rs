@@ -138,8 +138,8 @@ fn registry(settings: &Settings) -> Result<Address> {
 
 /// The account that confirms.
 fn confirmer(settings: &Settings) -> Result<Address> {
-    let address = ::chain::address_of(&settings.chain.confirmer_key);
-    Ok(address.map_err(|error| WrongSetUp(format!("chain.confirmer_key cannot be used: {error}")))?)
+    let confirmer = parts::confirmer(settings).map_err(|error| WrongSetUp(format!("{error:#}")))?;
+    Ok(confirmer.address())
 }
 
 /// A node, and how to name it: host and port, since its address may hold a key.

@@ -9,7 +9,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::cancel::WorkflowRun;
-use crate::{StoreError, events};
+use crate::{StoreError, events, transactions};
 
 /// The canonical block that holds a batch's event.
 #[derive(Clone, Debug)]
@@ -52,6 +52,7 @@ pub async fn complete(
     if won == 0 {
         return Ok(Vec::new());
     }
+    transactions::confirm(&mut tx, anchor).await?;
     let jobs = sqlx::query!(
         "UPDATE jobs j SET status = 'COMPLETED', completed_at = now(), updated_at = now(), version = version + 1,
                            progress_percent = 100, progress_stage = $2, progress_detail = ''

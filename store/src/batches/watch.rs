@@ -4,8 +4,8 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::Registry;
-use crate::StoreError;
 use crate::jobs::bytes;
+use crate::{StoreError, transactions};
 
 /// A batch that was confirmed, and where.
 #[derive(Clone, Debug)]
@@ -77,6 +77,7 @@ pub async fn lift(pool: &PgPool, batch: Uuid, horizon: Horizon) -> Result<(), St
     .await?
     .rows_affected();
     if lifted > 0 {
+        transactions::lift(&mut tx, batch).await?;
         sqlx::query!(
             "UPDATE jobs j SET version = version + 1, updated_at = now()
                FROM confirmations c WHERE c.batch_id = $1 AND j.id = c.job_id",
@@ -104,6 +105,7 @@ pub async fn finalize(pool: &PgPool, on: &Registry, block_number: i64) -> Result
     )
     .fetch_all(&mut *tx)
     .await?;
+    transactions::finalize(&mut tx, on, block_number).await?;
     sqlx::query!(
         "UPDATE jobs j SET version = version + 1, updated_at = now()
            FROM confirmations c WHERE c.batch_id = ANY($1) AND j.id = c.job_id",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use store::batches::{self, Anchor, Horizon, Registry, Transaction};
+use store::batches::{self, Anchor, Horizon, Registry};
 use store::{receipts, sealing};
 
 use crate::outbox::{Outbox, REGISTRY};
@@ -23,7 +23,7 @@ async fn a_batch_takes_those_that_have_waited_longest() {
     let leaves = sealing::leaves(&outbox.pool, first).await.unwrap();
     assert_eq!(leaves.iter().map(|leaf| leaf.job_id).collect::<Vec<_>>(), jobs[..3]);
     assert!(leaves.is_sorted_by_key(|leaf| leaf.leaf_index));
-    assert_eq!(batches::waiting(&outbox.pool).await.unwrap().0, 2);
+    assert_eq!(batches::waiting(&outbox.pool, &REGISTRY).await.unwrap().unsealed, 2);
     assert_eq!(outbox.seal(3).await.unwrap().1, 2);
     assert_eq!(outbox.seal(3).await, None, "nothing waits");
 }
@@ -90,26 +90,6 @@ async fn completion_happens_once_for_all_of_a_batch() {
     assert_eq!(outbox.count("SELECT count(*) FROM job_events WHERE data->>'status' = 'COMPLETED'").await, 2);
     assert_eq!(outbox.count("SELECT count(*) FROM job_reservations").await, 1, "only the job that waits");
     assert!(batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn a_transaction_is_written_before_it_is_sent_and_kept() {
-    let outbox = Outbox::new().await;
-    outbox.confirming().await;
-    let (batch, _) = outbox.seal(9).await.unwrap();
-    let transaction = Transaction {
-        tx_hash: [4; 32],
-        sender: [6; 20],
-        nonce: u64::MAX,
-        raw: vec![1, 2, 3],
-        max_fee_per_gas: u128::MAX,
-        max_priority_fee_per_gas: 0,
-        created_at: chrono::Utc::now(),
-    };
-    batches::write_ahead(&outbox.pool, batch, &transaction).await.unwrap();
-    let kept = batches::transactions(&outbox.pool, batch).await.unwrap();
-    assert_eq!((kept.len(), kept[0].nonce, kept[0].max_fee_per_gas), (1, u64::MAX, u128::MAX));
-    assert!(batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap()[0].was_sent);
 }
 
 #[tokio::test]
@@ -212,34 +192,56 @@ async fn what_is_final_stays_and_a_reorganisation_is_searched_near_its_block() {
 }
 
 #[tokio::test]
-async fn nonces_of_batches_on_their_way_are_known() {
+async fn jobs_of_an_abandoned_batch_get_new_indices_and_are_completed_once() {
     let outbox = Outbox::new().await;
-    let mut sent = Vec::new();
-    for nonces in [[4, 7].as_slice(), &[5], &[6]] {
-        outbox.confirming().await;
-        let (batch, _) = outbox.seal(9).await.unwrap();
-        for nonce in nonces {
-            let transaction = Transaction {
-                tx_hash: [u8::try_from(*nonce).unwrap(); 32],
-                sender: [6; 20],
-                nonce: *nonce,
-                raw: vec![1],
-                max_fee_per_gas: 1,
-                max_priority_fee_per_gas: 1,
-                created_at: chrono::Utc::now(),
-            };
-            batches::write_ahead(&outbox.pool, batch, &transaction).await.unwrap();
-        }
-        sent.push(batch);
+    let jobs = [outbox.confirming().await, outbox.confirming().await];
+    let (first, _) = outbox.seal(9).await.unwrap();
+    let before = sealing::leaves(&outbox.pool, first).await.unwrap();
+    assert_eq!(batches::note_refused(&outbox.pool, first, 7).await.unwrap(), 7);
+    assert_eq!(batches::note_refused(&outbox.pool, first, 9).await.unwrap(), 7, "the first look counts");
+
+    assert_eq!(batches::abandon(&outbox.pool, first, "a bit is set").await.unwrap(), 2);
+    assert_eq!(batches::abandon(&outbox.pool, first, "a bit is set").await.unwrap(), 0, "once");
+    assert!(batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap().is_empty());
+    assert!(batches::complete(&outbox.pool, first, &anchor()).await.unwrap().is_empty(), "its event comes too late");
+
+    let (second, size) = outbox.seal(9).await.unwrap();
+    assert_eq!(size, 2);
+    let after = sealing::leaves(&outbox.pool, second).await.unwrap();
+    assert!(after[0].leaf_index > before[1].leaf_index, "no index is given twice");
+    assert_eq!(batches::complete(&outbox.pool, second, &anchor()).await.unwrap().len(), 2);
+    for job in jobs {
+        assert_eq!(outbox.status(job).await, jobs::JobStatus::Completed);
+        assert_eq!(outbox.usage(job).await.len(), 4, "billed once");
     }
-    let open = async |sender, but| {
-        let mut nonces = batches::open_nonces(&outbox.pool, REGISTRY.chain_id, sender, but).await.unwrap();
-        nonces.sort_unstable();
-        nonces
-    };
-    assert_eq!(open([6; 20], uuid::Uuid::nil()).await, [5, 6, 7], "the newest of each");
-    assert_eq!(open([6; 20], sent[1]).await, [6, 7]);
-    assert!(open([9; 20], sent[1]).await.is_empty());
-    batches::complete(&outbox.pool, sent[0], &anchor()).await.unwrap();
-    assert_eq!(open([6; 20], sent[1]).await, [6], "landed");
+}
+
+#[tokio::test]
+async fn a_job_that_was_completed_is_sealed_anew_and_billed_no_second_time() {
+    let outbox = Outbox::new().await;
+    let job = outbox.confirming().await;
+    let (first, _) = outbox.seal(9).await.unwrap();
+    batches::complete(&outbox.pool, first, &anchor()).await.unwrap();
+    let usage = outbox.usage(job).await;
+    batches::lift(&outbox.pool, first, Horizon::Near).await.unwrap();
+    assert_eq!(batches::abandon(&outbox.pool, first, "a bit is set").await.unwrap(), 1);
+    let (second, size) = outbox.seal(9).await.unwrap();
+    assert_eq!(size, 1);
+    assert!(batches::complete(&outbox.pool, second, &anchor()).await.unwrap().is_empty(), "it is COMPLETED since long");
+    assert_eq!(outbox.usage(job).await, usage);
+    assert_eq!(outbox.count("SELECT count(*) FROM job_events WHERE event_type = 'job.reanchored'").await, 1);
+}
+
+#[tokio::test]
+async fn the_oldest_that_waits_may_be_sealed_already() {
+    let outbox = Outbox::new().await;
+    let oldest = async || batches::waiting(&outbox.pool, &REGISTRY).await.unwrap().oldest;
+    assert_eq!(oldest().await, None);
+    outbox.confirming().await;
+    let since = oldest().await.expect("one waits");
+    let (batch, _) = outbox.seal(9).await.unwrap();
+    outbox.confirming().await;
+    assert_eq!(oldest().await, Some(since));
+    batches::complete(&outbox.pool, batch, &anchor()).await.unwrap();
+    assert!(oldest().await.is_some_and(|next| next > since));
 }

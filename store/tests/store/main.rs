@@ -13,5 +13,6 @@ mod failed_jobs;
 mod lost;
 mod resync;
 mod starts;
+mod transactions;
 mod transitions;
 mod usage;

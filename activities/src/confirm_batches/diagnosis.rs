@@ -1,0 +1,139 @@
+//! Why a batch cannot go on: told by type, since each reason wants another remedy.
+
+use anyhow::Result;
+use chain::{ChainError, Refusal, Rejection, Sender};
+use store::StoreError;
+use store::batches::{self, OpenBatch};
+use store::transactions;
+use tokio::time::Instant;
+
+use super::{ConfirmBatches, Shift};
+
+/// What an error says about the one batch that met it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Diagnosis {
+    /// Its own root is on chain: it is confirmed, and its event has only to be found.
+    AlreadyThere,
+    /// Another root has set one of its bits: it can never be confirmed as it is.
+    IndexTaken,
+    /// The registry is paused.
+    Paused,
+    /// The signer's account does not hold CONFIRMER_ROLE any more.
+    RoleLost,
+    /// The account cannot pay.
+    CannotPay,
+    /// Anything else that the registry or the node refuses.
+    Refused,
+}
+
+impl Diagnosis {
+    /// Of an error that is the batch's own; `None` when node or database are away, which is everybody's.
+    pub(super) fn of(error: &anyhow::Error) -> Option<Self> {
+        let Some(error) = error.downcast_ref::<ChainError>() else {
+            let is_away = error.downcast_ref::<StoreError>().is_some_and(StoreError::is_unavailable);
+            return (!is_away).then_some(Self::Refused);
+        };
+        match error {
+            ChainError::Rejected { rejection: Rejection::InsufficientFunds, .. } | ChainError::CannotPay { .. } => {
+                Some(Self::CannotPay)
+            }
+            ChainError::Rejected { .. } => Some(Self::Refused),
+            error => error.refusal().map(|refusal| match refusal {
+                Refusal::RootAlreadyConfirmed => Self::AlreadyThere,
+                Refusal::IndexAlreadyConfirmed => Self::IndexTaken,
+                Refusal::Paused => Self::Paused,
+                Refusal::NotConfirmer => Self::RoleLost,
+                Refusal::Other => Self::Refused,
+            }),
+        }
+    }
+
+    /// The label of the metric.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::AlreadyThere => "already_there",
+            Self::IndexTaken => "index_taken",
+            Self::Paused => "paused",
+            Self::RoleLost => "role_lost",
+            Self::CannotPay => "cannot_pay",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl ConfirmBatches {
+    /// Does what the diagnosis asks for; gives the error back when it is everybody's.
+    pub(super) async fn cannot_go_on(
+        &self,
+        sender: &Sender,
+        batch: &OpenBatch,
+        error: anyhow::Error,
+        shift: &mut Shift,
+        head: u64,
+    ) -> Result<()> {
+        let Some(diagnosis) = Diagnosis::of(&error) else { return Err(error) };
+        match diagnosis {
+            Diagnosis::AlreadyThere => {
+                tracing::info!(batch.id = %batch.id, "the root is on chain already; looking for its event");
+                batches::search_everywhere(&self.pool, batch.id).await?;
+                return Ok(());
+            }
+            Diagnosis::IndexTaken if self.give_new_indices(sender, batch, &error, head).await? => {
+                shift.refusals.forget(batch.id);
+                return Ok(());
+            }
+            _ => {}
+        }
+        shift.refusals.note(batch, diagnosis, &error, Instant::now());
+        Ok(())
+    }
+
+    /// Gives the batch up and its jobs new indices, when nothing that was signed for it can ever be confirmed: nothing
+    /// was signed, or the root that took the bit is final. Tells whether it did.
+    async fn give_new_indices(
+        &self,
+        sender: &Sender,
+        batch: &OpenBatch,
+        error: &anyhow::Error,
+        head: u64,
+    ) -> Result<bool> {
+        let since = batches::note_refused(&self.pool, batch.id, i64::try_from(head)?).await?;
+        let was_signed = !transactions::of_batch(&self.pool, batch.id).await?.is_empty();
+        if was_signed {
+            let finalized = sender.client().finalized_block().await?;
+            if finalized.is_none_or(|finalized| i64::try_from(finalized).unwrap_or(0) < since) {
+                return Ok(false);
+            }
+        }
+        let why = format!("{error:#}");
+        let jobs = batches::abandon(&self.pool, batch.id, &why).await?;
+        metrics::counter!("zama_batches_abandoned_total").increment(1);
+        tracing::error!(
+            batch.id = %batch.id, batch.jobs = jobs, error = why,
+            "another root has set one of the batch's bits: somebody else confirms with the confirmer's rights; its jobs \
+             get new indices"
+        );
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::{Address, U256};
+    use chain::RevertReason;
+
+    use super::*;
+
+    #[test]
+    fn an_outage_is_no_batchs_fault_and_an_empty_purse_is() {
+        assert_eq!(Diagnosis::of(&ChainError::Unavailable("away".to_owned()).into()), None);
+        assert_eq!(Diagnosis::of(&ChainError::NotARegistry(Address::ZERO).into()), None);
+        let (account, balance, needed) = (Address::ZERO, U256::ZERO, U256::ONE);
+        let poor = ChainError::CannotPay { account, balance, needed };
+        assert_eq!(Diagnosis::of(&poor.into()), Some(Diagnosis::CannotPay));
+        let rejected = ChainError::Rejected { rejection: Rejection::Other, message: String::new() };
+        assert_eq!(Diagnosis::of(&rejected.into()), Some(Diagnosis::Refused));
+        let reverted = ChainError::Reverted(RevertReason::Other(String::new()));
+        assert_eq!(Diagnosis::of(&anyhow::Error::from(reverted).context("the batch")), Some(Diagnosis::Refused));
+    }
+}

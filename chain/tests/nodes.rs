@@ -1,0 +1,114 @@
+//! Several nodes, some of them faulty; and a signing server that keeps the key.
+#![allow(clippy::unwrap_used)] // Clippy's exception for tests does not reach their helper functions.
+
+mod anvil;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy::primitives::{Address, address};
+use alloy::providers::{Provider, ProviderBuilder};
+use anvil::{Anvil, CHAIN_ID, CONFIRMER, TIMEOUT, config, confirm, leaves};
+use chain::{ChainClient, ChainConfig, ChainError, Endpoints, Sender, Signer, SigningServer};
+use jobs::merkle::Batch;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// anvil's account 2: unlocked there too, and no confirmer.
+const OTHER: Address = address!("3C44CdDdB6a900fa2b585dd299e03d12FA4293BC");
+
+/// A server that takes connections and answers each question with this, or never.
+async fn answering(answer: Option<&'static str>) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut silent = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let Some(answer) = answer else {
+                silent.push(stream);
+                continue;
+            };
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    url
+}
+
+fn impatient(urls: &[&str], registry: Address) -> ChainConfig {
+    let nodes = Endpoints::parse(&urls.join(","), Duration::from_millis(500)).unwrap();
+    ChainConfig { nodes, ..config(urls[0], registry) }
+}
+
+#[tokio::test]
+async fn the_first_healthy_node_is_used() {
+    let anvil = Anvil::start(&[]);
+    let registry = anvil.deploy().await;
+    let other_chain = Anvil::start(&["--chain-id", "5"]);
+    let without_registry = Anvil::start(&[]);
+    let hanging = answering(None).await;
+    let page = answering(Some("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello")).await;
+    let rubbish =
+        "HTTP/1.1 200 OK\r\ncontent-length: 44\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":\"0xrubbish\"}";
+    let rubbish = answering(Some(rubbish)).await;
+    let nobody = "http://127.0.0.1:1";
+    let faulty = [&other_chain.rpc_url, &without_registry.rpc_url, &hanging, &page, &rubbish, nobody];
+    for one in faulty {
+        let client = ChainClient::connect(impatient(&[one, &anvil.rpc_url], registry)).await.unwrap();
+        assert!(client.block_number().await.unwrap() > 0, "{one}");
+    }
+    let all = [faulty.as_slice(), &[anvil.rpc_url.as_str()]].concat();
+    ChainClient::connect(impatient(&all, registry)).await.unwrap();
+    let refused = ChainClient::connect(impatient(&faulty, registry)).await.unwrap_err();
+    assert!(matches!(refused, ChainError::WrongChain { actual: 5, .. }), "the first one's fault is told: {refused}");
+}
+
+#[tokio::test]
+async fn a_node_that_falls_behind_or_fails_is_left_for_another() {
+    let (behind, ahead) = (Anvil::start(&[]), Anvil::start(&[]));
+    let registry = behind.deploy().await;
+    assert_eq!(ahead.deploy().await, registry);
+    let config = config(&format!("{},{}", behind.rpc_url, ahead.rpc_url), registry);
+    let client = ChainClient::connect(config.clone()).await.unwrap();
+    let before = client.block_number().await.unwrap();
+    let provider = ProviderBuilder::new().connect_http(ahead.rpc_url.parse().unwrap());
+    let _: serde_json::Value = provider.raw_request("anvil_mine".into(), ("0x20",)).await.unwrap();
+
+    client.ask_other_nodes();
+    let refused = loop {
+        match client.block_number().await {
+            Ok(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(error) => break error,
+        }
+    };
+    assert!(refused.is_retryable() && refused.to_string().contains("behind"), "{refused}");
+    client.leave_node(&refused);
+    let client = ChainClient::connect(config.clone()).await.unwrap();
+    assert_eq!(client.block_number().await.unwrap(), before + 0x20);
+
+    // Left, because it failed; the one that is behind is better than none.
+    client.leave_node(&ChainError::Unavailable("test".to_owned()));
+    drop(ahead);
+    let client = ChainClient::connect(config).await.unwrap();
+    assert_eq!(client.finalized_block().await.unwrap(), Some(0));
+}
+
+#[tokio::test]
+async fn a_signing_server_keeps_the_key() {
+    let anvil = Anvil::start(&[]);
+    let client = ChainClient::connect(anvil.config(anvil.deploy().await)).await.unwrap();
+    let through = |address| Signer::remote(Arc::new(SigningServer::new(&anvil.rpc_url, address, TIMEOUT).unwrap()));
+    let sender = Sender::new(client.clone(), through(CONFIRMER));
+    let batch = Batch::seal(&leaves(0..3)).unwrap();
+    let (signed, confirmed) = confirm(&sender, &batch).await;
+    assert_eq!((signed.sender, confirmed.tx_hash), (CONFIRMER, signed.hash));
+
+    let estimate = sender.market().await.unwrap().fees();
+    let filler = Sender::new(client.clone(), through(OTHER)).sign_filler(0, estimate).await.unwrap();
+    assert_eq!(filler.sender, OTHER);
+    let stranger = Sender::new(client.clone(), through(Address::repeat_byte(1)));
+    assert!(stranger.sign_filler(0, estimate).await.is_err(), "it does not have that key");
+    let away = SigningServer::new("http://127.0.0.1:1", CONFIRMER, TIMEOUT).unwrap();
+    let away = Sender::new(client, Signer::remote(Arc::new(away)));
+    assert!(away.sign_filler(0, estimate).await.unwrap_err().is_retryable());
+    assert_eq!(CHAIN_ID, 31337);
+}

@@ -1,0 +1,67 @@
+//! Batches that the registry refuses for good.
+
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::StoreError;
+
+/// Notes that another root has one of the batch's bits; `head` is the newest block now. Answers the block of the first
+/// such look.
+///
+/// # Errors
+/// The database is away.
+pub async fn note_refused(pool: &PgPool, batch: Uuid, head: i64) -> Result<i64, StoreError> {
+    let since = sqlx::query_scalar!(
+        r#"UPDATE batches SET refused_block = coalesce(refused_block, $2) WHERE id = $1 RETURNING refused_block AS "since!""#,
+        batch,
+        head
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(since)
+}
+
+/// Gives a batch up and lets its jobs be sealed anew, under new indices; answers how many. A batch with a transaction
+/// that may still land stays as it is.
+///
+/// # Errors
+/// The database is away; then nothing was changed.
+pub async fn abandon(pool: &PgPool, batch: Uuid, reason: &str) -> Result<u64, StoreError> {
+    let mut tx = pool.begin().await?;
+    let abandoned = sqlx::query!(
+        "UPDATE batches SET status = 'ABANDONED', reason = $2
+          WHERE id = $1 AND status IN ('SEALED', 'SENT') AND NOT EXISTS (
+                SELECT 1 FROM chain_transactions
+                 WHERE batch_id = $1 AND purpose = 'BATCH' AND state IN ('SIGNED', 'SENT', 'MINED', 'REVERTED'))",
+        batch,
+        reason
+    )
+    .execute(&mut *tx)
+    .await?
+    .rows_affected();
+    if abandoned == 0 {
+        return Ok(0);
+    }
+    sqlx::query!(
+        "UPDATE jobs j SET version = version + 1, updated_at = now()
+           FROM confirmations c WHERE c.batch_id = $1 AND j.id = c.job_id",
+        batch
+    )
+    .execute(&mut *tx)
+    .await?;
+    let jobs = sqlx::query!("UPDATE confirmations SET batch_id = NULL, leaf_index = NULL WHERE batch_id = $1", batch)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+    tx.commit().await?;
+    Ok(jobs)
+}
+
+/// Lets a batch whose root is on chain be looked for everywhere.
+///
+/// # Errors
+/// The database is away.
+pub async fn search_everywhere(pool: &PgPool, batch: Uuid) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE batches SET from_block = 0 WHERE id = $1", batch).execute(pool).await?;
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! Several nodes, one of them faulty: the batcher goes on with another.
+
+use crate::harness::{FaultyNode, Manner, OwnWorker, Stack, factor, until};
+
+#[tokio::test]
+async fn a_node_that_hangs_or_talks_rubbish_is_left_for_the_next() {
+    let stack = Stack::without_worker();
+    let zama = stack.tenant();
+    let faulty = FaultyNode::before(&stack.rpc).await;
+    let both = format!("{},{}", faulty.url, stack.rpc);
+    let settings = [("ZAMA__CHAIN__RPC_URL", both.as_str()), ("ZAMA__CHAIN__RPC_TIMEOUT_SECONDS", "1")];
+    let mut ids = Vec::new();
+    for manner in [Manner::True, Manner::Hangs, Manner::Rubbish, Manner::Page] {
+        // A new process has no grudge against the node.
+        let worker = OwnWorker::start(&stack, &settings);
+        faulty.answers(Manner::True);
+        until("the first node is used", async || (faulty.asked() > 3).then_some(())).await;
+        faulty.answers(manner);
+        let job = zama.submit(&factor(91 + 2 * ids.len() as u64)).await;
+        job.completes().await;
+        ids.push(job.id);
+        worker.dies();
+    }
+    zama_worker_bills(&stack, &settings, &ids).await;
+}
+
+async fn zama_worker_bills(stack: &Stack, settings: &[(&str, &str)], ids: &[jobs::JobId]) {
+    assert!(stack.says("worker", "the EVM node is left alone for a while") >= 3);
+    assert_eq!(ids.len(), 4);
+    let _worker = OwnWorker::start(stack, settings);
+    let waiting = "SELECT 1 FROM usage_ledger WHERE delivered_at IS NULL";
+    until("everything is billed", async || stack.rows(sqlx::query(waiting)).await.is_empty().then_some(())).await;
+}

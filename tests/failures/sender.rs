@@ -1,0 +1,187 @@
+//! Transactions that do not get through: dropped, too cheap, overtaken by another program with the same key.
+
+use serde_json::json;
+use sqlx::Row;
+
+use crate::harness::{Stack, factor, until};
+
+/// Patience that a test can wait for.
+const SOON: (&str, &str) = ("ZAMA__CHAIN__FEE_PATIENCE_SECONDS", "3");
+const GWEI: u128 = 1_000_000_000;
+
+#[tokio::test]
+async fn a_transaction_that_the_node_dropped_is_sent_again() {
+    let stack = Stack::own();
+    let zama = stack.tenant();
+    stack.stops_mining().await;
+    let job = zama.submit(&factor(91)).await;
+    let dropped = stack.waiting_transaction().await;
+    stack.calls_node("anvil_dropTransaction", json!([dropped.hash])).await;
+    stack.mines().await;
+    zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
+    let sent = stack.sent().await;
+    assert_eq!(sent.iter().map(|sent| sent.nonce).collect::<Vec<_>>(), vec![dropped.nonce; sent.len()], "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_base_fee_that_leaps_is_followed_with_the_same_nonce() {
+    let stack = Stack::own();
+    let zama = stack.tenant();
+    stack.stops_mining().await;
+    let ids = [zama.submit(&factor(91)).await.id];
+    let cheap = stack.waiting_transaction().await;
+    stack.sets_base_fee(10 * cheap.max_fee.max(GWEI)).await;
+    stack.calls_node("evm_mine", json!([])).await;
+    stack.mines().await;
+    zama.all_complete_confirmed_and_billed_once(&ids).await;
+    let sent = stack.sent().await;
+    let states: Vec<_> = sent.iter().map(|sent| (sent.nonce, sent.state.as_str())).collect();
+    assert_eq!(states.first(), Some(&(cheap.nonce, "REPLACED")), "{sent:?}");
+    assert!(sent.iter().all(|sent| sent.nonce == cheap.nonce), "{sent:?}");
+    let landed = sent.iter().find(|sent| sent.state == "CONFIRMED").expect("one of them landed");
+    assert!(landed.max_fee > 10 * cheap.max_fee, "{sent:?}");
+}
+
+#[tokio::test]
+async fn above_the_cap_batches_wait_visibly_and_go_on_when_the_market_comes_down() {
+    let stack = Stack::with(&[SOON, ("ZAMA__CHAIN__FEE_CAP_GWEI", "3")]);
+    let zama = stack.tenant();
+    stack.stops_mining().await;
+    let job = zama.submit(&factor(91)).await;
+    let first = stack.waiting_transaction().await;
+    stack.sets_base_fee(1_000_000 * GWEI).await;
+    stack.calls_node("evm_mine", json!([])).await;
+    stack.mines().await;
+    until("the cap is told", async || (stack.says("worker", "chain.fee_cap_gwei") > 0).then_some(())).await;
+    assert!(stack.sent().await.iter().all(|sent| sent.max_fee <= 3 * GWEI), "never above the cap");
+    stack.sets_base_fee(GWEI / 2).await;
+    zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
+    assert!(stack.sent().await.iter().all(|sent| sent.nonce == first.nonce && sent.max_fee <= 3 * GWEI));
+}
+
+#[tokio::test]
+async fn a_nonce_that_another_program_uses_costs_the_batch_another_one_and_no_job() {
+    let stack = Stack::own();
+    let zama = stack.tenant();
+    stack.stops_mining().await;
+    let job = zama.submit(&factor(91)).await;
+    let ours = stack.waiting_transaction().await;
+    stack.another_program_sends(ours.nonce, 100 * ours.max_fee.max(GWEI)).await;
+    stack.mines().await;
+    zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
+    let sent = stack.sent().await;
+    let states: Vec<_> = sent.iter().map(|sent| (sent.nonce, sent.state.as_str())).collect();
+    assert_eq!(states, [(ours.nonce, "ABANDONED"), (ours.nonce + 1, "CONFIRMED")], "{sent:?}");
+    assert_eq!(stack.says("worker", "somebody else holds the confirmer's key"), 1, "an operator is told");
+}
+
+/// Another program's transaction waited at the node when ours got its nonce, and is gone.
+#[tokio::test]
+async fn a_gap_before_our_nonce_is_filled() {
+    let stack = Stack::own();
+    let zama = stack.tenant();
+    stack.stops_mining().await;
+    let next = stack.next_nonce().await;
+    let strangers = stack.another_program_sends(next, 10 * GWEI).await;
+    let job = zama.submit(&factor(91)).await;
+    let ours = until("ours is written down", async || stack.sent().await.pop()).await;
+    assert_eq!(ours.nonce, next + 1, "behind the other program's");
+    stack.calls_node("anvil_dropTransaction", json!([strangers])).await;
+    stack.mines().await;
+    zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
+    let sent = stack.sent().await;
+    let filler = sent.iter().find(|sent| sent.nonce == next).expect("the nonce was filled");
+    assert_eq!(filler.purpose, "FILLER");
+}
+
+/// Somebody else confirms with our rights: the index is theirs for ever.
+#[tokio::test]
+async fn a_bit_that_another_root_has_set_costs_the_jobs_their_indices_and_nothing_else() {
+    let stack = Stack::own();
+    let zama = stack.tenant();
+    stack.confirms_elsewhere(0).await;
+    let first = zama.submit(&factor(91)).await;
+    first.completes().await;
+    let others = [zama.submit(&factor(93)).await.id, zama.submit(&factor(95)).await.id];
+    zama.all_complete_confirmed_and_billed_once(&[&[first.id], others.as_slice()].concat()).await;
+    assert_eq!(stack.says("worker", "its jobs get new indices"), 1, "an operator is told");
+    let abandoned = stack.rows(sqlx::query("SELECT reason FROM batches WHERE status = 'ABANDONED'")).await;
+    assert_eq!(abandoned.len(), 1);
+}
+
+/// And it did so after ours was signed: ours can only be given up once that is final.
+#[tokio::test]
+async fn a_batch_that_was_signed_is_given_up_only_when_the_other_root_is_final() {
+    let stack = Stack::own();
+    let zama = stack.tenant();
+    stack.stops_mining().await;
+    let job = zama.submit(&factor(91)).await;
+    let ours = stack.waiting_transaction().await;
+    stack.overtakes_with_index(0, ours.nonce, 100 * ours.max_fee.max(GWEI)).await;
+    stack.mines().await;
+    until("the batch is refused", async || (stack.says("worker", "the batch cannot go on") > 0).then_some(())).await;
+    let others = [zama.submit(&factor(93)).await.id, zama.submit(&factor(95)).await.id];
+    zama.all_complete_confirmed_and_billed_once(&others).await;
+    assert_eq!(job.now().await.status, jobs::JobStatus::Confirming, "it holds up no other");
+    let status = || async { stack.rows(sqlx::query("SELECT 1 FROM batches WHERE status = 'ABANDONED'")).await.len() };
+    assert_eq!(status().await, 0, "a reorganisation could still confirm it");
+    // anvil finalizes what is 64 blocks deep.
+    stack.calls_node("anvil_mine", json!(["0x46"])).await;
+    zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
+    assert_eq!(status().await, 1);
+}
+
+#[tokio::test]
+async fn a_paused_registry_and_a_lost_role_are_told_by_name_and_waited_for() {
+    let stack = Stack::own();
+    let zama = stack.tenant();
+    stack.pauses().await;
+    let first = zama.submit(&factor(91)).await;
+    let told = async |reason| {
+        let line = format!("\"reason\":\"{reason}\"");
+        until(reason, async || (stack.says("worker", &line) > 0).then_some(())).await;
+    };
+    told("paused").await;
+    stack.unpauses().await;
+    first.completes().await;
+    stack.revokes_the_role().await;
+    let second = zama.submit(&factor(93)).await;
+    told("role_lost").await;
+    stack.grants_the_role().await;
+    zama.all_complete_confirmed_and_billed_once(&[first.id, second.id]).await;
+}
+
+#[tokio::test]
+async fn gas_a_job_in_batches_of_100_keeps_its_bound_through_the_batcher() {
+    // The first batch of a word of the bitmap costs more, the others less; eight fill three words, at about the same mean.
+    assert!(gas_a_job("100", 4).await <= 700);
+}
+
+#[tokio::test]
+#[ignore = "a thousand jobs take a minute or two: `make chain-at-length`"]
+async fn gas_a_job_in_a_batch_of_1000_keeps_its_bound_through_the_batcher() {
+    assert!(gas_a_job("1000", 1).await <= 170);
+}
+
+/// The whole gas of the batcher's transactions for each of their jobs.
+async fn gas_a_job(size: &'static str, batches: usize) -> u64 {
+    let stack = Stack::with(&[("ZAMA__CHAIN__BATCH_MAX_JOBS", size), ("ZAMA__CHAIN__BATCH_MAX_AGE_MS", "600000")]);
+    let zama = stack.tenant();
+    let jobs = size.parse::<usize>().unwrap() * batches;
+    for _ in 0..jobs / 100 {
+        zama.submits_at_once(100).await;
+    }
+    let confirmed = until("all batches are confirmed", async || {
+        let query = "SELECT tx_hash, job_count FROM batches WHERE confirmed_at IS NOT NULL";
+        let rows = stack.rows(sqlx::query(query)).await;
+        (rows.len() == batches).then_some(rows)
+    })
+    .await;
+    let mut gas = 0;
+    for batch in &confirmed {
+        assert_eq!(batch.get::<i32, _>("job_count").to_string(), size, "full batches alone");
+        gas += stack.gas_used(alloy::primitives::B256::from_slice(batch.get("tx_hash"))).await;
+    }
+    println!("{} gas a job in batches of {size}", gas / jobs as u64);
+    gas / jobs as u64
+}

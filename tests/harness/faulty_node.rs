@@ -1,0 +1,80 @@
+//! A node between a client and the real one, which answers as it is told: truly, not at all, or rubbish.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+
+/// How the node answers.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+pub enum Manner {
+    /// What the real node says.
+    True,
+    /// Never.
+    Hangs,
+    /// Well-formed JSON-RPC that answers no question.
+    Rubbish,
+    /// A load balancer's page.
+    Page,
+}
+
+#[derive(Clone)]
+struct Behind {
+    node: String,
+    http: reqwest::Client,
+    manner: Arc<AtomicU8>,
+    asked: Arc<AtomicU32>,
+}
+
+pub struct FaultyNode {
+    pub url: String,
+    state: Behind,
+}
+
+impl FaultyNode {
+    /// In front of the real node; answers truly at first.
+    pub async fn before(node: &str) -> Self {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let state = Behind { node: node.to_owned(), http, manner: Arc::default(), asked: Arc::default() };
+        let app = Router::new().route("/", post(answer)).with_state(state.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { url, state }
+    }
+
+    pub fn answers(&self, manner: Manner) {
+        self.state.manner.store(manner as u8, Ordering::SeqCst);
+        self.state.asked.store(0, Ordering::SeqCst);
+    }
+
+    /// How many questions came since it was told how to answer.
+    pub fn asked(&self) -> u32 {
+        self.state.asked.load(Ordering::SeqCst)
+    }
+}
+
+async fn answer(State(behind): State<Behind>, question: Bytes) -> Response {
+    behind.asked.fetch_add(1, Ordering::SeqCst);
+    let manner = behind.manner.load(Ordering::SeqCst);
+    if manner == Manner::Hangs as u8 {
+        std::future::pending::<()>().await;
+    }
+    let json = [("content-type", "application/json")];
+    if manner == Manner::Rubbish as u8 {
+        return (json, r#"{"jsonrpc":"2.0","id":0,"result":"0xrubbish"}"#).into_response();
+    }
+    if manner == Manner::Page as u8 {
+        return "<html>It works!</html>".into_response();
+    }
+    let sent = behind.http.post(&behind.node).header("content-type", "application/json").body(question).send().await;
+    match sent {
+        Ok(answer) => (json, answer.bytes().await.unwrap_or_default()).into_response(),
+        Err(_) => axum::http::StatusCode::BAD_GATEWAY.into_response(),
+    }
+}
