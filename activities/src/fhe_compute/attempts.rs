@@ -71,7 +71,7 @@ impl FheCompute {
         };
         // Before its turn: a slow server keeps nobody from computing.
         let source = InputSource { job: task.id, tenant: &task.job.tenant, user: &task.job.user, url: &task.url };
-        let inputs = match stop.run_until_cancelled(self.inputs.read(source)).await {
+        let inputs = match stop.run_until_cancelled(Box::pin(self.inputs.read(source))).await {
             None => return Ok(Verdict::Stopped),
             Some(read) => read?,
         };
