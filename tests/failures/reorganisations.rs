@@ -9,7 +9,7 @@ const DEPTHS: [u64; 4] = [1, 3, 12, 64];
 
 #[tokio::test]
 async fn jobs_survive_reorganisations_of_any_depth() {
-    // Rounds and jobs a round: a short run by default, the long one by `make reorganisations`.
+    // Rounds and jobs a round: a short run by default, the long one by `make chain-at-length`.
     let asked = |name: &str, default| std::env::var(name).ok().and_then(|set| set.parse().ok()).unwrap_or(default);
     let rounds: usize = asked("ZAMA_REORG_ROUNDS", 1);
     let each: usize = asked("ZAMA_REORG_JOBS", 6);
@@ -21,13 +21,14 @@ async fn jobs_survive_reorganisations_of_any_depth() {
     let mut ids = Vec::new();
     for round in 0..rounds {
         for (turn, depth) in DEPTHS.into_iter().enumerate() {
+            let before = stack.sent().await.len();
             for number in 0..each {
                 let odd = 2 * (round * DEPTHS.len() * each + turn * each + number) as u64;
                 ids.push(zama.submit(&factor(1_000_003 + odd)).await.id);
             }
             match turn % 3 {
                 // While batches are on their way, ...
-                0 => stack.holds_a_transaction().await,
+                0 => stack.sends_more_than(before).await,
                 // ... in blocks that are not deep yet, ...
                 1 => stack.has_mined_all().await,
                 // ... and after jobs were told that they are COMPLETED.

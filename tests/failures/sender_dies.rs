@@ -100,11 +100,12 @@ async fn at_random_while_jobs_run() {
     let (tenant, token) = mortal.tenant();
     let mut ids = Vec::new();
     for turn in 0..deaths {
+        let before = mortal.stack.sent().await.len();
         for number in 0..4 {
             let zama = Zama::new(&mortal.stack, tenant.clone(), token.clone());
             ids.push(zama.submit(&factor(1_000_003 + 2 * (4 * turn + number) as u64)).await.id);
         }
-        mortal.stack.holds_a_transaction().await;
+        mortal.stack.sends_more_than(before).await;
         tokio::time::sleep(any_moment()).await;
         mortal.lives();
     }

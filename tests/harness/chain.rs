@@ -45,6 +45,12 @@ impl Stack {
         sent.collect()
     }
 
+    /// Waits until more transactions are written down than these many. Unlike one that waits at the node it can be seen at
+    /// any time.
+    pub async fn sends_more_than(&self, before: usize) {
+        until("another transaction is sent", async || (self.sent().await.len() > before).then_some(())).await;
+    }
+
     /// The first transaction that is written down and that the node holds in no block.
     pub async fn waiting_transaction(&self) -> Sent {
         self.holds_a_transaction().await;
@@ -181,7 +187,7 @@ impl Stack {
         self.calls_node("anvil_setBalance", serde_json::json!([account, "0x8ac7230489e80000"])).await;
     }
 
-    /// Waits until the node holds a transaction that is not mined.
+    /// Waits until the node holds a transaction that is not mined; for a node that mines nothing now.
     pub async fn holds_a_transaction(&self) {
         let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
         until("a transaction waits at the node", async || {

@@ -24,7 +24,7 @@ async fn a_result_under_an_own_key_is_opened_here_and_only_if_it_was_confirmed()
     *service.receipt.lock().unwrap() = of_another_key;
     let error = client.decrypt(id(), &key, &Trust::default()).await.map(|_| ()).unwrap_err();
     assert!(matches!(error, EncryptedError::OtherKey { .. } | EncryptedError::Receipt(_)), "{error}");
-    *service.receipt.lock().unwrap() = receipt(Address::ZERO, B256::ZERO);
+    *service.receipt.lock().unwrap() = receipt(Address::ZERO, B256::repeat_byte(1));
     let error = client.decrypt(id(), &key, &Trust::default()).await.map(|_| ()).unwrap_err();
     assert!(matches!(error, EncryptedError::Unconfirmed { .. }), "{error}");
 }
