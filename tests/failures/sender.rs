@@ -153,7 +153,7 @@ async fn a_paused_registry_and_a_lost_role_are_told_by_name_and_waited_for() {
 
 #[tokio::test]
 async fn gas_a_job_in_batches_of_100_keeps_its_bound_through_the_batcher() {
-    // The first batch of a word of the bitmap costs more, the others less; eight fill three words, at about the same mean.
+    // A batch that begins a word of the bitmap costs more, the others less: four, over two words, cost about the mean.
     assert!(gas_a_job("100", 4).await <= 700);
 }
 
