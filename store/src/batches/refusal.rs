@@ -3,6 +3,7 @@
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use super::watch::jobs_changed;
 use crate::StoreError;
 
 /// Notes that another root has one of the batch's bits; `head` is the newest block now. Answers the block of the first
@@ -42,13 +43,7 @@ pub async fn abandon(pool: &PgPool, batch: Uuid, reason: &str) -> Result<u64, St
     if abandoned == 0 {
         return Ok(0);
     }
-    sqlx::query!(
-        "UPDATE jobs j SET version = version + 1, updated_at = now()
-           FROM confirmations c WHERE c.batch_id = $1 AND j.id = c.job_id",
-        batch
-    )
-    .execute(&mut *tx)
-    .await?;
+    jobs_changed(&mut tx, &[batch]).await?;
     let jobs = sqlx::query!("UPDATE confirmations SET batch_id = NULL, leaf_index = NULL WHERE batch_id = $1", batch)
         .execute(&mut *tx)
         .await?

@@ -1,6 +1,6 @@
 //! Confirmed batches: their blocks may vanish until they are final.
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::Registry;
@@ -78,13 +78,7 @@ pub async fn lift(pool: &PgPool, batch: Uuid, horizon: Horizon) -> Result<(), St
     .rows_affected();
     if lifted > 0 {
         transactions::lift(&mut tx, batch).await?;
-        sqlx::query!(
-            "UPDATE jobs j SET version = version + 1, updated_at = now()
-               FROM confirmations c WHERE c.batch_id = $1 AND j.id = c.job_id",
-            batch
-        )
-        .execute(&mut *tx)
-        .await?;
+        jobs_changed(&mut tx, &[batch]).await?;
     }
     tx.commit().await?;
     Ok(())
@@ -106,13 +100,19 @@ pub async fn finalize(pool: &PgPool, on: &Registry, block_number: i64) -> Result
     .fetch_all(&mut *tx)
     .await?;
     transactions::finalize(&mut tx, on, block_number).await?;
+    jobs_changed(&mut tx, &batches).await?;
+    tx.commit().await?;
+    Ok(batches.len() as u64)
+}
+
+/// The jobs of these batches look different to their clients now: caches ask again.
+pub(super) async fn jobs_changed(tx: &mut PgConnection, batches: &[Uuid]) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE jobs j SET version = version + 1, updated_at = now()
            FROM confirmations c WHERE c.batch_id = ANY($1) AND j.id = c.job_id",
-        &batches
+        batches
     )
-    .execute(&mut *tx)
+    .execute(tx)
     .await?;
-    tx.commit().await?;
-    Ok(batches.len() as u64)
+    Ok(())
 }
