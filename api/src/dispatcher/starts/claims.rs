@@ -1,7 +1,6 @@
 //! What is to be started next: claimed from the outbox as the last claim runs out.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use futures::stream::{self, Stream};
 use jobs::JobId;
@@ -44,7 +43,7 @@ impl<'a> Claims<'a> {
             }
             if self.trouble.take() {
                 self.give_back().await;
-                self.pause(PAUSE).await;
+                self.pause().await;
                 continue;
             }
             if let Some(start) = self.claimed.pop_front() {
@@ -61,7 +60,7 @@ impl<'a> Claims<'a> {
                 }
                 Err(error) => {
                     self.complaints.tell(Some(format!("starts could not be claimed: {error}")));
-                    self.pause(PAUSE).await;
+                    self.pause().await;
                 }
             }
         }
@@ -76,10 +75,10 @@ impl<'a> Claims<'a> {
         }
     }
 
-    async fn pause(&self, pause: Duration) {
+    async fn pause(&self) {
         tokio::select! {
             () = self.stop.cancelled() => {}
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(PAUSE) => {}
         }
     }
 
