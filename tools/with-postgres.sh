@@ -18,7 +18,7 @@ trap 'stop; rm -rf "$scratch"' EXIT
 
 # Whether it came up; not so when somebody has the port.
 starts() {
-  "${CARGO_TARGET_DIR:?}/debug/zama-jobs" dev --only postgres --port-base "$((10000 + RANDOM % 9000))" \
+  "${CARGO_TARGET_DIR:?}/debug/zama-jobs" dev --only postgres --no-fsync --port-base "$((10000 + RANDOM % 9000))" \
     --data-dir "$scratch/data" --env-file "$scratch/env" --ready-file "$scratch/ready" >"$scratch/log" 2>&1 &
   dev=$!
   for _ in $(seq 600); do

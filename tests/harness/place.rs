@@ -164,7 +164,8 @@ impl Place {
     /// `zama-jobs dev`, at this place.
     pub fn command(&self) -> Command {
         let mut command = Command::new(PROGRAM);
-        command.args(["dev", "--port-base", &self.port_base.to_string()]);
+        // Processes are killed here, machines are not; many stacks share one disk.
+        command.args(["dev", "--no-fsync", "--port-base", &self.port_base.to_string()]);
         if let Some(parts) = self.only {
             command.args(["--only", parts]);
         }
