@@ -5,7 +5,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # PostgreSQL runs as another user when we are root: a root home would be closed to it.
-if [ "$(id -u)" = 0 ]; then parent=/var/lib/zama-jobs; else parent=${TMPDIR:-/tmp}; fi
+if [ "$(id -u)" = 0 ]; then
+  cache=/var/lib/zama-jobs parent=/var/lib/zama-jobs
+else
+  cache=$HOME/.cache/zama-jobs parent=${TMPDIR:-/tmp}
+fi
+# As in the Makefile.
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
 mkdir -p "$parent"
 scratch=$(mktemp -d "$parent/test-postgres.XXXXXX")
 chmod 755 "$scratch"
@@ -18,7 +24,7 @@ trap 'stop; rm -rf "$scratch"' EXIT
 
 # Whether it came up; not so when somebody has the port.
 starts() {
-  "${CARGO_TARGET_DIR:?}/debug/zama-jobs" dev --only postgres --no-fsync --port-base "$((10000 + RANDOM % 9000))" \
+  "$CARGO_TARGET_DIR/debug/zama-jobs" dev --only postgres --no-fsync --port-base "$((10000 + RANDOM % 9000))" \
     --data-dir "$scratch/data" --env-file "$scratch/env" --ready-file "$scratch/ready" >"$scratch/log" 2>&1 &
   dev=$!
   for _ in $(seq 600); do
