@@ -274,7 +274,8 @@ mod tests {
     #[test]
     fn variables_are_read_as_their_keys_want_them() {
         let set = |key: &str, value: &str| {
-            Settings::load_with(None, [(format!("ZAMA__{key}"), value.to_owned())]).map_err(|error| format!("{error:#}"))
+            Settings::load_with(None, [(format!("ZAMA__{key}"), value.to_owned())])
+                .map_err(|error| format!("{error:#}"))
         };
         let of_digits = set("BILLING__LAGO_KEY", "00712").expect("a secret of digits alone");
         assert_eq!(of_digits.billing.lago_key, "00712");
