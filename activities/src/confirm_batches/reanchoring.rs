@@ -99,8 +99,8 @@ async fn examine(
 ) -> Result<Examined> {
     let is_final = |block: &InBlock| finalized.is_some_and(|finalized| block.number <= finalized);
     let (finals, others): (Vec<InBlock>, Vec<InBlock>) = blocks.iter().copied().partition(is_final);
-    let (stand, unsure): (HashSet<InBlock>, Vec<InBlock>) = others.into_iter().partition(|block| known.contains(block));
-    let mut examined = Examined { stand, ..Default::default() };
+    let (stand, unsure): (Vec<InBlock>, Vec<InBlock>) = others.into_iter().partition(|block| known.contains(block));
+    let mut examined = Examined { stand: stand.into_iter().collect(), ..Default::default() };
     for block in finals.into_iter().chain(unsure).take(ASKED) {
         match memory.lost(witness.standing(block).await?) {
             Some(true) => examined.gone.push(block),
