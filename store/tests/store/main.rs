@@ -16,4 +16,5 @@ mod resync;
 mod starts;
 mod transactions;
 mod transitions;
+mod unavailable;
 mod usage;
