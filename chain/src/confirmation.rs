@@ -148,8 +148,8 @@ pub(crate) async fn finalized_block(provider: &RootProvider) -> Result<Option<u6
 #[cfg(test)]
 mod tests {
     use alloy::primitives::U64;
-    use alloy::providers::mock::Asserter;
     use alloy::providers::ProviderBuilder;
+    use alloy::providers::mock::Asserter;
 
     use super::*;
 
