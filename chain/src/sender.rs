@@ -1,12 +1,13 @@
 //! Sending batches as one signer, in steps between which the caller writes down what must not be lost.
 //!
 //! ```text
-//! estimate -> next_nonce -> build_and_sign -> (write ahead) -> broadcast -> mined, find_confirmation
+//! estimate -> next_nonce -> build_and_sign -> (write ahead) -> broadcast -> mined, search_confirmation
 //!                                  sign_again -> (write ahead) -> broadcast     the same nonce, higher fees
 //! ```
 //! A nonce is taken only after an estimate passed, so that a batch which would revert leaves no gap. One that another
 //! program left is closed with a [`Sender::sign_filler`].
 
+use alloy::eips::BlockId;
 use alloy::network::TransactionBuilder;
 use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::providers::{Provider, RootProvider};
@@ -101,6 +102,14 @@ impl Sender {
             return Err(ChainError::CannotPay { account: self.address(), balance, needed });
         }
         Ok(())
+    }
+
+    /// As [`Self::require_means`], for the transaction in `raw` with other fees.
+    ///
+    /// # Errors
+    /// The bytes are none of [`Self::build_and_sign`], or as there.
+    pub async fn require_means_again(&self, raw: &[u8], fees: Fees) -> Result<(), ChainError> {
+        self.require_means(signing::gas_limit(raw)?, fees).await
     }
 
     /// The signer's next nonce as the node sees it. Nonces that were signed and written down but may not have reached
@@ -198,7 +207,8 @@ pub(crate) async fn estimate(
     input: Bytes,
 ) -> Result<Estimate, ChainError> {
     let request = TransactionRequest::default().with_from(from).with_to(to).with_input(input);
-    let gas = provider.estimate_gas(request).await?;
+    // alloy's own choice is the pending block, in which a transaction of ours that waits looks as if it had passed.
+    let gas = provider.estimate_gas(request).block(BlockId::latest()).await?;
     let fees = fees::market(provider).await?.fees();
     Ok(Estimate { gas_limit: gas.saturating_add(gas / 4), fees })
 }
