@@ -39,7 +39,7 @@ dev: setup build ## Start the whole stack and leave it running.
 	$(ZAMA_JOBS) dev $(ARGS)
 
 contracts: setup
-	@if [ -x contracts/check.sh ]; then contracts/check.sh; fi
+	contracts/check.sh
 
 gas-table: setup ## Measure confirmation beside its alternatives and write the README's table.
 	contracts/gas-table.sh

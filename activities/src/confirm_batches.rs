@@ -319,7 +319,7 @@ async fn moves(pulse: &Notify, longest: Duration) -> Result<()> {
 /// Another node may do what this one could not.
 fn leave_failing_node(client: &ChainClient, worked: &Result<()>) {
     let why = worked.as_ref().err().and_then(|error| error.downcast_ref::<ChainError>());
-    if let Some(why) = why.filter(|why| why.is_retryable()) {
+    if let Some(why) = why.filter(|why| why.is_perhaps_the_nodes()) {
         client.leave_node(why);
     }
 }

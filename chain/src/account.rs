@@ -2,17 +2,22 @@
 
 use std::time::Duration;
 
+use alloy::eips::BlockId;
+use alloy::network::TransactionBuilder;
 use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::providers::{Provider, RootProvider};
+use alloy::rpc::types::{TransactionReceipt, TransactionRequest};
 use tokio::time::{Instant, sleep};
 
 use crate::signer::Signer;
-use crate::signing::{self, Call};
-use crate::{ChainError, Rejection, RevertReason, rpc, sender};
+use crate::signing::{self, Call, SignedTx};
+use crate::{ChainError, Fees, Rejection, RevertReason, fees, rpc, sender};
 
 /// How long a transaction may take to get into a block.
 const INCLUSION_TIMEOUT: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(100);
+/// Pause when the node does not answer.
+const TROUBLE: Duration = Duration::from_secs(1);
 
 /// A key on one chain.
 pub struct Account {
@@ -31,6 +36,33 @@ pub struct Mined {
     pub cost: U256,
 }
 
+/// Which nonce a transaction takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Behind all of the account's that wait at the node.
+    Last,
+    /// The next one that a block takes: whatever waits there is replaced.
+    First {
+        /// The most that a unit of gas may cost, in wei, to outbid it.
+        cap: u128,
+    },
+}
+
+/// How a transaction is sent and waited for.
+pub struct Sending<'a> {
+    pub place: Place,
+    /// How long to wait for its block.
+    pub patience: Duration,
+    /// Hears of it as soon as a node has it, or may have it, before it is waited for.
+    pub told: &'a (dyn Fn(&SignedTx) + Sync),
+}
+
+impl Default for Sending<'_> {
+    fn default() -> Self {
+        Self { place: Place::Last, patience: INCLUSION_TIMEOUT, told: &|_: &SignedTx| () }
+    }
+}
+
 impl Account {
     /// Connects to the first healthy node of a list, separated by commas, that serves the right chain.
     ///
@@ -42,8 +74,18 @@ impl Account {
         private_key: &str,
         timeout: Duration,
     ) -> Result<Self, ChainError> {
+        Self::of(Signer::private_key(private_key)?, rpc_url, chain_id, timeout).await
+    }
+
+    /// The same, whoever keeps the key.
+    pub(crate) async fn of(
+        signer: Signer,
+        rpc_url: &str,
+        chain_id: u64,
+        timeout: Duration,
+    ) -> Result<Self, ChainError> {
         let provider = rpc::connect(rpc_url, chain_id, timeout).await?;
-        Ok(Self { provider, chain_id, signer: Signer::private_key(private_key)? })
+        Ok(Self { provider, chain_id, signer })
     }
 
     /// The account's address.
@@ -52,42 +94,96 @@ impl Account {
         self.signer.address()
     }
 
-    /// Sends one transaction and waits until it is in a block.
+    /// Sends one transaction behind those that wait and waits until it is in a block.
     pub(crate) async fn transact(&self, to: Address, input: Bytes) -> Result<Mined, ChainError> {
-        let from = self.signer.address();
-        let estimate = sender::estimate(&self.provider, from, to, input.clone()).await?;
-        let needed = U256::from(estimate.gas_limit) * U256::from(estimate.fees.max_fee_per_gas);
-        let balance = self.provider.get_balance(from).await?;
-        if balance < needed {
-            return Err(ChainError::CannotPay { account: from, balance, needed });
-        }
-        let nonce = self.provider.get_transaction_count(from).pending().await?;
-        let call =
-            Call { chain_id: self.chain_id, nonce, to, input, gas_limit: estimate.gas_limit, fees: estimate.fees };
+        self.send(to, input, &Sending::default()).await
+    }
+
+    /// Sends one transaction and waits until it is in a block. A node that goes away meanwhile is waited for, too: the
+    /// transaction is on its way.
+    pub(crate) async fn send(&self, to: Address, input: Bytes, how: &Sending<'_>) -> Result<Mined, ChainError> {
+        let gas_limit = with_margin(self.gas(to, input.clone()).await?);
+        let fees = fees::market(&self.provider).await?.fees();
+        self.require_means(gas_limit, fees).await?;
+        let counted = self.provider.get_transaction_count(self.address());
+        let nonce = match how.place {
+            Place::Last => counted.pending().await?,
+            Place::First { .. } => counted.latest().await?,
+        };
+        let call = Call { chain_id: self.chain_id, nonce, to, input, gas_limit, fees };
         let signed = signing::sign(&self.signer, call).await?;
-        sender::broadcast(&self.provider, &signed.raw).await?;
-        let deadline = Instant::now() + INCLUSION_TIMEOUT;
+        let sent = match how.place {
+            Place::Last => self.hand_over(&signed, how).await.map(|()| signed)?,
+            Place::First { cap } => Box::pin(self.outbid(signed, cap, how)).await?,
+        };
+        self.mined(&sent, how.patience).await
+    }
+
+    /// The node's estimate for the newest block: what still waits has changed nothing.
+    pub(crate) async fn gas(&self, to: Address, input: Bytes) -> Result<u64, ChainError> {
+        let request = TransactionRequest::default().with_from(self.address()).with_to(to).with_input(input);
+        Ok(self.provider.estimate_gas(request).block(BlockId::latest()).await?)
+    }
+
+    async fn hand_over(&self, signed: &SignedTx, how: &Sending<'_>) -> Result<(), ChainError> {
+        let handed_over = sender::broadcast(&self.provider, &signed.raw).await;
+        if matches!(handed_over, Ok(()) | Err(ChainError::Unavailable(_))) {
+            (how.told)(signed);
+        }
+        handed_over
+    }
+
+    async fn require_means(&self, gas_limit: u64, fees: Fees) -> Result<(), ChainError> {
+        let needed = U256::from(gas_limit) * U256::from(fees.max_fee_per_gas);
+        let (account, balance) = (self.address(), self.provider.get_balance(self.address()).await?);
+        if balance < needed { Err(ChainError::CannotPay { account, balance, needed }) } else { Ok(()) }
+    }
+
+    /// Hands it over at ever higher fees, until the node prefers it to what has the nonce.
+    async fn outbid(&self, mut signed: SignedTx, cap: u128, how: &Sending<'_>) -> Result<SignedTx, ChainError> {
         loop {
-            match self.provider.get_transaction_receipt(signed.hash).await? {
-                Some(receipt) if receipt.status() => {
-                    return Ok(Mined {
-                        tx_hash: signed.hash,
-                        block_number: receipt.block_number.unwrap_or_default(),
-                        gas_used: receipt.gas_used,
-                        cost: U256::from(receipt.gas_used) * U256::from(receipt.effective_gas_price),
-                    });
-                }
-                Some(_) => {
-                    return Err(ChainError::Reverted(RevertReason::Other(format!("transaction {}", signed.hash))));
-                }
-                None if Instant::now() > deadline => {
-                    return Err(ChainError::Rejected {
-                        rejection: Rejection::Other,
-                        message: format!("transaction {} is in no block after {INCLUSION_TIMEOUT:?}", signed.hash),
-                    });
-                }
-                None => sleep(POLL).await,
-            }
+            let error = match self.hand_over(&signed, how).await {
+                Ok(()) => return Ok(signed),
+                Err(error) => error,
+            };
+            let underpriced = matches!(error, ChainError::Rejected { rejection: Rejection::Underpriced, .. });
+            let Some(fees) = signed.fees.bumped(cap).filter(|_| underpriced) else { return Err(error) };
+            self.require_means(signed.gas_limit, fees).await?;
+            signed = signing::sign_again(&self.signer, &signed.raw, fees).await?;
         }
     }
+
+    async fn mined(&self, sent: &SignedTx, patience: Duration) -> Result<Mined, ChainError> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let pause = match self.provider.get_transaction_receipt(sent.hash).await.map_err(ChainError::from) {
+                Ok(Some(receipt)) => return outcome(&receipt),
+                Ok(None) => POLL,
+                Err(error) if error.is_perhaps_the_nodes() => TROUBLE,
+                Err(error) => return Err(error),
+            };
+            if Instant::now() + pause > deadline {
+                return Err(ChainError::NotMined { tx_hash: sent.hash, account: sent.sender, nonce: sent.nonce });
+            }
+            sleep(pause).await;
+        }
+    }
+}
+
+/// A quarter more than the node's estimate: the state may change until a block has the transaction.
+pub(crate) fn with_margin(gas: u64) -> u64 {
+    gas.saturating_add(gas / 4)
+}
+
+fn outcome(receipt: &TransactionReceipt) -> Result<Mined, ChainError> {
+    let tx_hash = receipt.transaction_hash;
+    if !receipt.status() {
+        return Err(ChainError::Reverted(RevertReason::Other(format!("transaction {tx_hash}"))));
+    }
+    Ok(Mined {
+        tx_hash,
+        block_number: receipt.block_number.unwrap_or_default(),
+        gas_used: receipt.gas_used,
+        cost: U256::from(receipt.gas_used) * U256::from(receipt.effective_gas_price),
+    })
 }

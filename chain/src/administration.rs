@@ -1,12 +1,11 @@
 //! Changes that an operator makes to a registry. Each is looked at and tried first, so that it can be told what will be
-//! sent and what it may cost; one that stands already is not made again.
+//! sent and what it may cost; one that stands already is not made again. What another account has to make is told as the
+//! call that it is.
 
 use std::fmt;
 
-use alloy::network::TransactionBuilder;
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::providers::{Provider, RootProvider};
-use alloy::rpc::types::TransactionRequest;
 use alloy::sol_types::SolCall;
 use contracts::ZamaJobsRegistry;
 use contracts::ZamaJobsRegistry::{
@@ -14,10 +13,10 @@ use contracts::ZamaJobsRegistry::{
     unpauseCall,
 };
 
-use crate::account::{Account, Mined};
+use crate::account::{Account, Mined, Place, Sending, with_margin};
 use crate::client::require_registry;
 use crate::deploy::{self, Admin, DEPLOYER};
-use crate::{ChainError, RevertReason, registry_address};
+use crate::{ChainError, RevertReason, fees};
 
 /// What an account may do at a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +47,10 @@ impl Role {
 /// One change of a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Put the registry at its address.
-    Deploy,
+    /// Put the registry of this first admin at its address.
+    Deploy {
+        admin: Address,
+    },
     Grant {
         role: Role,
         account: Address,
@@ -67,13 +68,36 @@ pub enum Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Deploy => f.write_str("deploy ZamaJobsRegistry"),
+            Self::Deploy { .. } => f.write_str("deploy ZamaJobsRegistry"),
             Self::Grant { role, account } => write!(f, "grant {} to {account}", role.name()),
             Self::Revoke { role, account } => write!(f, "revoke {} of {account}", role.name()),
             Self::PinKeyManager(manager) => write!(f, "pin the key manager {manager}"),
             Self::Pause => f.write_str("pause confirmation"),
             Self::Unpause => f.write_str("resume confirmation"),
         }
+    }
+}
+
+/// What whoever makes a change has to send: no ether, only this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContractCall {
+    pub to: Address,
+    pub data: Bytes,
+}
+
+impl Change {
+    /// The call that makes the change at a registry; asks nobody.
+    #[must_use]
+    pub fn call(self, registry: Address) -> ContractCall {
+        let data = match self {
+            Self::Deploy { admin } => return ContractCall { to: DEPLOYER, data: deploy::creation(admin) },
+            Self::Grant { role, account } => grantRoleCall { role: role.id(), account }.abi_encode(),
+            Self::Revoke { role, account } => revokeRoleCall { role: role.id(), account }.abi_encode(),
+            Self::PinKeyManager(manager) => setKeyManagerCall { manager }.abi_encode(),
+            Self::Pause => pauseCall {}.abi_encode(),
+            Self::Unpause => unpauseCall {}.abi_encode(),
+        };
+        ContractCall { to: registry, data: data.into() }
     }
 }
 
@@ -90,7 +114,7 @@ pub struct Step {
 pub struct Cost {
     /// The node's estimate.
     pub gas: u64,
-    /// In wei, with the margin that is added to the estimate, at the highest fee that would be offered.
+    /// In wei, with the margin that is added to the estimate, at the highest fee that may be offered.
     pub at_most: U256,
 }
 
@@ -106,19 +130,17 @@ impl Administration {
     /// # Errors
     /// [`ChainError::WrongChain`], [`ChainError::NotARegistry`], a key that is none, or the node is unavailable.
     pub async fn connect(admin: Admin<'_>, registry: Address) -> Result<Self, ChainError> {
-        let account = connect(admin).await?;
+        let account = admin.account().await?;
         require_registry(&account.provider, registry).await?;
         Ok(Self { account, registry })
     }
 
-    /// Of the registry that this account deploys, whether it is there or not.
+    /// Of a registry that this account may have to deploy.
     ///
     /// # Errors
-    /// [`ChainError::WrongChain`], a key that is none, or the node is unavailable.
-    pub async fn of_deployer(admin: Admin<'_>) -> Result<Self, ChainError> {
-        let account = connect(admin).await?;
-        let registry = registry_address(account.address());
-        Ok(Self { account, registry })
+    /// [`ChainError::WrongChain`], or the node is unavailable.
+    pub async fn of_deployer(admin: Admin<'_>, registry: Address) -> Result<Self, ChainError> {
+        Ok(Self { account: admin.account().await?, registry })
     }
 
     /// The registry.
@@ -138,16 +160,12 @@ impl Administration {
     /// # Errors
     /// [`ChainError::Reverted`] when the account may not make a change; [`ChainError::NoDeployer`];
     /// [`ChainError::NotARegistry`] when something else is where the registry belongs; or the node is unavailable.
-    pub async fn plan(&self, changes: &[Change]) -> Result<Vec<Step>, ChainError> {
-        let is_there = !self.provider().get_code_at(self.registry).await?.is_empty();
-        if is_there {
-            require_registry(self.provider(), self.registry).await?;
-        }
+    pub async fn plan(&self, changes: &[Change], place: Place) -> Result<Vec<Step>, ChainError> {
+        let is_there = self.is_there().await?;
         let mut steps = Vec::new();
-        for &change in changes {
+        for change in self.outstanding(changes).await? {
             let cost = match (is_there, change) {
-                (true, _) if self.stands(change).await? => continue,
-                (true, _) | (false, Change::Deploy) => Some(self.cost(change).await?),
+                (true, _) | (false, Change::Deploy { .. }) => Some(self.cost(change, place).await?),
                 (false, _) => None,
             };
             steps.push(Step { change, cost });
@@ -155,26 +173,48 @@ impl Administration {
         Ok(steps)
     }
 
+    /// Those of `changes` that do not stand yet, whoever may make them.
+    ///
+    /// # Errors
+    /// [`ChainError::NotARegistry`] when something else is where the registry belongs; or the node is unavailable.
+    pub async fn outstanding(&self, changes: &[Change]) -> Result<Vec<Change>, ChainError> {
+        if !self.is_there().await? {
+            return Ok(changes.to_vec());
+        }
+        require_registry(self.provider(), self.registry).await?;
+        let mut outstanding = Vec::new();
+        for &change in changes {
+            if !self.stands(change).await? {
+                outstanding.push(change);
+            }
+        }
+        Ok(outstanding)
+    }
+
     /// Makes a change and waits until it is in a block. `None` when it stands already.
     ///
     /// # Errors
-    /// As [`Self::plan`]; [`ChainError::CannotPay`].
-    pub async fn make(&self, change: Change) -> Result<Option<Mined>, ChainError> {
-        if change == Change::Deploy {
-            return deploy::ensure_code(&self.account, self.registry).await;
+    /// As [`Self::plan`]; [`ChainError::CannotPay`]; [`ChainError::NotMined`].
+    pub async fn make(&self, change: Change, how: &Sending<'_>) -> Result<Option<Mined>, ChainError> {
+        if let Change::Deploy { admin } = change {
+            return deploy::ensure_code(&self.account, admin, how).await;
         }
         if self.stands(change).await? {
             return Ok(None);
         }
-        let (to, input) = self.call(change);
-        self.account.transact(to, input).await.map(Some)
+        let ContractCall { to, data } = change.call(self.registry);
+        self.account.send(to, data, how).await.map(Some)
+    }
+
+    async fn is_there(&self) -> Result<bool, ChainError> {
+        Ok(!self.provider().get_code_at(self.registry).await?.is_empty())
     }
 
     /// Whether the registry, which is there, is so already.
     async fn stands(&self, change: Change) -> Result<bool, ChainError> {
         let contract = self.contract();
         Ok(match change {
-            Change::Deploy => true,
+            Change::Deploy { .. } => true,
             Change::Grant { role, account } => contract.hasRole(role.id(), account).call().await?,
             Change::Revoke { role, account } => !contract.hasRole(role.id(), account).call().await?,
             Change::PinKeyManager(manager) => contract.keyManager().call().await? == manager,
@@ -183,28 +223,18 @@ impl Administration {
         })
     }
 
-    async fn cost(&self, change: Change) -> Result<Cost, ChainError> {
-        if change == Change::Deploy {
+    async fn cost(&self, change: Change, place: Place) -> Result<Cost, ChainError> {
+        if matches!(change, Change::Deploy { .. }) {
             deploy::require_deployer(self.provider()).await?;
         }
-        let (to, input) = self.call(change);
-        let request = TransactionRequest::default().with_from(self.sender()).with_to(to).with_input(input);
-        let gas = self.provider().estimate_gas(request).await?;
-        let fees = self.provider().estimate_eip1559_fees().await?;
-        let at_most = U256::from(gas.saturating_add(gas / 4)) * U256::from(fees.max_fee_per_gas);
-        Ok(Cost { gas, at_most })
-    }
-
-    fn call(&self, change: Change) -> (Address, Bytes) {
-        let input = match change {
-            Change::Deploy => return (DEPLOYER, deploy::creation(self.sender())),
-            Change::Grant { role, account } => grantRoleCall { role: role.id(), account }.abi_encode(),
-            Change::Revoke { role, account } => revokeRoleCall { role: role.id(), account }.abi_encode(),
-            Change::PinKeyManager(manager) => setKeyManagerCall { manager }.abi_encode(),
-            Change::Pause => pauseCall {}.abi_encode(),
-            Change::Unpause => unpauseCall {}.abi_encode(),
+        let ContractCall { to, data } = change.call(self.registry);
+        let gas = self.account.gas(to, data).await?;
+        let offered = fees::market(self.provider()).await?.fees().max_fee_per_gas;
+        let highest_fee = match place {
+            Place::Last => offered,
+            Place::First { cap } => offered.max(cap),
         };
-        (self.registry, input.into())
+        Ok(Cost { gas, at_most: U256::from(with_margin(gas)) * U256::from(highest_fee) })
     }
 
     fn provider(&self) -> &RootProvider {
@@ -228,10 +258,6 @@ impl ChainError {
     }
 }
 
-async fn connect(admin: Admin<'_>) -> Result<Account, ChainError> {
-    Account::connect(admin.rpc_url, admin.chain_id, admin.private_key, admin.timeout).await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,6 +271,19 @@ mod tests {
             format!("grant CONFIRMER_ROLE to {account}")
         );
         assert_eq!(told(Change::Revoke { role: Role::Pauser, account }), format!("revoke PAUSER_ROLE of {account}"));
-        assert_eq!(told(Change::Deploy), "deploy ZamaJobsRegistry");
+        assert_eq!(told(Change::Deploy { admin: account }), "deploy ZamaJobsRegistry");
+    }
+
+    #[test]
+    fn a_change_is_a_call_that_anybody_can_read() {
+        let (registry, account) = (Address::repeat_byte(0x22), Address::repeat_byte(0x11));
+        let pause = Change::Pause.call(registry);
+        assert_eq!((pause.to, pause.data.to_string().as_str()), (registry, "0x8456cb59"), "pause()");
+        let grant = Change::Grant { role: Role::Confirmer, account }.call(registry);
+        let expected = [vec![0x2f, 0x2f, 0xf1, 0x5d], Role::Confirmer.id().to_vec(), account.into_word().to_vec()];
+        assert_eq!((grant.to, grant.data.to_vec()), (registry, expected.concat()), "grantRole(bytes32,address)");
+        let deploy = Change::Deploy { admin: account }.call(registry);
+        assert_eq!(deploy.to, DEPLOYER);
+        assert!(deploy.data.ends_with(account.into_word().as_slice()), "the constructor's last argument");
     }
 }

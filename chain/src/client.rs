@@ -54,6 +54,12 @@ impl ChainClient {
         self.connection.leave(why);
     }
 
+    /// Whether there is another node to go to.
+    #[must_use]
+    pub fn has_other_nodes(&self) -> bool {
+        self.connection.has_others()
+    }
+
     /// Asks the other nodes for their newest block, without waiting for them.
     pub fn ask_other_nodes(&self) {
         self.connection.ask_others();
@@ -74,9 +80,7 @@ impl ChainClient {
     /// # Errors
     /// The node is unavailable, or far behind another one of the list.
     pub async fn block_number(&self) -> Result<u64, ChainError> {
-        let head = self.provider.get_block_number().await?;
-        self.connection.check_head(head)?;
-        Ok(head)
+        self.connection.head().await
     }
 
     /// Number of the newest finalized block; `None` where there is none.

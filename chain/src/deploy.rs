@@ -8,9 +8,9 @@ use alloy::sol_types::{SolCall, SolConstructor};
 use contracts::ZamaJobsRegistry;
 use contracts::ZamaJobsRegistry::{constructorCall, grantRoleCall, setKeyManagerCall};
 
-use crate::ChainError;
-use crate::account::{Account, Mined};
+use crate::account::{Account, Mined, Sending};
 use crate::client::require_registry;
+use crate::{ChainError, Signer};
 
 /// Arachnid's deployment proxy: same address on every chain, present on anvil from the start.
 pub(crate) const DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
@@ -37,20 +37,25 @@ pub async fn ensure_registry(
 ) -> Result<Address, ChainError> {
     let deployer = Account::connect(rpc_url, chain_id, deployer_key, timeout).await?;
     let registry = registry_address(deployer.address());
-    ensure_code(&deployer, registry).await?;
+    ensure_code(&deployer, deployer.address(), &Sending::default()).await?;
     ensure_role(&deployer, registry, confirmer).await?;
     Ok(registry)
 }
 
 /// The account that administers a registry, and how to reach its chain.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Admin<'a> {
     pub rpc_url: &'a str,
     pub chain_id: u64,
-    /// 0x-hex.
-    pub private_key: &'a str,
+    pub signer: &'a Signer,
     /// Time-out of one JSON-RPC request.
     pub timeout: Duration,
+}
+
+impl Admin<'_> {
+    pub(crate) async fn account(self) -> Result<Account, ChainError> {
+        Account::of(self.signer.clone(), self.rpc_url, self.chain_id, self.timeout).await
+    }
 }
 
 /// Pins the key manager's address in the registry unless it is pinned already.
@@ -59,7 +64,7 @@ pub struct Admin<'a> {
 /// [`ChainError::WrongChain`], [`ChainError::NotARegistry`]; the account is not the registry's admin or cannot pay; or
 /// the node is unavailable.
 pub async fn ensure_key_manager(admin: Admin<'_>, registry: Address, manager: Address) -> Result<(), ChainError> {
-    let account = Account::connect(admin.rpc_url, admin.chain_id, admin.private_key, admin.timeout).await?;
+    let account = admin.account().await?;
     require_registry(&account.provider, registry).await?;
     if ZamaJobsRegistry::new(registry, &account.provider).keyManager().call().await? == manager {
         return Ok(());
@@ -69,13 +74,18 @@ pub async fn ensure_key_manager(admin: Admin<'_>, registry: Address, manager: Ad
     Ok(())
 }
 
-/// Deploys the registry if it is not there yet; tells the transaction, if one was sent and counted.
-pub(crate) async fn ensure_code(deployer: &Account, registry: Address) -> Result<Option<Mined>, ChainError> {
-    let provider = &deployer.provider;
+/// Deploys the registry of this admin if it is not there yet, whoever pays for it; tells the transaction, if one was sent
+/// and counted.
+pub(crate) async fn ensure_code(
+    payer: &Account,
+    admin: Address,
+    how: &Sending<'_>,
+) -> Result<Option<Mined>, ChainError> {
+    let (provider, registry) = (&payer.provider, registry_address(admin));
     let mut mined = None;
     if provider.get_code_at(registry).await?.is_empty() {
         require_deployer(provider).await?;
-        let sent = deployer.transact(DEPLOYER, creation(deployer.address())).await;
+        let sent = payer.send(DEPLOYER, creation(admin), how).await;
         mined = match sent {
             Ok(sent) => Some(sent),
             // Another deployer may have been faster; what counts is whether the code is there.

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use alloy::eips::BlockNumberOrTag;
 use alloy::primitives::Address;
 use alloy::providers::{Provider, RootProvider};
 
@@ -14,7 +15,10 @@ use crate::{ChainError, rpc};
 const FIRST_REST: Duration = Duration::from_secs(30);
 /// ... up to this.
 const LONGEST_REST: Duration = Duration::from_secs(300);
-/// Blocks behind the newest that another node has told, beyond which a node is not used.
+/// How long after its last failure a node counts as one that never failed: one that answers when it is tried and fails at
+/// its work rests ever longer, too.
+const FORGIVEN: Duration = Duration::from_secs(900);
+/// Blocks behind the others beyond which a node is not used, and beyond which what it tells of itself must be shown.
 const BEHIND: u64 = 16;
 /// How long what a node told of its newest block counts.
 const MEMORY: Duration = Duration::from_secs(60);
@@ -34,8 +38,12 @@ struct Endpoint {
 /// What this process knows of a node.
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
+    /// Without a pause of [`FORGIVEN`] between two.
     failures: u32,
+    failed_at: Option<Instant>,
     rests_until: Option<Instant>,
+    /// Whether it has failed and nothing has been heard of it since: that is told once.
+    is_left: bool,
     /// Its newest block, and when it told.
     head: Option<(u64, Instant)>,
 }
@@ -46,9 +54,12 @@ impl Known {
     }
 
     fn failed(&mut self, now: Instant) {
+        if self.failed_at.is_some_and(|before| now.duration_since(before) > FORGIVEN) {
+            self.failures = 0;
+        }
         let rest = FIRST_REST.saturating_mul(1 << self.failures.min(8)).min(LONGEST_REST);
         self.failures = self.failures.saturating_add(1);
-        (self.rests_until, self.head) = (Some(now + rest), None);
+        (self.failed_at, self.rests_until, self.head) = (Some(now), Some(now + rest), None);
     }
 
     fn told(&mut self, head: u64, now: Instant) {
@@ -80,13 +91,13 @@ impl Endpoints {
     }
 
     /// The first node that serves the chain, has the registry if one is asked for, and is not behind. Nodes that rest are
-    /// asked last.
+    /// asked last, the one that has rested most first.
     pub(crate) async fn connect(&self, chain_id: u64, registry: Option<Address>) -> Result<Connection, ChainError> {
-        let (rested, resting): (Vec<_>, Vec<_>) =
-            (0..self.0.len()).partition(|at| !self.known(*at).rests(Instant::now()));
+        let (mut order, now): (Vec<usize>, _) = ((0..self.0.len()).collect(), Instant::now());
+        order.sort_by_cached_key(|at| self.known(*at).rests_until.filter(|until| *until > now));
         let mut failed = None;
         let mut behind = None;
-        for at in rested.into_iter().chain(resting) {
+        for at in order {
             match self.try_one(at, chain_id, registry).await {
                 Ok(head) if self.is_behind(head) => {
                     self.failed(at, &format!("it is at block {head}, behind the others"));
@@ -113,17 +124,30 @@ impl Endpoints {
         if let Some(registry) = registry {
             require_registry(provider, registry).await?;
         }
+        self.head(at).await
+    }
+
+    /// The node's newest block. Far beyond all that anybody has told it must have the block, or it would draw everybody
+    /// away from nodes that are right, and events would be looked for where none can be yet.
+    async fn head(&self, at: usize) -> Result<u64, ChainError> {
+        let provider = &self.0[at].provider;
         let head = provider.get_block_number().await?;
+        if self.heads().max().is_none_or(|known| head > known.saturating_add(BEHIND)) {
+            let newest = provider.get_block_by_number(BlockNumberOrTag::Latest).await?;
+            if newest.is_none_or(|newest| newest.header.number.saturating_add(BEHIND) < head) {
+                return Err(ChainError::Unavailable(format!("the node tells of block {head} and does not have it")));
+            }
+        }
         self.known(at).told(head, Instant::now());
         Ok(head)
     }
 
     fn chosen(&self, at: usize) -> Connection {
         let mut known = self.known(at);
-        if known.failures > 0 {
+        if std::mem::take(&mut known.is_left) {
             tracing::info!(node = self.0[at].name, "the EVM node is used again");
         }
-        (known.failures, known.rests_until) = (0, None);
+        known.rests_until = None;
         drop(known);
         Connection { endpoints: self.clone(), at, provider: self.0[at].provider.clone() }
     }
@@ -131,15 +155,24 @@ impl Endpoints {
     fn failed(&self, at: usize, why: &str) {
         let mut known = self.known(at);
         known.failed(Instant::now());
-        if self.0.len() > 1 && known.failures == 1 {
+        if !std::mem::replace(&mut known.is_left, true) && self.0.len() > 1 {
             tracing::warn!(node = self.0[at].name, why, "the EVM node is left alone for a while");
         }
     }
 
+    /// Whether a node whose newest block is this one is far behind the middle of those that told lately: one of three
+    /// that boasts shuts nobody out. Of two the higher one counts, since nodes stop more often than they boast.
     fn is_behind(&self, head: u64) -> bool {
+        let mut heads: Vec<u64> = self.heads().collect();
+        heads.sort_unstable();
+        let middle = if heads.len() > 2 { heads.get((heads.len() - 1) / 2) } else { heads.last() };
+        middle.is_some_and(|middle| head.saturating_add(BEHIND) < *middle)
+    }
+
+    /// What nodes told lately.
+    fn heads(&self) -> impl Iterator<Item = u64> {
         let now = Instant::now();
-        let best = (0..self.0.len()).filter_map(|at| self.known(at).recent_head(now)).max();
-        best.is_some_and(|best| head.saturating_add(BEHIND) < best)
+        (0..self.0.len()).filter_map(move |at| self.known(at).recent_head(now))
     }
 
     fn known(&self, at: usize) -> std::sync::MutexGuard<'_, Known> {
@@ -161,7 +194,19 @@ impl Connection {
         self.endpoints.failed(self.at, &why.to_string());
     }
 
-    /// Refuses to go on with a node whose newest block is far behind what others have told.
+    /// Whether the list has another one.
+    pub(crate) fn has_others(&self) -> bool {
+        self.endpoints.0.len() > 1
+    }
+
+    /// The node's newest block; refuses to go on with one that is far behind what others have told.
+    pub(crate) async fn head(&self) -> Result<u64, ChainError> {
+        let head = self.endpoints.head(self.at).await?;
+        self.check_head(head)?;
+        Ok(head)
+    }
+
+    /// The same of a newest block that the node has shown.
     pub(crate) fn check_head(&self, head: u64) -> Result<(), ChainError> {
         self.endpoints.known(self.at).told(head, Instant::now());
         if self.endpoints.is_behind(head) {
@@ -178,9 +223,9 @@ impl Connection {
             }
             let endpoints = self.endpoints.clone();
             tokio::spawn(async move {
-                match endpoints.0[at].provider.get_block_number().await {
-                    Ok(head) => endpoints.known(at).told(head, Instant::now()),
-                    Err(error) => endpoints.failed(at, &ChainError::from(error).to_string()),
+                match endpoints.head(at).await {
+                    Ok(_) => endpoints.known(at).is_left = false,
+                    Err(error) => endpoints.failed(at, &error.to_string()),
                 }
             });
         }
@@ -219,6 +264,22 @@ mod tests {
             known.failed(now);
         }
         assert!(!known.rests(now + LONGEST_REST));
+        known.failed(now + FORGIVEN + TIMEOUT);
+        assert!(!known.rests(now + FORGIVEN + TIMEOUT + FIRST_REST), "as if for the first time");
+    }
+
+    #[test]
+    fn a_node_that_answers_and_fails_at_its_work_rests_ever_longer_too() {
+        let nodes = Endpoints::parse("http://a,http://b", TIMEOUT).unwrap();
+        let fails_and_is_used_again = || {
+            nodes.failed(0, "missing trie node");
+            let rested = nodes.known(0).rests_until;
+            nodes.chosen(0);
+            rested.unwrap().duration_since(Instant::now())
+        };
+        assert!(fails_and_is_used_again() <= FIRST_REST);
+        assert!(fails_and_is_used_again() > FIRST_REST);
+        assert!(!nodes.known(0).rests(Instant::now()), "it is used");
     }
 
     #[test]
@@ -232,5 +293,16 @@ mod tests {
             nodes.known(1).told(100, before);
             assert!(!nodes.is_behind(0), "long ago");
         }
+    }
+
+    #[test]
+    fn one_of_three_that_boasts_makes_nobody_late_and_one_that_stopped_is() {
+        let nodes = Endpoints::parse("http://a,http://b,http://c", TIMEOUT).unwrap();
+        for (at, head) in [(0, 100), (1, 101), (2, u64::MAX)] {
+            nodes.known(at).told(head, Instant::now());
+        }
+        assert!(!nodes.is_behind(100) && !nodes.is_behind(101));
+        nodes.known(2).told(20, Instant::now());
+        assert!(nodes.is_behind(20) && !nodes.is_behind(100));
     }
 }

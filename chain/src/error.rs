@@ -4,12 +4,14 @@ use std::fmt;
 
 use alloy::contract::Error as ContractError;
 use alloy::primitives::utils::format_ether;
-use alloy::primitives::{Address, Bytes, U256};
+use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::sol_types::{ContractError as DecodedError, SolInterface};
 use alloy::transports::{RpcError, TransportError};
 use contracts::ZamaJobsRegistry::ZamaJobsRegistryErrors;
 use jobs::causes::with_causes;
 use thiserror::Error;
+
+use crate::redaction::without_keys;
 
 /// An error of a call to the chain.
 #[derive(Debug, Error)]
@@ -23,6 +25,12 @@ pub enum ChainError {
     /// The node refused the transaction or request.
     #[error("the EVM node refused the request: {message}")]
     Rejected { rejection: Rejection, message: String },
+    /// Whoever keeps the account's key is away or too slow. Nothing is wrong with the node.
+    #[error("the signing server is unavailable: {0}")]
+    SignerUnavailable(String),
+    /// Whoever keeps the account's key will not sign, or signed something else.
+    #[error("the signer refused: {0}")]
+    SignerRefused(String),
     /// The account has too little to pay for a transaction.
     #[error("{account} has {} ETH and cannot pay up to {} ETH for the transaction", ether(.balance), ether(.needed))]
     CannotPay {
@@ -32,6 +40,11 @@ pub enum ChainError {
         /// The most that the transaction may cost, in wei.
         needed: U256,
     },
+    /// A node took it, and no block has it yet: nothing is known of its end.
+    #[error(
+        "transaction {tx_hash} (nonce {nonce} of {account}) was sent and is in no block yet; it may still get there"
+    )]
+    NotMined { tx_hash: B256, account: Address, nonce: u64 },
     /// The endpoint serves another chain.
     #[error("the EVM node serves chain {actual}, not {expected}")]
     WrongChain { expected: u64, actual: u64 },
@@ -55,7 +68,9 @@ pub enum Rejection {
     Underpriced,
     /// The sender cannot pay.
     InsufficientFunds,
-    /// Anything else.
+    /// It needs more gas than a transaction may use, whichever node is asked.
+    TooMuchGas,
+    /// Anything else: perhaps a matter of this one node, which lacks a state, a method or room in its pool.
     Other,
 }
 
@@ -80,7 +95,23 @@ impl fmt::Display for RevertReason {
 impl ChainError {
     /// Whether the same call may succeed later without anyone changing anything.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::SignerUnavailable(_))
+    }
+
+    /// Whether it may be this node's own trouble: another one may do what it did not.
+    #[must_use]
+    pub fn is_perhaps_the_nodes(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Rejected { rejection: Rejection::Other, .. })
+    }
+
+    /// Of a signing server instead of a node.
+    pub(crate) fn of_signer(error: TransportError) -> Self {
+        match Self::from(error) {
+            Self::Unavailable(why) => Self::SignerUnavailable(why),
+            Self::Rejected { message, .. } => Self::SignerRefused(message),
+            Self::Reverted(reason) => Self::SignerRefused(reason.to_string()),
+            other => other,
+        }
     }
 
     fn from_response(code: i64, message: String, revert_data: Option<&Bytes>) -> Self {
@@ -96,6 +127,8 @@ impl ChainError {
             Rejection::Underpriced
         } else if lower.contains("insufficient funds") {
             Rejection::InsufficientFunds
+        } else if TOO_MUCH_GAS.iter().any(|text| lower.contains(text)) {
+            Rejection::TooMuchGas
         } else if is_node_trouble(code) {
             return Self::Unavailable(message);
         } else {
@@ -104,6 +137,9 @@ impl ChainError {
         Self::Rejected { rejection, message }
     }
 }
+
+/// How nodes say that a transaction needs more gas than it may use.
+const TOO_MUCH_GAS: [&str; 4] = ["gas required exceeds", "exceeds block gas limit", "intrinsic gas", "out of gas"];
 
 /// JSON-RPC codes with which nodes and providers say "not now": internal error, resource unavailable, limit exceeded.
 fn is_node_trouble(code: i64) -> bool {
@@ -125,9 +161,10 @@ impl From<TransportError> for ChainError {
     fn from(error: TransportError) -> Self {
         match error {
             RpcError::ErrorResp(payload) => {
-                Self::from_response(payload.code, payload.message.to_string(), payload.as_revert_data().as_ref())
+                let message = without_keys(&payload.message);
+                Self::from_response(payload.code, message, payload.as_revert_data().as_ref())
             }
-            RpcError::LocalUsageError(error) => Self::Configuration(error.to_string()),
+            RpcError::LocalUsageError(error) => Self::Configuration(told(error.as_ref())),
             other => Self::Unavailable(told(&other)),
         }
     }
@@ -146,13 +183,16 @@ fn ether(wei: &U256) -> String {
     format_ether(*wei)
 }
 
-/// A foreign node's text may be a whole page.
+/// A foreign node's text may be a whole page, and the transport's holds the node's whole address.
 fn told(error: &dyn std::error::Error) -> String {
-    with_causes(error).chars().take(400).collect()
+    without_keys(&with_causes(error)).chars().take(400).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use alloy::transports::TransportErrorKind;
+    use serde_json::json;
+
     use super::*;
 
     fn of(code: i64, message: &str) -> ChainError {
@@ -168,7 +208,32 @@ mod tests {
         assert_eq!(rejection(of(-32003, "nonce too low")), Rejection::NonceTooLow);
         assert_eq!(rejection(of(-32003, "replacement transaction underpriced")), Rejection::Underpriced);
         assert_eq!(rejection(of(-32003, "Insufficient funds for gas * price + value")), Rejection::InsufficientFunds);
+        assert_eq!(rejection(of(-32000, "gas required exceeds allowance (50000000)")), Rejection::TooMuchGas);
         assert_eq!(rejection(of(-32601, "Method not found")), Rejection::Other);
+    }
+
+    #[test]
+    fn another_node_may_know_what_this_one_does_not() {
+        for own in ["missing trie node 0x12", "header not found", "Method not found", "txpool is full"] {
+            assert!(of(-32000, own).is_perhaps_the_nodes(), "{own}");
+        }
+        assert!(of(-32603, "Internal error").is_perhaps_the_nodes());
+        for everywhere in
+            ["nonce too low", "gas required exceeds allowance", "insufficient funds", "execution reverted"]
+        {
+            assert!(!of(-32000, everywhere).is_perhaps_the_nodes(), "{everywhere}");
+        }
+        assert!(!ChainError::SignerUnavailable(String::new()).is_perhaps_the_nodes());
+    }
+
+    #[test]
+    fn what_a_node_repeats_is_told_without_its_key() {
+        let answer = json!({ "code": -32000, "message": "bad route https://node.example/v3/key" });
+        let told = ChainError::from(TransportError::ErrorResp(serde_json::from_value(answer).unwrap())).to_string();
+        assert!(told.contains("https://node.example") && !told.contains("key"), "{told}");
+        let page = TransportErrorKind::http_error(502, "error for url (https://node.example/v3/key)".to_owned());
+        let told = ChainError::from(page).to_string();
+        assert!(told.contains("https://node.example") && !told.contains("key"), "{told}");
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! All that a registry ever confirmed, as its events tell it: what a database can be held against.
 
-use alloy::primitives::B256;
+use alloy::consensus::TxEnvelope;
+use alloy::eips::eip2718::Encodable2718;
+use alloy::primitives::{B256, Bytes, TxKind, keccak256};
 use alloy::providers::Provider;
 use alloy::rpc::types::{Filter, Log};
-use alloy::sol_types::SolEvent;
-use contracts::ZamaJobsRegistry::BatchConfirmed;
+use alloy::sol_types::{SolCall, SolEvent};
+use contracts::ZamaJobsRegistry::{BatchConfirmed, confirmBatchCall};
 use jobs::merkle::Entry;
 
-use crate::{Block, ChainError, Node};
+use crate::{Block, ChainError, Fees, Node, SignedTx};
 
 /// Nodes limit how many blocks one eth_getLogs may span.
 const BLOCKS_PER_QUERY: u64 = 5_000;
@@ -60,6 +62,29 @@ impl Node {
             return Err(changed(last));
         }
         Ok(History { from_block, to, finalized, batches })
+    }
+}
+
+impl Node {
+    /// The transaction that confirmed a batch, as its sender signed it. `None` when it is none of those that a batcher
+    /// sends, because somebody relayed the batch or confirmed a single job, or when the node does not have it.
+    ///
+    /// # Errors
+    /// The node is unavailable.
+    pub async fn carrier(&self, batch: &ConfirmedBatch) -> Result<Option<SignedTx>, ChainError> {
+        let Some(transaction) = self.provider.get_transaction_by_hash(batch.tx_hash).await? else { return Ok(None) };
+        let TxEnvelope::Eip1559(signed) = transaction.inner.inner() else { return Ok(None) };
+        let tx = signed.tx();
+        let is_a_batcher_s = tx.to == TxKind::Call(self.registry)
+            && confirmBatchCall::abi_decode(&tx.input).is_ok_and(|call| call.root == batch.root);
+        let raw: Bytes = transaction.inner.inner().encoded_2718().into();
+        let Ok(sender) = signed.signature().recover_address_from_prehash(&signed.signature_hash()) else {
+            return Ok(None);
+        };
+        let (nonce, gas_limit) = (tx.nonce, tx.gas_limit);
+        let fees = Fees { max_fee_per_gas: tx.max_fee_per_gas, max_priority_fee_per_gas: tx.max_priority_fee_per_gas };
+        let carrier = SignedTx { hash: keccak256(&raw), raw, sender, nonce, gas_limit, fees };
+        Ok(Some(carrier).filter(|carrier| is_a_batcher_s && carrier.hash == batch.tx_hash))
     }
 }
 

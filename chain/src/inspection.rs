@@ -13,8 +13,6 @@ pub struct ChainView {
     pub head: Block,
     /// `None` on a chain that has none.
     pub finalized: Option<Block>,
-    /// What a transaction would offer for a unit of gas, in wei.
-    pub max_fee_per_gas: u128,
     pub code: Code,
     /// `None` unless the code is the registry's.
     pub registry: Option<RegistryView>,
@@ -87,15 +85,7 @@ impl Node {
             Code::Registry { .. } => Some(self.look_at_registry(signer).await?),
             Code::Nothing | Code::Another { .. } => None,
         };
-        Ok(ChainView {
-            chain_id,
-            head,
-            finalized,
-            max_fee_per_gas: self.provider.estimate_eip1559_fees().await?.max_fee_per_gas,
-            code,
-            registry,
-            signer: self.look_at_account(signer).await?,
-        })
+        Ok(ChainView { chain_id, head, finalized, code, registry, signer: self.look_at_account(signer).await? })
     }
 
     /// Refuses an address that does not hold the registry's code.

@@ -17,6 +17,7 @@ mod history;
 mod inspection;
 mod keystore;
 mod node;
+mod redaction;
 mod refusal;
 mod rpc;
 mod sender;
@@ -26,8 +27,8 @@ mod signing_server;
 pub mod verify;
 
 pub use access::{AccessChange, ConfirmedLeaf};
-pub use account::{Account, Mined};
-pub use administration::{Administration, Change, Cost, Role, Step};
+pub use account::{Account, Mined, Place, Sending};
+pub use administration::{Administration, Change, ContractCall, Cost, Role, Step};
 pub use client::{ChainClient, ChainConfig, TransactionCount};
 pub use confirmation::{Confirmed, Search, Standing, Stretch};
 pub use deploy::{Admin, ensure_key_manager, ensure_registry, registry_address};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use alloy::providers::{Provider, ProviderBuilder, RootProvider};
 use alloy::transports::http::reqwest;
 
-use crate::{ChainError, Endpoints};
+use crate::{ChainError, Endpoints, redaction};
 
 /// Connects to `rpc_url`; every request ends within `timeout`.
 ///
@@ -42,7 +42,8 @@ pub fn check_rpc_url(rpc_url: &str) -> Result<(), ChainError> {
 }
 
 fn endpoint(rpc_url: &str) -> Result<reqwest::Url, ChainError> {
-    let wrong = |fault: &str| ChainError::Configuration(format!("{rpc_url:?} is not a URL of an EVM node: {fault}"));
+    let origin = redaction::origin(rpc_url);
+    let wrong = |fault: &str| ChainError::Configuration(format!("{origin:?} is not a URL of an EVM node: {fault}"));
     let url: reqwest::Url = rpc_url.parse().map_err(|error| wrong(&format!("{error}")))?;
     match (url.scheme(), url.host_str()) {
         ("http" | "https", Some(_)) => Ok(url),
@@ -70,5 +71,26 @@ mod tests {
             let Err(ChainError::Configuration(text)) = check_rpc_url(bad) else { panic!("{bad} was taken") };
             assert!(text.contains("is not a URL of an EVM node"), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_refused_is_told_without_its_key() {
+        for bad in
+            ["ws://node.example/v3/key", "http://node.example:99999/key", "wss://me:key@node.example", "node/key"]
+        {
+            let refused = check_rpc_url(bad).unwrap_err().to_string();
+            assert!(!refused.contains("key"), "{refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_node_that_cannot_be_reached_is_told_without_its_key() {
+        // Bound and dropped: a port on which nobody listens.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let url = format!("http://127.0.0.1:{port}/v3/0123456789abcdef?token=fedcba");
+        let node = provider(&url, Duration::from_secs(5)).unwrap();
+        let error = require_chain(&node, 1).await.unwrap_err().to_string();
+        assert!(error.contains(&format!("127.0.0.1:{port}")) && error.contains("refused"), "{error}");
+        assert!(!error.contains("0123456789abcdef") && !error.contains("fedcba"), "{error}");
     }
 }

@@ -22,7 +22,7 @@ pub trait RemoteSigner: Send + Sync {
     /// The account that it signs for.
     fn address(&self) -> Address;
 
-    /// Signs; [`ChainError::Unavailable`] when it cannot be reached.
+    /// Signs; [`ChainError::SignerUnavailable`] when it cannot be reached, [`ChainError::SignerRefused`] when it will not.
     fn sign<'a>(&'a self, transaction: &'a TxEip1559) -> Signing<'a>;
 }
 
@@ -72,7 +72,7 @@ impl Signer {
 
     /// A signature that is certainly the account's: a service that signs with another key would cost a nonce.
     pub(crate) async fn sign(&self, transaction: &mut TxEip1559) -> Result<Signature, ChainError> {
-        let refused = |why: String| ChainError::Configuration(format!("cannot sign for {}: {why}", self.address()));
+        let refused = |why: String| ChainError::SignerRefused(format!("cannot sign for {}: {why}", self.address()));
         let signature = match &self.0 {
             Kind::Local(key) => key.sign_transaction_sync(transaction).map_err(|error| refused(error.to_string()))?,
             Kind::Remote(signer) => signer.sign(transaction).await?,

@@ -1,7 +1,8 @@
 //! A signing server that keeps an account's key and answers `eth_signTransaction`: Web3Signer before a cloud's key
 //! management service, a vault or a hardware module; geth's clef; anvil.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use alloy::consensus::{TxEip1559, TxEnvelope};
 use alloy::eips::eip2718::Decodable2718;
@@ -12,11 +13,17 @@ use alloy::rpc::types::TransactionRequest;
 use crate::signer::{RemoteSigner, Signing};
 use crate::{ChainError, rpc};
 
-/// One account at a signing server. Every request ends within the time-out; nothing is kept between two.
+/// How long one that gave no answer is not asked again: whoever has many transactions to sign waits for the time-out of
+/// one of them, not of each.
+const REST: Duration = Duration::from_secs(5);
+
+/// One account at a signing server. Every request ends within the time-out. Clones share what they know of the server.
 #[derive(Clone, Debug)]
 pub struct SigningServer {
     provider: RootProvider,
     address: Address,
+    /// Why it gave no answer, and until when it is left alone.
+    silence: Arc<Mutex<Option<(String, Instant)>>>,
 }
 
 impl SigningServer {
@@ -25,20 +32,36 @@ impl SigningServer {
     /// # Errors
     /// The URL is none.
     pub fn new(url: &str, address: Address, timeout: Duration) -> Result<Self, ChainError> {
-        Ok(Self { provider: rpc::provider(url, timeout)?, address })
+        Ok(Self { provider: rpc::provider(url, timeout)?, address, silence: Arc::default() })
     }
 
     async fn ask(&self, transaction: &TxEip1559) -> Result<Signature, ChainError> {
+        if let Some(why) = self.rests() {
+            return Err(ChainError::SignerUnavailable(why));
+        }
         let request = TransactionRequest { from: Some(self.address), ..transaction.clone().into() };
-        let answer: Bytes = self.provider.raw_request("eth_signTransaction".into(), (request,)).await?;
-        let refused = |why: &str| ChainError::Configuration(format!("the signing server {why}"));
+        let asked = self.provider.raw_request("eth_signTransaction".into(), (request,)).await;
+        let answer: Bytes = asked.map_err(ChainError::of_signer).inspect_err(|error| self.note(error))?;
+        let refused = |why: &str| ChainError::SignerRefused(why.to_owned());
         let Ok(TxEnvelope::Eip1559(signed)) = TxEnvelope::decode_2718(&mut answer.as_ref()) else {
-            return Err(refused("answered what is no EIP-1559 transaction"));
+            return Err(refused("its answer is no EIP-1559 transaction"));
         };
         if signed.tx() != transaction {
-            return Err(refused("signed another transaction than it was asked for"));
+            return Err(refused("it signed another transaction than it was asked for"));
         }
         Ok(*signed.signature())
+    }
+
+    fn rests(&self) -> Option<String> {
+        let silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner);
+        silence.as_ref().filter(|(_, until)| *until > Instant::now()).map(|(why, _)| why.clone())
+    }
+
+    fn note(&self, error: &ChainError) {
+        if let ChainError::SignerUnavailable(why) = error {
+            let until = Instant::now() + REST;
+            *self.silence.lock().unwrap_or_else(PoisonError::into_inner) = Some((why.clone(), until));
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // Clippy's exception for tests does not reach their helper functions.
 
 mod anvil;
+mod faulty;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,9 @@ use alloy::primitives::{Address, address};
 use alloy::providers::{Provider, ProviderBuilder};
 use anvil::{Anvil, CHAIN_ID, CONFIRMER, TIMEOUT, config, confirm, leaves};
 use chain::{ChainClient, ChainConfig, ChainError, Endpoints, Sender, Signer, SigningServer};
+use faulty::{FaultyNode, Manner};
 use jobs::merkle::Batch;
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// anvil's account 2: unlocked there too, and no confirmer.
@@ -90,6 +93,81 @@ async fn a_node_that_falls_behind_or_fails_is_left_for_another() {
     drop(ahead);
     let client = ChainClient::connect(config).await.unwrap();
     assert_eq!(client.finalized_block().await.unwrap(), Some(0));
+}
+
+#[tokio::test]
+async fn a_node_that_boasts_of_blocks_draws_nobody_away_and_is_not_believed() {
+    let anvil = Anvil::start(&[]);
+    let registry = anvil.deploy().await;
+    let boaster = FaultyNode::before(&anvil.rpc_url).await;
+    boaster.answers("eth_blockNumber", Manner::Result(json!("0x3b9aca00")));
+
+    let client = ChainClient::connect(impatient(&[&anvil.rpc_url, &boaster.url], registry)).await.unwrap();
+    client.ask_other_nodes();
+    while boaster.asked("eth_getBlockByNumber") == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for _ in 0..20 {
+        assert!(client.block_number().await.unwrap() < 1_000);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+
+    let client = ChainClient::connect(impatient(&[&boaster.url, &anvil.rpc_url], registry)).await.unwrap();
+    assert!(client.block_number().await.unwrap() < 1_000, "the honest one is used");
+    let refused = ChainClient::connect(impatient(&[&boaster.url], registry)).await.unwrap_err();
+    assert!(refused.to_string().contains("does not have it"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_node_that_answers_with_an_error_is_left_for_another() {
+    let anvil = Anvil::start(&[]);
+    let registry = anvil.deploy().await;
+    let faulty = FaultyNode::before(&anvil.rpc_url).await;
+    let config = impatient(&[&faulty.url, &anvil.rpc_url], registry);
+    let batch = Batch::seal(&leaves(0..3)).unwrap();
+    let signer = Signer::private_key(anvil::CONFIRMER_KEY).unwrap();
+    for (method, message) in [("eth_getLogs", "missing trie node"), ("eth_estimateGas", "header not found")] {
+        faulty.answers(method, Manner::Error(-32000, message));
+        let client = ChainClient::connect(config.clone()).await.unwrap();
+        let sender = Sender::new(client, signer.clone());
+        let worked = async |sender: &Sender| {
+            sender.client().find_confirmation(batch.root(), 0).await?;
+            sender.estimate(batch.root(), batch.entries()).await
+        };
+        let refused = worked(&sender).await.unwrap_err();
+        assert!(refused.is_perhaps_the_nodes() && refused.to_string().contains(message), "{refused}");
+        assert!(sender.client().has_other_nodes());
+        sender.client().leave_node(&refused);
+        let asked = faulty.asked(method);
+        let sender = Sender::new(ChainClient::connect(config.clone()).await.unwrap(), signer.clone());
+        worked(&sender).await.unwrap();
+        assert_eq!(faulty.asked(method), asked, "it is left alone");
+        faulty.answers_truly(method);
+        // The honest one goes: the other is used again.
+        sender.client().leave_node(&ChainError::Unavailable("test".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_signing_server_that_is_silent_costs_one_time_out_and_no_node() {
+    let anvil = Anvil::start(&[]);
+    let client = ChainClient::connect(anvil.config(anvil.deploy().await)).await.unwrap();
+    let server = FaultyNode::before(&anvil.rpc_url).await;
+    let fees = Sender::new(client.clone(), Signer::private_key(anvil::CONFIRMER_KEY).unwrap());
+    let fees = fees.market().await.unwrap().fees();
+    let through = || SigningServer::new(&server.url, CONFIRMER, Duration::from_millis(300)).unwrap();
+    server.answers("eth_signTransaction", Manner::Silence);
+    let sender = Sender::new(client.clone(), Signer::remote(Arc::new(through())));
+    for _ in 0..3 {
+        let away = sender.sign_filler(0, fees).await.unwrap_err();
+        assert!(matches!(away, ChainError::SignerUnavailable(_)) && !away.is_perhaps_the_nodes(), "{away}");
+    }
+    assert_eq!(server.asked("eth_signTransaction"), 1, "it is left alone for a while");
+
+    server.answers("eth_signTransaction", Manner::Error(-32000, "policy forbids it"));
+    let sender = Sender::new(client, Signer::remote(Arc::new(through())));
+    let refused = sender.sign_filler(0, fees).await.unwrap_err();
+    assert!(matches!(&refused, ChainError::SignerRefused(why) if why == "policy forbids it"), "{refused}");
 }
 
 #[tokio::test]

@@ -74,6 +74,7 @@ async fn a_true_receipt_passes_every_check() {
             "status",
             "content",
             "inclusion",
+            "expected_registry",
             "chain_id",
             "registry",
             "event",
@@ -83,8 +84,11 @@ async fn a_true_receipt_passes_every_check() {
             "verdict"
         ]
     );
+    assert_eq!(named(&report, Outcome::NotChecked), ["expected_registry"], "nobody named one");
+    assert!(report.believes_the_registry());
     let pinned = Source::Rpc { url: anvil.rpc_url.clone(), registry: Some(receipt.registry) };
-    assert!(verify_receipt(&receipt, &pinned).await.passed());
+    let report = verify_receipt(&receipt, &pinned).await;
+    assert!(report.passed() && !report.believes_the_registry(), "{report:#?}");
     assert!(verify_receipt(&receipt, &root(receipt.root)).await.passed());
 }
 

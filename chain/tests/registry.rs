@@ -9,8 +9,8 @@ use alloy::primitives::{Address, B256, U256, b256};
 use alloy::providers::{Provider, ProviderBuilder};
 use anvil::{Anvil, CHAIN_ID, CONFIRMER, CONFIRMER_KEY, DEPLOYER_KEY, TIMEOUT, confirm, find, found, leaves};
 use chain::{
-    Admin, ChainClient, ChainConfig, ChainError, Endpoints, Node, Rejection, RevertReason, Standing, TransactionCount,
-    ensure_key_manager, ensure_registry,
+    Admin, ChainClient, ChainConfig, ChainError, Endpoints, Node, Rejection, RevertReason, Signer, Standing,
+    TransactionCount, ensure_key_manager, ensure_registry,
 };
 use contracts::ZamaJobsRegistry;
 use contracts::ZamaJobsRegistry::ZamaJobsRegistryErrors;
@@ -31,8 +31,9 @@ async fn deploying_twice_gives_one_registry() {
 async fn pinning_the_key_manager_twice_sends_one_transaction() {
     let anvil = Anvil::start(&[]);
     let registry = anvil.deploy().await;
-    let admin = Admin { rpc_url: &anvil.rpc_url, chain_id: CHAIN_ID, private_key: DEPLOYER_KEY, timeout: TIMEOUT };
-    let stranger = Admin { private_key: CONFIRMER_KEY, ..admin };
+    let [signer, other] = [DEPLOYER_KEY, CONFIRMER_KEY].map(|key| Signer::private_key(key).unwrap());
+    let admin = Admin { rpc_url: &anvil.rpc_url, chain_id: CHAIN_ID, signer: &signer, timeout: TIMEOUT };
+    let stranger = Admin { signer: &other, ..admin };
     let refused = ensure_key_manager(stranger, registry, CONFIRMER).await.unwrap_err();
     assert!(matches!(registry_error(refused), ZamaJobsRegistryErrors::AccessControlUnauthorizedAccount(_)));
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Result, bail};
 use url::{Host, Url};
 
-use crate::{Deployment, Kms, Settings};
+use crate::{Chain, Deployment, Kms, Settings};
 
 /// Nothing slows a guess at a secret or a credential down, so it must be too long to guess. In characters.
 const SHORTEST_SECRET: usize = 32;
@@ -46,6 +46,13 @@ impl Kms {
     /// The addresses in `worker_addresses`.
     pub fn worker_addresses(&self) -> impl Iterator<Item = &str> {
         listed(&self.worker_addresses)
+    }
+}
+
+impl Chain {
+    /// The endpoints in `rpc_url`.
+    pub fn rpc_urls(&self) -> impl Iterator<Item = &str> {
+        listed(&self.rpc_url)
     }
 }
 
@@ -147,13 +154,23 @@ mod tests {
     }
 
     #[test]
-    fn a_signing_server_is_asked_over_https_or_on_this_machine() {
-        let with = |url| settings(&[PRODUCTION.as_slice(), &TLS, &[("CHAIN__CONFIRMER_SIGNER_URL", url)]].concat());
-        for safe in ["", "https://signer.example", "http://127.0.0.1:9000"] {
-            with(safe).expect(safe);
+    fn signing_servers_and_nodes_are_asked_over_https_or_on_this_machine() {
+        for (key, setting) in [
+            ("CHAIN__CONFIRMER_SIGNER_URL", "chain.confirmer_signer_url"),
+            ("CHAIN__DEPLOYER_SIGNER_URL", "chain.deployer_signer_url"),
+            ("CHAIN__RPC_URL", "chain.rpc_url"),
+        ] {
+            let with = |url| settings(&[PRODUCTION.as_slice(), &TLS, &[(key, url)]].concat());
+            for safe in ["", "https://one.example/key", "http://127.0.0.1:9000"] {
+                with(safe).expect(safe);
+            }
+            let refused = with("http://one.example").expect_err("anybody on the way may answer").to_string();
+            assert!(refused.contains(setting), "{refused}");
         }
-        let refused = with("http://signer.example").expect_err("anybody on the way may answer").to_string();
-        assert!(refused.contains("chain.confirmer_signer_url"), "{refused}");
+        let urls = "https://one.example/key, http://two.example/key";
+        let refused = settings(&[PRODUCTION.as_slice(), &TLS, &[("CHAIN__RPC_URL", urls)]].concat());
+        let refused = refused.expect_err("one of both is enough").to_string();
+        assert!(refused.contains("chain.rpc_url") && !refused.contains("/key"), "{refused}");
     }
 
     #[test]

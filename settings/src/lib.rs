@@ -5,12 +5,15 @@
 mod bounds;
 mod key_manager;
 mod production;
+mod signing;
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
+
+pub use signing::SigningAccount;
 
 /// The commented defaults, also printed by `zama-jobs config`.
 pub const DEFAULTS: &str = include_str!("../config.default.toml");
@@ -166,6 +169,11 @@ pub struct Chain {
     pub confirmer_signer_url: String,
     pub confirmer_address: String,
     pub deployer_key: String,
+    pub deployer_keystore: String,
+    pub deployer_password: String,
+    pub deployer_password_file: String,
+    pub deployer_signer_url: String,
+    pub deployer_address: String,
     pub confirmations: u64,
     pub batch_max_jobs: u32,
     pub batch_max_age_ms: u64,

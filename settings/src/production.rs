@@ -2,7 +2,8 @@
 
 use anyhow::{Result, bail};
 
-use crate::{Blobs, DEFAULTS, Deployment, Settings};
+use crate::key_manager::{check_callers, safe_origin};
+use crate::{Blobs, Chain, DEFAULTS, Deployment, Settings, SigningAccount};
 
 const MARK: &str = "DEVELOPMENT ONLY";
 
@@ -40,12 +41,22 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
     if !public.is_empty() {
         bail!("production refuses development values; set: {}", public.join(", "));
     }
-    let signer = &settings.chain.confirmer_signer_url;
-    if !signer.is_empty() && crate::key_manager::safe_origin(signer).is_none() {
-        bail!("production wants https in chain.confirmer_signer_url, except on this machine");
-    }
-    crate::key_manager::check_callers(&settings.kms)?;
+    check_chain(&settings.chain)?;
+    check_callers(&settings.kms)?;
     check_blobs(&settings.blobs)
+}
+
+/// Whoever is on the way could answer in a node's or a signing server's name.
+fn check_chain(chain: &Chain) -> Result<()> {
+    for SigningAccount { name, signer_url, .. } in [chain.confirmer(), chain.deployer()] {
+        if !signer_url.is_empty() && safe_origin(signer_url).is_none() {
+            bail!("production wants https in chain.{name}_signer_url, except on this machine");
+        }
+    }
+    if chain.rpc_urls().any(|url| safe_origin(url).is_none()) {
+        bail!("production wants https in all of chain.rpc_url that are not on this machine");
+    }
+    Ok(())
 }
 
 /// A folder that depends on where the process was started would be another one for each role.

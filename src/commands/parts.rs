@@ -9,10 +9,14 @@ use ::blobs::remote::{Fetcher, KnownHosts};
 use ::chain::{ChainConfig, Endpoints, Signer, SigningServer};
 use ::temporal::Target;
 use ::temporal::codec::KeyRing;
+use alloy::primitives::U256;
+use alloy::primitives::utils::parse_ether;
 use anyhow::{Context, Result};
-use settings::Settings;
+use settings::{Settings, SigningAccount};
 use store::uploads::{Quota, Quotas};
 use store::{Connections, PgPool};
+
+const WEI_A_GWEI: u128 = 1_000_000_000;
 
 pub(crate) fn pool(settings: &Settings) -> Result<PgPool> {
     let database = &settings.database;
@@ -44,25 +48,44 @@ pub(crate) fn chain(settings: &Settings) -> Result<ChainConfig> {
     })
 }
 
-/// Who signs batches: a signing server, an encrypted key, or a plain one, whichever is set first in this order.
+/// The most that a unit of gas may cost, in wei.
+pub(crate) fn fee_cap(settings: &Settings) -> u128 {
+    u128::from(settings.chain.fee_cap_gwei) * WEI_A_GWEI
+}
+
+/// Balance of the confirmer, in wei, under which operators are told.
+pub(crate) fn low_balance(settings: &Settings) -> Result<U256> {
+    parse_ether(&settings.chain.low_balance_eth).context("chain.low_balance_eth is not an amount of ETH")
+}
+
+/// Who signs batches.
 pub(crate) fn confirmer(settings: &Settings) -> Result<Signer> {
-    let chain = &settings.chain;
-    let timeout = Duration::from_secs(chain.rpc_timeout_seconds);
-    if !chain.confirmer_signer_url.is_empty() {
-        let address = chain.confirmer_address.parse().context("chain.confirmer_address is not an address")?;
-        let server = SigningServer::new(&chain.confirmer_signer_url, address, timeout);
-        return Ok(Signer::remote(Arc::new(server.context("chain.confirmer_signer_url cannot be used")?)));
+    signer(settings, settings.chain.confirmer())
+}
+
+/// Who signs an account's transactions: a signing server, an encrypted key, or a plain one, whichever is set first in
+/// this order.
+pub(crate) fn signer(settings: &Settings, account: SigningAccount<'_>) -> Result<Signer> {
+    let name = account.name;
+    if !account.signer_url.is_empty() {
+        let address = account.address.parse().with_context(|| format!("chain.{name}_address is not an address"))?;
+        let timeout = Duration::from_secs(settings.chain.rpc_timeout_seconds);
+        let server = SigningServer::new(account.signer_url, address, timeout);
+        return Ok(Signer::remote(Arc::new(
+            server.with_context(|| format!("chain.{name}_signer_url cannot be used"))?,
+        )));
     }
-    if chain.confirmer_keystore.is_empty() {
-        return Signer::private_key(&chain.confirmer_key).context("chain.confirmer_key cannot be used");
+    if account.keystore.is_empty() {
+        return Signer::private_key(account.key).with_context(|| format!("chain.{name}_key cannot be used"));
     }
     let read = |file: &str| std::fs::read_to_string(file).with_context(|| format!("Failed to read {file}"));
-    let password = if chain.confirmer_password_file.is_empty() {
-        chain.confirmer_password.clone()
+    let password = if account.password_file.is_empty() {
+        account.password.to_owned()
     } else {
-        read(&chain.confirmer_password_file)?.trim_end_matches(['\r', '\n']).to_owned()
+        read(account.password_file)?.trim_end_matches(['\r', '\n']).to_owned()
     };
-    Signer::keystore(&read(&chain.confirmer_keystore)?, &password).context("chain.confirmer_keystore cannot be used")
+    Signer::keystore(&read(account.keystore)?, &password)
+        .with_context(|| format!("chain.{name}_keystore cannot be used"))
 }
 
 /// The blob store; it is touched when it is first used.

@@ -54,6 +54,8 @@ pub(crate) fn keep_metrics(metrics: PrometheusHandle, stop: CancellationToken) {
 
 fn start_logs(settings: &Settings, role: Role) -> Result<()> {
     let filter = EnvFilter::try_new(&settings.log.filter).context("log.filter is not a valid filter")?;
+    // Below that it names the nodes' whole addresses, which hold keys.
+    let filter = filter.add_directive("alloy_transport_http=info".parse().context("Failed to set the logs up")?);
     let registry = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer().with_target(false);
     match (role, settings.log.format) {

@@ -8,7 +8,6 @@ use activities::billing_delivery::BillingDelivery;
 use activities::fhe::{Attester, ChildOptions, NetworkKey};
 use activities::worker::{self, FheParts, Limits, Parts};
 use activities::{BATCH_JOBS, BatchPolicy, Batching, Memory, Pace};
-use alloy::primitives::utils::parse_ether;
 use anyhow::{Context, Result, ensure};
 use axum::Router;
 use axum::routing::get;
@@ -25,8 +24,6 @@ use super::{Role, key_manager, parts, process};
 
 /// Longest pause between two calls to a key manager that is away.
 const KEY_MANAGER_PAUSE: Duration = Duration::from_secs(5);
-
-const WEI_A_GWEI: u128 = 1_000_000_000;
 
 /// The batcher sets its gauges every few seconds.
 const IDLE_GAUGE: Duration = Duration::from_secs(60);
@@ -93,11 +90,8 @@ fn batching(settings: &Settings, queues: &[Queue]) -> Result<Option<Batching>> {
         chain,
         signer: parts::confirmer(settings)?,
         policy: BatchPolicy { max_jobs: set.batch_max_jobs, max_age: Duration::from_millis(set.batch_max_age_ms) },
-        fees: FeePolicy {
-            cap: u128::from(set.fee_cap_gwei) * WEI_A_GWEI,
-            patience: Duration::from_secs(set.fee_patience_seconds),
-        },
-        low_balance: parse_ether(&set.low_balance_eth).context("chain.low_balance_eth is not an amount of ETH")?,
+        fees: FeePolicy { cap: parts::fee_cap(settings), patience: Duration::from_secs(set.fee_patience_seconds) },
+        low_balance: parts::low_balance(settings)?,
         memory: if settings.development.chain_may_forget { Memory::Forgets } else { Memory::Reorganises },
     }))
 }

@@ -31,6 +31,15 @@ pub struct NewestAnchor {
     pub block_hash: [u8; 32],
 }
 
+/// A transaction of ours that no block has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitingTransaction {
+    pub tx_hash: [u8; 32],
+    pub nonce: i64,
+    /// When its nonce was first signed for: raised fees make no new beginning.
+    pub since: DateTime<Utc>,
+}
+
 /// A registry's confirmations, as the database has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overview {
@@ -42,6 +51,12 @@ pub struct Overview {
     pub sent: Batches,
     pub confirmed: Batches,
     pub finalized: Batches,
+    /// Given up for good: their jobs were sealed anew.
+    pub abandoned: Batches,
+    /// Open batches of which another root has an index: they can never be confirmed as they are.
+    pub refused: i64,
+    /// The first of ours in line.
+    pub waiting_transaction: Option<WaitingTransaction>,
     /// Open batches of other registries: nobody with these settings looks after them.
     pub open_elsewhere: i64,
     pub newest_anchor: Option<NewestAnchor>,
@@ -56,15 +71,17 @@ pub struct Overview {
 /// # Errors
 /// The database is away.
 pub async fn read(pool: &PgPool, on: &Registry) -> Result<Overview, StoreError> {
-    let mut states = [Batches::default(); 4];
-    for (state, name) in states.iter_mut().zip(["SEALED", "SENT", "CONFIRMED", "FINALIZED"]) {
+    let mut states = [Batches::default(); 5];
+    for (state, name) in states.iter_mut().zip(["SEALED", "SENT", "CONFIRMED", "FINALIZED", "ABANDONED"]) {
         *state = batches_in(pool, on, name).await?;
     }
-    let [sealed, sent, confirmed, finalized] = states;
+    let [sealed, sent, confirmed, finalized, abandoned] = states;
     let row = sqlx::query!(
         r#"SELECT (SELECT count(*) FROM confirmations WHERE batch_id IS NULL) AS "unsealed!",
                   (SELECT count(*) FROM batches WHERE status IN ('SEALED', 'SENT')
                                                   AND (chain_id, registry) <> ($1, $2)) AS "open_elsewhere!",
+                  (SELECT count(*) FROM batches WHERE status IN ('SEALED', 'SENT') AND refused_block IS NOT NULL
+                                                  AND (chain_id, registry) = ($1, $2)) AS "refused!",
                   (SELECT max(leaf_index) FROM confirmations) AS highest_index"#,
         on.chain_id,
         &on.address[..]
@@ -78,6 +95,9 @@ pub async fn read(pool: &PgPool, on: &Registry) -> Result<Overview, StoreError> 
         sent,
         confirmed,
         finalized,
+        abandoned,
+        refused: row.refused,
+        waiting_transaction: waiting_transaction(pool, on).await?,
         open_elsewhere: row.open_elsewhere,
         newest_anchor: newest_anchor(pool, on).await?,
         highest_index: row.highest_index,
@@ -126,6 +146,24 @@ async fn oldest_waiting(pool: &PgPool, on: &Registry) -> Result<Option<WaitingJo
     .fetch_optional(pool)
     .await?;
     Ok(row.map(|row| WaitingJob { job: JobId(row.job_id), since: row.created_at }))
+}
+
+async fn waiting_transaction(pool: &PgPool, on: &Registry) -> Result<Option<WaitingTransaction>, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT t.tx_hash, t.nonce, min(t.created_at) OVER (PARTITION BY t.sender, t.nonce) AS "since!"
+             FROM chain_transactions t JOIN batches b ON b.id = t.batch_id
+            WHERE b.chain_id = $1 AND b.registry = $2 AND t.state IN ('SIGNED', 'SENT')
+            ORDER BY t.nonce, t.max_fee_per_gas DESC LIMIT 1"#,
+        on.chain_id,
+        &on.address[..]
+    )
+    .fetch_optional(pool)
+    .await?;
+    row.map(|row| {
+        let tx_hash = bytes("transaction hash", &row.tx_hash)?;
+        Ok(WaitingTransaction { tx_hash, nonce: row.nonce, since: row.since })
+    })
+    .transpose()
 }
 
 async fn newest_anchor(pool: &PgPool, on: &Registry) -> Result<Option<NewestAnchor>, StoreError> {

@@ -3,6 +3,8 @@
 //! Nothing here decides what is true: the caller has recomputed the root that the chain confirmed. Each step leaves a
 //! state that the batcher could have made, so that a run that is cut off is finished by another one or by the batcher.
 
+pub mod carriers;
+
 use jobs::JobId;
 use serde_json::Value;
 use sqlx::PgPool;
@@ -22,6 +24,10 @@ pub struct StoredBatch {
     pub job_count: i32,
     /// Of its jobs, those whose confirmation names it.
     pub leaves: i64,
+    /// Of those, the ones that are still CONFIRMING: none of an anchored batch should be.
+    pub confirming: i64,
+    /// Whether the transaction that anchors it is written down here.
+    pub is_carried: bool,
     pub standing: Standing,
 }
 
@@ -59,7 +65,11 @@ pub struct Rebuilt<'a> {
 pub async fn batches(pool: &PgPool, on: &Registry) -> Result<Vec<StoredBatch>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT b.id, b.root, b.entries, b.job_count, b.status, b.block_number, b.block_hash,
-                  (SELECT count(*) FROM confirmations c WHERE c.batch_id = b.id) AS "leaves!"
+                  (SELECT count(*) FROM confirmations c WHERE c.batch_id = b.id) AS "leaves!",
+                  (SELECT count(*) FROM confirmations c JOIN jobs j ON j.id = c.job_id
+                    WHERE c.batch_id = b.id AND j.status = 'CONFIRMING') AS "confirming!",
+                  EXISTS (SELECT 1 FROM chain_transactions t
+                           WHERE t.batch_id = b.id AND t.tx_hash = b.tx_hash) AS "is_carried!"
              FROM batches b WHERE b.chain_id = $1 AND b.registry = $2 ORDER BY b.sealed_at, b.id"#,
         on.chain_id,
         &on.address[..]
@@ -77,8 +87,16 @@ pub async fn batches(pool: &PgPool, on: &Registry) -> Result<Vec<StoredBatch>, S
                 _ => Standing::Open,
             };
             let root = bytes("root", &row.root)?;
-            let (entries, job_count) = (row.entries, row.job_count);
-            Ok(StoredBatch { id: row.id, root, entries, job_count, leaves: row.leaves, standing })
+            Ok(StoredBatch {
+                id: row.id,
+                root,
+                entries: row.entries,
+                job_count: row.job_count,
+                leaves: row.leaves,
+                confirming: row.confirming,
+                is_carried: row.is_carried,
+                standing,
+            })
         })
         .collect()
 }
@@ -190,6 +208,21 @@ pub async fn rebuild(pool: &PgPool, on: &Registry, batch: &Rebuilt<'_>) -> Resul
     }
     tx.commit().await?;
     Ok(Some(id))
+}
+
+/// How many jobs of a batch are still CONFIRMING.
+///
+/// # Errors
+/// The database is away.
+pub async fn confirming(pool: &PgPool, batch: Uuid) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM confirmations c JOIN jobs j ON j.id = c.job_id
+            WHERE c.batch_id = $1 AND j.status = 'CONFIRMING'"#,
+        batch
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(count)
 }
 
 /// Moves the sequence of indices past `index`; it never goes back. Returns the index that is given next.

@@ -1,12 +1,31 @@
 //! Deploying and changing a registry: shown before it is sent, made once, refused in words.
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, Bytes};
+use alloy::providers::Provider;
+use alloy::rpc::types::TransactionRequest;
 use contracts::ZamaJobsRegistry;
+use serde_json::{Value, json};
 
 use crate::anvil::{Anvil, CONFIRMER, CONFIRMER_KEY};
 use crate::stage::Operator;
 
+/// anvil's account 0.
+const DEPLOYER: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
+/// anvil's account 2: unlocked and rich.
 const STRANGER: &str = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";
+
+impl Operator {
+    /// What a wallet does with calls that were printed for it.
+    async fn sends(&self, from: &str, calls: &Value) {
+        for call in calls.as_array().unwrap() {
+            let [to, from]: [Address; 2] = [call["to"].as_str().unwrap(), from].map(|text| text.parse().unwrap());
+            let data: Bytes = call["data"].as_str().unwrap().parse().unwrap();
+            let request = TransactionRequest::default().from(from).to(to).input(data.into());
+            let sent = self.provider().send_transaction(request).await.unwrap().get_receipt().await.unwrap();
+            assert!(sent.status(), "{call}");
+        }
+    }
+}
 
 /// A deployed registry.
 fn deployed() -> Operator {
@@ -97,4 +116,111 @@ async fn what_is_refused_is_told_by_the_exit_code() {
     assert_eq!(operator.chain(&["deploy", "--yes"]).code, Some(2), "another chain");
     operator.anvil.stop();
     assert_eq!(operator.chain(&["deploy", "--yes"]).code, Some(8), "no answer");
+}
+
+#[tokio::test]
+async fn whoever_deploys_for_another_admin_gets_no_right() {
+    let operator = Operator::beside(Anvil::start(&[]));
+    let deploy = ["deploy", "--admin", STRANGER, "--key-manager", DEPLOYER, "--yes", "--json"];
+    let run = operator.chain(&deploy);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.stderr.contains(&format!("its admin {STRANGER} has still to send")), "{run:?}");
+    let document = run.json();
+    assert_eq!(
+        (document["transactions"].as_array().unwrap().len(), &document["admin"]),
+        (1, &json!(STRANGER.to_lowercase()))
+    );
+    let registry: Address = document["registry"].as_str().unwrap().parse().unwrap();
+    let contract = ZamaJobsRegistry::new(registry, operator.provider());
+    let [admin, payer]: [Address; 2] = [STRANGER, DEPLOYER].map(|text| text.parse().unwrap());
+    assert_eq!(contract.defaultAdmin().call().await.unwrap(), admin);
+    let (confirms, pauses) =
+        (contract.CONFIRMER_ROLE().call().await.unwrap(), contract.PAUSER_ROLE().call().await.unwrap());
+    for role in [Default::default(), confirms, pauses] {
+        assert!(!contract.hasRole(role, payer).call().await.unwrap(), "{role}");
+    }
+
+    operator.sends(STRANGER, &document["calls"]).await;
+    assert!(contract.hasRole(confirms, CONFIRMER).call().await.unwrap());
+    assert_eq!(contract.keyManager().call().await.unwrap(), payer);
+    let again = operator.chain(&deploy);
+    assert_eq!((again.code, &again.json()["calls"], &again.json()["changed"]), (Some(0), &json!([]), &json!(false)));
+    let printed = operator.chain(&["deploy", "--admin", STRANGER, "--print-call", "--json"]).json();
+    assert_eq!((&printed["registry"], printed["calls"].as_array().unwrap().len()), (&json!(registry), 2));
+}
+
+#[tokio::test]
+async fn a_call_is_printed_without_key_or_node_and_does_what_it_says() {
+    let mut operator = deployed();
+    let url = operator.anvil.rpc_url.clone();
+    operator.set("ZAMA__CHAIN__DEPLOYER_KEY", "");
+    operator.set("ZAMA__CHAIN__RPC_URL", "http://127.0.0.1:1");
+    let mut calls = Vec::new();
+    for command in [&["grant-role", "pauser", STRANGER][..], &["pause"], &["unpause"]] {
+        let run = operator.chain(&[command, &["--print-call", "--json"]].concat());
+        assert_eq!(run.code, Some(0), "{run:?}");
+        calls.push(run.json()["calls"].clone());
+    }
+    let text = operator.chain(&["pause", "--print-call"]).stdout;
+    assert!(text.starts_with("pause confirmation\n") && text.contains("data  0x8456cb59"), "{text}");
+    operator.set("ZAMA__CHAIN__RPC_URL", url);
+    let paused = async || {
+        let status = operator.chain(&["status", "--json"]).json();
+        status["chain"]["paused"].clone()
+    };
+    operator.sends(DEPLOYER, &calls[0]).await;
+    operator.sends(STRANGER, &calls[1]).await;
+    assert_eq!(paused().await, json!(true));
+    operator.sends(DEPLOYER, &calls[2]).await;
+    assert_eq!(paused().await, json!(false));
+}
+
+#[tokio::test]
+async fn the_admins_key_may_stay_with_a_signing_server() {
+    let mut operator = Operator::beside(Anvil::start(&[]));
+    operator.set("ZAMA__CHAIN__DEPLOYER_KEY", "");
+    operator.set("ZAMA__CHAIN__DEPLOYER_SIGNER_URL", operator.anvil.rpc_url.clone());
+    operator.set("ZAMA__CHAIN__DEPLOYER_ADDRESS", DEPLOYER);
+    let run = operator.chain(&["deploy", "--yes", "--json"]);
+    assert_eq!((run.code, &run.json()["sender"]), (Some(0), &json!(DEPLOYER.to_lowercase())), "{run:?}");
+    operator.set("ZAMA__CHAIN__REGISTRY", run.json()["registry"].as_str().unwrap());
+    operator.set("ZAMA__CHAIN__DEPLOYER_SIGNER_URL", "http://127.0.0.1:1/key");
+    let run = operator.chain(&["pause", "--yes"]);
+    assert!(run.code == Some(8) && run.stderr.contains("the signing server is unavailable"), "{run:?}");
+    assert!(!run.stderr.contains("/key"), "{run:?}");
+}
+
+#[tokio::test]
+async fn what_hangs_is_told_by_its_hash_and_can_be_replaced() {
+    let operator = deployed();
+    let node = async |method: &'static str, params: Value| -> Value {
+        operator.provider().raw_request(method.into(), params).await.unwrap()
+    };
+    node("evm_setAutomine", json!([false])).await;
+    let grants = operator.chain(&["grant-role", "pauser", STRANGER, "--yes", "--wait", "1", "--json"]);
+    assert_eq!(grants.code, Some(11), "{grants:?}");
+    let hash = grants.json()["error"]["tx_hash"].as_str().unwrap().to_owned();
+    assert!(grants.stderr.contains(&format!("sent: {hash}")) && grants.stderr.contains("--replace"), "{grants:?}");
+    let replaces = operator.chain(&["pause", "--yes", "--wait", "1", "--replace", "--json"]);
+    assert_eq!(replaces.code, Some(11), "{replaces:?}");
+    node("evm_mine", json!([])).await;
+    assert_eq!(node("eth_getTransactionReceipt", json!([hash])).await, Value::Null, "its place was taken");
+    let run = operator.chain(&["pause", "--yes"]);
+    assert!(run.code == Some(0) && run.stdout.contains("nothing to do"), "{run:?}");
+}
+
+#[tokio::test]
+async fn no_command_shows_a_node_s_key() {
+    let mut operator = deployed();
+    // Bound and dropped: a port on which nobody listens.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    operator.set("ZAMA__CHAIN__RPC_URL", format!("http://127.0.0.1:{port}/v3/0123456789abcdef"));
+    operator.set("ZAMA__DATABASE__URL", format!("postgres://nobody@127.0.0.1:{port}/none"));
+    operator.set("ZAMA__DATABASE__ACQUIRE_TIMEOUT_SECONDS", "1");
+    operator.set("ZAMA__LOG__FILTER", "trace");
+    for command in [&["status"][..], &["status", "--json"], &["pause", "--yes"], &["deploy", "--yes"], &["resync"]] {
+        let run = operator.chain(command);
+        assert!(run.stdout.contains(&port.to_string()) || run.stderr.contains(&port.to_string()), "{run:?}");
+        assert!(!run.stdout.contains("0123456789abcdef") && !run.stderr.contains("0123456789abcdef"), "{run:?}");
+    }
 }

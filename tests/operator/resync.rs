@@ -89,6 +89,79 @@ async fn a_batch_that_is_on_chain_and_open_here_is_completed() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_was_forgotten_is_written_down_again_unless_somebody_else_sent_it() {
+    let stage = Stage::new().await;
+    stage.confirmed(2).await;
+    let truth = stage.truth().await;
+    stage.outbox.execute("DELETE FROM chain_transactions").await;
+    let forgotten = stage.everything().await;
+    assert_eq!(outcomes(&stage.resync(&["--dry-run"])), ["would_mend"]);
+    assert_eq!(stage.everything().await, forgotten, "a dry run changes nothing");
+    let run = stage.resync(&[]);
+    assert_eq!((run.code, outcomes(&run)), (Some(0), vec!["mended".to_owned()]), "{run:?}");
+    assert_eq!(stage.truth().await, truth);
+    stage.changes_nothing_any_more(0).await;
+
+    // Not what a batcher sends: nobody here ever signed it.
+    stage.outbox.confirming().await;
+    let batch = stage.seals(9).await;
+    let anchor = stage.is_confirmed_by_a_stranger(batch).await;
+    batches::complete(&stage.outbox.pool, batch, &anchor).await.unwrap();
+    let run = stage.resync(&[]);
+    assert_eq!((run.code, outcomes(&run), &run.json()["agreeing_batches"]), (Some(0), vec![], &json!(2)), "{run:?}");
+}
+
+#[tokio::test]
+async fn jobs_of_an_anchored_batch_that_still_wait_are_completed_and_billed_once() {
+    let stage = Stage::new().await;
+    stage.confirmed(3).await;
+    let truth = stage.truth().await;
+    for lost in ["SELECT 1", "UPDATE confirmations SET batch_id = NULL, leaf_index = NULL WHERE leaf_index = 1"] {
+        for statement in [
+            "UPDATE jobs SET status = 'CONFIRMING', completed_at = NULL
+              WHERE id = (SELECT job_id FROM confirmations WHERE leaf_index = 1)",
+            "DELETE FROM usage_ledger WHERE metric IN ('jobs_completed', 'chain_confirmations')
+                AND job_id = (SELECT job_id FROM confirmations WHERE leaf_index = 1)",
+            lost,
+        ] {
+            stage.outbox.execute(statement).await;
+        }
+        assert_eq!(outcomes(&stage.resync(&["--dry-run"])), ["would_mend"], "{lost}");
+        let run = stage.resync(&[]);
+        assert_eq!((run.code, outcomes(&run)), (Some(0), vec!["mended".to_owned()]), "{run:?}");
+        assert_eq!(stage.truth().await, truth, "{lost}");
+        stage.changes_nothing_any_more(0).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_more_is_changed_once_the_leadership_is_lost() {
+    let stage = Stage::new().await;
+    for _ in 0..3 {
+        stage.confirmed(1).await;
+    }
+    stage.forgets().await;
+    // Whoever leads is cut off by the first batch that is put back.
+    for statement in [
+        "CREATE FUNCTION cut_off() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             PERFORM pg_terminate_backend(pid, 5000) FROM pg_locks
+               WHERE locktype = 'advisory' AND pid <> pg_backend_pid()
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
+             RETURN NULL;
+         END $$",
+        "CREATE TRIGGER cut_off AFTER INSERT ON batches EXECUTE FUNCTION cut_off()",
+    ] {
+        stage.outbox.execute(statement).await;
+    }
+    let run = stage.resync(&[]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert_eq!(stage.outbox.count("SELECT count(*) FROM batches").await, 1, "the others were left alone");
+    stage.outbox.execute("DROP TRIGGER cut_off ON batches").await;
+    assert_eq!(stage.resync(&[]).code, Some(0), "another run goes on there");
+    assert_eq!(stage.outbox.count("SELECT count(*) FROM batches").await, 3);
+}
+
+#[tokio::test]
 async fn a_batch_that_stands_in_another_block_is_anchored_there() {
     let stage = Stage::new().await;
     stage.confirmed(1).await;

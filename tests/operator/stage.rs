@@ -2,8 +2,11 @@
 
 use std::process::Command;
 
+use alloy::consensus::Transaction as _;
+use alloy::eips::eip2718::Encodable2718 as _;
 use alloy::primitives::{Address, B256, U256};
 use alloy::providers::{Provider, ProviderBuilder};
+use alloy::rpc::types::TransactionReceipt;
 use contracts::ZamaJobsRegistry;
 use contracts::ZamaJobsRegistry::ZamaJobsRegistryInstance;
 use jobs::merkle::Entry;
@@ -11,6 +14,7 @@ use serde_json::Value;
 use sqlx::AssertSqlSafe;
 use store::batches::{self, Anchor, Registry};
 use store::sealing::{self, SealPolicy};
+use store::transactions::{self, Purpose, Written};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -108,25 +112,49 @@ impl Stage {
         sealing::seal(&self.outbox.pool, &policy, 1).await.unwrap().expect("something waits").0
     }
 
-    /// Puts a batch on chain; the database hears nothing of it.
+    /// Puts a batch on chain; the database knows that it was sent.
     pub async fn sends(&self, batch: Uuid) -> Anchor {
+        let (root, entries) = self.sealed(batch).await;
+        let anchor = self.confirms(root, &entries).await;
+        self.writes_down(batch, anchor.tx_hash.into()).await;
+        anchor
+    }
+
+    async fn sealed(&self, batch: Uuid) -> (B256, Vec<Entry>) {
         let query = "SELECT root, entries FROM batches WHERE id = $1";
         let (root, entries): (Vec<u8>, Value) =
             sqlx::query_as(query).bind(batch).fetch_one(&self.outbox.pool).await.unwrap();
-        let entries: Vec<Entry> = serde_json::from_value(entries).unwrap();
-        self.confirms(B256::from_slice(&root), &entries).await
+        (B256::from_slice(&root), serde_json::from_value(entries).unwrap())
+    }
+
+    /// As the batcher does before it sends.
+    async fn writes_down(&self, batch: Uuid, hash: B256) {
+        let sent = self.operator.provider().get_transaction_by_hash(hash).await.unwrap().unwrap();
+        let transaction = transactions::Transaction {
+            tx_hash: hash.0,
+            sender: sent.inner.signer().into_array(),
+            nonce: sent.nonce(),
+            raw: sent.inner.inner().encoded_2718(),
+            max_fee_per_gas: sent.max_fee_per_gas(),
+            max_priority_fee_per_gas: sent.max_priority_fee_per_gas().unwrap(),
+        };
+        let written = transactions::write_ahead(&self.outbox.pool, batch, Purpose::Batch, &transaction).await;
+        assert_eq!(written.unwrap(), Written::Ahead);
+    }
+
+    /// As somebody does who has the confirmer's rights and another program: it sends transactions of the old type.
+    pub async fn is_confirmed_by_a_stranger(&self, batch: Uuid) -> Anchor {
+        let (root, entries) = self.sealed(batch).await;
+        let registry = self.registry();
+        let call = registry.confirmBatch(root, entries.iter().map(Into::into).collect()).from(CONFIRMER);
+        anchor(&call.gas_price(100_000_000_000).send().await.unwrap().get_receipt().await.unwrap())
     }
 
     /// As anybody with the confirmer's rights does.
     pub async fn confirms(&self, root: B256, entries: &[Entry]) -> Anchor {
         let registry = self.registry();
         let call = registry.confirmBatch(root, entries.iter().map(Into::into).collect()).from(CONFIRMER);
-        let receipt = call.send().await.unwrap().get_receipt().await.unwrap();
-        Anchor {
-            tx_hash: receipt.transaction_hash.0,
-            block_number: receipt.block_number.unwrap().cast_signed(),
-            block_hash: receipt.block_hash.unwrap().0,
-        }
+        anchor(&call.send().await.unwrap().get_receipt().await.unwrap())
     }
 
     /// A batch of `jobs` new jobs, on chain and completed here.
@@ -176,6 +204,8 @@ impl Stage {
             "SELECT id, status, result_hash FROM jobs ORDER BY id",
             "SELECT id, units FROM usage_ledger ORDER BY id",
             "SELECT job_id FROM job_reservations ORDER BY job_id",
+            "SELECT tx_hash, sender, nonce, raw, max_fee_per_gas, max_priority_fee_per_gas, purpose, state, block_number,
+                    block_hash FROM chain_transactions ORDER BY tx_hash",
         ] {
             rows.extend(self.rows(query).await);
         }
@@ -194,6 +224,14 @@ impl Stage {
             rows.extend(self.rows(query).await);
         }
         rows
+    }
+}
+
+fn anchor(receipt: &TransactionReceipt) -> Anchor {
+    Anchor {
+        tx_hash: receipt.transaction_hash.0,
+        block_number: receipt.block_number.unwrap().cast_signed(),
+        block_hash: receipt.block_hash.unwrap().0,
     }
 }
 

@@ -29,6 +29,38 @@ async fn it_shows_chain_signer_and_batches() {
 }
 
 #[tokio::test]
+async fn a_low_balance_is_what_the_settings_call_low() {
+    let mut stage = Stage::new().await;
+    for (least, code) in [("10000", 0), ("10000.5", 9)] {
+        stage.operator.set("ZAMA__CHAIN__LOW_BALANCE_ETH", least);
+        let run = stage.operator.chain(&["status", "--json"]);
+        assert_eq!(run.code, Some(code), "{run:?}");
+        let findings = run.json()["findings"].as_array().unwrap().clone();
+        assert!(findings.iter().all(|finding| finding["code"] == "low_balance"), "{findings:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_stuck_and_a_batch_that_is_refused_are_found() {
+    let stage = Stage::new().await;
+    let batch = {
+        stage.outbox.confirming().await;
+        let batch = stage.seals(9).await;
+        stage.sends(batch).await;
+        batch
+    };
+    let run = stage.operator.chain(&["status", "--json"]);
+    let waiting = &run.json()["database"]["waiting_transaction"];
+    assert_eq!((run.code, &waiting["nonce"]), (Some(0), &json!(0)), "{run:?}");
+    stage.outbox.execute("UPDATE chain_transactions SET created_at = now() - interval '1 h'").await;
+    store::batches::note_refused(&stage.outbox.pool, batch, 7).await.unwrap();
+    let run = stage.operator.chain(&["status", "--json"]);
+    let codes: Vec<_> = run.json()["findings"].as_array().unwrap().iter().map(|it| it["code"].clone()).collect();
+    assert_eq!((run.code, codes), (Some(9), vec![json!("refused"), json!("stuck_transaction")]), "{run:?}");
+    assert!(stage.operator.chain(&["status"]).stdout.contains("waits for its block: nonce 0"));
+}
+
+#[tokio::test]
 async fn what_does_not_fit_is_found() {
     let stage = Stage::new().await;
     stage.confirmed(1).await;

@@ -22,6 +22,8 @@ pub(super) enum Diagnosis {
     RoleLost,
     /// The account cannot pay.
     CannotPay,
+    /// Whoever keeps the account's key is away: what was signed before goes on.
+    SignerAway,
     /// Anything else that the registry or the node refuses.
     Refused,
 }
@@ -39,7 +41,7 @@ impl Diagnosis {
                 Some(Self::CannotPay)
             }
             ChainError::Unavailable(_) | ChainError::WrongChain { .. } | ChainError::NotARegistry(_) => None,
-            // Whoever signs may be away too: that holds up what must be signed, and nothing else.
+            ChainError::SignerUnavailable(_) => Some(Self::SignerAway),
             error => Some(error.refusal().map_or(Self::Refused, |refusal| match refusal {
                 Refusal::RootAlreadyConfirmed => Self::AlreadyThere,
                 Refusal::IndexAlreadyConfirmed => Self::IndexTaken,
@@ -58,13 +60,15 @@ impl Diagnosis {
             Self::Paused => "paused",
             Self::RoleLost => "role_lost",
             Self::CannotPay => "cannot_pay",
+            Self::SignerAway => "signer_away",
             Self::Refused => "refused",
         }
     }
 }
 
 impl ConfirmBatches {
-    /// Does what the diagnosis asks for; gives the error back when it is everybody's.
+    /// Does what the diagnosis asks for; gives the error back when it is everybody's, or when another node may say
+    /// something else.
     pub(super) async fn cannot_go_on(
         &self,
         sender: &Sender,
@@ -87,7 +91,8 @@ impl ConfirmBatches {
             _ => {}
         }
         shift.refusals.note(batch, diagnosis, &error, Instant::now());
-        Ok(())
+        // What this node refuses another one may take: the batch rests, and all go on there.
+        if goes_to_another_node(&error, sender.client().has_other_nodes()) { Err(error) } else { Ok(()) }
     }
 
     /// Gives the batch up and its jobs new indices, when nothing that was signed for it can ever be confirmed: nothing
@@ -120,6 +125,10 @@ impl ConfirmBatches {
     }
 }
 
+fn goes_to_another_node(error: &anyhow::Error, there_is_one: bool) -> bool {
+    there_is_one && error.downcast_ref::<ChainError>().is_some_and(ChainError::is_perhaps_the_nodes)
+}
+
 #[cfg(test)]
 mod tests {
     use alloy::primitives::{Address, U256};
@@ -140,5 +149,22 @@ mod tests {
         assert_eq!(Diagnosis::of(&rejected.into()), Some(Diagnosis::Refused));
         let reverted = ChainError::Reverted(RevertReason::Other(String::new()));
         assert_eq!(Diagnosis::of(&anyhow::Error::from(reverted).context("the batch")), Some(Diagnosis::Refused));
+    }
+
+    #[test]
+    fn a_signer_that_is_away_is_not_the_nodes_fault_and_holds_up_nothing_that_was_signed() {
+        let away = ChainError::SignerUnavailable("refused".to_owned()).into();
+        assert_eq!(Diagnosis::of(&away), Some(Diagnosis::SignerAway));
+        assert!(!goes_to_another_node(&away, true));
+        assert_eq!(Diagnosis::of(&ChainError::SignerRefused(String::new()).into()), Some(Diagnosis::Refused));
+    }
+
+    #[test]
+    fn a_node_that_answers_with_an_error_is_left_for_another_and_a_revert_is_the_same_everywhere() {
+        let rejected = |rejection| ChainError::Rejected { rejection, message: String::new() }.into();
+        assert!(goes_to_another_node(&rejected(Rejection::Other), true));
+        assert!(!goes_to_another_node(&rejected(Rejection::Other), false), "it is the only one");
+        assert!(!goes_to_another_node(&rejected(Rejection::TooMuchGas), true));
+        assert!(!goes_to_another_node(&ChainError::Reverted(RevertReason::Other(String::new())).into(), true));
     }
 }

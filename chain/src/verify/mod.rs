@@ -13,6 +13,8 @@ use crate::ChainError;
 
 /// Name of the check whether the block can still be taken back.
 const FINALITY: &str = "finality";
+/// Name of the check whether the receipt names the registry that the caller trusts.
+const EXPECTED_REGISTRY: &str = "expected_registry";
 
 /// What a receipt is held against.
 #[derive(Clone, Debug)]
@@ -21,7 +23,7 @@ pub enum Source {
     Rpc {
         url: String,
         /// The registry that must have confirmed the job. `None` believes the address in the receipt, and anyone can
-        /// deploy a registry: give the address when it is known.
+        /// deploy a registry: the report says that this was not checked.
         registry: Option<Address>,
     },
     /// A batch's root that was learnt elsewhere. No network is used.
@@ -40,7 +42,7 @@ pub enum Outcome {
     Failed,
     /// The node gave no answer: nothing is known.
     Unanswered,
-    /// Nobody was asked: without a network only the chain could tell.
+    /// Nobody was asked: without a network only the chain could tell, and what is trusted only the caller.
     NotChecked,
     /// Not so yet: nothing is against it, and it may still change.
     Pending,
@@ -95,6 +97,11 @@ impl Report {
         }
     }
 
+    /// Whether the registry's address was believed as the receipt names it.
+    pub fn believes_the_registry(&self) -> bool {
+        self.with(Outcome::NotChecked).any(|check| check.name == EXPECTED_REGISTRY)
+    }
+
     /// Whether every check that was made passed.
     pub fn passed(&self) -> bool {
         self.verdict() == Verdict::Verifies
@@ -126,6 +133,9 @@ impl Check {
             ChainError::WrongChain { .. } | ChainError::NotARegistry(_) | ChainError::Reverted(_) => Outcome::Failed,
             ChainError::Unavailable(_)
             | ChainError::Rejected { .. }
+            | ChainError::SignerUnavailable(_)
+            | ChainError::SignerRefused(_)
+            | ChainError::NotMined { .. }
             | ChainError::CannotPay { .. }
             | ChainError::NoDeployer(_)
             | ChainError::Configuration(_) => Outcome::Unanswered,
@@ -163,7 +173,13 @@ pub async fn verify_receipt(receipt: &Receipt, source: &Source) -> Report {
             checks.extend(offline::left_to_the_chain(receipt));
         }
         Source::Rpc { url, registry } => {
-            checks.extend(registry.map(|expected| expected_registry(receipt, expected)));
+            checks.push(match registry {
+                Some(expected) => expected_registry(receipt, *expected),
+                None => Check::not_checked(
+                    EXPECTED_REGISTRY,
+                    format!("whether {} is the registry that you trust: anyone can deploy one", receipt.registry),
+                ),
+            });
             checks.extend(onchain::checks(receipt, url).await);
         }
     }
@@ -172,7 +188,7 @@ pub async fn verify_receipt(receipt: &Receipt, source: &Source) -> Report {
 
 fn expected_registry(receipt: &Receipt, expected: Address) -> Check {
     Check::new(
-        "expected_registry",
+        EXPECTED_REGISTRY,
         receipt.registry == expected,
         "the receipt names the expected registry",
         format!("the receipt names the registry {}, not {expected}", receipt.registry),

@@ -106,6 +106,7 @@ impl Exit {
                 EncryptedError::Thread(_)
                 | EncryptedError::NoNetworkKey
                 | EncryptedError::Chain(ChainError::CannotPay { .. }) => Self::Failure,
+                EncryptedError::Chain(ChainError::NotMined { .. }) => Self::TimedOut,
                 _ => Self::Usage,
             },
         }
@@ -156,6 +157,8 @@ mod tests {
         assert_eq!(of(ChainError::Configuration("no URL".to_owned()).into()), Exit::Usage);
         let poor = ChainError::CannotPay { account: Address::ZERO, balance: U256::ZERO, needed: U256::ONE };
         assert_eq!(of(poor.into()), Exit::Failure);
+        let waits = ChainError::NotMined { tx_hash: B256::ZERO, account: Address::ZERO, nonce: 7 };
+        assert_eq!(of(waits.into()), Exit::TimedOut);
         assert_eq!(of(EncryptedError::SubmitterKey), Exit::Usage);
         assert_eq!(of(EncryptedError::NoTrust), Exit::Usage);
         assert_eq!(of(EncryptedError::NoNetworkKey), Exit::Failure);

@@ -50,10 +50,6 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit,
         "checks": report.checks,
     });
     session.output.result(&document, |paint| text(&receipt, &report, paint))?;
-    if let Source::Rpc { registry: None, .. } = source {
-        let address = receipt.registry;
-        session.output.notice(&format!("the registry {address} is believed as it stands; name yours with --registry"));
-    }
     Ok(Exit::of_verdict(verdict))
 }
 
@@ -90,13 +86,20 @@ fn text(receipt: &Receipt, report: &Report, paint: Paint) -> String {
     let job = job_id(receipt).map(|id| id.to_string()).unwrap_or_default();
     let left: Vec<_> = report.with(Outcome::NotChecked).map(|check| check.name).collect();
     let verdict = match report.verdict() {
-        Verdict::Verifies if report.finalized() == Some(false) => {
-            paint.good(&format!("The receipt of job {job} verifies; its block is not final yet."))
-        }
-        Verdict::Verifies if left.is_empty() => paint.good(&format!("The receipt of job {job} verifies.")),
         Verdict::Verifies => {
-            let verdict = paint.good(&format!("The receipt of job {job} verifies against the given root."));
-            format!("{verdict}\nNot checked, since only the chain knows: {}.", left.join(", "))
+            let how = match report.finalized() {
+                Some(false) => "verifies; its block is not final yet",
+                None if !left.is_empty() => "verifies against the given root",
+                Some(true) | None => "verifies",
+            };
+            let open = match report.believes_the_registry() {
+                true => {
+                    format!("\nNot checked: whether {} is your registry; name it with --registry.", receipt.registry)
+                }
+                false if left.is_empty() => String::new(),
+                false => format!("\nNot checked, since only the chain knows: {}.", left.join(", ")),
+            };
+            paint.good(&format!("The receipt of job {job} {how}.")) + &open
         }
         Verdict::DoesNotVerify => paint.bad(&format!("The receipt of job {job} does not verify.")),
         Verdict::Unknown => paint.bad(&format!("The receipt of job {job} could not be checked.")),
@@ -252,6 +255,20 @@ mod tests {
         assert!(text.contains("verifies against the given root.\n"), "{text}");
         let open = "Not checked, since only the chain knows: chain_id, registry, transaction, block, finality.\n";
         assert!(text.ends_with(open), "{text}");
+    }
+
+    #[test]
+    fn a_registry_that_nobody_named_is_told_in_text_and_in_the_document() {
+        let receipt = receipt(b"result");
+        let check = |name, outcome| Check { name, outcome, explanation: String::new() };
+        let believed = vec![check("event", Outcome::Passed), check("finality", Outcome::Passed)];
+        let report = |checks| Report { checks };
+        let told = text(&receipt, &report(believed.clone()), Paint::plain());
+        assert!(told.ends_with(" verifies.\n"), "{told}");
+        let believed = [vec![check("expected_registry", Outcome::NotChecked)], believed].concat();
+        let told = text(&receipt, &report(believed), Paint::plain());
+        let open = format!("Not checked: whether {} is your registry; name it with --registry.\n", receipt.registry);
+        assert!(told.contains(" verifies.\n") && told.ends_with(&open), "{told}");
     }
 
     #[test]

@@ -139,7 +139,9 @@ impl EncryptedError {
     #[must_use]
     pub fn is_distrust(&self) -> bool {
         match self {
-            Self::Chain(ChainError::Configuration(_) | ChainError::CannotPay { .. }) => false,
+            Self::Chain(ChainError::Configuration(_) | ChainError::CannotPay { .. } | ChainError::NotMined { .. }) => {
+                false
+            }
             Self::KeyPart { .. }
             | Self::KeyId { .. }
             | Self::OtherNetworkKey { .. }

@@ -12,9 +12,10 @@ Exit codes:
   1  the database or something else failed
   2  the command line or the set-up is wrong: another chain, no registry at the address, a key that is none
   3  the registry or the node refused: the account may not do it or cannot pay
-  8  the EVM node gave no answer
+  8  the EVM node or the signing server gave no answer
   9  something is wrong that a person must look at: it was printed
-  10 nothing was sent: the question was not answered with yes";
+  10 nothing was sent: the question was not answered with yes
+  11 sent, and in no block yet: the hash was printed, and it may still get there";
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +29,14 @@ pub enum ChainExit {
     SetUp = 2,
     /// The registry or the node refused.
     Refused = 3,
-    /// The EVM node gave no answer.
+    /// The EVM node or the signing server gave no answer.
     NoAnswer = 8,
     /// Something is wrong that a person must look at.
     Trouble = 9,
     /// Nothing was sent, because nobody said yes.
     Declined = 10,
+    /// A transaction was sent, and nothing is known of its end.
+    Waiting = 11,
 }
 
 impl ChainExit {
@@ -56,7 +59,8 @@ impl ChainExit {
 
     fn of_chain(error: &ChainError) -> Self {
         match error {
-            ChainError::Unavailable(_) => Self::NoAnswer,
+            ChainError::Unavailable(_) | ChainError::SignerUnavailable(_) => Self::NoAnswer,
+            ChainError::NotMined { .. } => Self::Waiting,
             ChainError::WrongChain { .. } | ChainError::NotARegistry(_) | ChainError::Configuration(_) => Self::SetUp,
             _ => Self::Refused,
         }
@@ -83,7 +87,7 @@ impl std::error::Error for WrongSetUp {}
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::{Address, U256};
+    use alloy::primitives::{Address, B256, U256};
     use anyhow::Context as _;
 
     use super::*;
@@ -96,7 +100,10 @@ mod tests {
             .skip(1)
             .map(|line| line.split_whitespace().next().expect("a code").parse().expect("a number"))
             .collect();
-        assert_eq!(documented, [Done, Failed, SetUp, Refused, NoAnswer, Trouble, Declined].map(ChainExit::code));
+        assert_eq!(
+            documented,
+            [Done, Failed, SetUp, Refused, NoAnswer, Trouble, Declined, Waiting].map(ChainExit::code)
+        );
     }
 
     #[test]
@@ -106,6 +113,9 @@ mod tests {
         assert_eq!(of(ChainError::NotARegistry(Address::ZERO)), ChainExit::SetUp);
         let poor = ChainError::CannotPay { account: Address::ZERO, balance: U256::ZERO, needed: U256::ONE };
         assert_eq!(of(poor), ChainExit::Refused);
+        let waits = ChainError::NotMined { tx_hash: B256::ZERO, account: Address::ZERO, nonce: 7 };
+        assert_eq!(of(waits), ChainExit::Waiting);
+        assert_eq!(of(ChainError::SignerUnavailable("away".to_owned())), ChainExit::NoAnswer);
         assert_eq!(ChainExit::of(&WrongSetUp("no".to_owned()).into()), ChainExit::SetUp);
         assert_eq!(ChainExit::of(&anyhow::anyhow!("else")), ChainExit::Failed);
     }

@@ -3,19 +3,13 @@
 use std::time::Duration;
 
 use ::chain::{ChainView, Code};
-use alloy::primitives::U256;
 use alloy::primitives::utils::format_ether;
+use alloy::primitives::{B256, U256};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use store::overview::Overview;
 
-/// Gas of a job in a full batch, as the gas table measures it at 100; more than at 1,000.
-const GAS_A_JOB: u64 = 700;
-/// Gas of the smallest batch.
-const GAS_A_BATCH: u64 = 60_000;
-/// Full batches that the signer should be able to pay for.
-const BATCHES_IN_RESERVE: u64 = 100;
-/// A job that waits longer for its block than this is worth a look.
+/// A job or a transaction that waits longer for its block than this is worth a look.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Something that a person must look at.
@@ -30,7 +24,8 @@ pub(super) struct Finding {
 /// What findings are made of; a part that is away is `None` and gives none.
 pub(super) struct Look<'a> {
     pub expected_chain: u64,
-    pub max_jobs: u32,
+    /// In wei: `chain.low_balance_eth`, which the batcher's alarm goes by as well.
+    pub low_balance: U256,
     pub chain: Option<&'a ChainView>,
     pub database: Option<&'a Overview>,
     /// What the chain says about what the database holds.
@@ -88,11 +83,9 @@ fn of_chain(look: &Look<'_>, chain: &ChainView, found: &mut Vec<Finding>) {
         let what = format!("{} does not hold CONFIRMER_ROLE", signer.address);
         note("no_role", what, "run `zama-jobs chain grant-role confirmer ADDRESS` as the admin");
     }
-    let batch = GAS_A_BATCH.max(GAS_A_JOB * u64::from(look.max_jobs));
-    let reserve = U256::from(batch) * U256::from(BATCHES_IN_RESERVE) * U256::from(chain.max_fee_per_gas);
-    if signer.balance < reserve {
-        let (has, wants) = (format_ether(signer.balance), format_ether(reserve));
-        let what = format!("{} has {has} ETH; {BATCHES_IN_RESERVE} full batches may cost {wants} now", signer.address);
+    if signer.balance < look.low_balance {
+        let (has, wants) = (format_ether(signer.balance), format_ether(look.low_balance));
+        let what = format!("{} has {has} ETH, less than chain.low_balance_eth ({wants})", signer.address);
         note("low_balance", what, "send it some");
     }
     if look.anchor == Anchor::Replaced {
@@ -122,6 +115,24 @@ fn of_database(look: &Look<'_>, database: &Overview, found: &mut Vec<Finding>) {
             note("waiting_long", what, "look at the workflow zama.jobs/batcher/… and the workers' logs");
         }
     }
+    if database.refused > 0 {
+        let what = format!("of {} open batches another root has confirmed an index", database.refused);
+        let advice = "somebody else confirms with the confirmer's rights: find out who; the batcher gives their jobs new \
+                      indices once that is final";
+        note("refused", what, advice);
+    }
+    if let Some(waiting) = &database.waiting_transaction {
+        let age = (look.now - waiting.since).to_std().unwrap_or_default();
+        if age > PATIENCE {
+            let (hash, nonce) = (B256::from(waiting.tx_hash), waiting.nonce);
+            let what = format!("transaction {hash} (nonce {nonce}) has waited {} s for its block", age.as_secs());
+            note(
+                "stuck_transaction",
+                what,
+                "look at the batcher's details: fees at their cap, or a node that drops it",
+            );
+        }
+    }
     if let Some(highest) = database.highest_index.filter(|highest| *highest >= database.next_index) {
         let what = format!("index {highest} is given, and {} would be given next", database.next_index);
         note("sequence_behind", what, "stop the workers of queue jobs and run `zama-jobs chain resync`");
@@ -131,8 +142,8 @@ fn of_database(look: &Look<'_>, database: &Overview, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use ::chain::{AccountView, Block, RegistryView};
-    use alloy::primitives::{Address, B256};
-    use store::overview::{Batches, WaitingJob};
+    use alloy::primitives::Address;
+    use store::overview::{Batches, WaitingJob, WaitingTransaction};
 
     use super::*;
 
@@ -145,7 +156,6 @@ mod tests {
             chain_id: 31337,
             head: block(),
             finalized: None,
-            max_fee_per_gas: 1_000_000_000,
             code: Code::Registry { hash: B256::ZERO },
             registry: Some(RegistryView {
                 is_paused: false,
@@ -172,6 +182,9 @@ mod tests {
             sent: Batches::default(),
             confirmed: Batches::default(),
             finalized: Batches::default(),
+            abandoned: Batches { batches: 1, jobs: 2 },
+            refused: 0,
+            waiting_transaction: None,
             open_elsewhere: 0,
             newest_anchor: None,
             highest_index: Some(4),
@@ -182,7 +195,7 @@ mod tests {
     fn codes(chain: &ChainView, database: &Overview, change: impl FnOnce(&mut Look<'_>)) -> Vec<&'static str> {
         let mut look = Look {
             expected_chain: 31337,
-            max_jobs: 100,
+            low_balance: U256::from(7_000_u64),
             chain: Some(chain),
             database: Some(database),
             anchor: Anchor::Stands,
@@ -215,9 +228,8 @@ mod tests {
         );
         assert_eq!(with(|view| view.registry.as_mut().unwrap().is_paused = true), ["paused"]);
         assert_eq!(with(|view| view.registry.as_mut().unwrap().signer_confirms = false), ["no_role"]);
-        // 100 batches of 100 jobs at 700 gas a job and 1 gwei a gas.
-        assert_eq!(with(|view| view.signer.balance = U256::from(6_999_999_999_999_999_u64)), ["low_balance"]);
-        assert!(with(|view| view.signer.balance = U256::from(7_000_000_000_000_000_u64)).is_empty());
+        assert_eq!(with(|view| view.signer.balance = U256::from(6_999_u64)), ["low_balance"]);
+        assert!(with(|view| view.signer.balance = U256::from(7_000_u64)).is_empty(), "as the batcher's alarm has it");
     }
 
     #[test]
@@ -231,11 +243,16 @@ mod tests {
     fn each_trouble_of_the_database_has_its_finding() {
         assert_eq!(codes(&chain(), &Overview { open_elsewhere: 1, ..database() }, |_| ()), ["elsewhere"]);
         assert_eq!(codes(&chain(), &Overview { highest_index: Some(5), ..database() }, |_| ()), ["sequence_behind"]);
+        assert_eq!(codes(&chain(), &Overview { refused: 1, ..database() }, |_| ()), ["refused"]);
         let since = Utc::now();
+        let transaction = Some(WaitingTransaction { tx_hash: [7; 32], nonce: 3, since });
+        let stuck = Overview { waiting_transaction: transaction, ..database() };
+        assert!(codes(&chain(), &stuck, |look| look.now = since + PATIENCE).is_empty());
+        let later = since + PATIENCE + Duration::from_secs(1);
+        assert_eq!(codes(&chain(), &stuck, |look| look.now = later), ["stuck_transaction"]);
         let waiting = Some(WaitingJob { job: jobs::JobId::generate(), since });
         let database = Overview { oldest_waiting: waiting, ..database() };
         assert!(codes(&chain(), &database, |look| look.now = since + PATIENCE).is_empty());
-        let late = |look: &mut Look<'_>| look.now = since + PATIENCE + Duration::from_secs(1);
-        assert_eq!(codes(&chain(), &database, late), ["waiting_long"]);
+        assert_eq!(codes(&chain(), &database, |look| look.now = later), ["waiting_long"]);
     }
 }

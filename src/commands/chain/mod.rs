@@ -1,6 +1,7 @@
 //! `zama-jobs chain`: the registry, its signer and its batches, as operators see and change them.
 
 mod accounts;
+mod calls;
 mod confirm_failed;
 mod deploy;
 mod exit;
@@ -14,8 +15,8 @@ mod status;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ::chain::{Admin, Node};
-use alloy::primitives::Address;
+use ::chain::{Admin, ChainError, Node, Signer};
+use alloy::primitives::{Address, B256};
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use serde::Serialize;
@@ -85,7 +86,11 @@ pub fn run(settings: &Settings, command: &ChainCommand, json: bool) -> Result<Ex
             let detail = explained(&error);
             eprintln!("zama-jobs: {detail}");
             if format == Format::Json {
-                println!("{:#}", json!({ "error": { "detail": detail, "exit_code": exit.code() } }));
+                let tx_hash = sent(&error);
+                println!(
+                    "{:#}",
+                    json!({ "error": { "detail": detail, "exit_code": exit.code(), "tx_hash": tx_hash } })
+                );
             }
             Ok::<_, anyhow::Error>(exit)
         })?;
@@ -106,25 +111,41 @@ async fn carry_out(settings: &Settings, command: &ChainCommand, format: Format) 
     }
 }
 
+/// The transaction of whose end nothing is known yet.
+fn sent(error: &anyhow::Error) -> Option<B256> {
+    match error.downcast_ref::<ChainError>() {
+        Some(ChainError::NotMined { tx_hash, .. }) => Some(*tx_hash),
+        _ => None,
+    }
+}
+
 /// A refusal for want of a right is the commonest, and names the right by its hash.
 fn explained(error: &anyhow::Error) -> String {
-    let refused = error.downcast_ref::<::chain::ChainError>().and_then(::chain::ChainError::account_without_role);
+    let refused = error.downcast_ref::<ChainError>().and_then(ChainError::account_without_role);
     match refused {
         Some(account) => format!(
             "{account} does not hold the role for that (AccessControlUnauthorizedAccount); `zama-jobs chain status` \
-             names the admin"
+             names the admin, and --print-call prints what it has to send"
         ),
+        None if sent(error).is_some() => {
+            format!("{error:#}; run the command again with --replace to send it in its place, at higher fees")
+        }
         None => format!("{error:#}"),
     }
 }
 
-/// The registry's admin, as the settings name it.
-fn admin(settings: &Settings) -> Admin<'_> {
+/// The account that changes the registry, as `chain.deployer_…` name it.
+fn deployer(settings: &Settings) -> Result<Signer> {
+    Ok(parts::signer(settings, settings.chain.deployer()).map_err(|error| WrongSetUp(format!("{error:#}")))?)
+}
+
+/// The same, on its chain.
+fn admin<'a>(settings: &'a Settings, signer: &'a Signer) -> Admin<'a> {
     let chain = &settings.chain;
     Admin {
         rpc_url: &chain.rpc_url,
         chain_id: chain.chain_id,
-        private_key: &chain.deployer_key,
+        signer,
         timeout: Duration::from_secs(chain.rpc_timeout_seconds),
     }
 }
@@ -153,7 +174,7 @@ async fn node(settings: &Settings) -> Result<NamedNode> {
     let timeout = Duration::from_secs(settings.chain.rpc_timeout_seconds);
     let registry = registry(settings)?;
     let mut first = None;
-    for url in settings.chain.rpc_url.split(',').map(str::trim) {
+    for url in settings.chain.rpc_urls() {
         let named = NamedNode { node: Node::new(url, registry, timeout)?, name: host(url)? };
         if named.node.chain_id().await.is_ok() {
             return Ok(named);

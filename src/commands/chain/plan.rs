@@ -2,20 +2,53 @@
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
-use ::chain::{Administration, Change, Mined, Step};
+use std::time::Duration;
+
+use ::chain::{Administration, Change, Mined, Place, Sending, SignedTx, Step};
 use alloy::primitives::utils::format_ether;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
+use settings::Settings;
 
-use super::Format;
+use super::calls::Calls;
 use super::exit::ChainExit;
+use super::{Format, admin, deployer, parts, registry};
 
 #[derive(Args)]
 pub struct SendArgs {
     /// Send without asking.
     #[arg(long, short)]
     pub yes: bool,
+    /// Send nothing and ask no node: print the call, for whichever account may make it
+    #[arg(long, conflicts_with_all = ["yes", "replace"])]
+    pub print_call: bool,
+    /// Take the place of the account's first transaction that waits at the node, whatever it is, at fees that outbid it
+    /// (up to chain.fee_cap_gwei)
+    #[arg(long)]
+    replace: bool,
+    /// Seconds to wait for the transaction's block
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    wait: u64,
+}
+
+impl SendArgs {
+    /// How they want it sent.
+    pub(super) fn how(&self, settings: &Settings) -> How {
+        let place = match self.replace {
+            true => Place::First { cap: parts::fee_cap(settings) },
+            false => Place::Last,
+        };
+        How { is_agreed: self.yes, place, patience: Duration::from_secs(self.wait) }
+    }
+}
+
+/// How a plan is carried out.
+#[derive(Clone, Copy)]
+pub(super) struct How {
+    is_agreed: bool,
+    place: Place,
+    patience: Duration,
 }
 
 /// What became of a plan.
@@ -40,18 +73,21 @@ impl Carried {
 ///
 /// # Errors
 /// The account may not or cannot pay, or the node is away. What was sent before stays, and a repetition goes on there.
-pub(super) async fn carry_out(administration: &Administration, changes: &[Change], args: &SendArgs) -> Result<Carried> {
-    let steps = administration.plan(changes).await?;
+pub(super) async fn carry_out(administration: &Administration, changes: &[Change], how: How) -> Result<Carried> {
+    let steps = administration.plan(changes, how.place).await?;
     if steps.is_empty() {
         return Ok(Carried::NothingToDo);
     }
     eprint!("{}", told(administration, &steps));
-    if !args.yes && !is_agreed()? {
+    if !how.is_agreed && !is_agreed()? {
         return Ok(Carried::Declined);
     }
+    // Whatever happens next, the operator can follow it.
+    let told = |sent: &SignedTx| eprintln!("sent: {} (nonce {}); waiting for its block", sent.hash, sent.nonce);
+    let sending = Sending { place: how.place, patience: how.patience, told: &told };
     let mut sent = Vec::new();
     for step in steps {
-        let made = administration.make(step.change).await;
+        let made = Box::pin(administration.make(step.change, &sending)).await;
         let Some(mined) = made.with_context(|| format!("could not {}", step.change))? else { continue };
         eprintln!("done: {} ({}, {} ETH)", step.change, mined.tx_hash, format_ether(mined.cost));
         sent.push((step.change, mined));
@@ -59,19 +95,19 @@ pub(super) async fn carry_out(administration: &Administration, changes: &[Change
     Ok(Carried::Sent(sent))
 }
 
-/// Carries changes out and answers with what was sent.
+/// Carries a change of the registry out, or prints it, and answers with what was sent.
 ///
 /// # Errors
 /// As [`carry_out`].
-pub(super) async fn answer(
-    administration: &Administration,
-    changes: &[Change],
-    args: &SendArgs,
-    format: Format,
-) -> Result<ChainExit> {
-    let carried = carry_out(administration, changes, args).await?;
-    let registry = administration.registry();
-    format.answer(&document(administration, &carried), || match &carried {
+pub(super) async fn answer(settings: &Settings, change: Change, args: &SendArgs, format: Format) -> Result<ChainExit> {
+    let registry = registry(settings)?;
+    if args.print_call {
+        return Calls::of(registry, vec![change]).answer(format);
+    }
+    let signer = deployer(settings)?;
+    let administration = Administration::connect(admin(settings, &signer), registry).await?;
+    let carried = carry_out(&administration, &[change], args.how(settings)).await?;
+    format.answer(&document(&administration, &carried), || match &carried {
         Carried::NothingToDo => format!("nothing to do: the registry {registry} is so already\n"),
         Carried::Declined => String::new(),
         Carried::Sent(sent) => sent.iter().map(|(change, mined)| format!("{change}: {}\n", mined.tx_hash)).collect(),

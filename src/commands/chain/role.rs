@@ -1,15 +1,15 @@
 //! `zama-jobs chain grant-role` and `revoke-role`.
 
-use ::chain::{Administration, Change, Role};
+use ::chain::{Change, Role};
 use alloy::primitives::Address;
 use anyhow::Result;
 use clap::Args;
 use settings::Settings;
 
+use super::Format;
 use super::accounts::account;
 use super::exit::ChainExit;
 use super::plan::{self, SendArgs};
-use super::{Format, admin, registry};
 
 #[derive(Args)]
 pub struct RoleArgs {
@@ -31,7 +31,7 @@ pub(super) enum Direction {
 }
 
 /// # Errors
-/// The account of `chain.deployer_key` is not the registry's admin or cannot pay, or the node is away.
+/// The account of `chain.deployer_…` is not the registry's admin or cannot pay, or the node is away.
 pub(super) async fn run(
     settings: &Settings,
     args: &RoleArgs,
@@ -43,8 +43,7 @@ pub(super) async fn run(
         Direction::Grant => Change::Grant { role, account },
         Direction::Revoke => Change::Revoke { role, account },
     };
-    let administration = Administration::connect(admin(settings), registry(settings)?).await?;
-    Box::pin(plan::answer(&administration, &[change], &args.send, format)).await
+    Box::pin(plan::answer(settings, change, &args.send, format)).await
 }
 
 fn role(text: &str) -> Result<Role, String> {

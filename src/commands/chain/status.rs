@@ -2,8 +2,8 @@
 //! others are shown all the same.
 
 use ::chain::{Block, ChainError, ChainView, Code, Node};
-use alloy::primitives::Address;
 use alloy::primitives::utils::format_ether;
+use alloy::primitives::{Address, B256};
 use anyhow::Result;
 use chrono::Utc;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use settings::Settings;
 use store::StoreError;
 use store::overview::{Batches, Overview};
 
-use super::exit::ChainExit;
+use super::exit::{ChainExit, WrongSetUp};
 use super::findings::{Anchor, Finding, Look, findings};
 use super::{Format, NamedNode, confirmer, node, parts, registry, stored_registry};
 
@@ -43,6 +43,7 @@ fn exit(status: &Status) -> ChainExit {
 
 async fn look(settings: &Settings) -> Result<Status> {
     let (signer, on) = (confirmer(settings)?, stored_registry(settings)?);
+    let low_balance = parts::low_balance(settings).map_err(|error| WrongSetUp(format!("{error:#}")))?;
     let NamedNode { node, name } = node(settings).await?;
     let pool = parts::pool(settings)?;
     let (chain, database) = tokio::join!(node.inspect(signer), store::overview::read(&pool, &on));
@@ -52,7 +53,7 @@ async fn look(settings: &Settings) -> Result<Status> {
     };
     let findings = findings(&Look {
         expected_chain: settings.chain.chain_id,
-        max_jobs: settings.chain.batch_max_jobs,
+        low_balance,
         chain: chain.as_ref().ok(),
         database: database.as_ref().ok(),
         anchor,
@@ -143,7 +144,16 @@ fn of_database(database: &Overview, lines: &mut Vec<(&'static str, String)>) {
     let (sealed, sent) = (of(database.sealed), of(database.sent));
     lines.push(("batches", format!("sealed {sealed}, sent {sent}")));
     let (confirmed, finalized) = (of(database.confirmed), of(database.finalized));
-    lines.push(("", format!("anchored {confirmed}, final {finalized}")));
+    let given_up = match database.abandoned.batches {
+        0 => String::new(),
+        _ => format!(", given up {}", of(database.abandoned)),
+    };
+    lines.push(("", format!("anchored {confirmed}, final {finalized}{given_up}")));
+    if let Some(waiting) = &database.waiting_transaction {
+        let (hash, nonce) = (B256::from(waiting.tx_hash), waiting.nonce);
+        let age = (Utc::now() - waiting.since).num_seconds().max(0);
+        lines.push(("", format!("{hash} waits for its block: nonce {nonce}, for {age} s")));
+    }
     let highest = database.highest_index.map_or("none".to_owned(), |highest| highest.to_string());
     lines.push(("index", format!("next {}, highest given {highest}", database.next_index)));
 }
@@ -209,6 +219,13 @@ fn database_document(database: &Overview) -> Value {
         "sent": of(database.sent),
         "anchored": of(database.confirmed),
         "finalized": of(database.finalized),
+        "abandoned": of(database.abandoned),
+        "refused_batches": database.refused,
+        "waiting_transaction": database.waiting_transaction.map(|waiting| json!({
+            "tx_hash": B256::from(waiting.tx_hash),
+            "nonce": waiting.nonce,
+            "since": waiting.since,
+        })),
         "highest_index": database.highest_index,
         "next_index": database.next_index,
     })

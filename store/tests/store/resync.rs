@@ -3,9 +3,9 @@
 use jobs::merkle::Batch;
 use jobs::{JobId, JobStatus};
 use store::batches::{self, Anchor, Horizon};
-use store::resync::{self, Rebuilt, Standing};
+use store::resync::{self, Rebuilt, Standing, carriers};
 use store::sealing::{self, LeafJob};
-use store::transactions::InBlock;
+use store::transactions::{self, InBlock, Purpose, Transaction, TransactionState, Written};
 use store::{PgPool, overview};
 use uuid::Uuid;
 
@@ -99,6 +99,70 @@ async fn confirmations_that_are_lost_are_put_back_with_the_receipt_s_salt() {
 }
 
 #[tokio::test]
+async fn a_carrier_is_put_back_once_and_as_settled_as_its_batch() {
+    let outbox = Outbox::new().await;
+    let carrier = |hash| Transaction {
+        tx_hash: [hash; 32],
+        sender: [1; 20],
+        nonce: 7,
+        raw: vec![2, 3],
+        max_fee_per_gas: u128::MAX,
+        max_priority_fee_per_gas: 5,
+    };
+    let mut batches = Vec::new();
+    for _ in 0..3 {
+        outbox.confirming().await;
+        batches.push(outbox.seal(1).await.unwrap().0);
+    }
+    let [open, confirmed, is_final] = batches[..] else { panic!("three batches") };
+    let anchor = |hash| Anchor { tx_hash: [hash; 32], ..anchor() };
+    batches::complete(&outbox.pool, is_final, &anchor(3)).await.unwrap();
+    sqlx::query("UPDATE batches SET status = 'FINALIZED' WHERE id = $1")
+        .bind(is_final)
+        .execute(&outbox.pool)
+        .await
+        .unwrap();
+    batches::complete(&outbox.pool, confirmed, &anchor(2)).await.unwrap();
+    assert!(resync::batches(&outbox.pool, &REGISTRY).await.unwrap().iter().all(|batch| !batch.is_carried));
+
+    let block = Some(InBlock { number: 7, hash: [5; 32] });
+    for (batch, hash, state, block) in [
+        (open, 1, TransactionState::Sent, None),
+        (confirmed, 2, TransactionState::Confirmed, block),
+        (is_final, 3, TransactionState::Finalized, block),
+        // Another one than the one that anchors it.
+        (confirmed, 4, TransactionState::Sent, None),
+    ] {
+        assert!(carriers::put_back(&outbox.pool, batch, &carrier(hash)).await.unwrap());
+        assert!(!carriers::put_back(&outbox.pool, batch, &carrier(hash)).await.unwrap(), "it is there");
+        let rows = transactions::of_batch(&outbox.pool, batch).await.unwrap();
+        let row = rows.iter().find(|row| row.transaction.tx_hash == [hash; 32]).unwrap();
+        assert_eq!((&row.transaction, row.state, row.block), (&carrier(hash), state, block), "{hash}");
+    }
+    // What is sent is settled by the step that completes its batch.
+    batches::complete(&outbox.pool, open, &anchor(1)).await.unwrap();
+    let rows = transactions::of_batch(&outbox.pool, open).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.state).collect::<Vec<_>>(), [TransactionState::Confirmed]);
+    assert!(resync::batches(&outbox.pool, &REGISTRY).await.unwrap().iter().all(|batch| batch.is_carried));
+}
+
+#[tokio::test]
+async fn jobs_of_an_anchored_batch_that_wait_are_counted() {
+    let outbox = Outbox::new().await;
+    let jobs = [outbox.confirming().await, outbox.confirming().await];
+    let (batch, _) = outbox.seal(9).await.unwrap();
+    batches::complete(&outbox.pool, batch, &anchor()).await.unwrap();
+    assert_eq!(resync::confirming(&outbox.pool, batch).await.unwrap(), 0);
+    sqlx::query("UPDATE jobs SET status = 'CONFIRMING', completed_at = NULL WHERE id = $1")
+        .bind(jobs[1].0)
+        .execute(&outbox.pool)
+        .await
+        .unwrap();
+    assert_eq!(resync::confirming(&outbox.pool, batch).await.unwrap(), 1);
+    assert_eq!(resync::batches(&outbox.pool, &REGISTRY).await.unwrap()[0].confirming, 1);
+}
+
+#[tokio::test]
 async fn a_job_of_another_batch_stays_where_it_is() {
     let outbox = Outbox::new().await;
     outbox.confirming().await;
@@ -124,6 +188,36 @@ async fn the_sequence_moves_on_and_never_back() {
     outbox.confirming().await;
     let (batch, _) = outbox.seal(9).await.unwrap();
     assert_eq!(sealing::leaves(&outbox.pool, batch).await.unwrap()[0].leaf_index, 42);
+}
+
+#[tokio::test]
+async fn the_overview_names_the_transaction_that_is_first_in_line() {
+    let outbox = Outbox::new().await;
+    outbox.confirming().await;
+    let (batch, _) = outbox.seal(9).await.unwrap();
+    for (hash, nonce, fee) in [(1, 9, 5), (2, 8, 5), (3, 8, 6)] {
+        let transaction = Transaction {
+            tx_hash: [hash; 32],
+            sender: [1; 20],
+            nonce,
+            raw: vec![hash],
+            max_fee_per_gas: fee,
+            max_priority_fee_per_gas: 1,
+        };
+        let written = transactions::write_ahead(&outbox.pool, batch, Purpose::Batch, &transaction).await.unwrap();
+        assert_eq!(written, Written::Ahead);
+    }
+    outbox.execute("UPDATE chain_transactions SET created_at = created_at - interval '1 h' WHERE nonce = 8 AND max_fee_per_gas = 5").await;
+    let waiting = overview::read(&outbox.pool, &REGISTRY).await.unwrap().waiting_transaction.unwrap();
+    assert_eq!((waiting.tx_hash, waiting.nonce), ([3; 32], 8), "the dearest of its nonce");
+    assert!((chrono::Utc::now() - waiting.since).num_minutes() > 50, "raised fees make no new beginning");
+    batches::note_refused(&outbox.pool, batch, 7).await.unwrap();
+    let seen = overview::read(&outbox.pool, &REGISTRY).await.unwrap();
+    assert_eq!((seen.refused, seen.abandoned.batches), (1, 0));
+    outbox.execute("UPDATE chain_transactions SET state = 'ABANDONED'").await;
+    batches::abandon(&outbox.pool, batch, "test").await.unwrap();
+    let seen = overview::read(&outbox.pool, &REGISTRY).await.unwrap();
+    assert_eq!((seen.refused, seen.abandoned.batches, seen.waiting_transaction), (0, 1, None));
 }
 
 #[tokio::test]

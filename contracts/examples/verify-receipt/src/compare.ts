@@ -147,6 +147,34 @@ function compare(name: string, alter: Alteration, expected: number, source: Sour
   if (!good) wrong += 1;
 }
 
+/** Code of its own making answers what ours answers: only its hash tells. `zama-jobs verify` has our code at hand. */
+async function tellCodeByItsHash(url: string, { registry }: Receipt) {
+  const code = (await createPublicClient({ transport: http(url) }).getCode({ address: registry })) ?? "0x";
+  const file = join(folder, "receipt.json");
+  writeFileSync(file, honest);
+  for (const [hash, expected, mark] of [[keccak256(code), VERIFIES, "ok  "], [keccak256("0x00"), REFUSED, "FAIL"]] as const) {
+    const { status, stdout } = spawnSync(process.execPath, [ours, file, ...against, "--code-hash", hash], { encoding: "utf8" });
+    const good = status === expected && stdout.includes(`${mark}  code: its hash ${keccak256(code)}`);
+    console.log(`${good ? "ok  " : "FAIL"}  code hash ${hash}: TypeScript ${status}`);
+    cases += 1;
+    if (!good) wrong += 1;
+  }
+}
+
+/** Who names no registry is told by both that nobody compared it, and by both that the rest verifies. */
+function tellThatNobodyCompared(url: string) {
+  const file = join(folder, "receipt.json");
+  writeFileSync(file, honest);
+  const env = { ...process.env, ZAMA_REGISTRY: undefined };
+  for (const [program, ...first] of [[process.env.ZAMA_BIN ?? "zama-jobs", "verify"], [process.execPath, ours]] as const) {
+    const { status, stdout } = spawnSync(program, [...first, file, "--rpc", url], { cwd: folder, env, encoding: "utf8" });
+    const good = status === VERIFIES && /^-\s+expected_registry.*not checked/m.test(stdout);
+    console.log(`${good ? "ok  " : "FAIL"}  no registry is named: ${program === process.execPath ? "TypeScript" : "zama-jobs"} ${status}`);
+    cases += 1;
+    if (!good) wrong += 1;
+  }
+}
+
 /** The published schema says what both readers say of a document's form; ajv knows neither. */
 function fitTheSchema() {
   const fits = new Ajv2020({ strict: true }).compile(JSON.parse(readFileSync(process.env.RECEIPT_SCHEMA ?? "", "utf8")) as object);
@@ -165,7 +193,11 @@ function fitTheSchema() {
 for (const [name, alter] of Object.entries(harmless)) compare(name, alter, VERIFIES);
 for (const [name, alter] of Object.entries(forgeries)) compare(name, alter, REFUSED);
 for (const [name, alter] of Object.entries(misplaced)) compare(name, alter, options.rpc ? REFUSED : VERIFIES);
-if (options.rpc) compare("the place of another transaction", await ofAnotherTransaction(options.rpc, trusted), REFUSED);
+if (options.rpc) {
+  compare("the place of another transaction", await ofAnotherTransaction(options.rpc, trusted), REFUSED);
+  await tellCodeByItsHash(options.rpc, trusted);
+  tellThatNobodyCompared(options.rpc);
+}
 for (const [name, alter] of Object.entries(malformed)) compare(name, alter, IS_NO_RECEIPT);
 // Nothing listens at the discard port: no node is no verdict, but what the receipt itself gives away still is one.
 const nobody = ["--rpc", "http://127.0.0.1:9", "--registry", trusted.registry];

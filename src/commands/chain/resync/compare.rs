@@ -18,8 +18,10 @@ pub(super) enum Drift {
     Unknown(ConfirmedBatch),
     /// The row is there, confirmations of its jobs are not.
     LostLeaves { batch: ConfirmedBatch, id: Uuid, standing: Standing },
-    /// On chain, and still open here.
-    NotCompleted { batch: ConfirmedBatch, id: Uuid },
+    /// On chain, and open here, or anchored with jobs that wait all the same.
+    NotCompleted { batch: ConfirmedBatch, id: Uuid, standing: Standing },
+    /// The same on both sides, but for the transaction that carried it: it is not written down here.
+    Uncarried { batch: ConfirmedBatch, id: Uuid },
     /// On chain, but in another block than the one here.
     OtherBlock { batch: ConfirmedBatch, id: Uuid, is_final: bool },
     /// The same root over other indices: nobody can make that.
@@ -84,10 +86,14 @@ fn of_both(batch: &ConfirmedBatch, row: &StoredBatch) -> Result<Option<Drift>> {
     }
     Ok(match row.standing {
         Standing::GivenUp => None,
-        Standing::Open => Some(Drift::NotCompleted { batch, id }),
+        Standing::Open => Some(Drift::NotCompleted { batch, id, standing: row.standing }),
         Standing::Anchored { block_number, block_hash, is_final } => {
             let is_same = block_hash == batch.block.hash.0 && block_number.cast_unsigned() == batch.block.number;
-            (!is_same).then_some(Drift::OtherBlock { batch, id, is_final })
+            match is_same {
+                false => Some(Drift::OtherBlock { batch, id, is_final }),
+                true if row.confirming > 0 => Some(Drift::NotCompleted { batch, id, standing: row.standing }),
+                true => (!row.is_carried).then_some(Drift::Uncarried { batch, id }),
+            }
         }
     })
 }
@@ -142,7 +148,16 @@ mod tests {
     fn row(number: u8, mask: u64, standing: Standing) -> StoredBatch {
         let entries = json!([Entry { word: 0, mask: U256::from(mask) }]);
         let job_count = mask.count_ones().cast_signed();
-        StoredBatch { id: Uuid::nil(), root: [number; 32], entries, job_count, leaves: job_count.into(), standing }
+        StoredBatch {
+            id: Uuid::nil(),
+            root: [number; 32],
+            entries,
+            job_count,
+            leaves: job_count.into(),
+            confirming: 0,
+            is_carried: true,
+            standing,
+        }
     }
 
     fn found(batches: Vec<ConfirmedBatch>, rows: &[StoredBatch]) -> Vec<Drift> {
@@ -165,6 +180,10 @@ mod tests {
         assert!(matches!(found(one(), &[row(1, 0b111, anchored(5, true))])[..], [Drift::OtherEntries { .. }]));
         let fewer = StoredBatch { leaves: 1, ..row(1, 0b11, anchored(5, true)) };
         assert!(matches!(found(one(), &[fewer])[..], [Drift::LostLeaves { .. }]));
+        let waiting = StoredBatch { confirming: 1, ..row(1, 0b11, anchored(5, true)) };
+        assert!(matches!(found(one(), &[waiting])[..], [Drift::NotCompleted { .. }]));
+        let uncarried = StoredBatch { is_carried: false, ..row(1, 0b11, anchored(5, true)) };
+        assert!(matches!(found(one(), &[uncarried])[..], [Drift::Uncarried { .. }]));
         let given_up = [row(1, 0b11, Standing::GivenUp)];
         assert!(matches!(found(one(), &given_up)[..], [Drift::GivenUp { .. }]));
         assert!(found(Vec::new(), &given_up).is_empty(), "and never came");

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use ::chain::{ConfirmedBatch, History};
+use ::chain::{ConfirmedBatch, History, Node, SignedTx};
 use alloy::primitives::B256;
 use anyhow::Result;
 use jobs::JobId;
 use jobs::receipt::Receipt;
 use serde_json::json;
 use store::PgPool;
-use store::batches::{self, Anchor, Finality, Horizon, Registry};
-use store::resync::{self, Rebuilt, Standing, StoredBatch};
+use store::batches::{self, Anchor, Finality, Horizon, Leadership, Registry};
+use store::resync::{self, Rebuilt, Standing, StoredBatch, carriers};
 use store::sealing::{self, LeafJob};
+use store::transactions::Transaction;
 use uuid::Uuid;
 
 use super::compare::Drift;
@@ -22,6 +23,7 @@ use super::search;
 /// Where to mend, and what helps.
 pub(super) struct Mender<'a> {
     pub pool: &'a PgPool,
+    pub node: &'a Node,
     pub on: Registry,
     pub receipts: &'a HashMap<B256, Vec<Receipt>>,
     pub is_dry_run: bool,
@@ -29,52 +31,70 @@ pub(super) struct Mender<'a> {
     pub may_forget: bool,
 }
 
+/// What became of all differences.
+#[derive(Default)]
+pub(super) struct Mended {
+    pub rows: Vec<Row>,
+    /// Batches that are on chain and were not the same here.
+    pub differing: usize,
+}
+
 impl Mender<'_> {
-    pub(super) async fn mend_all(&self, drifts: Vec<Drift>) -> Result<Vec<Row>> {
-        let mut rows = Vec::new();
+    /// Nothing is changed any more once the leadership is lost: a batcher may be at work then.
+    pub(super) async fn mend_all(&self, drifts: Vec<Drift>, mut leadership: Option<&mut Leadership>) -> Result<Mended> {
+        let mut mended = Mended::default();
         for drift in drifts {
-            rows.push(Box::pin(self.mend(drift)).await?);
+            if let Some(leadership) = leadership.as_deref_mut() {
+                leadership.check().await?;
+            }
+            let is_on_chain = drift.is_on_chain();
+            if let Some(row) = Box::pin(self.mend(drift)).await? {
+                mended.rows.push(row);
+                mended.differing += usize::from(is_on_chain);
+            }
         }
-        Ok(rows)
+        Ok(mended)
     }
 
-    async fn mend(&self, drift: Drift) -> Result<Row> {
-        match drift {
-            Drift::Unknown(batch) => self.put_back(batch, None).await,
-            Drift::LostLeaves { batch, id, standing } => self.put_back(batch, Some((id, standing))).await,
-            Drift::NotCompleted { batch, id } => {
-                let outcome = self.complete(&batch, id).await?;
-                Ok(Row::of_batch(&batch, "is on chain and open here", outcome))
+    /// `None` when it is no difference after all.
+    async fn mend(&self, drift: Drift) -> Result<Option<Row>> {
+        let row = match drift {
+            Drift::Uncarried { batch, id } => return self.put_carrier_back(batch, id).await,
+            Drift::Unknown(batch) => self.put_back(batch, None).await?,
+            Drift::LostLeaves { batch, id, standing } => self.put_back(batch, Some((id, standing))).await?,
+            Drift::NotCompleted { batch, id, standing } => {
+                let outcome = self.complete(&batch, id, standing).await?;
+                let what = match standing {
+                    Standing::Open | Standing::GivenUp => "is on chain and open here",
+                    Standing::Anchored { .. } => "is anchored here, and some of its jobs wait all the same",
+                };
+                Row::of_batch(&batch, what, outcome)
             }
             Drift::OtherBlock { batch, id, is_final } => {
                 let outcome = self.anchor_anew(&batch, id, is_final).await?;
-                Ok(Row::of_batch(&batch, "stands in another block than here", outcome))
+                Row::of_batch(&batch, "stands in another block than here", outcome)
             }
             Drift::OtherEntries { batch } => {
                 let outcome = Outcome::left("the row and the event cannot both be ours: look at the row");
-                Ok(Row::of_batch(&batch, "names other indices than here", outcome))
+                Row::of_batch(&batch, "names other indices than here", outcome)
             }
             Drift::GivenUp { batch } => {
                 let outcome =
                     Outcome::left("its jobs were sealed anew under other indices: they may be confirmed twice");
-                Ok(Row::of_batch(&batch, "was given up here", outcome))
+                Row::of_batch(&batch, "was given up here", outcome)
             }
             Drift::Gone { id, root, block_number, is_final } => {
                 let outcome = self.lift(id, is_final).await?;
-                Ok(Row {
-                    root: Some(root),
-                    block: block_number.try_into().ok(),
-                    jobs: None,
-                    what: "is anchored here and not on chain".to_owned(),
-                    outcome,
-                })
+                let (what, block) = ("is anchored here and not on chain".to_owned(), block_number.try_into().ok());
+                Row { root: Some(root), block, jobs: None, what, outcome }
             }
             Drift::Collides { root, index, with } => {
                 let what = format!("can never be confirmed: root {with} has confirmed its index {index}");
                 let outcome = Outcome::left("its jobs need new indices: see the batcher's details");
-                Ok(Row { root: Some(root), block: None, jobs: None, what, outcome })
+                Row { root: Some(root), block: None, jobs: None, what, outcome }
             }
-        }
+        };
+        Ok(Some(row))
     }
 
     /// A batch whose row or confirmations are lost, if its leaves can be found.
@@ -107,10 +127,8 @@ impl Mender<'_> {
             let outcome = Outcome::left("one of its jobs is in another batch here, or its index is another job's");
             return Ok(Row::of_batch(&batch, what, outcome));
         };
-        let completed = match row {
-            Some((_, Standing::Anchored { .. } | Standing::GivenUp)) => 0,
-            None | Some((_, Standing::Open)) => batches::complete(self.pool, id, &anchor(&batch)?).await?.len(),
-        };
+        let standing = row.map_or(Standing::Open, |(_, standing)| standing);
+        let completed = self.settle(&batch, id, standing).await?;
         let outcome = Outcome::mended(format!("put back with {} jobs, {completed} of them completed", leaves.len()));
         Ok(Row::of_batch(&batch, what, outcome))
     }
@@ -131,12 +149,46 @@ impl Mender<'_> {
         Ok(known)
     }
 
-    async fn complete(&self, batch: &ConfirmedBatch, id: Uuid) -> Result<Outcome> {
+    async fn complete(&self, batch: &ConfirmedBatch, id: Uuid, standing: Standing) -> Result<Outcome> {
         if self.is_dry_run {
             return Ok(Outcome::would("complete its jobs"));
         }
-        let completed = batches::complete(self.pool, id, &anchor(batch)?).await?.len();
+        let completed = self.settle(batch, id, standing).await?;
         Ok(Outcome::mended(format!("anchored, {completed} jobs completed")))
+    }
+
+    /// Completes those jobs of a batch that wait, and tells how many. An anchored batch is taken back for it: only what
+    /// is open can be completed.
+    async fn settle(&self, batch: &ConfirmedBatch, id: Uuid, standing: Standing) -> Result<usize> {
+        self.carry(batch, id).await?;
+        match standing {
+            Standing::Open => {}
+            Standing::Anchored { is_final, .. } if resync::confirming(self.pool, id).await? > 0 => {
+                batches::lift(self.pool, id, horizon(is_final)).await?;
+            }
+            Standing::Anchored { .. } | Standing::GivenUp => return Ok(0),
+        }
+        Ok(batches::complete(self.pool, id, &anchor(batch)?).await?.len())
+    }
+
+    /// Writes the transaction down in which the batch stands, unless somebody else sent it.
+    async fn carry(&self, batch: &ConfirmedBatch, id: Uuid) -> Result<()> {
+        if let Some(carrier) = self.node.carrier(batch).await? {
+            carriers::put_back(self.pool, id, &transaction(&carrier)).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_carrier_back(&self, batch: ConfirmedBatch, id: Uuid) -> Result<Option<Row>> {
+        let Some(carrier) = self.node.carrier(&batch).await? else { return Ok(None) };
+        let outcome = match self.is_dry_run {
+            true => Outcome::would("put it back"),
+            false => {
+                carriers::put_back(self.pool, id, &transaction(&carrier)).await?;
+                Outcome::mended(format!("put back: nonce {} of {}", carrier.nonce, carrier.sender))
+            }
+        };
+        Ok(Some(Row::of_batch(&batch, "has no row of its transaction here", outcome)))
     }
 
     /// As the batcher does after a reorganisation: what was told of its jobs stays, their receipts change.
@@ -145,8 +197,8 @@ impl Mender<'_> {
             return Ok(Outcome::would("anchor it there"));
         }
         // The chain itself says where the event stands, so that a final row may be corrected too.
-        let horizon = if is_final { Horizon::WholeChain } else { Horizon::Near };
-        batches::lift(self.pool, id, horizon).await?;
+        batches::lift(self.pool, id, horizon(is_final)).await?;
+        self.carry(batch, id).await?;
         batches::complete(self.pool, id, &anchor(batch)?).await?;
         Ok(Outcome::mended("anchored there; receipts are made anew"))
     }
@@ -158,8 +210,7 @@ impl Mender<'_> {
         if self.is_dry_run {
             return Ok(Outcome::would("have it sent again"));
         }
-        let horizon = if is_final { Horizon::WholeChain } else { Horizon::Near };
-        batches::lift(self.pool, id, horizon).await?;
+        batches::lift(self.pool, id, horizon(is_final)).await?;
         Ok(Outcome::mended("a worker will send it again, the same root and entries"))
     }
 
@@ -193,6 +244,22 @@ impl Mender<'_> {
             false => Outcome::mended(format!("goes on at {}", resync::move_past(self.pool, highest).await?)),
         };
         Ok(Some(Row { root: None, block: None, jobs: None, what, outcome }))
+    }
+}
+
+/// Only what is final is taken back as far as that.
+fn horizon(is_final: bool) -> Horizon {
+    if is_final { Horizon::WholeChain } else { Horizon::Near }
+}
+
+fn transaction(carrier: &SignedTx) -> Transaction {
+    Transaction {
+        tx_hash: carrier.hash.0,
+        sender: carrier.sender.into_array(),
+        nonce: carrier.nonce,
+        raw: carrier.raw.to_vec(),
+        max_fee_per_gas: carrier.fees.max_fee_per_gas,
+        max_priority_fee_per_gas: carrier.fees.max_priority_fee_per_gas,
     }
 }
 

@@ -23,8 +23,8 @@ use store::{PgPool, batches, resync};
 use super::exit::ChainExit;
 use super::{Format, NamedNode, node, parts, stored_registry};
 use compare::compare;
-use mend::Mender;
-use report::{Report, Row};
+use mend::{Mended, Mender};
+use report::Report;
 
 #[derive(Args)]
 pub struct ResyncArgs {
@@ -47,7 +47,7 @@ pub(super) async fn run(settings: &Settings, args: &ResyncArgs, format: Format) 
     let pool = parts::pool(settings)?;
     store::reach(&pool).await?;
     // Whoever seals meanwhile would give jobs a second index.
-    let leadership = match args.dry_run {
+    let mut leadership = match args.dry_run {
         true => None,
         false => Some(lead(&pool, &on).await?),
     };
@@ -55,22 +55,26 @@ pub(super) async fn run(settings: &Settings, args: &ResyncArgs, format: Format) 
     let read = receipts::read(&args.receipts, settings.chain.chain_id, on.address.into()).await?;
     let stored = resync::batches(&pool, &on).await?;
     let drifts = compare(&history, &stored)?;
-    let agreeing = history.batches.len() - drifts.iter().filter(|drift| drift.is_on_chain()).count();
     let mender = Mender {
         pool: &pool,
+        node: &node,
         on,
         receipts: &read.leaves,
         is_dry_run: args.dry_run,
         may_forget: settings.development.chain_may_forget,
     };
-    let mut rows: Vec<Row> = Box::pin(mender.mend_all(drifts)).await?;
+    let Mended { mut rows, differing } = Box::pin(mender.mend_all(drifts, leadership.as_mut())).await?;
+    if let Some(leadership) = &mut leadership {
+        leadership.check().await?;
+    }
     rows.extend(mender.move_sequence(&history, &stored).await?);
     if !args.dry_run {
         mender.finalize(&history).await?;
     }
-    if let Some(mut leadership) = leadership {
+    if let Some(leadership) = &mut leadership {
         leadership.check().await?;
     }
+    let agreeing = history.batches.len() - differing;
     let report = Report { is_dry_run: args.dry_run, to: history.to, agreeing, ignored: read.ignored, rows };
     format.answer(&report.document(), || report.text())?;
     Ok(if report.is_clean() { ChainExit::Done } else { ChainExit::Trouble })
