@@ -17,7 +17,7 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 # Arguments for `make dev` and `make demo`, for example ARGS='--port-base 7700'.
 ARGS ?=
 
-.PHONY: help setup setup-tests build demo dev test flips fhe-oracle lago-clients verifiers merkle-differential \
+.PHONY: help setup setup-tests build demo dev test test-rooms test-encrypted test-failures flips fhe-oracle lago-clients verifiers merkle-differential \
 	chain-at-length contracts gas-table bench-starts bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
 
 help: ## Show this list.
@@ -44,12 +44,21 @@ contracts: setup
 gas-table: setup ## Measure confirmation beside its alternatives and write the README's table.
 	contracts/gas-table.sh
 
-# Tests of failures wait more than they compute: a run of their own, many at once, halves their time.
-test: setup-tests contracts ## Run every test, against real engines.
+# Most tests wait more than they compute, so that four lots run at once, the longest first. What a lot printed is shown
+# when it ends.
+test: setup-tests ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
-	tools/with-postgres.sh $(CARGO) test --workspace -- --skip stack_failures::
+	$(MAKE) --jobs 4 --output-sync=target CASES=10000 \
+		test-encrypted test-failures test-rooms contracts lago-clients verifiers merkle-differential
+
+test-rooms:
+	tools/with-postgres.sh $(CARGO) test --workspace -- --skip stack_failures:: --skip stack_encrypted::
+
+test-encrypted:
+	tools/with-postgres.sh $(CARGO) test --workspace --test encrypted
+
+test-failures:
 	tools/with-postgres.sh $(CARGO) test --workspace --test failures -- --test-threads 6
-	$(MAKE) lago-clients verifiers merkle-differential CASES=10000
 
 flips: ## Flip 300 bits of every kind of outside bytes (minutes; `make test` takes a sample).
 	$(CARGO) test --workspace --lib -- --ignored --nocapture three_hundred
@@ -74,8 +83,8 @@ merkle-differential: setup ## Hold the Merkle code in Rust to the registry's, on
 	contracts/merkle-differential.sh $(CASES)
 
 bench-fhe: ## Encrypted jobs' compute time against bare tfhe-rs (limit 1.05; bench/README.md).
-	$(CARGO) build --workspace --bin zama-jobs --example compute_overhead
-	$(CARGO_TARGET_DIR)/debug/examples/compute_overhead $(ZAMA_JOBS) $(ROUNDS)
+	$(CARGO) build --workspace --bin zama-jobs
+	$(CARGO) test --workspace --bench compute_overhead -- $(ZAMA_JOBS) $(ROUNDS)
 
 bench-fhe-prices: ## Bootstrappings and time of each encrypted operation and algorithm against the price table.
 	$(CARGO) build --workspace --example prices

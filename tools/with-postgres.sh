@@ -5,27 +5,37 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # PostgreSQL runs as another user when we are root: a root home would be closed to it.
-if [ "$(id -u)" = 0 ]; then parent=/var/lib/zama-jobs; else parent=${TMPDIR:-/tmp}; fi
+if [ "$(id -u)" = 0 ]; then
+  cache=/var/lib/zama-jobs parent=/var/lib/zama-jobs
+else
+  cache=$HOME/.cache/zama-jobs parent=${TMPDIR:-/tmp}
+fi
+# As in the Makefile.
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
 mkdir -p "$parent"
 scratch=$(mktemp -d "$parent/test-postgres.XXXXXX")
 chmod 755 "$scratch"
-port_base=$((20000 + RANDOM % 20000))
-"${CARGO_TARGET_DIR:?}/debug/zama-jobs" dev --only postgres --port-base "$port_base" --data-dir "$scratch/data" \
-  --env-file "$scratch/env" --ready-file "$scratch/ready" >"$scratch/log" 2>&1 &
-dev=$!
-finish() {
+stop() {
+  [ -n "${dev:-}" ] || return 0
   kill -TERM "$dev" 2>/dev/null || true
   wait "$dev" 2>/dev/null || true
-  rm -rf "$scratch"
 }
-trap finish EXIT
+trap 'stop; rm -rf "$scratch"' EXIT
 
-for _ in $(seq 600); do
-  [ -e "$scratch/ready" ] && break
-  kill -0 "$dev" 2>/dev/null || { cat "$scratch/log" >&2; exit 1; }
-  sleep 0.1
-done
-[ -e "$scratch/ready" ] || { cat "$scratch/log" >&2; exit 1; }
+# Whether it came up; not so when somebody has the port.
+starts() {
+  "$CARGO_TARGET_DIR/debug/zama-jobs" dev --only postgres --no-fsync --port-base "$((10000 + RANDOM % 9000))" \
+    --data-dir "$scratch/data" --env-file "$scratch/env" --ready-file "$scratch/ready" >"$scratch/log" 2>&1 &
+  dev=$!
+  for _ in $(seq 600); do
+    [ -e "$scratch/ready" ] && return
+    kill -0 "$dev" 2>/dev/null || break
+    sleep 0.1
+  done
+  stop
+  return 1
+}
+starts || starts || { cat "$scratch/log" >&2; exit 1; }
 ZAMA_TEST_DATABASE_URL=$(sed -n 's/^ZAMA_DATABASE_URL=//p' "$scratch/env")
 export ZAMA_TEST_DATABASE_URL
 "$@"

@@ -51,6 +51,8 @@ pub enum Refusal {
     ChainUnavailable,
     #[error("its nodes disagree about the chain")]
     ChainDisagrees,
+    #[error("the contract at its registry's address is not the registry that it knows")]
+    AnotherRegistry,
     #[error("the nonce has been used for another request, or more than ten minutes ago; sign a new one")]
     NonceReplayed,
     #[error("the key manager failed")]
@@ -69,7 +71,7 @@ impl Refusal {
             Self::Attestation(_) => ErrorCode::AttestationInvalid,
             Self::OtherKey => ErrorCode::KeyMismatch,
             Self::GrantNotFinal | Self::NotConfirmed | Self::NotFinal => ErrorCode::ResultNotReady,
-            Self::ChainUnavailable | Self::ChainDisagrees => ErrorCode::ServiceUnavailable,
+            Self::ChainUnavailable | Self::ChainDisagrees | Self::AnotherRegistry => ErrorCode::ServiceUnavailable,
             Self::NonceReplayed => ErrorCode::NonceReplayed,
             Self::Failed => ErrorCode::InternalError,
         }

@@ -249,7 +249,7 @@ impl Settings {
             .separator("__")
             .source(Some(variables.into_iter().collect()));
         let settings: Self = layers
-            .add_source(environment.try_parsing(true))
+            .add_source(environment)
             .build()
             .context("Failed to read the configuration")?
             .try_deserialize()
@@ -277,6 +277,20 @@ mod tests {
         std::fs::write(&file, "[api]\nlissen = \"127.0.0.1:1\"\n").expect("the file is written");
         let error = format!("{:#}", Settings::load(Some(&file)).expect_err("a misspelt key is refused"));
         assert!(error.contains("lissen"), "{error}");
+    }
+
+    #[test]
+    fn variables_are_read_as_their_keys_want_them() {
+        let set = |key: &str, value: &str| {
+            Settings::load_with(None, [(format!("ZAMA__{key}"), value.to_owned())])
+                .map_err(|error| format!("{error:#}"))
+        };
+        let of_digits = set("BILLING__LAGO_KEY", "00712").expect("a secret of digits alone");
+        assert_eq!(of_digits.billing.lago_key, "00712");
+        assert_eq!(set("METERING__REPORTER_SECONDS", "7").expect("a number").metering.reporter_seconds, 7);
+        assert!(!set("DEVELOPMENT__CHAIN_MAY_FORGET", "false").expect("a truth value").development.chain_may_forget);
+        let refused = set("METERING__REPORTER_SECONDS", "soon").expect_err("no number");
+        assert!(refused.contains("reporter_seconds") && refused.contains("soon"), "{refused}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::board::Entry;
 use super::data_dir::{DataDir, write_private};
 use super::part::PartName;
 use super::ports::{DEFAULT_BASE, LARGEST_BASE, Ports};
+use super::postgres::Durability;
 use super::progress::Progress;
 use super::stack::{Options, Stack};
 use super::status::{status, stop};
@@ -87,6 +88,9 @@ pub struct StartArgs {
     /// User that PostgreSQL runs as when you are root.
     #[arg(long, value_name = "USER", default_value = "nobody")]
     postgres_user: String,
+    /// Let PostgreSQL tell a commit before it is on disk: faster, and a power cut may damage the state. For tests.
+    #[arg(long)]
+    no_fsync: bool,
 }
 
 impl StartArgs {
@@ -112,6 +116,7 @@ impl StartArgs {
             lago_url: self.lago_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
             lago_key: self.lago_key.clone(),
             postgres_user: self.postgres_user.clone(),
+            durability: if self.no_fsync { Durability::Processes } else { Durability::PowerCuts },
             interrupt,
         })
     }

@@ -11,7 +11,7 @@ use super::data_dir::DataDir;
 use super::engines::Engines;
 use super::part::{Identity, Part, PartName};
 use super::ports::Ports;
-use super::postgres;
+use super::postgres::{self, Durability};
 use super::probe::Probe;
 use super::wiring::Wiring;
 
@@ -31,6 +31,7 @@ pub struct Site<'a> {
     pub engines: &'a Engines,
     /// PostgreSQL's user, when we are root.
     pub postgres_user: Option<Identity>,
+    pub durability: Durability,
 }
 
 /// What must run before provisioning.
@@ -115,6 +116,7 @@ fn postgres_part(site: &Site<'_>) -> Part {
         "timezone=UTC",
         "log_timezone=UTC",
         "logging_collector=off",
+        site.durability.setting(),
     ];
     args.extend(settings.iter().flat_map(|setting| strings(&["-c", setting])));
     Part {

@@ -13,9 +13,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 use super::data_dir::{DataDir, require_reachable, write_private};
-use super::engines::Engines;
 use super::part::{Identity, PartName};
-use super::parts::engine_environment;
+use super::parts::{Site, engine_environment};
 use super::supervisor::Tied;
 
 /// The major version of the pinned package; a cluster of another one cannot be opened.
@@ -49,13 +48,33 @@ pub fn cluster(data: &DataDir) -> PathBuf {
     data.join("postgres/cluster")
 }
 
+/// What a commit survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// The end of any process, and of the machine.
+    PowerCuts,
+    /// The end of any process: what tests ask for, many at once on one disk.
+    Processes,
+}
+
+impl Durability {
+    /// As PostgreSQL's setting.
+    pub fn setting(self) -> &'static str {
+        match self {
+            Self::PowerCuts => "fsync=on",
+            Self::Processes => "fsync=off",
+        }
+    }
+}
+
 /// Makes the cluster on first use, and checks on later ones that it can be opened.
 ///
 /// # Errors
 /// A folder closed to PostgreSQL's user, a cluster of another version or user, or initdb failed.
-pub async fn ensure_cluster(data: &DataDir, engines: &Engines, identity: Option<Identity>) -> Result<()> {
+pub async fn ensure_cluster(site: &Site<'_>) -> Result<()> {
+    let Site { data, engines, .. } = site;
     let home = data.join("postgres");
-    if let Some(identity) = identity {
+    if let Some(identity) = site.postgres_user {
         require_reachable(data.path(), identity)?;
         require_reachable(engines.postgres.parent().unwrap_or(&engines.postgres), identity)?;
     }
@@ -79,25 +98,20 @@ pub async fn ensure_cluster(data: &DataDir, engines: &Engines, identity: Option<
     }
     let password_file = home.join("superuser");
     write_private(&password_file, &superuser_password(data)?)?;
-    if let Some(identity) = identity {
+    if let Some(identity) = site.postgres_user {
         for path in [&home, &password_file] {
             chown(path, Some(identity.uid), Some(identity.gid)).context("Failed to give PostgreSQL its folder")?;
         }
     }
-    initdb(data, engines, identity, &fresh, &password_file).await?;
+    initdb(site, &fresh, &password_file).await?;
     fs::remove_file(&password_file).context("Failed to remove initdb's password file")?;
     fs::rename(&fresh, &cluster).context("Failed to put the cluster in its place")
 }
 
-async fn initdb(
-    data: &DataDir,
-    engines: &Engines,
-    identity: Option<Identity>,
-    cluster: &Path,
-    password_file: &Path,
-) -> Result<()> {
+async fn initdb(site: &Site<'_>, cluster: &Path, password_file: &Path) -> Result<()> {
+    let Site { data, engines, postgres_user: identity, durability, .. } = *site;
     let log = data.join("logs/initdb.log");
-    let args = [
+    let mut args = vec![
         format!("--pgdata={}", cluster.display()),
         format!("--username={SUPERUSER}"),
         format!("--pwfile={}", password_file.display()),
@@ -106,6 +120,9 @@ async fn initdb(
         "--encoding=UTF8".to_owned(),
         "--no-instructions".to_owned(),
     ];
+    if durability == Durability::Processes {
+        args.push("--no-sync".to_owned());
+    }
     let env = engine_environment(data);
     let tied =
         Tied { program: &engines.initdb, args: &args, env: &env, identity, death_signal: Signal::SIGKILL, log: &log };

@@ -16,7 +16,7 @@ use super::engines::{self, Engines};
 use super::part::{Part, PartName};
 use super::parts::{self, Site};
 use super::ports::Ports;
-use super::postgres;
+use super::postgres::{self, Durability};
 use super::progress::Progress;
 use super::provision;
 use super::supervisor::Supervisor;
@@ -38,6 +38,7 @@ pub struct Options {
     pub lago_key: String,
     /// The user that PostgreSQL runs as when we are root.
     pub postgres_user: String,
+    pub durability: Durability,
     /// Ends a start that is under way; [`Stack::stop`] ends a stack that runs.
     pub interrupt: CancellationToken,
 }
@@ -75,7 +76,8 @@ impl Stack {
 
         let board = Board::new(options.data.clone());
         let mut supervisor = Supervisor::new(options.data.clone(), board.clone(), progress.clone())?;
-        let site = Site { data: &options.data, ports: options.ports, engines: &engines, postgres_user };
+        let Options { ref data, ports, durability, .. } = options;
+        let site = Site { data, ports, engines: &engines, postgres_user, durability };
         let started = tokio::select! {
             biased;
             () = options.interrupt.cancelled() => Err(anyhow::anyhow!("interrupted while starting")),
@@ -126,7 +128,7 @@ async fn bring_up(
     let wanted = |parts: Vec<Part>| parts.into_iter().filter(|part| options.parts.contains(&part.name)).collect();
     let executable = parts::own_executable().context("Failed to find this program")?;
     if options.parts.contains(&PartName::Postgres) {
-        postgres::ensure_cluster(site.data, site.engines, site.postgres_user).await?;
+        postgres::ensure_cluster(site).await?;
     }
     let mut engines = parts::engines(site);
     engines.push(parts::lago_standin(site, &options.lago_key, &executable));

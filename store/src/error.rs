@@ -37,7 +37,7 @@ impl From<sqlx::Error> for StoreError {
 }
 
 /// Connection loss, and the SQLSTATE classes of PostgreSQL that go away by themselves (Appendix A of its manual):
-/// 08 connection, 40 rollback, 53 resources, 57P operator intervention.
+/// 08 connection, 40 rollback, 53 resources, 57P operator intervention; and 57014, a statement that took too long.
 fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
@@ -46,9 +46,9 @@ fn is_transient(error: &sqlx::Error) -> bool {
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
-        sqlx::Error::Database(database) => {
-            database.code().is_some_and(|code| ["08", "40", "53", "57P"].iter().any(|class| code.starts_with(class)))
-        }
+        sqlx::Error::Database(database) => database
+            .code()
+            .is_some_and(|code| ["08", "40", "53", "57P", "57014"].iter().any(|class| code.starts_with(class))),
         _ => false,
     }
 }

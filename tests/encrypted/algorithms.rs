@@ -3,8 +3,8 @@
 use client::ClearValue;
 use serde_json::json;
 
+use super::story::{Owner, bytes};
 use crate::harness::Stack;
-use crate::story::{Owner, bytes};
 
 #[tokio::test]
 async fn statistics_are_those_of_the_clear_values() {

@@ -2,8 +2,8 @@
 
 use jobs::JobStatus;
 
+use super::story::{KeyHolder, bytes, disturbed, power, powers};
 use crate::harness::{JobHandle, Stack, WORKER};
-use crate::story::{KeyHolder, bytes, disturbed, power, powers};
 
 /// A minute of computing.
 const LONG: usize = 200;

@@ -2,8 +2,8 @@
 
 use jobs::JobStatus;
 
+use super::story::{KeyHolder, bytes, disturbed, power, powers};
 use crate::harness::WORKER;
-use crate::story::{KeyHolder, bytes, disturbed, power, powers};
 
 const PRODUCTS: usize = 16;
 

@@ -3,8 +3,8 @@
 use client::ClearValue;
 use jobs::ErrorCode;
 
+use super::story::{KeyHolder, bytes, disturbed, power, powers};
 use crate::harness::WORKER;
-use crate::story::{KeyHolder, bytes, disturbed, power, powers};
 
 const PRODUCTS: usize = 4;
 

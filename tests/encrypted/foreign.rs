@@ -11,8 +11,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 
+use super::story::{Owner, bytes};
 use crate::harness::{FOREIGN_HOST, Stack, foreign_address};
-use crate::story::{Owner, bytes};
 
 const ALGORITHM: &str = "encrypted_maximum";
 const PORT: u16 = 8443;

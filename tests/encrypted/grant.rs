@@ -7,8 +7,8 @@ use contracts::ZamaJobsRegistry;
 use jobs::receipt::Receipt;
 use serde_json::json;
 
+use super::story::{Owner, bytes};
 use crate::harness::{Stack, until};
-use crate::story::{Owner, bytes};
 
 /// The owner's transaction; anvil signs for it and pays.
 async fn grants(stack: &Stack, receipt: &Receipt, grantee: Address) {

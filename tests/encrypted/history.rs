@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use super::story::{Owner, bytes};
 use crate::harness::Stack;
-use crate::story::{Owner, bytes};
 
 /// As of a plain one.
 const MOST_EVENTS: usize = 28;

@@ -2,8 +2,8 @@
 
 use sqlx::{Connection, PgConnection};
 
+use super::story::{KeyHolder, bytes, disturbed, power, powers};
 use crate::harness::{WORKER, until};
-use crate::story::{KeyHolder, bytes, disturbed, power, powers};
 
 const PRODUCTS: usize = 16;
 /// What a worker says that has something to store and nowhere to.

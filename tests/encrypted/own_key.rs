@@ -9,8 +9,8 @@ use reqwest::Method;
 use retrieval::{Domain, Retrieval, Signer};
 use serde_json::{Value, json};
 
+use super::story::{KeyHolder, bytes};
 use crate::harness::{JobHandle, Stack};
-use crate::story::{KeyHolder, bytes};
 
 const ALGORITHM: &str = "encrypted_maximum";
 

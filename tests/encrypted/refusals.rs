@@ -3,8 +3,8 @@
 use jobs::ErrorCode;
 use serde_json::json;
 
+use super::story::{Owner, bytes};
 use crate::harness::{Stack, Zama};
-use crate::story::{Owner, bytes};
 
 const ALGORITHM: &str = "encrypted_maximum";
 

@@ -9,8 +9,8 @@ use reqwest::Method;
 use retrieval::{Domain, RecipientKey, Retrieval, Signer};
 use serde_json::{Value, json};
 
+use super::story::{Owner, bytes};
 use crate::harness::{Answer, Stack, until};
-use crate::story::{Owner, bytes};
 
 async fn a_job(owner: &Owner<'_>) -> Job {
     let blob = owner.encrypts(bytes(&[5, 9])).await;

@@ -7,9 +7,9 @@ use jobs::{ErrorCode, JobStatus};
 use retrieval::Signer;
 use serde_json::json;
 
+use super::retrieval::{asks, request};
+use super::story::{KeyHolder, Owner, bytes, power, powers};
 use crate::harness::{JobHandle, Stack, WORKER};
-use crate::retrieval::{asks, request};
-use crate::story::{KeyHolder, Owner, bytes, power, powers};
 
 const ALGORITHM: &str = "encrypted_maximum";
 const PRODUCTS: usize = 16;

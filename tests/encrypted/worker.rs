@@ -1,7 +1,7 @@
 //! kill -9 of the FHE worker, and of its computing process, in the middle of a computation.
 
+use super::story::{KeyHolder, bytes, disturbed, power, powers};
 use crate::harness::{JobHandle, WORKER};
-use crate::story::{KeyHolder, bytes, disturbed, power, powers};
 
 /// Some four seconds on two cores, with a checkpoint a second.
 const PRODUCTS: usize = 16;

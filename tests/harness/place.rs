@@ -41,6 +41,8 @@ pub struct PartStatus {
 pub struct Place {
     folder: TempDir,
     pub port_base: u16,
+    /// Nobody else takes these ports, not even while the stack is down.
+    _reservation: TcpListener,
     only: Option<&'static str>,
     settings: Vec<(&'static str, &'static str)>,
 }
@@ -76,7 +78,8 @@ impl Place {
         let folder = tempfile::Builder::new().prefix(&format!("{PREFIX}{}-", std::process::id())).tempdir().unwrap();
         // When the tests run as root, PostgreSQL's user must pass through.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        Self { folder, port_base: free_port_base(), only, settings: settings.to_vec() }
+        let (port_base, _reservation) = reserve_ports();
+        Self { folder, port_base, _reservation, only, settings: settings.to_vec() }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -161,7 +164,8 @@ impl Place {
     /// `zama-jobs dev`, at this place.
     pub fn command(&self) -> Command {
         let mut command = Command::new(PROGRAM);
-        command.args(["dev", "--port-base", &self.port_base.to_string()]);
+        // Processes are killed here, machines are not; many stacks share one disk.
+        command.args(["dev", "--no-fsync", "--port-base", &self.port_base.to_string()]);
         if let Some(parts) = self.only {
             command.args(["--only", parts]);
         }
@@ -200,16 +204,18 @@ fn remove_leftovers() {
     }
 }
 
-/// The first of a run of free ports, below the range that the kernel hands out by itself.
-fn free_port_base() -> u16 {
+/// The first of a run of free ports, below the range that the kernel hands out by itself, and what keeps it from others:
+/// the port after the last.
+fn reserve_ports() -> (u16, TcpListener) {
     const FIRST: u16 = 20_000;
     const BASES: u16 = 900;
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % u32::from(BASES)).unwrap();
     for _ in 0..BASES {
-        let base = FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % BASES * PORTS_A_STACK;
+        let base = FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % BASES * (PORTS_A_STACK + 1);
+        let Ok(reservation) = TcpListener::bind(("127.0.0.1", base + PORTS_A_STACK)) else { continue };
         if (base..base + PORTS_A_STACK).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
-            return base;
+            return (base, reservation);
         }
     }
     panic!("no free ports");

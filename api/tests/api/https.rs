@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::{CertificateFiles, Door, Tls, TlsError};
 use rustls::pki_types::pem::PemObject as _;
@@ -10,7 +11,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsConnector;
 
-use crate::app::{Listening, TestApp, wide_door};
+use crate::app::{Listening, TestApp, until_closed, wide_door};
 
 fn certificates() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/certificates")
@@ -75,6 +76,20 @@ async fn the_api_speaks_https_and_nothing_else_there() {
     assert!(livez(&server, "other-authority.pem", &["http/1.1"]).await.is_err());
     let plain = server.exchange("GET /livez HTTP/1.1\r\nHost: zama\r\n\r\n").await;
     assert!(!plain.contains("200 OK"), "{plain}");
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_come_ends_its_connection() {
+    let own = Own::of("server");
+    let app = TestApp::without_database();
+    let door = Door { head_timeout: Duration::from_millis(200), ..behind(&Tls::new(own.files()).unwrap()) };
+    let server = app.listen_behind(door).await;
+    // Silence, and the first bytes of a ClientHello.
+    for begun in [&b""[..], &[0x16, 0x03, 0x01, 0x02]] {
+        let mut stream = server.connect().await;
+        stream.write_all(begun).await.unwrap();
+        assert_eq!(until_closed(&mut stream).await, "");
+    }
 }
 
 #[tokio::test]

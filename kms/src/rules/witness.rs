@@ -4,7 +4,7 @@
 //! more at each node's newest block. One node that says something else stops everything; one that says nothing, or is
 //! far behind the others, is none, and a quorum must be left.
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, KECCAK256_EMPTY};
 use chain::Node;
 use tokio::time::Instant;
 
@@ -84,9 +84,12 @@ fn verdict(views: &[View], code_hash: Option<B256>) -> Result<(), Refusal> {
         return Err(Refusal::ChainDisagrees);
     }
     // Before the registry was deployed nothing was confirmed either.
+    if views[0].code == KECCAK256_EMPTY {
+        return Err(Refusal::NotConfirmed);
+    }
     if !views[0].is_our_registry || code_hash.is_some_and(|pinned| pinned != views[0].code) {
         tracing::error!(code.hash = %views[0].code, "the code at chain.registry is not the pinned registry's");
-        return Err(Refusal::NotConfirmed);
+        return Err(Refusal::AnotherRegistry);
     }
     let newest = |field: fn(&Sight) -> bool| views.iter().all(|view| field(&view.newest));
     if !settled.includes {
@@ -141,8 +144,10 @@ mod tests {
     #[test]
     fn another_code_is_no_registry() {
         let impostor = View { is_our_registry: false, ..seen(YES, YES) };
-        assert_eq!(verdict(&[impostor], None), Err(Refusal::NotConfirmed));
-        assert_eq!(verdict(&[seen(YES, YES)], Some(B256::ZERO)), Err(Refusal::NotConfirmed));
+        assert_eq!(verdict(&[impostor], None), Err(Refusal::AnotherRegistry));
+        assert_eq!(verdict(&[seen(YES, YES)], Some(B256::ZERO)), Err(Refusal::AnotherRegistry));
+        let nothing = View { code: KECCAK256_EMPTY, is_our_registry: false, ..seen(UNKNOWN, UNKNOWN) };
+        assert_eq!(verdict(&[nothing], None), Err(Refusal::NotConfirmed), "it is deployed in a newer block");
     }
 
     #[test]

@@ -15,4 +15,5 @@ mod resync;
 mod starts;
 mod transactions;
 mod transitions;
+mod unavailable;
 mod usage;

@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 
 use super::{Complaints, PAUSE, Trouble, UNNOTED};
 
-/// Between two notes: a lone start is noted at once, those of a backlog some at a time.
-const BREATH: Duration = Duration::from_millis(50);
+/// Between two notes: a lone start is noted at once, those of a backlog some dozens at a time.
+const BREATH: Duration = Duration::from_millis(200);
 
 pub(super) struct Outcome {
     pub start: PendingStart,

@@ -11,6 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::TestApp;
 
+/// After which a server that does not close a connection will not close it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// It stops when this is dropped.
 pub struct Listening {
     pub address: SocketAddr,
@@ -55,7 +58,7 @@ impl Listening {
         stream.write_all(head.as_bytes()).await?;
         stream.write_all(&vec![b' '; length]).await?;
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
+        tokio::time::timeout(PATIENCE, stream.read_to_string(&mut answer)).await??;
         Ok(answer)
     }
 }
@@ -63,7 +66,7 @@ impl Listening {
 /// All that comes until the other side closes, cleanly or not.
 pub async fn until_closed(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
     _ = read.expect("the server closes the connection in time");
     String::from_utf8_lossy(&answer).into_owned()
 }

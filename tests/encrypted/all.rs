@@ -1,0 +1,17 @@
+//! All of them under one name, so that a runner can leave them for a run of their own.
+
+mod algorithms;
+mod cancel;
+mod checkpoint;
+mod deadly;
+mod foreign;
+mod grant;
+mod history;
+mod outage;
+mod own_key;
+mod refusals;
+mod retrieval;
+mod stolen_api;
+mod story;
+mod theft;
+mod worker;
