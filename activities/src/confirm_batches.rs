@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use alloy::primitives::U256;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use chain::{ChainClient, ChainConfig, ChainError, FeePolicy, Sender, Signer};
 use store::PgPool;
 use store::batches::{self, Leadership, Registry};
@@ -24,14 +24,16 @@ use store::sealing::{self, SealPolicy};
 use temporal::Engine;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
-use tokio::sync::watch;
-use tokio::time::{Instant, interval};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use workflows::BatcherInput;
 use workflows::activities::BatcherReport;
 
 pub use reanchoring::Memory;
+use reanchoring::Seen;
 use refusals::Refusals;
+use settling::Searches;
 use tending::Tending;
 
 /// How long one activity works: then its workflow tells what it reported.
@@ -45,6 +47,11 @@ const FINALITY: Duration = Duration::from_secs(5);
 /// How long the chain may be silent before batches are looked at all the same.
 const SILENCE: Duration = Duration::from_secs(5);
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How often the leadership is checked.
+const LEADERSHIP: Duration = Duration::from_secs(1);
+/// Calls to nodes have limits of their own, those to the database have none: work that has not moved for so long will
+/// not move any more. Longer than a list of nodes needs that all hang.
+const STALL: Duration = Duration::from_secs(120);
 const OPEN_BATCHES: i64 = 50;
 
 /// Histogram of the jobs in a batch, as it is sealed.
@@ -85,18 +92,24 @@ pub struct ConfirmBatches {
 pub struct LeadersMemory {
     refusals: Refusals,
     tending: Tending,
+    searches: Searches,
+    seen: Seen,
     /// Transaction and block of the batch that was confirmed last.
     last: (Option<String>, Option<u64>),
 }
 
 /// What one turn as the leader holds.
 struct Shift {
-    leadership: Leadership,
     ends: Instant,
     refusals: Refusals,
     tending: Tending,
+    searches: Searches,
+    /// Blocks that need not be asked for again.
+    seen: Seen,
     /// What the heartbeats tell.
     report: watch::Sender<BatcherReport>,
+    /// Beats with each step.
+    pulse: Arc<Notify>,
 }
 
 #[activities]
@@ -108,18 +121,23 @@ impl ConfirmBatches {
             let ChainConfig { registry, chain_id, .. } = &self.batching.chain;
             return Err(anyhow::anyhow!("another process leads registry {registry} on chain {chain_id}").into());
         };
-        let LeadersMemory { refusals, tending, last } = std::mem::take(&mut *self.remembered());
+        let LeadersMemory { refusals, tending, searches, seen, last } = std::mem::take(&mut *self.remembered());
         let (last_transaction, last_block) = last;
         let (report, told) = watch::channel(BatcherReport { last_transaction, last_block, ..Default::default() });
-        let ends = Instant::now() + SHIFT;
-        let mut shift = Shift { leadership, ends, refusals, tending, report };
+        let (ends, pulse) = (Instant::now() + SHIFT, Arc::new(Notify::new()));
+        let mut shift =
+            Shift { ends, refusals, tending, searches, seen, report: report.clone(), pulse: Arc::clone(&pulse) };
         tokio::select! {
             led = self.lead(&ctx, &mut shift) => led?,
+            lost = keep(leadership) => lost?,
+            stalled = moves(&pulse, STALL) => stalled?,
+            failed = self.tell_who_waits(&report) => failed?,
             failed = heartbeats(&ctx, &told) => failed?,
         }
         let report = told.borrow().clone();
         let last = (report.last_transaction.clone(), report.last_block);
-        *self.remembered() = LeadersMemory { refusals: shift.refusals, tending: shift.tending, last };
+        let Shift { refusals, tending, searches, seen, .. } = shift;
+        *self.remembered() = LeadersMemory { refusals, tending, searches, seen, last };
         Ok(report)
     }
 
@@ -129,7 +147,7 @@ impl ConfirmBatches {
 
     async fn lead(&self, ctx: &ActivityContext, shift: &mut Shift) -> Result<()> {
         while self.goes_on(ctx, shift) {
-            shift.leadership.check().await?;
+            shift.pulse.notify_one();
             let worked = match self.connect().await {
                 Ok(sender) => {
                     let worked = self.work(ctx, &sender, shift).await;
@@ -161,12 +179,12 @@ impl ConfirmBatches {
         let chain = sender.client();
         let mut looked = Looked::default();
         while self.goes_on(ctx, shift) {
-            shift.leadership.check().await?;
+            shift.pulse.notify_one();
             if looked.at_finality.is_none_or(|at| at.elapsed() > FINALITY) {
                 chain.ask_other_nodes();
-                looked.behind = self.reanchor(chain).await?;
-                self.finalize(chain).await?;
-                self.look_around(sender, shift).await?;
+                looked.behind = self.watch_anchors(chain, shift).await?;
+                self.look_at_balance(sender, shift).await?;
+                self.forget_others(shift).await?;
                 looked.at_finality = Some(Instant::now());
             }
             let sealed = self.seal(chain).await?;
@@ -198,16 +216,29 @@ impl ConfirmBatches {
         if !is_new && looked.at_batches.is_some_and(|at| at.elapsed() < SILENCE) {
             return Ok(());
         }
-        self.tend(sender, &mut shift.tending, head).await?;
         shift.report.send_modify(|report| report.current_batch = open.first().map(|batch| batch.id.to_string()));
         for batch in open {
+            shift.pulse.notify_one();
             match self.advance(sender, &batch, shift).await {
                 Ok(()) => shift.refusals.forget(batch.id),
                 Err(error) => self.cannot_go_on(sender, &batch, error, shift, head).await?,
             }
         }
         metrics::gauge!("zama_batches_refused").set(shift.refusals.count() as f64);
+        // Afterwards: what hinders transactions on their way delays no batch that has arrived.
+        self.tend(sender, shift, head).await?;
         (looked.head, looked.at_batches) = (Some(head), Some(Instant::now()));
+        Ok(())
+    }
+
+    /// Forgets what is known of batches that another process took further.
+    async fn forget_others(&self, shift: &mut Shift) -> Result<()> {
+        let known: Vec<_> = shift.refusals.batches().chain(shift.searches.batches()).collect();
+        if !known.is_empty() {
+            let open = batches::still_open(&self.pool, &known).await?;
+            shift.refusals.keep(&open);
+            shift.searches.keep(&open);
+        }
         Ok(())
     }
 
@@ -225,8 +256,8 @@ impl ConfirmBatches {
             max_age_seconds: self.batching.policy.max_age.as_secs_f64(),
         };
         while sealing::is_due(&self.pool, &policy).await? {
-            let from_block = i64::try_from(chain.block_number().await?)?;
-            let Some((batch, jobs)) = sealing::seal(&self.pool, &policy, from_block).await? else { break };
+            let newest = i64::try_from(chain.block_number().await?)?;
+            let Some((batch, jobs)) = sealing::seal(&self.pool, &policy, newest).await? else { break };
             tracing::info!(batch.id = %batch, batch.jobs = jobs, "sealed");
             metrics::histogram!(BATCH_JOBS).record(jobs as f64);
             mortality::after(mortality::Step::Sealed);
@@ -270,6 +301,21 @@ async fn heartbeats(ctx: &ActivityContext, told: &watch::Receiver<BatcherReport>
     }
 }
 
+/// Checks the leadership beside the work. Ends when it is lost, and the work with it.
+async fn keep(mut leadership: Leadership) -> Result<()> {
+    let mut tick = interval(LEADERSHIP);
+    loop {
+        tick.tick().await;
+        leadership.check().await.context("the leadership may be another's")?;
+    }
+}
+
+/// Ends when nothing has moved for so long.
+async fn moves(pulse: &Notify, longest: Duration) -> Result<()> {
+    while timeout(longest, pulse.notified()).await.is_ok() {}
+    bail!("the batcher has not moved for {} s; another attempt begins anew", longest.as_secs());
+}
+
 /// Another node may do what this one could not.
 fn leave_failing_node(client: &ChainClient, worked: &Result<()>) {
     let why = worked.as_ref().err().and_then(|error| error.downcast_ref::<ChainError>());
@@ -305,5 +351,12 @@ mod tests {
         assert!(asked(Some(&another)).unwrap_err().contains(&another), "the failure names both");
         assert!(asked(Some(&of(1, registry))).is_err());
         assert!(asked(None).is_err());
+    }
+
+    #[tokio::test]
+    async fn work_that_does_not_move_ends() {
+        let pulse = Notify::new();
+        pulse.notify_one();
+        assert!(moves(&pulse, Duration::from_millis(5)).await.is_err());
     }
 }

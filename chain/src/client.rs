@@ -1,6 +1,6 @@
 //! Reading the registry: a client that is bound to one chain and one registry.
 
-use alloy::eips::BlockId;
+use alloy::eips::{BlockId, BlockNumberOrTag};
 use alloy::primitives::{Address, B256, U256};
 use alloy::providers::{Provider, RootProvider};
 use contracts::ZamaJobsRegistry;
@@ -8,9 +8,9 @@ use contracts::ZamaJobsRegistry::ZamaJobsRegistryInstance;
 use jobs::leaf::{Index, Leaf};
 use jobs::merkle::Inclusion;
 
-use crate::confirmation::{self, Confirmed, Standing};
+use crate::confirmation::{self, Confirmed, Search, Standing, Stretch};
 use crate::endpoints::Connection;
-use crate::{ChainError, Endpoints};
+use crate::{Block, ChainError, Endpoints};
 
 /// Which registry on which chain, and through which nodes.
 #[derive(Clone, Debug)]
@@ -91,12 +91,23 @@ impl ChainClient {
         confirmation::finalized_block(&self.provider).await
     }
 
-    /// The canonical event that confirmed `root`, looked for from `from_block` on (0 searches the whole chain).
+    /// The newest block.
+    ///
+    /// # Errors
+    /// As [`Self::block_number`].
+    pub async fn newest(&self) -> Result<Block, ChainError> {
+        let newest = self.provider.get_block_by_number(BlockNumberOrTag::Latest).await?;
+        let header = newest.ok_or_else(|| ChainError::Unavailable("the node knows no block".to_owned()))?.header;
+        self.connection.check_head(header.number)?;
+        Ok(Block { number: header.number, hash: header.hash })
+    }
+
+    /// Looks for the canonical event that confirmed `root`, newest blocks first, in as many blocks as a few calls reach.
     ///
     /// # Errors
     /// The node is unavailable.
-    pub async fn find_confirmation(&self, root: B256, from_block: u64) -> Result<Option<Confirmed>, ChainError> {
-        confirmation::find(&self.provider, self.config.registry, root, from_block).await
+    pub async fn search_confirmation(&self, root: B256, stretch: Stretch) -> Result<Search, ChainError> {
+        confirmation::search(&self.provider, self.config.registry, root, stretch).await
     }
 
     /// How a block that was canonical once stands now.
@@ -107,7 +118,7 @@ impl ChainClient {
         confirmation::standing(&self.provider, block_number, block_hash).await
     }
 
-    /// Whether the index's bit is set. Says nothing about which batch set it: see [`Self::find_confirmation`].
+    /// Whether the index's bit is set. Says nothing about which batch set it: see [`Self::search_confirmation`].
     ///
     /// # Errors
     /// The node is unavailable.

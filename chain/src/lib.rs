@@ -30,7 +30,7 @@ pub use access::{AccessChange, ConfirmedLeaf};
 pub use account::{Account, Mined, Place, Sending};
 pub use administration::{Administration, Change, ContractCall, Cost, Role, Step};
 pub use client::{ChainClient, ChainConfig, TransactionCount};
-pub use confirmation::{Confirmed, Standing};
+pub use confirmation::{Confirmed, Search, Standing, Stretch};
 pub use deploy::{Admin, ensure_key_manager, ensure_registry, registry_address};
 pub use endpoints::Endpoints;
 pub use error::{ChainError, Rejection, RevertReason};

@@ -62,13 +62,23 @@ pub(crate) async fn sign(signer: &Signer, call: Call) -> Result<SignedTx, ChainE
 }
 
 /// The transaction in `raw` with other fees: everything else, the nonce above all, stays as it is.
-pub(crate) async fn sign_again(signer: &Signer, mut raw: &[u8], fees: Fees) -> Result<SignedTx, ChainError> {
-    let unreadable = || ChainError::Configuration("the stored bytes are no EIP-1559 transaction".to_owned());
-    let Ok(TxEnvelope::Eip1559(signed)) = TxEnvelope::decode_2718(&mut raw) else { return Err(unreadable()) };
-    let mut transaction = signed.strip_signature();
+pub(crate) async fn sign_again(signer: &Signer, raw: &[u8], fees: Fees) -> Result<SignedTx, ChainError> {
+    let mut transaction = unsigned(raw)?;
     transaction.max_fee_per_gas = fees.max_fee_per_gas;
     transaction.max_priority_fee_per_gas = fees.max_priority_fee_per_gas;
     seal(signer, transaction).await
+}
+
+/// The most gas that the transaction in `raw` may use.
+pub(crate) fn gas_limit(raw: &[u8]) -> Result<u64, ChainError> {
+    Ok(unsigned(raw)?.gas_limit)
+}
+
+fn unsigned(mut raw: &[u8]) -> Result<TxEip1559, ChainError> {
+    match TxEnvelope::decode_2718(&mut raw) {
+        Ok(TxEnvelope::Eip1559(signed)) => Ok(signed.strip_signature()),
+        _ => Err(ChainError::Configuration("the stored bytes are no EIP-1559 transaction".to_owned())),
+    }
 }
 
 async fn seal(signer: &Signer, mut transaction: TxEip1559) -> Result<SignedTx, ChainError> {
@@ -107,6 +117,7 @@ mod tests {
         let second = sign_again(&signer, &first.raw, more).await.unwrap();
         assert_eq!(second, sign(&signer, call(more)).await.unwrap());
         assert_ne!(second.hash, first.hash);
+        assert_eq!(gas_limit(&second.raw).unwrap(), 50_000);
         assert!(sign_again(&signer, &[1, 2, 3], more).await.is_err());
     }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256, U256, b256};
 use alloy::providers::{Provider, ProviderBuilder};
-use anvil::{Anvil, CHAIN_ID, CONFIRMER, CONFIRMER_KEY, DEPLOYER_KEY, TIMEOUT, confirm, found, leaves};
+use anvil::{
+    Anvil, CHAIN_ID, CONFIRMER, CONFIRMER_KEY, DEPLOYER_KEY, TIMEOUT, confirm, find, found, leaves, next_nonce,
+};
 use chain::{
     Admin, ChainClient, ChainConfig, ChainError, Endpoints, Node, Rejection, RevertReason, Signer, Standing,
     TransactionCount, ensure_key_manager, ensure_registry,
@@ -86,7 +88,7 @@ async fn a_confirmed_batch_is_found_by_its_root_and_refused_the_second_time() {
     let anvil = Anvil::start(&[]);
     let sender = anvil.sender().await;
     let batch = Batch::seal(&leaves(250..262)).unwrap();
-    assert_eq!(sender.client().find_confirmation(batch.root(), 0).await.unwrap(), None);
+    assert_eq!(find(&sender, batch.root(), 0).await.unwrap(), None);
 
     let (signed, confirmed) = confirm(&sender, &batch).await;
 
@@ -113,7 +115,7 @@ async fn a_confirmed_batch_is_found_by_its_root_and_refused_the_second_time() {
         ZamaJobsRegistryErrors::IndexAlreadyConfirmed(e) if e.index == U256::from(255)
     ));
     // The bits are set, but not under this root.
-    assert_eq!(sender.client().find_confirmation(overlapping.root(), 0).await.unwrap(), None);
+    assert_eq!(find(&sender, overlapping.root(), 0).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -123,10 +125,10 @@ async fn depth_counts_the_event_s_own_block() {
     let batch = Batch::seal(&leaves(0..2)).unwrap();
     let (_, first) = confirm(&sender, &batch).await;
     confirm(&sender, &Batch::seal(&leaves(2..4)).unwrap()).await;
-    let later = sender.client().find_confirmation(batch.root(), first.block_number).await.unwrap().unwrap();
+    let later = find(&sender, batch.root(), first.block_number).await.unwrap().unwrap();
     assert_eq!((later.depth, later.block_hash), (2, first.block_hash));
     assert!(sender.client().is_deep_enough(&later));
-    let searched_too_late = sender.client().find_confirmation(batch.root(), first.block_number + 1).await.unwrap();
+    let searched_too_late = find(&sender, batch.root(), first.block_number + 1).await.unwrap();
     assert_eq!(searched_too_late, None);
 }
 
@@ -139,13 +141,15 @@ async fn a_waiting_transaction_is_sent_again_harmlessly_and_replaced_with_bumped
 
     let batch = Batch::seal(&leaves(0..5)).unwrap();
     let estimate = sender.estimate(batch.root(), batch.entries()).await.unwrap();
-    let nonce = sender.next_nonce(&estimate).await.unwrap();
+    let nonce = next_nonce(&sender).await;
     let first = sender.build_and_sign(batch.root(), batch.entries(), nonce, estimate).await.unwrap();
     sender.broadcast(&first.raw).await.unwrap();
     sender.broadcast(&first.raw).await.unwrap();
     let count = async |which| sender.client().transaction_count(CONFIRMER, which).await.unwrap();
     assert_eq!(count(TransactionCount::Latest).await, nonce);
     assert_eq!(count(TransactionCount::Pending).await, nonce + 1);
+    let tried = sender.estimate(batch.root(), batch.entries()).await;
+    assert!(tried.is_ok(), "what waits in the node's pool is not on chain: {tried:?}");
 
     let mut cheap = estimate;
     cheap.fees.max_fee_per_gas -= 1;
@@ -174,7 +178,7 @@ async fn an_absent_node_is_unavailable_and_nothing_else() {
         sender.estimate(batch.root(), batch.entries()).await.map(drop).unwrap_err(),
         sender.client().block_number().await.map(drop).unwrap_err(),
         sender.client().is_confirmed(Index::new(0)).await.map(drop).unwrap_err(),
-        sender.client().find_confirmation(batch.root(), 0).await.map(drop).unwrap_err(),
+        find(&sender, batch.root(), 0).await.map(drop).unwrap_err(),
         sender.broadcast(&[1, 2, 3]).await.unwrap_err(),
     ];
     for error in errors {

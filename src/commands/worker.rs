@@ -13,6 +13,7 @@ use axum::Router;
 use axum::routing::get;
 use chain::FeePolicy;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use metrics_util::MetricKindMask;
 use retrieval::Domain;
 use settings::Settings;
 use tokio::net::TcpListener;
@@ -23,6 +24,9 @@ use super::{Role, key_manager, parts, process};
 
 /// Longest pause between two calls to a key manager that is away.
 const KEY_MANAGER_PAUSE: Duration = Duration::from_secs(5);
+
+/// The batcher sets its gauges every few seconds.
+const IDLE_GAUGE: Duration = Duration::from_secs(60);
 
 /// Upper bounds of the histogram of batches, in jobs.
 const BATCH_BUCKETS: [f64; 11] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 5000.0];
@@ -139,15 +143,17 @@ async fn network_key(settings: &Settings, key_manager: &kms::Client) -> NetworkK
     }
 }
 
-/// What is measured in sizes is a histogram with bounds of its own, so that workers can be added up.
-fn prometheus() -> Result<PrometheusBuilder> {
+/// What is measured in sizes is a histogram with bounds of its own, so that workers can be added up. A gauge that nobody
+/// has set for `idle` is told no more: the batcher's are the leader's, and another process may lead since.
+fn prometheus(idle: Duration) -> Result<PrometheusBuilder> {
     let batches = Matcher::Full(BATCH_JOBS.to_owned());
-    PrometheusBuilder::new().set_buckets_for_metric(batches, &BATCH_BUCKETS).context("Failed to set up metrics")
+    let builder = PrometheusBuilder::new().idle_timeout(MetricKindMask::GAUGE, Some(idle));
+    builder.set_buckets_for_metric(batches, &BATCH_BUCKETS).context("Failed to set up metrics")
 }
 
 /// `/livez` and `/metrics` of the worker.
 async fn observe(settings: &Settings, stop: CancellationToken) -> Result<tokio::task::JoinHandle<Result<()>>> {
-    let prometheus = prometheus()?.install_recorder().context("Failed to install metrics")?;
+    let prometheus = prometheus(IDLE_GAUGE)?.install_recorder().context("Failed to install metrics")?;
     process::keep_metrics(prometheus.clone(), stop.clone());
     let address = &settings.worker.metrics_listen;
     if address.is_empty() {
@@ -186,8 +192,23 @@ mod tests {
     }
 
     #[test]
+    fn a_gauge_that_nobody_sets_any_more_is_not_told_for_ever() {
+        let recorder = prometheus(Duration::ZERO).unwrap().build_recorder();
+        let told = recorder.handle();
+        metrics::with_local_recorder(&recorder, || {
+            metrics::gauge!("zama_batches_refused").set(1.0);
+            metrics::counter!("zama_jobs_completed_total").increment(1);
+        });
+        assert!(told.render().contains("zama_batches_refused 1"), "it was set since the last look");
+        assert!((0..1_000).any(|_| !told.render().contains("zama_batches_refused 1")), "time goes on");
+        assert!(told.render().contains("zama_jobs_completed_total 1"), "what is counted stays");
+        metrics::with_local_recorder(&recorder, || metrics::gauge!("zama_batches_refused").set(1.0));
+        assert!(told.render().contains("zama_batches_refused 1"), "this process leads again");
+    }
+
+    #[test]
     fn batches_are_a_histogram_with_bounds() {
-        let recorder = prometheus().unwrap().build_recorder();
+        let recorder = prometheus(IDLE_GAUGE).unwrap().build_recorder();
         let told = recorder.handle();
         metrics::with_local_recorder(&recorder, || {
             for jobs in [1.0, 100.0, 101.0] {

@@ -1,5 +1,7 @@
 //! What can go wrong in the store: the database is away, or there is a bug.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -10,6 +12,9 @@ pub enum StoreError {
     /// As the last one, for who asked for nothing but a connection.
     #[error("the database at {address} is unavailable: {reason}")]
     Unreachable { address: String, reason: String },
+    /// It answers nothing at all: whether it did what it was asked is not known.
+    #[error("the database has been silent for {} s", .0.as_secs())]
+    Silent(Duration),
     #[error("the schema could not be migrated")]
     Migration(#[from] sqlx::migrate::MigrateError),
     /// A stored value that our own code could not have written.
@@ -22,7 +27,7 @@ pub enum StoreError {
 impl StoreError {
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Unreachable { .. })
+        matches!(self, Self::Unavailable(_) | Self::Unreachable { .. } | Self::Silent(_))
     }
 
     pub(crate) fn corrupt(what: &'static str, value: impl ToString) -> Self {

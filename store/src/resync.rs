@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::StoreError;
-use crate::batches::Registry;
+use crate::batches::{MARGIN, Registry};
 use crate::jobs::bytes;
 use crate::sealing::{self, LeafJob};
 
@@ -167,7 +167,7 @@ pub async fn rebuild(pool: &PgPool, on: &Registry, batch: &Rebuilt<'_>) -> Resul
                 &batch.root[..],
                 batch.entries,
                 count,
-                batch.from_block
+                batch.from_block.saturating_sub(MARGIN).max(0)
             )
             .execute(&mut *tx)
             .await?;

@@ -8,7 +8,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::StoreError;
-use crate::batches::Registry;
+use crate::batches::{MARGIN, Registry};
 use crate::jobs::bytes;
 
 /// A job that waits for its confirmation, with all that its leaf is made of. A failed job's result hash is zero.
@@ -73,27 +73,47 @@ pub struct SealPolicy {
     pub max_age_seconds: f64,
 }
 
-/// Whether a batch is due, by size or by age. A cheap look without a lock.
+/// Batches that wait for a block while others are sealed by age as ever ...
+const WAITING_AT_EASE: i64 = 3;
+/// ... and how often that age doubles at most, with each further one.
+const DOUBLINGS: i64 = 12;
+
+/// Whether a batch is due, by size or by age. A cheap look without a lock. While batches do not get into blocks (the
+/// registry is paused, gas is too dear) each further one waits twice as long for company as the last: there is one more
+/// for each time that the wait has doubled, and not one a second.
 ///
 /// # Errors
 /// The database is away.
 pub async fn is_due(pool: &PgPool, policy: &SealPolicy) -> Result<bool, StoreError> {
     let due = sqlx::query_scalar!(
-        r#"SELECT (count(*) >= $1 OR coalesce(min(created_at) < now() - make_interval(secs => $2), false)) AS "due!"
+        r#"SELECT CASE
+                  WHEN count(*) = 0 THEN false
+                  WHEN count(*) >= $1 THEN true
+                  ELSE min(created_at) < now() - make_interval(secs => $2 * power(2, (
+                      SELECT least(greatest(count(*) - $5, 0), $6) FROM batches b
+                       WHERE b.status IN ('SEALED', 'SENT') AND b.chain_id = $3 AND b.registry = $4
+                         AND NOT EXISTS (SELECT 1 FROM chain_transactions t
+                                          WHERE t.batch_id = b.id AND t.state = 'MINED' AND t.purpose = 'BATCH'))))
+                  END AS "due!"
              FROM (SELECT created_at FROM confirmations WHERE batch_id IS NULL ORDER BY created_at LIMIT $1) waiting"#,
         policy.max_jobs,
-        policy.max_age_seconds
+        policy.max_age_seconds,
+        policy.on.chain_id,
+        &policy.on.address[..],
+        WAITING_AT_EASE,
+        DOUBLINGS
     )
     .fetch_one(pool)
     .await?;
     Ok(due)
 }
 
-/// Seals the jobs that have waited longest. Returns the batch's id and size, or `None` when nothing waits.
+/// Seals the jobs that have waited longest, while `newest_block` is the newest. Its event is looked for from somewhat
+/// before on: a chain may go over to a lower branch. Returns the batch's id and size, or `None` when nothing waits.
 ///
 /// # Errors
 /// The database is away; then nothing was sealed.
-pub async fn seal(pool: &PgPool, policy: &SealPolicy, from_block: i64) -> Result<Option<(Uuid, usize)>, StoreError> {
+pub async fn seal(pool: &PgPool, policy: &SealPolicy, newest_block: i64) -> Result<Option<(Uuid, usize)>, StoreError> {
     let mut tx = pool.begin().await?;
     let leaves = take_waiting(&mut tx, policy.max_jobs).await?;
     if leaves.is_empty() {
@@ -113,7 +133,7 @@ pub async fn seal(pool: &PgPool, policy: &SealPolicy, from_block: i64) -> Result
         root.as_slice(),
         entries,
         i32::try_from(leaves.len()).unwrap_or(i32::MAX),
-        from_block
+        newest_block.saturating_sub(MARGIN).max(0)
     )
     .execute(&mut *tx)
     .await?;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use sqlx::Row;
 
-use crate::harness::{Stack, factor, until};
+use crate::harness::{ADMIN, FaultyNode, Manner, OwnWorker, Stack, factor, until};
 
 /// Patience that a test can wait for.
 const SOON: (&str, &str) = ("ZAMA__CHAIN__FEE_PATIENCE_SECONDS", "3");
@@ -18,7 +18,7 @@ async fn a_transaction_that_the_node_dropped_is_sent_again() {
     let dropped = stack.waiting_transaction().await;
     stack.calls_node("anvil_dropTransaction", json!([dropped.hash])).await;
     stack.mines().await;
-    zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
+    zama.recovers(&[job.id]).await;
     let sent = stack.sent().await;
     assert_eq!(sent.iter().map(|sent| sent.nonce).collect::<Vec<_>>(), vec![dropped.nonce; sent.len()], "{sent:?}");
 }
@@ -33,7 +33,7 @@ async fn a_base_fee_that_leaps_is_followed_with_the_same_nonce() {
     stack.sets_base_fee(10 * cheap.max_fee.max(GWEI)).await;
     stack.calls_node("evm_mine", json!([])).await;
     stack.mines().await;
-    zama.all_complete_confirmed_and_billed_once(&ids).await;
+    zama.recovers(&ids).await;
     let sent = stack.sent().await;
     let states: Vec<_> = sent.iter().map(|sent| (sent.nonce, sent.state.as_str())).collect();
     assert_eq!(states.first(), Some(&(cheap.nonce, "REPLACED")), "{sent:?}");
@@ -55,8 +55,65 @@ async fn above_the_cap_batches_wait_visibly_and_go_on_when_the_market_comes_down
     until("the cap is told", async || (stack.says("worker", "chain.fee_cap_gwei") > 0).then_some(())).await;
     assert!(stack.sent().await.iter().all(|sent| sent.max_fee <= 3 * GWEI), "never above the cap");
     stack.sets_base_fee(GWEI / 2).await;
-    zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
+    zama.recovers(&[job.id]).await;
     assert!(stack.sent().await.iter().all(|sent| sent.nonce == first.nonce && sent.max_fee <= 3 * GWEI));
+}
+
+/// The node has a fee cap of its own, or its pool is full.
+#[tokio::test]
+async fn a_raise_that_the_node_refuses_holds_up_no_other_batch_and_is_not_raised_again() {
+    let stack = Stack::without_worker();
+    let zama = stack.tenant();
+    let node = FaultyNode::before(&stack.rpc).await;
+    let _worker = OwnWorker::start(&stack, &[("ZAMA__CHAIN__RPC_URL", node.url.as_str()), SOON]);
+    stack.stops_mining().await;
+    let arrived = zama.submit(&factor(91)).await;
+    let first = stack.waiting_transaction().await;
+    stack.calls_node("evm_mine", json!([])).await;
+    let waits = zama.submit(&factor(93)).await;
+    let variants =
+        async || stack.sent().await.into_iter().filter(|sent| sent.nonce == first.nonce + 1).collect::<Vec<_>>();
+    let cheap =
+        until("the second batch is sent", async || variants().await.pop().filter(|sent| sent.state == "SENT")).await;
+    node.answers(Manner::TakesNone);
+    stack.sets_base_fee(10 * cheap.max_fee.max(GWEI)).await;
+    stack.mines().await;
+    arrived.completes().await;
+    until("it is told", async || (stack.says("worker", "exceeds the configured cap") > 0).then_some(())).await;
+    // Many times the patience, counted in blocks.
+    let head = stack.head().await;
+    until("blocks have passed it by", async || (stack.head().await > head + 8).then_some(())).await;
+    assert_eq!(variants().await.len(), 2, "what no node takes is not made dearer");
+    node.answers(Manner::True);
+    zama.recovers(&[arrived.id, waits.id]).await;
+}
+
+/// Somebody relayed the batch, or a second confirmer sent it: ours can only revert.
+#[tokio::test]
+async fn what_another_transaction_has_confirmed_is_not_raised_but_replaced_by_nothing() {
+    let stack = Stack::without_worker();
+    let zama = stack.tenant();
+    let worker = OwnWorker::start(&stack, &[]);
+    stack.grants_the_role_to(ADMIN).await;
+    stack.stops_mining().await;
+    let job = zama.submit(&factor(91)).await;
+    let ours = stack.waiting_transaction().await;
+    worker.dies();
+    let call = stack.calldata(ours.hash).await;
+    stack.sets_base_fee(10 * ours.max_fee.max(GWEI)).await;
+    stack.relays(ADMIN, &call, 100 * ours.max_fee.max(GWEI)).await;
+    // Two blocks: the other one's transaction is deep enough, and ours waits in the pool.
+    stack.calls_node("anvil_mine", json!(["0x2"])).await;
+    let _worker = OwnWorker::start(&stack, &[]);
+    let fillers = async || stack.sent().await.into_iter().filter(|sent| sent.purpose == "FILLER").collect::<Vec<_>>();
+    until("ours is replaced", async || (!fillers().await.is_empty()).then_some(())).await;
+    stack.mines().await;
+    zama.recovers(&[job.id]).await;
+    until("the nonce is used up", async || (fillers().await.last()?.state == "CONFIRMED").then_some(())).await;
+    let sent = stack.sent().await;
+    assert!(sent.iter().all(|sent| sent.nonce == ours.nonce), "one nonce: {sent:?}");
+    let batches: Vec<_> = sent.iter().filter(|sent| sent.purpose == "BATCH").map(|sent| sent.state.as_str()).collect();
+    assert_eq!(batches, ["REPLACED"], "ours was raised: {sent:?}");
 }
 
 #[tokio::test]
@@ -68,7 +125,7 @@ async fn a_nonce_that_another_program_uses_costs_the_batch_another_one_and_no_jo
     let ours = stack.waiting_transaction().await;
     stack.another_program_sends(ours.nonce, 100 * ours.max_fee.max(GWEI)).await;
     stack.mines().await;
-    zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
+    zama.recovers(&[job.id]).await;
     let sent = stack.sent().await;
     let states: Vec<_> = sent.iter().map(|sent| (sent.nonce, sent.state.as_str())).collect();
     assert_eq!(states, [(ours.nonce, "ABANDONED"), (ours.nonce + 1, "CONFIRMED")], "{sent:?}");
@@ -88,7 +145,7 @@ async fn a_gap_before_our_nonce_is_filled() {
     assert_eq!(ours.nonce, next + 1, "behind the other program's");
     stack.calls_node("anvil_dropTransaction", json!([strangers])).await;
     stack.mines().await;
-    zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
+    zama.recovers(&[job.id]).await;
     let sent = stack.sent().await;
     let filler = sent.iter().find(|sent| sent.nonce == next).expect("the nonce was filled");
     assert_eq!(filler.purpose, "FILLER");
@@ -127,7 +184,7 @@ async fn a_batch_that_was_signed_is_given_up_only_when_the_other_root_is_final()
     assert_eq!(status().await, 0, "a reorganisation could still confirm it");
     // anvil finalizes what is 64 blocks deep.
     stack.calls_node("anvil_mine", json!(["0x46"])).await;
-    zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
+    zama.recovers(&[job.id]).await;
     assert_eq!(status().await, 1);
 }
 

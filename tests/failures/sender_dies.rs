@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::{OwnWorker, Stack, Zama, factor, until};
+use crate::harness::{Chance, OwnWorker, Stack, Zama, block, factor, until};
+
+const GWEI: u128 = 1_000_000_000;
 
 /// A stack whose worker dies where it is told to, and is started again by the test.
 struct Mortal {
@@ -83,7 +85,7 @@ async fn between_a_replacements_write_ahead_and_its_broadcast() {
     let id = Zama::new(&mortal.stack, tenant.clone(), token.clone()).submit(&factor(91)).await.id;
     let cheap = mortal.stack.waiting_transaction().await;
     mortal.shall_die_after("Raised");
-    mortal.stack.sets_base_fee(10 * cheap.max_fee.max(1_000_000_000)).await;
+    mortal.stack.sets_base_fee(10 * cheap.max_fee.max(GWEI)).await;
     mortal.stack.calls_node("evm_mine", json!([])).await;
     mortal.has_died_after("Raised").await;
     mortal.stack.mines().await;
@@ -92,10 +94,75 @@ async fn between_a_replacements_write_ahead_and_its_broadcast() {
     assert!(mortal.stack.sent().await.iter().all(|sent| sent.nonce == cheap.nonce), "one nonce");
 }
 
+/// Another program's transaction waits before ours and is dropped, and then one takes our nonce.
+#[tokio::test]
+async fn between_giving_up_and_going_on() {
+    let mut mortal = Mortal::new();
+    let (tenant, token) = mortal.tenant();
+    let stack = &mortal.stack;
+    stack.stops_mining().await;
+    let next = stack.next_nonce().await;
+    let strangers = stack.another_program_sends(next, 10 * GWEI).await;
+    let behind = Zama::new(stack, tenant.clone(), token.clone()).submit(&factor(91)).await.id;
+    until("ours is written down", async || stack.sent().await.pop()).await;
+    stack.calls_node("anvil_dropTransaction", json!([strangers])).await;
+    mortal.shall_die_after("Filled");
+    mortal.stack.mines().await;
+    mortal.has_died_after("Filled").await;
+
+    let stack = &mortal.stack;
+    let zama = Zama::new(stack, tenant.clone(), token.clone());
+    zama.job(behind).completes().await;
+    stack.stops_mining().await;
+    let overtaken = zama.submit(&factor(93)).await.id;
+    let ours = stack.waiting_transaction().await;
+    stack.another_program_sends(ours.nonce, 100 * ours.max_fee.max(GWEI)).await;
+    mortal.shall_die_after("Overtaken");
+    mortal.stack.mines().await;
+    mortal.has_died_after("Overtaken").await;
+
+    let zama = Zama::new(&mortal.stack, tenant.clone(), token.clone());
+    zama.job(overtaken).completes().await;
+    mortal.stack.confirms_elsewhere(mortal.stack.next_index().await).await;
+    mortal.shall_die_after("Abandoned");
+    let zama = Zama::new(&mortal.stack, tenant.clone(), token.clone());
+    let taken = zama.submit(&factor(95)).await.id;
+    mortal.has_died_after("Abandoned").await;
+    let zama = Zama::new(&mortal.stack, tenant, token);
+    zama.all_complete_confirmed_and_billed_once(&[behind, overtaken, taken]).await;
+}
+
+#[tokio::test]
+async fn while_the_chain_takes_blocks_back_and_while_it_ends_that() {
+    let mut mortal = Mortal::new();
+    let (tenant, token) = mortal.tenant();
+    let zama = Zama::new(&mortal.stack, tenant.clone(), token.clone());
+    let id = zama.submit(&factor(91)).await.id;
+    let told = zama.job(id).completes().await;
+    mortal.shall_die_after("Lifted");
+    let stack = &mortal.stack;
+    stack.stops_mining().await;
+    stack.reorganises(stack.head().await + 1 - block(&told), &[]).await;
+    stack.mines().await;
+    mortal.has_died_after("Lifted").await;
+
+    let zama = Zama::new(&mortal.stack, tenant.clone(), token.clone());
+    zama.job(id).was_anchored_again().await;
+    mortal.shall_die_after("Finalized");
+    // anvil finalizes what is 64 blocks deep.
+    mortal.stack.calls_node("anvil_mine", json!(["0x46"])).await;
+    mortal.has_died_after("Finalized").await;
+    let zama = Zama::new(&mortal.stack, tenant, token);
+    assert!(zama.job(id).now().await.blockchain_confirmation.unwrap().finalized);
+    let last = zama.submit(&factor(93)).await.id;
+    zama.all_complete_confirmed_and_billed_once(&[id, last]).await;
+}
+
 #[tokio::test]
 async fn at_random_while_jobs_run() {
     // 50 by `make chain-at-length`.
     let deaths: usize = std::env::var("ZAMA_DEATHS").ok().and_then(|set| set.parse().ok()).unwrap_or(3);
+    let mut chance = Chance::new();
     let mut mortal = Mortal::new();
     let (tenant, token) = mortal.tenant();
     let mut ids = Vec::new();
@@ -106,14 +173,10 @@ async fn at_random_while_jobs_run() {
             ids.push(zama.submit(&factor(1_000_003 + 2 * (4 * turn + number) as u64)).await.id);
         }
         mortal.stack.sends_more_than(before).await;
-        tokio::time::sleep(any_moment()).await;
+        // Of the three seconds in which a batch that was sent is mined and becomes deep.
+        tokio::time::sleep(Duration::from_millis(chance.below(3_000))).await;
         mortal.lives();
     }
     let zama = Zama::new(&mortal.stack, tenant, token);
     zama.all_complete_confirmed_and_billed_once(&ids).await;
-}
-
-/// Of the three seconds in which a batch that was sent is mined and becomes deep.
-fn any_moment() -> Duration {
-    Duration::from_millis(u64::from(uuid::Uuid::new_v4().into_bytes()[0]) * 12)
 }

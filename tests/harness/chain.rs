@@ -1,5 +1,6 @@
 //! What the chain says, asked without the product's help.
 
+use alloy::consensus::Transaction as _;
 use alloy::primitives::{B256, Bytes, U256};
 use alloy::providers::{Provider, ProviderBuilder};
 use chain::verify::{Source, verify_receipt};
@@ -16,7 +17,7 @@ use super::stack::Stack;
 pub const CONFIRMER: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 
 /// anvil's account 0, the registry's admin.
-const ADMIN: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
+pub const ADMIN: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
 
 /// A transaction that the batcher wrote down.
 #[derive(Debug)]
@@ -72,9 +73,58 @@ impl Stack {
         self.calls_node("anvil_setNextBlockBaseFeePerGas", json!([format!("{wei:#x}")])).await;
     }
 
-    /// The newest `depth` blocks are replaced by others, without what they held.
-    pub async fn reorganises(&self, depth: u64) {
-        self.calls_node("anvil_reorg", json!([depth, []])).await;
+    /// The newest `depth` blocks are replaced by others, which hold these transactions alone, each in the block of its
+    /// number counted from the first new one.
+    pub async fn reorganises(&self, depth: u64, kept: &[(Bytes, u64)]) {
+        self.calls_node("anvil_reorg", json!([depth, kept])).await;
+    }
+
+    /// The newest `depth` blocks are gone, and none has taken their place yet.
+    pub async fn rolls_back(&self, depth: u64) {
+        self.calls_node("anvil_rollback", json!([depth])).await;
+    }
+
+    pub async fn head(&self) -> u64 {
+        let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
+        provider.get_block_number().await.unwrap()
+    }
+
+    /// Hash of the block that has this number now.
+    pub async fn block_hash(&self, number: u64) -> B256 {
+        let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
+        provider.get_block_by_number(number.into()).await.unwrap().expect("the block is there").header.hash
+    }
+
+    /// What a transaction of the batcher's calls the registry with.
+    pub async fn calldata(&self, hash: B256) -> Bytes {
+        let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
+        let transaction = provider.get_transaction_by_hash(hash).await.unwrap().expect("the node has it");
+        transaction.input().clone()
+    }
+
+    /// The batcher's transactions in the newest `depth` blocks, in the order of their nonces, as they were sent.
+    pub async fn mined_lately(&self, depth: u64) -> Vec<Bytes> {
+        let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
+        let oldest = self.head().await.saturating_sub(depth - 1);
+        let rows = self.rows(sqlx::query("SELECT tx_hash, raw FROM chain_transactions ORDER BY nonce")).await;
+        let mut mined = Vec::new();
+        for row in rows {
+            let hash = B256::from_slice(row.get("tx_hash"));
+            let receipt = provider.get_transaction_receipt(hash).await.unwrap();
+            if receipt.and_then(|receipt| receipt.block_number).is_some_and(|block| block >= oldest) {
+                mined.push(Bytes::from(row.get::<Vec<u8>, _>("raw")));
+            }
+        }
+        mined
+    }
+
+    /// A transaction of another account to the registry, at a price that gets it into the next block; does not wait.
+    pub async fn relays(&self, from: &str, call: &Bytes, max_fee: u128) {
+        let transaction = json!([{
+            "from": from, "to": self.registry, "data": call, "gas": "0x30d40",
+            "maxFeePerGas": format!("{max_fee:#x}"), "maxPriorityFeePerGas": format!("{max_fee:#x}")
+        }]);
+        self.calls_node("eth_sendTransaction", transaction).await;
     }
 
     /// A transaction of the confirmer's account that the batcher knows nothing of; waits until the node has it.
@@ -118,6 +168,12 @@ impl Stack {
             .collect()
     }
 
+    /// The index that the next job gets that is sealed.
+    pub async fn next_index(&self) -> u64 {
+        let query = "SELECT last_value + CASE WHEN is_called THEN 1 ELSE 0 END AS next FROM confirmation_index";
+        u64::try_from(self.rows(sqlx::query(query)).await[0].get::<i64, _>("next")).unwrap()
+    }
+
     /// Confirms an index that is nobody's yet, behind the batcher's back and with its rights.
     pub async fn confirms_elsewhere(&self, index: u64) {
         let call = self.confirmation_elsewhere(index);
@@ -157,8 +213,16 @@ impl Stack {
     }
 
     pub async fn grants_the_role(&self) {
-        let role = self.registry().CONFIRMER_ROLE().call().await.unwrap();
-        self.administers(self.registry().grantRole(role, CONFIRMER.parse().unwrap()).calldata()).await;
+        self.grants_the_role_to(CONFIRMER).await;
+    }
+
+    /// Lets another account confirm too; waits until it may.
+    pub async fn grants_the_role_to(&self, account: &str) {
+        let (registry, account) = (self.registry(), account.parse().unwrap());
+        let role = registry.CONFIRMER_ROLE().call().await.unwrap();
+        self.administers(registry.grantRole(role, account).calldata()).await;
+        until("the account may confirm", async || registry.hasRole(role, account).call().await.unwrap().then_some(()))
+            .await;
     }
 
     async fn administers(&self, call: &Bytes) {
@@ -166,12 +230,12 @@ impl Stack {
         self.calls_node("eth_sendTransaction", transaction).await;
     }
 
-    /// Waits until every transaction that was sent is in a block.
-    pub async fn has_mined_all(&self) {
+    /// Waits until more transactions are written down than these many, and each is in a block.
+    pub async fn mines_more_than(&self, before: usize) {
         until("what was sent is in blocks", async || {
             let sent = self.sent().await;
             let waits = sent.iter().any(|sent| ["SIGNED", "SENT"].contains(&sent.state.as_str()));
-            (!sent.is_empty() && !waits).then_some(())
+            (sent.len() > before && !waits).then_some(())
         })
         .await;
     }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::json;
 
 /// How the node answers.
 #[derive(Clone, Copy)]
@@ -21,6 +22,8 @@ pub enum Manner {
     Rubbish,
     /// A load balancer's page.
     Page,
+    /// Truly, but for transactions: it refuses each.
+    TakesNone,
 }
 
 #[derive(Clone)]
@@ -71,6 +74,13 @@ async fn answer(State(behind): State<Behind>, question: Bytes) -> Response {
     }
     if manner == Manner::Page as u8 {
         return "<html>It works!</html>".into_response();
+    }
+    if manner == Manner::TakesNone as u8
+        && let Ok(question) = serde_json::from_slice::<serde_json::Value>(&question)
+        && question["method"] == "eth_sendRawTransaction"
+    {
+        let error = json!({"code": -32000, "message": "tx fee (1.20 ether) exceeds the configured cap (1.00 ether)"});
+        return Json(json!({"jsonrpc": "2.0", "id": question["id"], "error": error})).into_response();
     }
     let sent = behind.http.post(&behind.node).header("content-type", "application/json").body(question).send().await;
     match sent {

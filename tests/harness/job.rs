@@ -30,6 +30,12 @@ pub fn index(job: &Job) -> u64 {
     u64::try_from(job.blockchain_confirmation.as_ref().expect("the job is confirmed").index).unwrap()
 }
 
+/// The block in which a confirmed job's batch stands.
+pub fn block(job: &Job) -> u64 {
+    let confirmation = job.blockchain_confirmation.as_ref().expect("the job is confirmed");
+    u64::try_from(confirmation.block_number.expect("its batch is on chain")).unwrap()
+}
+
 impl<'a> JobHandle<'a> {
     pub fn new(zama: &'a Zama<'a>, id: JobId) -> Self {
         Self { zama, id }
@@ -94,6 +100,23 @@ impl<'a> JobHandle<'a> {
             all.then_some(rows)
         })
         .await
+    }
+
+    /// Waits until the last that its client was told is another block of its batch.
+    pub async fn was_anchored_again(self) {
+        use sqlx::Row;
+        let query = "SELECT event_type FROM job_events WHERE job_id = $1 ORDER BY xid DESC, id DESC LIMIT 1";
+        until("the job's batch stands in another block", async || {
+            let newest = self.zama.stack.rows(sqlx::query(query).bind(self.id.0)).await;
+            (newest[0].get::<&str, _>("event_type") == "job.reanchored").then_some(())
+        })
+        .await;
+    }
+
+    /// How often its client was told that it is COMPLETED.
+    pub async fn completions(self) -> usize {
+        let query = "SELECT 1 FROM job_events WHERE job_id = $1 AND data->>'status' = 'COMPLETED'";
+        self.zama.stack.rows(sqlx::query(query).bind(self.id.0)).await.len()
     }
 
     /// The workflow that the database names for the job now.

@@ -4,6 +4,7 @@
 
 mod answer;
 mod chain;
+mod chance;
 mod dev;
 mod faulty_node;
 mod fhe;
@@ -20,14 +21,15 @@ mod temporal;
 mod zama;
 
 pub use answer::Answer;
-pub use chain::{CONFIRMER, Sent};
+pub use chain::{ADMIN, CONFIRMER, Sent};
+pub use chance::Chance;
 pub use dev::Dev;
 pub use faulty_node::{FaultyNode, Manner};
 pub use fhe::{CHECKPOINTS_OFTEN, WORKER};
-pub use job::{JobHandle, UsageRow};
+pub use job::{JobHandle, UsageRow, block};
 pub use outage::Outage;
 pub use own_worker::OwnWorker;
-pub use patience::{eventually, until};
+pub use patience::{eventually, until, within_a_minute};
 pub use place::{PartStatus, Place, quantity};
 pub use process::{Process, descendants};
 pub use second_api::SecondApi;

@@ -22,13 +22,22 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Looks until there is something to see.
-pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn until<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    within(patience(), what, look).await
+}
+
+/// As [`until`], for what must happen within a minute after whatever was away is back.
+pub async fn within_a_minute<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    within(Duration::from_secs(60), what, look).await
+}
+
+async fn within<T>(longest: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(seen) = look().await {
             return seen;
         }
-        assert!(began.elapsed() < patience(), "not within {} s: {what}", patience().as_secs());
+        assert!(began.elapsed() < longest, "not within {} s: {what}", longest.as_secs());
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
 }

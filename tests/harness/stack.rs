@@ -123,6 +123,13 @@ impl Stack {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
+    /// What the worker tells of itself now; none while it does not run.
+    pub async fn gauge(&self, name: &str) -> Option<f64> {
+        let url = format!("http://127.0.0.1:{}/metrics", self.place.port_base + 9);
+        let text = reqwest::get(url).await.ok()?.text().await.ok()?;
+        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+    }
+
     /// Address of the codec server, which is no part of the environment file.
     pub fn codec(&self) -> String {
         format!("http://127.0.0.1:{}", self.place.port_base + 1)

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
-use jobs::JobId;
 use jobs::wire::{Job, JobPage};
+use jobs::{JobId, JobStatus};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::job::JobHandle;
-use super::patience::until;
+use super::patience::{until, within_a_minute};
 use super::stack::Stack;
 
 /// What a completed plain job is billed for.
@@ -136,6 +136,16 @@ impl<'a> Zama<'a> {
 
     async fn count(&self, status: &str) -> usize {
         self.jobs().await.iter().filter(|job| job.status.as_str() == status).count()
+    }
+
+    /// The chain serves again: within a minute each of these jobs is COMPLETED, and then the books agree.
+    pub async fn recovers(&self, ids: &[JobId]) {
+        within_a_minute("the jobs go on", async || {
+            let jobs = join_all(ids.iter().map(|id| self.job(*id).now())).await;
+            jobs.iter().all(|job| job.status == JobStatus::Completed).then_some(())
+        })
+        .await;
+        self.all_complete_confirmed_and_billed_once(ids).await;
     }
 
     /// The books agree: each of these jobs is COMPLETED, its bit was set by one event of the registry, and each of its

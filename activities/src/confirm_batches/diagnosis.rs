@@ -7,7 +7,7 @@ use store::batches::{self, OpenBatch};
 use store::transactions;
 use tokio::time::Instant;
 
-use super::{ConfirmBatches, Shift};
+use super::{ConfirmBatches, Shift, mortality};
 
 /// What an error says about the one batch that met it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,8 @@ pub(super) enum Diagnosis {
 }
 
 impl Diagnosis {
-    /// Of an error that is the batch's own; `None` when node or database are away, which is everybody's.
+    /// Of an error that is the batch's own; `None` when node or database are away or others than are meant, which is
+    /// everybody's.
     pub(super) fn of(error: &anyhow::Error) -> Option<Self> {
         let Some(error) = error.downcast_ref::<ChainError>() else {
             let is_away = error.downcast_ref::<StoreError>().is_some_and(StoreError::is_unavailable);
@@ -39,15 +40,15 @@ impl Diagnosis {
             ChainError::Rejected { rejection: Rejection::InsufficientFunds, .. } | ChainError::CannotPay { .. } => {
                 Some(Self::CannotPay)
             }
-            ChainError::Rejected { .. } | ChainError::SignerRefused(_) => Some(Self::Refused),
             ChainError::SignerUnavailable(_) => Some(Self::SignerAway),
-            error => error.refusal().map(|refusal| match refusal {
+            ChainError::Unavailable(_) | ChainError::WrongChain { .. } | ChainError::NotARegistry(_) => None,
+            error => Some(error.refusal().map_or(Self::Refused, |refusal| match refusal {
                 Refusal::RootAlreadyConfirmed => Self::AlreadyThere,
                 Refusal::IndexAlreadyConfirmed => Self::IndexTaken,
                 Refusal::Paused => Self::Paused,
                 Refusal::NotConfirmer => Self::RoleLost,
                 Refusal::Other => Self::Refused,
-            }),
+            })),
         }
     }
 
@@ -80,7 +81,7 @@ impl ConfirmBatches {
         match diagnosis {
             Diagnosis::AlreadyThere => {
                 tracing::info!(batch.id = %batch.id, "the root is on chain already; looking for its event");
-                batches::search_everywhere(&self.pool, batch.id).await?;
+                batches::search_from(&self.pool, batch.id, 0).await?;
                 return Ok(());
             }
             Diagnosis::IndexTaken if self.give_new_indices(sender, batch, &error, head).await? => {
@@ -112,7 +113,8 @@ impl ConfirmBatches {
             }
         }
         let why = format!("{error:#}");
-        let jobs = batches::abandon(&self.pool, batch.id, &why).await?;
+        let Some(jobs) = batches::abandon(&self.pool, batch.id, &why).await? else { return Ok(false) };
+        mortality::after(mortality::Step::Abandoned);
         metrics::counter!("zama_batches_abandoned_total").increment(1);
         tracing::error!(
             batch.id = %batch.id, batch.jobs = jobs, error = why,
@@ -141,6 +143,8 @@ mod tests {
         let (account, balance, needed) = (Address::ZERO, U256::ZERO, U256::ONE);
         let poor = ChainError::CannotPay { account, balance, needed };
         assert_eq!(Diagnosis::of(&poor.into()), Some(Diagnosis::CannotPay));
+        let signer = ChainError::Configuration("cannot sign".to_owned());
+        assert_eq!(Diagnosis::of(&signer.into()), Some(Diagnosis::Refused), "other batches may be signed for already");
         let rejected = ChainError::Rejected { rejection: Rejection::Other, message: String::new() };
         assert_eq!(Diagnosis::of(&rejected.into()), Some(Diagnosis::Refused));
         let reverted = ChainError::Reverted(RevertReason::Other(String::new()));

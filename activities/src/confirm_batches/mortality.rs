@@ -8,9 +8,19 @@ pub(super) enum Step {
     Estimated,
     WrittenAhead,
     Broadcast,
+    /// A dearer transaction is written down and not sent.
     Raised,
+    /// One that uses up a nonce is written down and not sent.
+    Filled,
     Mined,
     Completed,
+    /// A batch was taken back, and is not sent again.
+    Lifted,
+    Finalized,
+    /// A transaction was given up for a stranger's, and its batch has no other.
+    Overtaken,
+    /// A batch was given up, and its jobs have no new indices.
+    Abandoned,
 }
 
 /// Dies here if the folder of the development stack has a file `die-at/STEP`, and takes the file along.

@@ -50,6 +50,16 @@ impl Refusals {
         }
     }
 
+    /// Batches that cannot go on.
+    pub(super) fn batches(&self) -> impl Iterator<Item = Uuid> {
+        self.0.keys().copied()
+    }
+
+    /// Forgets all but these: the others went on without this process.
+    pub(super) fn keep(&mut self, open: &[Uuid]) {
+        self.0.retain(|batch, _| open.contains(batch));
+    }
+
     /// Batches that are left alone for now.
     pub(super) fn resting(&self, now: Instant) -> Vec<Uuid> {
         self.0.iter().filter(|(_, refusal)| refusal.until > now).map(|(batch, _)| *batch).collect()
@@ -80,6 +90,17 @@ mod tests {
             sealed_at: chrono::Utc::now(),
             was_sent: false,
         }
+    }
+
+    #[test]
+    fn a_batch_that_another_process_took_further_is_told_no_more() {
+        let (mut refusals, [gone, stays]) = (Refusals::default(), [batch(), batch()]);
+        for bad in [&gone, &stays] {
+            refusals.note(bad, Diagnosis::Paused, &anyhow::anyhow!("paused"), Instant::now());
+        }
+        assert_eq!(refusals.batches().count(), 2);
+        refusals.keep(&[stays.id]);
+        assert_eq!((refusals.count(), refusals.batches().next()), (1, Some(stays.id)));
     }
 
     #[test]

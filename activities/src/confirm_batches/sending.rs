@@ -5,8 +5,8 @@
 
 use anyhow::{Context, Result};
 use chain::{ChainError, Estimate, Rejection, Sender, SignedTx, TransactionCount};
-use store::batches::OpenBatch;
-use store::transactions::{self, Account, Purpose, Transaction, Written};
+use store::batches::{self, OpenBatch};
+use store::transactions::{self, Account, Purpose, Tracked, Transaction, TransactionState, Written};
 
 use super::{ConfirmBatches, mortality};
 
@@ -45,10 +45,13 @@ impl ConfirmBatches {
         let next = sender.client().transaction_count(sender.address(), TransactionCount::Pending).await?;
         let given = transactions::given_nonces(&self.pool, &self.account(sender)?, next).await?;
         let signed = sender.build_and_sign(batch.root.into(), &entries, first_free(next, &given), estimate).await?;
-        match transactions::write_ahead(&self.pool, batch.id, Purpose::Batch, &transaction(&signed)).await? {
+        let written = transaction(&signed);
+        match transactions::write_ahead(&self.pool, batch.id, Purpose::Batch, &written).await? {
             Written::Ahead => {
                 mortality::after(mortality::Step::WrittenAhead);
-                self.broadcast(sender, &signed).await?;
+                if let Offer::Refused(error) = self.offer(sender, &written).await? {
+                    return Err(error.into());
+                }
             }
             // Another batcher that sends with the same key was faster.
             Written::NonceTaken => return Ok(()),
@@ -60,6 +63,10 @@ impl ConfirmBatches {
     /// Looks after a batch whose event does not appear: nothing needs to be done while one of its transactions may land.
     pub(super) async fn look_after(&self, sender: &Sender, batch: &OpenBatch) -> Result<()> {
         let sent = transactions::of_batch(&self.pool, batch.id).await?;
+        if let Some(block) = landed_too_early(batch, &sent) {
+            tracing::warn!(batch.id = %batch.id, chain.block = block, "mined before its event was looked for");
+            return Ok(batches::search_from(&self.pool, batch.id, block).await?);
+        }
         if sent.iter().any(|transaction| transaction.state.is_live()) {
             return Ok(());
         }
@@ -69,18 +76,47 @@ impl ConfirmBatches {
 
     /// Hands a transaction that is written down to the node. Where another one has its nonce, in a block or at the node,
     /// the next look at the account tells what is to be done.
-    pub(super) async fn broadcast(&self, sender: &Sender, signed: &SignedTx) -> Result<()> {
-        let sent = sender.broadcast(&signed.raw).await;
+    ///
+    /// # Errors
+    /// Node or database are away: whether the node has it is not known.
+    pub(super) async fn offer(&self, sender: &Sender, transaction: &Transaction) -> Result<Offer> {
+        let sent = sender.broadcast(&transaction.raw).await;
         mortality::after(mortality::Step::Broadcast);
         match sent {
-            Ok(()) => Ok(transactions::note_sent(&self.pool, signed.hash.0).await?),
-            Err(ChainError::Rejected { rejection: Rejection::NonceTooLow | Rejection::Underpriced, message }) => {
-                tracing::info!(chain.nonce = signed.nonce, message, "another transaction has the nonce");
-                Ok(())
+            Ok(()) => {
+                transactions::note_sent(&self.pool, transaction.tx_hash).await?;
+                Ok(Offer::Taken)
+            }
+            Err(error @ ChainError::Rejected { rejection, .. }) => {
+                tracing::info!(chain.nonce = transaction.nonce, %error, "the node does not take the transaction");
+                Ok(match rejection {
+                    Rejection::NonceTooLow => Offer::NonceUsed,
+                    Rejection::Underpriced => Offer::Outbid(error),
+                    Rejection::InsufficientFunds | Rejection::Other => Offer::Refused(error),
+                })
             }
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// What a node said to a transaction.
+#[derive(Debug)]
+pub(super) enum Offer {
+    Taken,
+    /// It is in a block, or another one with its nonce is.
+    NonceUsed,
+    /// Another one with its nonce waits at the node and pays as much, or nearly.
+    Outbid(ChainError),
+    /// The node will not have it: what is dearer it will not have either, and what was cheaper it may have still.
+    Refused(ChainError),
+}
+
+/// The block of a batch's transaction that landed before the blocks in which its event is looked for: the newest block
+/// was told wrong when the batch was sealed.
+fn landed_too_early(batch: &OpenBatch, sent: &[Tracked]) -> Option<i64> {
+    let mined = sent.iter().filter(|transaction| transaction.state == TransactionState::Mined);
+    mined.filter_map(|transaction| transaction.block).map(|block| block.number).find(|block| *block < batch.from_block)
 }
 
 #[cfg(test)]

@@ -2,22 +2,20 @@
 //! is used for good. What is decided here is decided for all of an account's nonces in order, whatever batch they carry.
 
 mod line;
+mod pushing;
 mod trouble;
 
 use anyhow::Result;
-use chain::{ChainError, Fees, Market, Outcome, Sender, Standing, TransactionCount};
-use chrono::Utc;
+use chain::{Market, Outcome, Sender, Standing, TransactionCount};
 use store::transactions::{self, InBlock, Purpose, Tracked, TransactionState, Written};
 use tokio::time::Instant;
 
-use super::{ConfirmBatches, mortality, sending};
+use super::{ConfirmBatches, Shift, mortality, sending};
 use line::Line;
 use trouble::Trouble;
 
 /// Nonces looked after in one go.
 const NONCES: i64 = 100;
-/// Seconds after which a node gets a transaction again that may have been dropped.
-const AGAIN_SECONDS: i64 = 15;
 
 /// What this process knows of its account's transactions beyond what is written down.
 #[derive(Default)]
@@ -53,19 +51,10 @@ struct Outlook {
     market: Market,
 }
 
-/// What to do with the dearest transaction of a nonce that no block has used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    Wait,
-    Broadcast,
-    Raise(Fees),
-    /// It should be raised and the cap forbids it.
-    AtCap,
-}
-
 impl ConfirmBatches {
     /// One look at all transactions that are not settled.
-    pub(super) async fn tend(&self, sender: &Sender, tending: &mut Tending, head: u64) -> Result<()> {
+    pub(super) async fn tend(&self, sender: &Sender, shift: &mut Shift, head: u64) -> Result<()> {
+        let Shift { tending, pulse, .. } = shift;
         let tracked = transactions::unsettled(&self.pool, &self.account(sender)?, NONCES).await?;
         metrics::gauge!("zama_transactions_unsettled").set(tracked.iter().filter(|t| t.state.is_live()).count() as f64);
         if tracked.is_empty() {
@@ -80,6 +69,7 @@ impl ConfirmBatches {
         let nonces: Vec<&[Tracked]> =
             tracked.chunk_by(|one, other| one.transaction.nonce == other.transaction.nonce).collect();
         for variants in nonces {
+            pulse.notify_one();
             if variants[0].transaction.nonce < next {
                 self.settle(sender, variants, head).await?;
             } else {
@@ -170,6 +160,7 @@ impl ConfirmBatches {
             };
             if self.is_deep(seen, head)? {
                 transactions::abandon(&self.pool, hash, "a stranger's transaction has its nonce").await?;
+                mortality::after(mortality::Step::Overtaken);
                 given_up = Some(variant);
             }
         }
@@ -181,89 +172,6 @@ impl ConfirmBatches {
             );
         }
         Ok(())
-    }
-
-    /// A nonce that no block has used: the dearest variant must be at the node, at a price that gets it through.
-    async fn push(
-        &self,
-        sender: &Sender,
-        variants: &[Tracked],
-        outlook: &Outlook,
-        tending: &mut Tending,
-    ) -> Result<Option<Trouble>> {
-        if variants.iter().any(is_anchor) {
-            // Its block is gone, or the node is behind: the anchors are compared elsewhere.
-            return Ok(None);
-        }
-        for variant in variants {
-            if was_in_a_block(variant) {
-                tracing::warn!(batch.id = %variant.batch, chain.nonce = variant.transaction.nonce, "its block is gone");
-                transactions::return_to_pool(&self.pool, variant.transaction.tx_hash).await?;
-            } else if variant.overtaken_block.is_some() {
-                transactions::forget_overtaken(&self.pool, variant.transaction.tx_hash).await?;
-            }
-        }
-        let Some(dearest) = variants.iter().find(|variant| variant.state != TransactionState::Abandoned) else {
-            return Ok(None);
-        };
-        let step = self.step(dearest, outlook, tending);
-        match step {
-            Step::Wait => return Ok(None),
-            Step::Raise(fees) if self.raise(sender, dearest, fees).await? => {
-                tending.line.moved(outlook.head, Instant::now());
-                return Ok(None);
-            }
-            Step::Broadcast | Step::Raise(_) | Step::AtCap => {}
-        }
-        let told = self.broadcast_again(sender, dearest).await?;
-        let at_cap = Trouble::AtCap { cap: self.batching.fees.cap, base_fee: outlook.market.base_fee };
-        Ok(if step == Step::AtCap { Some(at_cap) } else { told })
-    }
-
-    fn step(&self, dearest: &Tracked, outlook: &Outlook, tending: &Tending) -> Step {
-        let policy = &self.batching.fees;
-        let offered = offered(dearest);
-        let too_cheap = outlook.market.base_fee > offered.max_fee_per_gas;
-        let is_first = dearest.transaction.nonce == outlook.next;
-        let stuck = is_first && tending.line.is_stuck(policy.patience, outlook.head, Instant::now());
-        if too_cheap || stuck {
-            return policy.raised(offered, outlook.market).map_or(Step::AtCap, Step::Raise);
-        }
-        let sent = dearest.sent_at.filter(|_| !was_in_a_block(dearest));
-        let is_fresh = sent.is_some_and(|at| (Utc::now() - at).num_seconds() < AGAIN_SECONDS);
-        if is_fresh { Step::Wait } else { Step::Broadcast }
-    }
-
-    /// Signs the transaction again with these fees; tells whether it is on its way.
-    async fn raise(&self, sender: &Sender, last: &Tracked, fees: Fees) -> Result<bool> {
-        let signed = sender.sign_again(&last.transaction.raw, fees).await?;
-        let transaction = sending::transaction(&signed);
-        if transactions::write_ahead(&self.pool, last.batch, last.purpose, &transaction).await? == Written::NonceTaken {
-            return Ok(false);
-        }
-        metrics::counter!("zama_fee_raises_total").increment(1);
-        tracing::info!(
-            batch.id = %last.batch, chain.nonce = signed.nonce, chain.tx = %signed.hash,
-            chain.max_fee_wei = signed.fees.max_fee_per_gas as u64, "fees raised"
-        );
-        mortality::after(mortality::Step::Raised);
-        self.broadcast(sender, &signed).await?;
-        Ok(true)
-    }
-
-    async fn broadcast_again(&self, sender: &Sender, variant: &Tracked) -> Result<Option<Trouble>> {
-        match sender.broadcast(&variant.transaction.raw).await {
-            Ok(()) => {
-                transactions::note_sent(&self.pool, variant.transaction.tx_hash).await?;
-                Ok(None)
-            }
-            // It was mined between two looks, or a stranger's was: the next look tells.
-            Err(ChainError::Rejected { rejection: chain::Rejection::NonceTooLow, .. }) => Ok(None),
-            Err(ChainError::Rejected { message, .. }) => {
-                Ok(Some(Trouble::Refused { nonce: variant.transaction.nonce, message }))
-            }
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// Nothing of ours has the account's next nonce, and ours wait behind it: something was dropped. What we once signed
@@ -292,14 +200,15 @@ impl ConfirmBatches {
         tending.line.moved(outlook.head, Instant::now());
         if let Some(dearest) = known.first() {
             transactions::return_to_pool(&self.pool, dearest.transaction.tx_hash).await?;
-            return self.broadcast_again(sender, dearest).await;
+            return Ok(Trouble::of(gap, &self.offer(sender, &dearest.transaction).await?));
         }
         let signed = sender.sign_filler(gap, self.batching.fees.first(outlook.market)).await?;
         let filler = sending::transaction(&signed);
-        if transactions::write_ahead(&self.pool, first.batch, Purpose::Filler, &filler).await? == Written::Ahead {
-            self.broadcast(sender, &signed).await?;
+        if transactions::write_ahead(&self.pool, first.batch, Purpose::Filler, &filler).await? == Written::NonceTaken {
+            return Ok(None);
         }
-        Ok(None)
+        mortality::after(mortality::Step::Filled);
+        Ok(Trouble::of(gap, &self.offer(sender, &filler).await?))
     }
 
     fn is_deep(&self, block: i64, head: u64) -> Result<bool> {
@@ -317,11 +226,4 @@ fn is_anchor(variant: &Tracked) -> bool {
 /// Whether it, or another one of its nonce, stood in a block that is gone when no block has used the nonce.
 fn was_in_a_block(variant: &Tracked) -> bool {
     variant.block.is_some() || variant.state == TransactionState::Replaced
-}
-
-fn offered(transaction: &Tracked) -> Fees {
-    Fees {
-        max_fee_per_gas: transaction.transaction.max_fee_per_gas,
-        max_priority_fee_per_gas: transaction.transaction.max_priority_fee_per_gas,
-    }
 }

@@ -7,7 +7,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, address, keccak256};
-use chain::{ChainClient, ChainConfig, Confirmed, Endpoints, Sender, SignedTx, Signer, ensure_registry};
+use chain::{
+    ChainClient, ChainConfig, ChainError, Confirmed, Endpoints, Search, Sender, SignedTx, Signer, Stretch,
+    TransactionCount, ensure_registry,
+};
 use jobs::leaf::{Index, Leaf, LeafStatus, salted_content_hash};
 use jobs::merkle::Batch;
 
@@ -87,20 +90,37 @@ pub fn config(rpc_urls: &str, registry: Address) -> ChainConfig {
 pub async fn confirm(sender: &Sender, batch: &Batch) -> (SignedTx, Confirmed) {
     let from_block = sender.client().block_number().await.unwrap();
     let estimate = sender.estimate(batch.root(), batch.entries()).await.unwrap();
-    let nonce = sender.next_nonce(&estimate).await.unwrap();
+    let nonce = next_nonce(sender).await;
     let signed = sender.build_and_sign(batch.root(), batch.entries(), nonce, estimate).await.unwrap();
     sender.broadcast(&signed.raw).await.unwrap();
     (signed, found(sender, batch, from_block).await)
 }
 
+/// Of an account that nobody else sends with.
+pub async fn next_nonce(sender: &Sender) -> u64 {
+    sender.client().transaction_count(sender.address(), TransactionCount::Pending).await.unwrap()
+}
+
 pub async fn found(sender: &Sender, batch: &Batch, from_block: u64) -> Confirmed {
     for _ in 0..100 {
-        if let Some(confirmed) = sender.client().find_confirmation(batch.root(), from_block).await.unwrap() {
+        if let Some(confirmed) = find(sender, batch.root(), from_block).await.unwrap() {
             return confirmed;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("the batch was not confirmed");
+}
+
+/// The root's event, in whichever block from `from` on.
+pub async fn find(sender: &Sender, root: B256, from: u64) -> Result<Option<Confirmed>, ChainError> {
+    let mut to = None;
+    loop {
+        match sender.client().search_confirmation(root, Stretch { from, to }).await? {
+            Search::Found(confirmed) => return Ok(Some(confirmed)),
+            Search::Nothing => return Ok(None),
+            Search::Unfinished { to: older } => to = Some(older),
+        }
+    }
 }
 
 pub const SALT: B256 = B256::repeat_byte(0x5a);

@@ -1,7 +1,10 @@
 //! Who runs a registry's batcher: one process, as long as its connection lives.
 
+use std::time::Duration;
+
 use alloy::primitives::Address;
 use sqlx::{PgConnection, PgPool};
+use tokio::time::timeout;
 
 use super::Registry;
 use crate::StoreError;
@@ -12,6 +15,9 @@ const KEEPALIVE_IDLE: u64 = 15;
 const KEEPALIVE_INTERVAL: u64 = 5;
 /// ... and how many without an answer end its connection.
 const KEEPALIVE_COUNT: u64 = 3;
+/// How long the leader waits for an answer: shorter than the database does for the leader's host, so that nobody else
+/// leads yet when this one stops.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The right to run a registry's batcher: while it lives, nobody else has it. It ends with its connection, also when the
 /// leader's host goes without a word: the database would notice after hours, and is told to ask.
@@ -61,9 +67,19 @@ impl Leadership {
     /// Whether the leadership still stands.
     ///
     /// # Errors
-    /// The connection is gone, and the leadership with it.
+    /// The connection is gone, and the leadership with it; or the database has said nothing for 10 s, and may give it to
+    /// another process. Then this value is of no more use.
     pub async fn check(&mut self) -> Result<(), StoreError> {
-        sqlx::query_scalar!("SELECT 1").fetch_one(&mut self.connection).await?;
+        self.check_within(PATIENCE).await
+    }
+
+    /// As [`Self::check`], with another patience.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn check_within(&mut self, patience: Duration) -> Result<(), StoreError> {
+        let answer = sqlx::query_scalar!("SELECT 1").fetch_one(&mut self.connection);
+        timeout(patience, answer).await.map_err(|_| StoreError::Silent(patience))??;
         Ok(())
     }
 }

@@ -16,8 +16,9 @@ use crate::jobs::bytes;
 
 pub use completion::{Anchor, complete};
 pub use leadership::{Leadership, lead};
-pub use refusal::{abandon, note_refused, search_everywhere};
-pub use watch::{AnchoredBatch, Horizon, anchored, finalize, lift};
+pub use refusal::{abandon, note_refused, search_from};
+pub(crate) use watch::MARGIN;
+pub use watch::{AnchoredBatch, Finality, Horizon, anchored, finalize, lift};
 
 /// Whose batches: one batcher looks after one registry.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +68,18 @@ pub async fn open(pool: &PgPool, on: &Registry, resting: &[Uuid], limit: i64) ->
             })
         })
         .collect()
+}
+
+/// Those of these batches that are not confirmed yet.
+///
+/// # Errors
+/// The database is away.
+pub async fn still_open(pool: &PgPool, batches: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
+    let open =
+        sqlx::query_scalar!("SELECT id FROM batches WHERE id = ANY($1) AND status IN ('SEALED', 'SENT')", batches)
+            .fetch_all(pool)
+            .await?;
+    Ok(open)
 }
 
 /// Lets batches whose first possible block lies beyond the newest one be looked for everywhere: the chain forgot.

@@ -3,7 +3,7 @@
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::watch::jobs_changed;
+use super::watch::{MARGIN, jobs_changed};
 use crate::StoreError;
 
 /// Notes that another root has one of the batch's bits; `head` is the newest block now. Answers the block of the first
@@ -22,12 +22,12 @@ pub async fn note_refused(pool: &PgPool, batch: Uuid, head: i64) -> Result<i64, 
     Ok(since)
 }
 
-/// Gives a batch up and lets its jobs be sealed anew, under new indices; answers how many. A batch with a transaction
-/// that may still land stays as it is.
+/// Gives a batch up and lets its jobs be sealed anew, under new indices; answers how many. `None`: it stays as it is,
+/// because one of its transactions may still land, or it is not open any more.
 ///
 /// # Errors
 /// The database is away; then nothing was changed.
-pub async fn abandon(pool: &PgPool, batch: Uuid, reason: &str) -> Result<u64, StoreError> {
+pub async fn abandon(pool: &PgPool, batch: Uuid, reason: &str) -> Result<Option<u64>, StoreError> {
     let mut tx = pool.begin().await?;
     let abandoned = sqlx::query!(
         "UPDATE batches SET status = 'ABANDONED', reason = $2
@@ -41,7 +41,7 @@ pub async fn abandon(pool: &PgPool, batch: Uuid, reason: &str) -> Result<u64, St
     .await?
     .rows_affected();
     if abandoned == 0 {
-        return Ok(0);
+        return Ok(None);
     }
     jobs_changed(&mut tx, &[batch]).await?;
     let jobs = sqlx::query!("UPDATE confirmations SET batch_id = NULL, leaf_index = NULL WHERE batch_id = $1", batch)
@@ -49,14 +49,24 @@ pub async fn abandon(pool: &PgPool, batch: Uuid, reason: &str) -> Result<u64, St
         .await?
         .rows_affected();
     tx.commit().await?;
-    Ok(jobs)
+    Ok(Some(jobs))
 }
 
-/// Lets a batch whose root is on chain be looked for everywhere.
+/// Lets a batch whose event stands in this block, or not before it, be looked for there. Does not shorten the search. The
+/// batch counts as sent: somebody did.
 ///
 /// # Errors
 /// The database is away.
-pub async fn search_everywhere(pool: &PgPool, batch: Uuid) -> Result<(), StoreError> {
-    sqlx::query!("UPDATE batches SET from_block = 0 WHERE id = $1", batch).execute(pool).await?;
+pub async fn search_from(pool: &PgPool, batch: Uuid, block: i64) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE batches SET from_block = least(from_block, greatest(0, $2::bigint - $3::bigint)),
+                            status = CASE status WHEN 'SEALED' THEN 'SENT' ELSE status END
+          WHERE id = $1",
+        batch,
+        block,
+        MARGIN
+    )
+    .execute(pool)
+    .await?;
     Ok(())
 }

@@ -5,14 +5,21 @@ use uuid::Uuid;
 
 use super::Registry;
 use crate::jobs::bytes;
+use crate::transactions::InBlock;
 use crate::{StoreError, transactions};
 
 /// A batch that was confirmed, and where.
 #[derive(Clone, Debug)]
 pub struct AnchoredBatch {
     pub id: Uuid,
-    pub block_number: i64,
-    pub block_hash: [u8; 32],
+    pub block: InBlock,
+}
+
+/// Whether the chain may still take a block back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finality {
+    Open,
+    Final,
 }
 
 /// How far a chain may go back.
@@ -24,34 +31,38 @@ pub enum Horizon {
     WholeChain,
 }
 
-/// Blocks by which an event may stand earlier after a reorganisation than before it.
-const MARGIN: i64 = 128;
+/// Blocks by which an event may stand earlier than the block that was the newest when its batch was sealed, or than the
+/// one in which it stood before a reorganisation.
+pub(crate) const MARGIN: i64 = 128;
 
-/// Confirmed batches whose blocks may vanish, newest block first.
+/// Confirmed batches that are final or that are not, newest block first.
 ///
 /// # Errors
 /// The database is away.
 pub async fn anchored(
     pool: &PgPool,
     on: &Registry,
-    horizon: Horizon,
+    finality: Finality,
     limit: i64,
 ) -> Result<Vec<AnchoredBatch>, StoreError> {
+    let status = match finality {
+        Finality::Open => "CONFIRMED",
+        Finality::Final => "FINALIZED",
+    };
     let rows = sqlx::query!(
         r#"SELECT id, block_number AS "block_number!", block_hash AS "block_hash!" FROM batches
-            WHERE (status = 'CONFIRMED' OR status = 'FINALIZED' AND $3) AND chain_id = $1 AND registry = $2
-            ORDER BY block_number DESC LIMIT $4"#,
+            WHERE status = $3 AND chain_id = $1 AND registry = $2 ORDER BY block_number DESC LIMIT $4"#,
         on.chain_id,
         &on.address[..],
-        horizon == Horizon::WholeChain,
+        status,
         limit
     )
     .fetch_all(pool)
     .await?;
     rows.into_iter()
         .map(|row| {
-            let block_hash = bytes("block hash", &row.block_hash)?;
-            Ok(AnchoredBatch { id: row.id, block_number: row.block_number, block_hash })
+            let hash = bytes("block hash", &row.block_hash)?;
+            Ok(AnchoredBatch { id: row.id, block: InBlock { number: row.block_number, hash } })
         })
         .collect()
 }
@@ -84,22 +95,25 @@ pub async fn lift(pool: &PgPool, batch: Uuid, horizon: Horizon) -> Result<(), St
     Ok(())
 }
 
-/// Notes that the chain will not take back blocks up to `block_number`.
+/// Notes that the chain will not take this very block back, and with it the batches that stand in it: whoever calls has
+/// seen it in the chain. A batch that stands in another block of its number is not meant.
 ///
 /// # Errors
 /// The database is away.
-pub async fn finalize(pool: &PgPool, on: &Registry, block_number: i64) -> Result<u64, StoreError> {
+pub async fn finalize(pool: &PgPool, on: &Registry, block: InBlock) -> Result<u64, StoreError> {
     let mut tx = pool.begin().await?;
     let batches = sqlx::query_scalar!(
         "UPDATE batches SET status = 'FINALIZED'
-          WHERE chain_id = $1 AND registry = $2 AND status = 'CONFIRMED' AND block_number <= $3 RETURNING id",
+          WHERE chain_id = $1 AND registry = $2 AND status = 'CONFIRMED' AND block_number = $3 AND block_hash = $4
+         RETURNING id",
         on.chain_id,
         &on.address[..],
-        block_number
+        block.number,
+        &block.hash[..]
     )
     .fetch_all(&mut *tx)
     .await?;
-    transactions::finalize(&mut tx, on, block_number).await?;
+    transactions::finalize(&mut tx, &batches).await?;
     jobs_changed(&mut tx, &batches).await?;
     tx.commit().await?;
     Ok(batches.len() as u64)

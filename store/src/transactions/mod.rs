@@ -49,7 +49,7 @@ impl Purpose {
 }
 
 /// A block that held a transaction when it was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct InBlock {
     pub number: i64,
     pub hash: [u8; 32],
@@ -68,6 +68,16 @@ pub struct Tracked {
     pub block: Option<InBlock>,
     /// Newest block when a stranger's transaction was first seen to have used the nonce.
     pub overtaken_block: Option<i64>,
+    /// What became of the batch that it is for.
+    pub need: Need,
+}
+
+/// Whether a batch still waits for a transaction of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    Waits,
+    /// It is confirmed, or was given up: the registry refuses whatever else confirms it.
+    Settled,
 }
 
 /// Whether a transaction was written down.
@@ -152,6 +162,7 @@ struct Row {
     block_number: Option<i64>,
     block_hash: Option<Vec<u8>>,
     overtaken_block: Option<i64>,
+    batch_status: String,
 }
 
 impl TryFrom<Row> for Tracked {
@@ -179,6 +190,7 @@ impl TryFrom<Row> for Tracked {
             sent_at: row.sent_at,
             block,
             overtaken_block: row.overtaken_block,
+            need: if matches!(row.batch_status.as_str(), "SEALED" | "SENT") { Need::Waits } else { Need::Settled },
         })
     }
 }
@@ -200,7 +212,7 @@ pub async fn unsettled(pool: &PgPool, of: &Account, limit: i64) -> Result<Vec<Tr
         Row,
         r#"SELECT t.batch_id, t.purpose, t.tx_hash, t.sender, t.nonce, t.raw, t.max_fee_per_gas::text AS "max_fee!",
                   t.max_priority_fee_per_gas::text AS "priority_fee!", t.state, t.created_at, t.sent_at, t.block_number,
-                  t.block_hash, t.overtaken_block
+                  t.block_hash, t.overtaken_block, b.status AS batch_status
              FROM chain_transactions t JOIN batches b ON b.id = t.batch_id
             WHERE t.sender = $1 AND b.chain_id = $2 AND b.registry = $3 AND t.nonce IN (
                   SELECT DISTINCT live.nonce FROM chain_transactions live JOIN batches lb ON lb.id = live.batch_id
@@ -227,7 +239,7 @@ pub async fn with_nonce(pool: &PgPool, of: &Account, nonce: u64) -> Result<Vec<T
         Row,
         r#"SELECT t.batch_id, t.purpose, t.tx_hash, t.sender, t.nonce, t.raw, t.max_fee_per_gas::text AS "max_fee!",
                   t.max_priority_fee_per_gas::text AS "priority_fee!", t.state, t.created_at, t.sent_at, t.block_number,
-                  t.block_hash, t.overtaken_block
+                  t.block_hash, t.overtaken_block, b.status AS batch_status
              FROM chain_transactions t JOIN batches b ON b.id = t.batch_id
             WHERE t.sender = $1 AND b.chain_id = $2 AND b.registry = $3 AND t.nonce = $4
             ORDER BY t.max_fee_per_gas DESC, t.created_at DESC"#,
@@ -248,10 +260,11 @@ pub async fn with_nonce(pool: &PgPool, of: &Account, nonce: u64) -> Result<Vec<T
 pub async fn of_batch(pool: &PgPool, batch: Uuid) -> Result<Vec<Tracked>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        r#"SELECT batch_id, purpose, tx_hash, sender, nonce, raw, max_fee_per_gas::text AS "max_fee!",
-                  max_priority_fee_per_gas::text AS "priority_fee!", state, created_at, sent_at, block_number, block_hash,
-                  overtaken_block
-             FROM chain_transactions WHERE batch_id = $1 AND purpose = 'BATCH' ORDER BY created_at DESC"#,
+        r#"SELECT t.batch_id, t.purpose, t.tx_hash, t.sender, t.nonce, t.raw, t.max_fee_per_gas::text AS "max_fee!",
+                  t.max_priority_fee_per_gas::text AS "priority_fee!", t.state, t.created_at, t.sent_at, t.block_number,
+                  t.block_hash, t.overtaken_block, b.status AS batch_status
+             FROM chain_transactions t JOIN batches b ON b.id = t.batch_id
+            WHERE t.batch_id = $1 AND t.purpose = 'BATCH' ORDER BY t.created_at DESC"#,
         batch
     )
     .fetch_all(pool)

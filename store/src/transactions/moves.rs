@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{InBlock, TransactionState};
 use crate::StoreError;
-use crate::batches::{Anchor, Registry};
+use crate::batches::Anchor;
 
 /// A node took the bytes, for the first time or again.
 ///
@@ -191,15 +191,12 @@ pub(crate) async fn lift(tx: &mut PgConnection, batch: Uuid) -> Result<(), Store
     Ok(())
 }
 
-/// The chain will not take back blocks up to this one.
-pub(crate) async fn finalize(tx: &mut PgConnection, on: &Registry, block_number: i64) -> Result<(), StoreError> {
+/// The chain will not take back the blocks of these batches. A filler ends when it is deep.
+pub(crate) async fn finalize(tx: &mut PgConnection, batches: &[Uuid]) -> Result<(), StoreError> {
     sqlx::query!(
-        "UPDATE chain_transactions t SET state = 'FINALIZED' FROM batches b
-          WHERE b.id = t.batch_id AND b.chain_id = $1 AND b.registry = $2 AND t.state = 'CONFIRMED'
-            AND t.block_number <= $3",
-        on.chain_id,
-        &on.address[..],
-        block_number
+        "UPDATE chain_transactions SET state = 'FINALIZED'
+          WHERE batch_id = ANY($1) AND state = 'CONFIRMED' AND purpose = 'BATCH'",
+        batches
     )
     .execute(tx)
     .await?;

@@ -1,11 +1,14 @@
 //! Sealing and completing: every job in one batch, every index once, every completion billed once.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use store::batches::{self, Anchor, Horizon, Registry};
-use store::{receipts, sealing};
+use store::batches::{self, Anchor, Finality, Horizon, Registry};
+use store::transactions::{self, InBlock, Purpose, Transaction, TransactionState};
+use store::{StoreError, receipts, sealing};
 
 use crate::outbox::{Outbox, REGISTRY};
+use crate::relay::Relay;
 
 fn anchor() -> Anchor {
     Anchor { tx_hash: [4; 32], block_number: 7, block_hash: [5; 32] }
@@ -60,6 +63,49 @@ async fn a_batch_is_due_by_size_or_by_age() {
     assert!(due(2, 60.0).await, "by age");
 }
 
+/// Batches that get into no block: the registry is paused, gas is too dear.
+#[tokio::test]
+async fn the_more_batches_wait_for_a_block_the_longer_the_next_one_waits_for_company() {
+    let outbox = Outbox::new().await;
+    let policy = |max_jobs| sealing::SealPolicy { on: REGISTRY, max_jobs, max_age_seconds: 10.0 };
+    let due = async |max_jobs| sealing::is_due(&outbox.pool, &policy(max_jobs)).await.unwrap();
+    let mut sealed = Vec::new();
+    for _ in 0..5 {
+        outbox.confirming().await;
+        sealed.push(outbox.seal(9).await.unwrap().0);
+    }
+    outbox.confirming().await;
+    let older = "UPDATE confirmations SET created_at = created_at - interval '30 seconds' WHERE batch_id IS NULL";
+    outbox.execute(older).await;
+    assert!(!due(2).await, "doubled twice: 40 seconds");
+    assert!(due(1).await, "by size as ever");
+    outbox.execute(older).await;
+    assert!(due(2).await, "after a minute");
+    outbox.seal(9).await.unwrap();
+    outbox.confirming().await;
+    outbox.execute(older).await;
+    assert!(!due(2).await, "doubled three times: 80 seconds");
+    for (nonce, batch) in sealed.into_iter().take(2).enumerate() {
+        let hash = [u8::try_from(nonce).unwrap(); 32];
+        let sent = Transaction {
+            tx_hash: hash,
+            sender: [6; 20],
+            nonce: nonce as u64,
+            raw: vec![1],
+            max_fee_per_gas: 1,
+            max_priority_fee_per_gas: 1,
+        };
+        assert_eq!(
+            transactions::write_ahead(&outbox.pool, batch, Purpose::Batch, &sent).await.unwrap(),
+            transactions::Written::Ahead
+        );
+        assert!(!due(2).await, "in no block yet");
+        let block = InBlock { number: 8, hash };
+        transactions::landed(&outbox.pool, hash, TransactionState::Mined, block).await.unwrap();
+    }
+    assert!(due(2).await, "four wait: doubled once, 20 seconds");
+}
+
 #[tokio::test]
 async fn completion_happens_once_for_all_of_a_batch() {
     let outbox = Outbox::new().await;
@@ -80,7 +126,7 @@ async fn completion_happens_once_for_all_of_a_batch() {
         assert!(batches::complete(&outbox.pool, batch, &lost).await.unwrap().is_empty(), "a second time does nothing");
     }
     assert_eq!(outbox.count("SELECT count(*) FROM job_events").await, events, "and tells nothing");
-    assert_eq!(batches::anchored(&outbox.pool, &REGISTRY, Horizon::Near, 10).await.unwrap()[0].block_number, 7);
+    assert_eq!(batches::anchored(&outbox.pool, &REGISTRY, Finality::Open, 10).await.unwrap()[0].block.number, 7);
     for job in jobs {
         assert_eq!(outbox.status(job).await, jobs::JobStatus::Completed);
         let usage: Vec<String> = outbox.usage(job).await.into_iter().map(|(metric, _)| metric).collect();
@@ -107,8 +153,21 @@ async fn one_process_leads_until_its_connection_ends() {
     while batches::lead(&outbox.pool, &REGISTRY).await.unwrap().is_none() {
         tries += 1;
         assert!(tries < 50, "the leadership ends with its connection");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// No error, no end of the connection: a firewall that forgot it, a machine that hangs.
+#[tokio::test]
+async fn a_leader_that_the_database_does_not_answer_stops_before_another_one_leads() {
+    let outbox = Outbox::new().await;
+    let relay = Relay::before(&outbox.pool).await;
+    let mut leader = batches::lead(&relay.pool, &REGISTRY).await.unwrap().expect("nobody leads");
+    leader.check().await.unwrap();
+    relay.falls_silent();
+    let lost = leader.check_within(Duration::from_millis(100)).await.unwrap_err();
+    assert!(matches!(lost, StoreError::Silent(_)) && lost.is_unavailable(), "{lost}");
+    assert!(batches::lead(&outbox.pool, &REGISTRY).await.unwrap().is_none(), "the database has not noticed");
 }
 
 #[tokio::test]
@@ -146,8 +205,8 @@ async fn a_batch_whose_block_is_gone_is_anchored_again_and_billed_no_second_time
     let job = outbox.confirming().await;
     let (batch, _) = outbox.seal(9).await.unwrap();
     batches::complete(&outbox.pool, batch, &anchor()).await.unwrap();
-    let anchored = batches::anchored(&outbox.pool, &REGISTRY, Horizon::Near, 10).await.unwrap();
-    assert_eq!((anchored.len(), anchored[0].id, anchored[0].block_number), (1, batch, 7));
+    let anchored = batches::anchored(&outbox.pool, &REGISTRY, Finality::Open, 10).await.unwrap();
+    assert_eq!((anchored.len(), anchored[0].id, anchored[0].block.number), (1, batch, 7));
     let usage = outbox.usage(job).await;
 
     let version = "SELECT version FROM jobs";
@@ -159,9 +218,70 @@ async fn a_batch_whose_block_is_gone_is_anchored_again_and_billed_no_second_time
     assert_eq!(outbox.status(job).await, jobs::JobStatus::Completed, "what was told stays true");
     let elsewhere = Anchor { block_number: 9, block_hash: [6; 32], ..anchor() };
     assert!(batches::complete(&outbox.pool, batch, &elsewhere).await.unwrap().is_empty(), "no job is completed twice");
-    assert_eq!(batches::anchored(&outbox.pool, &REGISTRY, Horizon::Near, 10).await.unwrap()[0].block_number, 9);
+    assert_eq!(batches::anchored(&outbox.pool, &REGISTRY, Finality::Open, 10).await.unwrap()[0].block.number, 9);
     assert_eq!(outbox.usage(job).await, usage);
     assert_eq!(outbox.count("SELECT count(*) FROM job_events WHERE event_type = 'job.reanchored'").await, 1);
+}
+
+async fn finalizes(outbox: &Outbox, number: i64, hash: u8) -> u64 {
+    batches::finalize(&outbox.pool, &REGISTRY, InBlock { number, hash: [hash; 32] }).await.unwrap()
+}
+
+/// The newer of two batches was confirmed on a new branch before anybody looked at the older one's block.
+#[tokio::test]
+async fn a_batch_is_final_with_its_own_block_and_no_other_of_the_number() {
+    let outbox = Outbox::new().await;
+    let mut confirmed = Vec::new();
+    for (block_number, branch) in [(95, 1), (96, 2), (95, 2)] {
+        outbox.confirming().await;
+        let (batch, _) = outbox.seal(9).await.unwrap();
+        let anchor = Anchor { tx_hash: [4; 32], block_number, block_hash: [branch; 32] };
+        batches::complete(&outbox.pool, batch, &anchor).await.unwrap();
+        confirmed.push(batch);
+    }
+    let [old, new, same_number] = confirmed[..] else { panic!("three batches") };
+    assert_eq!(finalizes(&outbox, 96, 2).await, 1);
+    assert_eq!(finalizes(&outbox, 95, 2).await, 1);
+    let ids = async |finality| {
+        let found = batches::anchored(&outbox.pool, &REGISTRY, finality, 10).await.unwrap();
+        found.into_iter().map(|batch| batch.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(Finality::Final).await, [new, same_number]);
+    assert_eq!(ids(Finality::Open).await, [old], "its block is in no chain");
+    assert_eq!(finalizes(&outbox, 96, 2).await, 0, "once");
+}
+
+#[tokio::test]
+async fn a_search_begins_before_the_newest_block_and_is_only_ever_widened() {
+    let outbox = Outbox::new().await;
+    outbox.confirming().await;
+    let policy = sealing::SealPolicy { on: REGISTRY, max_jobs: 9, max_age_seconds: 0.0 };
+    let (batch, _) = sealing::seal(&outbox.pool, &policy, 1_000).await.unwrap().unwrap();
+    let open = async || {
+        let open = batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap();
+        (open[0].from_block, open[0].was_sent)
+    };
+    assert_eq!(open().await, (872, false), "the chain may go over to a lower branch");
+    for (block, from) in [(2_000, 872), (500, 372), (0, 0)] {
+        batches::search_from(&outbox.pool, batch, block).await.unwrap();
+        assert_eq!(open().await, (from, true), "what is on chain was sent");
+    }
+    outbox.confirming().await;
+    sealing::seal(&outbox.pool, &policy, 100).await.unwrap().unwrap();
+    assert_eq!(batches::open(&outbox.pool, &REGISTRY, &[batch], 10).await.unwrap()[0].from_block, 0);
+}
+
+#[tokio::test]
+async fn what_is_still_open_is_told_from_what_others_took_further() {
+    let outbox = Outbox::new().await;
+    let mut sealed = Vec::new();
+    for _ in 0..3 {
+        outbox.confirming().await;
+        sealed.push(outbox.seal(9).await.unwrap().0);
+    }
+    batches::complete(&outbox.pool, sealed[0], &anchor()).await.unwrap();
+    batches::abandon(&outbox.pool, sealed[1], "a bit is set").await.unwrap();
+    assert_eq!(batches::still_open(&outbox.pool, &sealed).await.unwrap(), [sealed[2]]);
 }
 
 #[tokio::test]
@@ -176,14 +296,14 @@ async fn what_is_final_stays_and_a_reorganisation_is_searched_near_its_block() {
     }
     outbox.execute("UPDATE batches SET from_block = block_number - 10").await;
     let [old, young] = batches_of_two_blocks[..] else { panic!("two batches") };
-    batches::finalize(&outbox.pool, &REGISTRY, 1_500).await.unwrap();
+    finalizes(&outbox, 1_000, 5).await;
 
-    let anchored = async |horizon| {
-        let found = batches::anchored(&outbox.pool, &REGISTRY, horizon, 10).await.unwrap();
+    let anchored = async |finality| {
+        let found = batches::anchored(&outbox.pool, &REGISTRY, finality, 10).await.unwrap();
         found.into_iter().map(|batch| batch.id).collect::<Vec<_>>()
     };
-    assert_eq!(anchored(Horizon::Near).await, [young]);
-    assert_eq!(anchored(Horizon::WholeChain).await, [young, old]);
+    assert_eq!(anchored(Finality::Open).await, [young]);
+    assert_eq!(anchored(Finality::Final).await, [old]);
     for batch in [old, young] {
         batches::lift(&outbox.pool, batch, Horizon::Near).await.unwrap();
     }
@@ -200,8 +320,8 @@ async fn jobs_of_an_abandoned_batch_get_new_indices_and_are_completed_once() {
     assert_eq!(batches::note_refused(&outbox.pool, first, 7).await.unwrap(), 7);
     assert_eq!(batches::note_refused(&outbox.pool, first, 9).await.unwrap(), 7, "the first look counts");
 
-    assert_eq!(batches::abandon(&outbox.pool, first, "a bit is set").await.unwrap(), 2);
-    assert_eq!(batches::abandon(&outbox.pool, first, "a bit is set").await.unwrap(), 0, "once");
+    assert_eq!(batches::abandon(&outbox.pool, first, "a bit is set").await.unwrap(), Some(2));
+    assert_eq!(batches::abandon(&outbox.pool, first, "a bit is set").await.unwrap(), None, "once");
     assert!(batches::open(&outbox.pool, &REGISTRY, &[], 10).await.unwrap().is_empty());
     assert!(batches::complete(&outbox.pool, first, &anchor()).await.unwrap().is_empty(), "its event comes too late");
 
@@ -224,7 +344,7 @@ async fn a_job_that_was_completed_is_sealed_anew_and_billed_no_second_time() {
     batches::complete(&outbox.pool, first, &anchor()).await.unwrap();
     let usage = outbox.usage(job).await;
     batches::lift(&outbox.pool, first, Horizon::Near).await.unwrap();
-    assert_eq!(batches::abandon(&outbox.pool, first, "a bit is set").await.unwrap(), 1);
+    assert_eq!(batches::abandon(&outbox.pool, first, "a bit is set").await.unwrap(), Some(1));
     let (second, size) = outbox.seal(9).await.unwrap();
     assert_eq!(size, 1);
     assert!(batches::complete(&outbox.pool, second, &anchor()).await.unwrap().is_empty(), "it is COMPLETED since long");

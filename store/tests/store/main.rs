@@ -4,6 +4,7 @@
 
 mod database;
 mod outbox;
+mod relay;
 
 mod admission;
 mod batches;

@@ -235,7 +235,8 @@ async fn the_overview_counts_what_waits_and_what_is_where() {
     let seen = overview::read(&outbox.pool, &REGISTRY).await.unwrap();
     assert_eq!((seen.sealed.batches, seen.confirmed.jobs, seen.next_index), (0, 1, 1));
     assert_eq!((seen.oldest_waiting.unwrap().job, seen.newest_anchor.unwrap().block_number), (second, 7));
-    batches::finalize(&outbox.pool, &REGISTRY, 7).await.unwrap();
+    let block = InBlock { number: 7, hash: anchor().block_hash };
+    batches::finalize(&outbox.pool, &REGISTRY, block).await.unwrap();
     batches::lift(&outbox.pool, batch, Horizon::WholeChain).await.unwrap();
     let other = batches::Registry { chain_id: 1, ..REGISTRY };
     let elsewhere = overview::read(&outbox.pool, &other).await.unwrap();

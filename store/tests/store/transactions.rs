@@ -2,7 +2,7 @@
 
 use store::batches::{self, Anchor, Horizon};
 use store::transactions::{
-    self, ALL, Account, InBlock, MOVES, Purpose, Tracked, Transaction, TransactionState, Written,
+    self, ALL, Account, InBlock, MOVES, Need, Purpose, Tracked, Transaction, TransactionState, Written,
 };
 use uuid::Uuid;
 
@@ -118,6 +118,7 @@ async fn one_variant_lands_and_the_others_are_replaced_until_its_block_is_gone()
     for (hash, fee) in [(1, 10), (2, 12), (3, 14)] {
         assert_eq!(outbox.writes(batch, &transaction(hash, 5, fee)).await, Written::Ahead);
     }
+    assert!(outbox.unsettled().await.iter().all(|tracked| tracked.need == Need::Waits));
     let dearest_first: Vec<u8> = outbox.unsettled().await.iter().map(|t| t.transaction.tx_hash[0]).collect();
     assert_eq!(dearest_first, [3, 2, 1]);
     transactions::landed(&outbox.pool, [1; 32], Mined, block(8)).await.unwrap();
@@ -148,7 +149,8 @@ async fn the_anchor_is_confirmed_lifted_and_final_with_its_batch() {
     assert_eq!(outbox.unsettled().await.len(), 2, "every variant may land");
     batches::complete(&outbox.pool, batch, &Anchor { tx_hash: [2; 32], ..anchor }).await.unwrap();
     assert_eq!(outbox.states(batch).await, [(1, Replaced), (2, Confirmed)]);
-    batches::finalize(&outbox.pool, &REGISTRY, 7).await.unwrap();
+    let block = InBlock { number: 7, hash: [5; 32] };
+    assert_eq!(batches::finalize(&outbox.pool, &REGISTRY, block).await.unwrap(), 1);
     assert_eq!(outbox.states(batch).await, [(1, Replaced), (2, Finalized)]);
 }
 
@@ -166,7 +168,9 @@ async fn a_late_success_completes_its_own_batch() {
     let anchor = Anchor { tx_hash: [1; 32], block_number: 7, block_hash: [5; 32] };
     batches::complete(&outbox.pool, batch, &anchor).await.unwrap();
     assert_eq!(outbox.states(batch).await, [(1, Confirmed), (2, Signed)], "the other nonce must still be used up");
-    assert_eq!(outbox.unsettled().await.len(), 1);
+    let left: Vec<_> =
+        outbox.unsettled().await.iter().map(|tracked| (tracked.transaction.nonce, tracked.need)).collect();
+    assert_eq!(left, [(6, Need::Settled)], "by whatever transaction: its batch needs none");
 }
 
 #[tokio::test]
@@ -174,11 +178,11 @@ async fn a_batch_with_a_transaction_that_may_land_is_not_abandoned() {
     let outbox = Outbox::new().await;
     let batch = outbox.batch().await;
     assert_eq!(outbox.writes(batch, &transaction(1, 5, 10)).await, Written::Ahead);
-    assert_eq!(batches::abandon(&outbox.pool, batch, "a bit is set").await.unwrap(), 0);
+    assert_eq!(batches::abandon(&outbox.pool, batch, "a bit is set").await.unwrap(), None);
     transactions::landed(&outbox.pool, [1; 32], Reverted, block(8)).await.unwrap();
-    assert_eq!(batches::abandon(&outbox.pool, batch, "a bit is set").await.unwrap(), 0, "its block may go");
+    assert_eq!(batches::abandon(&outbox.pool, batch, "a bit is set").await.unwrap(), None, "its block may go");
     transactions::abandon(&outbox.pool, [1; 32], "refused").await.unwrap();
-    assert_eq!(batches::abandon(&outbox.pool, batch, "a bit is set").await.unwrap(), 1);
+    assert_eq!(batches::abandon(&outbox.pool, batch, "a bit is set").await.unwrap(), Some(1));
 }
 
 #[tokio::test]

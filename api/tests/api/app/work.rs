@@ -6,6 +6,7 @@ use store::batches::{self, Anchor, Registry};
 use store::cancel::WorkflowRun;
 use store::compute::{self, Computed};
 use store::sealing::{self, SealPolicy};
+use store::transactions::InBlock;
 use store::transition::{self, Ending, Units};
 use uuid::Uuid;
 
@@ -53,7 +54,8 @@ impl TestApp {
 
     /// The chain will not take the batches back.
     pub async fn finalize(&self) {
-        batches::finalize(&self.pool, &REGISTRY, 12).await.unwrap();
+        let block = InBlock { number: 12, hash: [0x5b; 32] };
+        batches::finalize(&self.pool, &REGISTRY, block).await.unwrap();
     }
 
     /// PENDING to COMPLETED.

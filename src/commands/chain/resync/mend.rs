@@ -1,6 +1,6 @@
 //! Mending, one difference after the other, each by the very steps that the batcher takes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ::chain::{ConfirmedBatch, History, Node, SignedTx};
 use alloy::primitives::B256;
@@ -9,7 +9,7 @@ use jobs::JobId;
 use jobs::receipt::Receipt;
 use serde_json::json;
 use store::PgPool;
-use store::batches::{self, Anchor, Horizon, Leadership, Registry};
+use store::batches::{self, Anchor, Finality, Horizon, Leadership, Registry};
 use store::resync::{self, Rebuilt, Standing, StoredBatch, carriers};
 use store::sealing::{self, LeafJob};
 use store::transactions::Transaction;
@@ -212,6 +212,19 @@ impl Mender<'_> {
         }
         batches::lift(self.pool, id, horizon(is_final)).await?;
         Ok(Outcome::mended("a worker will send it again, the same root and entries"))
+    }
+
+    /// Blocks that were read and that the chain will not take back are final, and no other block of their numbers.
+    pub(super) async fn finalize(&self, history: &History) -> Result<()> {
+        let Some(finalized) = history.finalized else { return Ok(()) };
+        let finals = history.batches.iter().map(|batch| batch.block).filter(|block| block.number <= finalized.number);
+        let finals: HashSet<_> = finals.map(|block| (block.number, block.hash.0)).collect();
+        for batch in batches::anchored(self.pool, &self.on, Finality::Open, i64::MAX).await? {
+            if finals.contains(&(batch.block.number.cast_unsigned(), batch.block.hash)) {
+                batches::finalize(self.pool, &self.on, batch.block).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The next index must be beyond every bit on chain and every index that a job has.

@@ -68,8 +68,8 @@ pub(super) async fn run(settings: &Settings, args: &ResyncArgs, format: Format) 
         leadership.check().await?;
     }
     rows.extend(mender.move_sequence(&history, &stored).await?);
-    if let Some(finalized) = history.finalized.filter(|_| !args.dry_run) {
-        batches::finalize(&pool, &on, i64::try_from(finalized.number)?).await?;
+    if !args.dry_run {
+        mender.finalize(&history).await?;
     }
     if let Some(leadership) = &mut leadership {
         leadership.check().await?;
