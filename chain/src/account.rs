@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use alloy::eips::BlockId;
-use alloy::network::TransactionBuilder;
 use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::providers::{Provider, RootProvider};
-use alloy::rpc::types::{TransactionReceipt, TransactionRequest};
+use alloy::rpc::types::TransactionReceipt;
 use tokio::time::{Instant, sleep};
 
 use crate::signer::Signer;
 use crate::signing::{self, Call, SignedTx};
-use crate::{ChainError, Fees, Rejection, RevertReason, fees, rpc, sender};
+use crate::{ChainError, Estimate, Fees, Rejection, RevertReason, rpc, sender};
 
 /// How long a transaction may take to get into a block.
 const INCLUSION_TIMEOUT: Duration = Duration::from_secs(120);
@@ -102,8 +100,7 @@ impl Account {
     /// Sends one transaction and waits until it is in a block. A node that goes away meanwhile is waited for, too: the
     /// transaction is on its way.
     pub(crate) async fn send(&self, to: Address, input: Bytes, how: &Sending<'_>) -> Result<Mined, ChainError> {
-        let gas_limit = with_margin(self.gas(to, input.clone()).await?);
-        let fees = fees::market(&self.provider).await?.fees();
+        let Estimate { gas_limit, fees } = sender::estimate(&self.provider, self.address(), to, input.clone()).await?;
         self.require_means(gas_limit, fees).await?;
         let counted = self.provider.get_transaction_count(self.address());
         let nonce = match how.place {
@@ -117,12 +114,6 @@ impl Account {
             Place::First { cap } => Box::pin(self.outbid(signed, cap, how)).await?,
         };
         self.mined(&sent, how.patience).await
-    }
-
-    /// The node's estimate for the newest block: what still waits has changed nothing.
-    pub(crate) async fn gas(&self, to: Address, input: Bytes) -> Result<u64, ChainError> {
-        let request = TransactionRequest::default().with_from(self.address()).with_to(to).with_input(input);
-        Ok(self.provider.estimate_gas(request).block(BlockId::latest()).await?)
     }
 
     async fn hand_over(&self, signed: &SignedTx, how: &Sending<'_>) -> Result<(), ChainError> {
@@ -168,11 +159,6 @@ impl Account {
             sleep(pause).await;
         }
     }
-}
-
-/// A quarter more than the node's estimate: the state may change until a block has the transaction.
-pub(crate) fn with_margin(gas: u64) -> u64 {
-    gas.saturating_add(gas / 4)
 }
 
 fn outcome(receipt: &TransactionReceipt) -> Result<Mined, ChainError> {

@@ -13,10 +13,10 @@ use contracts::ZamaJobsRegistry::{
     unpauseCall,
 };
 
-use crate::account::{Account, Mined, Place, Sending, with_margin};
+use crate::account::{Account, Mined, Place, Sending};
 use crate::client::require_registry;
 use crate::deploy::{self, Admin, DEPLOYER};
-use crate::{ChainError, RevertReason, fees};
+use crate::{ChainError, RevertReason, fees, sender};
 
 /// What an account may do at a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,13 +228,13 @@ impl Administration {
             deploy::require_deployer(self.provider()).await?;
         }
         let ContractCall { to, data } = change.call(self.registry);
-        let gas = self.account.gas(to, data).await?;
+        let gas = sender::gas(self.provider(), self.sender(), to, data).await?;
         let offered = fees::market(self.provider()).await?.fees().max_fee_per_gas;
         let highest_fee = match place {
             Place::Last => offered,
             Place::First { cap } => offered.max(cap),
         };
-        Ok(Cost { gas, at_most: U256::from(with_margin(gas)) * U256::from(highest_fee) })
+        Ok(Cost { gas, at_most: U256::from(sender::with_margin(gas)) * U256::from(highest_fee) })
     }
 
     fn provider(&self) -> &RootProvider {

@@ -1,11 +1,12 @@
 //! Sending batches as one signer, in steps between which the caller writes down what must not be lost.
 //!
 //! ```text
-//! estimate -> next_nonce -> build_and_sign -> (write ahead) -> broadcast -> mined, search_confirmation
-//!                                  sign_again -> (write ahead) -> broadcast     the same nonce, higher fees
+//! estimate -> (nonce) -> build_and_sign -> (write ahead) -> broadcast -> mined, search_confirmation
+//!                           sign_again -> (write ahead) -> broadcast     the same nonce, higher fees
 //! ```
-//! A nonce is taken only after an estimate passed, so that a batch which would revert leaves no gap. One that another
-//! program left is closed with a [`Sender::sign_filler`].
+//! The nonce is the caller's to give, who knows which ones were signed and written down. It is taken only after an
+//! estimate passed, so that a batch which would revert leaves no gap. One that another program left is closed with a
+//! [`Sender::sign_filler`].
 
 use alloy::eips::BlockId;
 use alloy::network::TransactionBuilder;
@@ -16,7 +17,6 @@ use alloy::sol_types::SolCall;
 use contracts::ZamaJobsRegistry::confirmBatchCall;
 use jobs::merkle::Entry;
 
-use crate::client::TransactionCount;
 use crate::fees::{self, Market};
 use crate::signer::Signer;
 use crate::signing::{self, Call, SignedTx};
@@ -112,15 +112,6 @@ impl Sender {
         self.require_means(signing::gas_limit(raw)?, fees).await
     }
 
-    /// The signer's next nonce as the node sees it. Nonces that were signed and written down but may not have reached
-    /// the node are the caller's to step over.
-    ///
-    /// # Errors
-    /// The node is unavailable.
-    pub async fn next_nonce(&self, _after: &Estimate) -> Result<u64, ChainError> {
-        self.client.transaction_count(self.address(), TransactionCount::Pending).await
-    }
-
     /// What a unit of gas costs now.
     ///
     /// # Errors
@@ -206,11 +197,21 @@ pub(crate) async fn estimate(
     to: Address,
     input: Bytes,
 ) -> Result<Estimate, ChainError> {
+    let gas = gas(provider, from, to, input).await?;
+    let fees = fees::market(provider).await?.fees();
+    Ok(Estimate { gas_limit: with_margin(gas), fees })
+}
+
+/// The node's estimate for the newest block.
+pub(crate) async fn gas(provider: &RootProvider, from: Address, to: Address, input: Bytes) -> Result<u64, ChainError> {
     let request = TransactionRequest::default().with_from(from).with_to(to).with_input(input);
     // alloy's own choice is the pending block, in which a transaction of ours that waits looks as if it had passed.
-    let gas = provider.estimate_gas(request).block(BlockId::latest()).await?;
-    let fees = fees::market(provider).await?.fees();
-    Ok(Estimate { gas_limit: gas.saturating_add(gas / 4), fees })
+    Ok(provider.estimate_gas(request).block(BlockId::latest()).await?)
+}
+
+/// A quarter more than the node's estimate: the state may change until a block has the transaction.
+pub(crate) fn with_margin(gas: u64) -> u64 {
+    gas.saturating_add(gas / 4)
 }
 
 pub(crate) async fn broadcast(provider: &RootProvider, raw: &[u8]) -> Result<(), ChainError> {

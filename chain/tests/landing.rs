@@ -5,7 +5,7 @@ mod anvil;
 
 use alloy::primitives::U256;
 use alloy::providers::{Provider, ProviderBuilder};
-use anvil::{Anvil, leaves};
+use anvil::{Anvil, leaves, next_nonce};
 use chain::{ChainError, FeePolicy, Outcome};
 use jobs::merkle::Batch;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ async fn of_two_transactions_of_one_batch_one_confirms_and_one_does_nothing() {
     node("evm_setAutomine", json!([false])).await;
     let batch = Batch::seal(&leaves(0..5)).unwrap();
     let estimate = sender.estimate(batch.root(), batch.entries()).await.unwrap();
-    let nonce = sender.next_nonce(&estimate).await.unwrap();
+    let nonce = next_nonce(&sender).await;
     let sign = async |nonce| sender.build_and_sign(batch.root(), batch.entries(), nonce, estimate).await.unwrap();
     let cheap = sign(nonce).await;
     sender.broadcast(&cheap.raw).await.unwrap();

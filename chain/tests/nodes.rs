@@ -131,7 +131,7 @@ async fn a_node_that_answers_with_an_error_is_left_for_another() {
         let client = ChainClient::connect(config.clone()).await.unwrap();
         let sender = Sender::new(client, signer.clone());
         let worked = async |sender: &Sender| {
-            sender.client().find_confirmation(batch.root(), 0).await?;
+            anvil::find(sender, batch.root(), 0).await?;
             sender.estimate(batch.root(), batch.entries()).await
         };
         let refused = worked(&sender).await.unwrap_err();

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256, U256, b256};
 use alloy::providers::{Provider, ProviderBuilder};
-use anvil::{Anvil, CHAIN_ID, CONFIRMER, CONFIRMER_KEY, DEPLOYER_KEY, TIMEOUT, confirm, find, found, leaves};
+use anvil::{
+    Anvil, CHAIN_ID, CONFIRMER, CONFIRMER_KEY, DEPLOYER_KEY, TIMEOUT, confirm, find, found, leaves, next_nonce,
+};
 use chain::{
     Admin, ChainClient, ChainConfig, ChainError, Endpoints, Node, Rejection, RevertReason, Signer, Standing,
     TransactionCount, ensure_key_manager, ensure_registry,
@@ -139,7 +141,7 @@ async fn a_waiting_transaction_is_sent_again_harmlessly_and_replaced_with_bumped
 
     let batch = Batch::seal(&leaves(0..5)).unwrap();
     let estimate = sender.estimate(batch.root(), batch.entries()).await.unwrap();
-    let nonce = sender.next_nonce(&estimate).await.unwrap();
+    let nonce = next_nonce(&sender).await;
     let first = sender.build_and_sign(batch.root(), batch.entries(), nonce, estimate).await.unwrap();
     sender.broadcast(&first.raw).await.unwrap();
     sender.broadcast(&first.raw).await.unwrap();

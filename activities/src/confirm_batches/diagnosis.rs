@@ -40,8 +40,8 @@ impl Diagnosis {
             ChainError::Rejected { rejection: Rejection::InsufficientFunds, .. } | ChainError::CannotPay { .. } => {
                 Some(Self::CannotPay)
             }
-            ChainError::Unavailable(_) | ChainError::WrongChain { .. } | ChainError::NotARegistry(_) => None,
             ChainError::SignerUnavailable(_) => Some(Self::SignerAway),
+            ChainError::Unavailable(_) | ChainError::WrongChain { .. } | ChainError::NotARegistry(_) => None,
             error => Some(error.refusal().map_or(Self::Refused, |refusal| match refusal {
                 Refusal::RootAlreadyConfirmed => Self::AlreadyThere,
                 Refusal::IndexAlreadyConfirmed => Self::IndexTaken,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use alloy::primitives::{Address, B256, address, keccak256};
 use chain::{
     ChainClient, ChainConfig, ChainError, Confirmed, Endpoints, Search, Sender, SignedTx, Signer, Stretch,
-    ensure_registry,
+    TransactionCount, ensure_registry,
 };
 use jobs::leaf::{Index, Leaf, LeafStatus, salted_content_hash};
 use jobs::merkle::Batch;
@@ -90,10 +90,15 @@ pub fn config(rpc_urls: &str, registry: Address) -> ChainConfig {
 pub async fn confirm(sender: &Sender, batch: &Batch) -> (SignedTx, Confirmed) {
     let from_block = sender.client().block_number().await.unwrap();
     let estimate = sender.estimate(batch.root(), batch.entries()).await.unwrap();
-    let nonce = sender.next_nonce(&estimate).await.unwrap();
+    let nonce = next_nonce(sender).await;
     let signed = sender.build_and_sign(batch.root(), batch.entries(), nonce, estimate).await.unwrap();
     sender.broadcast(&signed.raw).await.unwrap();
     (signed, found(sender, batch, from_block).await)
+}
+
+/// Of an account that nobody else sends with.
+pub async fn next_nonce(sender: &Sender) -> u64 {
+    sender.client().transaction_count(sender.address(), TransactionCount::Pending).await.unwrap()
 }
 
 pub async fn found(sender: &Sender, batch: &Batch, from_block: u64) -> Confirmed {
