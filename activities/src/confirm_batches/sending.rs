@@ -92,7 +92,7 @@ impl ConfirmBatches {
                 Ok(match rejection {
                     Rejection::NonceTooLow => Offer::NonceUsed,
                     Rejection::Underpriced => Offer::Outbid(error),
-                    Rejection::InsufficientFunds | Rejection::Other => Offer::Refused(error),
+                    Rejection::InsufficientFunds | Rejection::TooMuchGas | Rejection::Other => Offer::Refused(error),
                 })
             }
             Err(error) => Err(error.into()),
