@@ -104,9 +104,12 @@ async fn a_node_that_boasts_of_blocks_draws_nobody_away_and_is_not_believed() {
 
     let client = ChainClient::connect(impatient(&[&anvil.rpc_url, &boaster.url], registry)).await.unwrap();
     client.ask_other_nodes();
-    while boaster.asked("eth_getBlockByNumber") == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let is_asked_to_show_it = async {
+        while boaster.asked("eth_getBlockByNumber") == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(TIMEOUT, is_asked_to_show_it).await.expect("what it boasts of is believed");
     for _ in 0..20 {
         assert!(client.block_number().await.unwrap() < 1_000);
         tokio::time::sleep(Duration::from_millis(5)).await;
