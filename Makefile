@@ -44,6 +44,9 @@ contracts: setup
 gas-table: setup ## Measure confirmation beside its alternatives and write the README's table.
 	contracts/gas-table.sh
 
+# Cargo in one of several lots would look for make's job server, which it is not given.
+ALONE := MAKEFLAGS=
+
 # Most tests wait more than they compute, so that four lots run at once, the longest first. What a lot printed is shown
 # when it ends.
 test: setup-tests ## Run every test, against real engines.
@@ -52,13 +55,13 @@ test: setup-tests ## Run every test, against real engines.
 		test-encrypted test-failures test-rooms contracts lago-clients verifiers merkle-differential
 
 test-rooms:
-	tools/with-postgres.sh $(CARGO) test --workspace -- --skip stack_failures:: --skip stack_encrypted::
+	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace -- --skip stack_failures:: --skip stack_encrypted::
 
 test-encrypted:
-	tools/with-postgres.sh $(CARGO) test --workspace --test encrypted
+	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test encrypted
 
 test-failures:
-	tools/with-postgres.sh $(CARGO) test --workspace --test failures -- --test-threads 6
+	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test failures -- --test-threads 6
 
 flips: ## Flip 300 bits of every kind of outside bytes (minutes; `make test` takes a sample).
 	$(CARGO) test --workspace --lib -- --ignored --nocapture three_hundred
@@ -80,7 +83,7 @@ chain-at-length: setup ## Reorganisations and deaths of the sender, at length (`
 
 CASES ?= 1000000
 merkle-differential: setup ## Hold the Merkle code in Rust to the registry's, on CASES cases.
-	contracts/merkle-differential.sh $(CASES)
+	$(ALONE) contracts/merkle-differential.sh $(CASES)
 
 bench-fhe: ## Encrypted jobs' compute time against bare tfhe-rs (limit 1.05; bench/README.md).
 	$(CARGO) build --workspace --bin zama-jobs

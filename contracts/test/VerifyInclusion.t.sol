@@ -51,6 +51,16 @@ contract VerifyInclusionTest is BatchFixture {
         assertFalse(_verify(leaves, entriesOf(indices), leaves[3], proofOf(leaves, 3)));
     }
 
+    /// Bits for 0 and 2, leaves for 0 and 1: the second leaf stands where the second bit's leaf should.
+    function test_FailsForALeafInThePlaceOfAnother() public {
+        uint256[] memory indices = new uint256[](2);
+        indices[1] = 2;
+        Leaf[] memory leaves = leavesOf(sequence(0, 2));
+        confirm(rootOf(leaves), entriesOf(indices));
+        assertTrue(_verify(leaves, entriesOf(indices), leaves[0], proofOf(leaves, 0)));
+        assertFalse(_verify(leaves, entriesOf(indices), leaves[1], proofOf(leaves, 1)));
+    }
+
     function test_FailsForAProofThatIsTooShortOrTooLong() public {
         uint256[] memory indices = sequence(0, 4);
         Leaf[] memory leaves = confirmIndices(indices);
