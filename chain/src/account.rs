@@ -7,9 +7,10 @@ use alloy::providers::{Provider, RootProvider};
 use alloy::rpc::types::TransactionReceipt;
 use tokio::time::{Instant, sleep};
 
+use crate::sender::{self, Had};
 use crate::signer::Signer;
 use crate::signing::{self, Call, SignedTx};
-use crate::{ChainError, Estimate, Fees, Rejection, RevertReason, rpc, sender};
+use crate::{ChainError, Estimate, Fees, Rejection, RevertReason, rpc};
 
 /// How long a transaction may take to get into a block.
 const INCLUSION_TIMEOUT: Duration = Duration::from_secs(120);
@@ -110,15 +111,15 @@ impl Account {
         let call = Call { chain_id: self.chain_id, nonce, to, input, gas_limit, fees };
         let signed = signing::sign(&self.signer, call).await?;
         let sent = match how.place {
-            Place::Last => self.hand_over(&signed, how).await.map(|()| signed)?,
+            Place::Last => self.hand_over(&signed, how).await.map(|_| signed)?,
             Place::First { cap } => Box::pin(self.outbid(signed, cap, how)).await?,
         };
         self.mined(&sent, how.patience).await
     }
 
-    async fn hand_over(&self, signed: &SignedTx, how: &Sending<'_>) -> Result<(), ChainError> {
+    async fn hand_over(&self, signed: &SignedTx, how: &Sending<'_>) -> Result<Had, ChainError> {
         let handed_over = sender::broadcast(&self.provider, &signed.raw).await;
-        if matches!(handed_over, Ok(()) | Err(ChainError::Unavailable(_))) {
+        if matches!(handed_over, Ok(Had::Now) | Err(ChainError::Unavailable(_))) {
             (how.told)(signed);
         }
         handed_over
@@ -130,15 +131,20 @@ impl Account {
         if balance < needed { Err(ChainError::CannotPay { account, balance, needed }) } else { Ok(()) }
     }
 
-    /// Hands it over at ever higher fees, until the node prefers it to what has the nonce.
+    /// Hands it over at ever higher fees, until the node prefers it to what has the nonce. The same transaction, which
+    /// waits there for its fees are today's still, is outbid too.
     async fn outbid(&self, mut signed: SignedTx, cap: u128, how: &Sending<'_>) -> Result<SignedTx, ChainError> {
         loop {
             let error = match self.hand_over(&signed, how).await {
-                Ok(()) => return Ok(signed),
-                Err(error) => error,
+                Ok(Had::Now) => return Ok(signed),
+                Ok(Had::Before) => ChainError::Configuration(format!(
+                    "the transaction waits already, at {} wei a gas, and chain.fee_cap_gwei allows no more",
+                    signed.fees.max_fee_per_gas
+                )),
+                Err(error @ ChainError::Rejected { rejection: Rejection::Underpriced, .. }) => error,
+                Err(error) => return Err(error),
             };
-            let underpriced = matches!(error, ChainError::Rejected { rejection: Rejection::Underpriced, .. });
-            let Some(fees) = signed.fees.bumped(cap).filter(|_| underpriced) else { return Err(error) };
+            let Some(fees) = signed.fees.bumped(cap) else { return Err(error) };
             self.require_means(signed.gas_limit, fees).await?;
             signed = signing::sign_again(&self.signer, &signed.raw, fees).await?;
         }

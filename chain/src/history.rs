@@ -39,12 +39,16 @@ impl Node {
     /// Reads the registry's events from `from_block` to the newest block that is `depth` deep (1: the newest itself).
     ///
     /// # Errors
-    /// The node is unavailable, or its chain changed while it was read: try again.
+    /// The node is unavailable, or its chain changed while it was read: try again. The first block is beyond the last.
     pub async fn history(&self, from_block: u64, depth: u64) -> Result<History, ChainError> {
         let newest = self.newest().await?;
         let finalized = self.finalized().await?;
         let last = newest.number.saturating_sub(depth.saturating_sub(1));
         let to = self.canonical(last).await?.ok_or_else(|| changed(last))?;
+        if from_block > to.number {
+            let fault = format!("block {from_block} is beyond the newest that counts ({})", to.number);
+            return Err(ChainError::Configuration(fault));
+        }
         let mut batches = Vec::new();
         let mut from = from_block;
         while from <= to.number {

@@ -46,7 +46,10 @@ fn endpoint(rpc_url: &str) -> Result<reqwest::Url, ChainError> {
     let wrong = |fault: &str| ChainError::Configuration(format!("{origin:?} is not a URL of an EVM node: {fault}"));
     let url: reqwest::Url = rpc_url.parse().map_err(|error| wrong(&format!("{error}")))?;
     match (url.scheme(), url.host_str()) {
-        ("http" | "https", Some(_)) => Ok(url),
+        ("http" | "https", Some(_)) => {
+            redaction::remember(&url);
+            Ok(url)
+        }
         _ => Err(wrong("it must begin with http:// or https://")),
     }
 }

@@ -187,7 +187,7 @@ impl Sender {
     /// [`ChainError::Rejected`] with [`crate::Rejection::NonceTooLow`] when this or another transaction with the nonce
     /// is in a block: look for the confirmation. Else the node is unavailable or wants something else.
     pub async fn broadcast(&self, raw: &[u8]) -> Result<(), ChainError> {
-        broadcast(&self.client.provider, raw).await
+        broadcast(&self.client.provider, raw).await.map(drop)
     }
 }
 
@@ -214,10 +214,18 @@ pub(crate) fn with_margin(gas: u64) -> u64 {
     gas.saturating_add(gas / 4)
 }
 
-pub(crate) async fn broadcast(provider: &RootProvider, raw: &[u8]) -> Result<(), ChainError> {
+/// A node has the transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Had {
+    Now,
+    /// It had it already.
+    Before,
+}
+
+pub(crate) async fn broadcast(provider: &RootProvider, raw: &[u8]) -> Result<Had, ChainError> {
     match provider.send_raw_transaction(raw).await {
-        Ok(_) => Ok(()),
-        Err(error) if is_known(&error.to_string()) => Ok(()),
+        Ok(_) => Ok(Had::Now),
+        Err(error) if is_known(&error.to_string()) => Ok(Had::Before),
         Err(error) => Err(error.into()),
     }
 }

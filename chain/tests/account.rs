@@ -61,6 +61,8 @@ async fn a_transaction_that_hangs_is_told_and_replaced_at_higher_fees() {
 
     let waits = administration.make(GRANT, &of(Place::Last)).await.unwrap_err();
     let first = sent.lock().unwrap()[0].clone();
+    let again = administration.make(GRANT, &of(Place::First { cap: first.fees.max_fee_per_gas })).await.unwrap_err();
+    assert!(matches!(again, ChainError::Configuration(_)), "it waits already, and has no room: {again}");
     assert!(matches!(waits, ChainError::NotMined { tx_hash, .. } if tx_hash == first.hash), "{waits}");
     // A cap that leaves no room: nothing is replaced.
     let poor = administration.make(Change::Pause, &of(Place::First { cap: first.fees.max_fee_per_gas })).await;
@@ -70,6 +72,12 @@ async fn a_transaction_that_hangs_is_told_and_replaced_at_higher_fees() {
     assert!(matches!(waits, ChainError::NotMined { tx_hash, .. } if tx_hash == second.hash), "{waits}");
     assert_eq!((second.nonce, sent.lock().unwrap().len()), (first.nonce, 2));
     assert!(second.fees.max_fee_per_gas > first.fees.max_fee_per_gas);
+
+    // The very same call again: at today's fees it would be the transaction that waits.
+    let waits = administration.make(Change::Pause, &of(Place::First { cap: u128::MAX })).await.unwrap_err();
+    let third = sent.lock().unwrap().last().unwrap().clone();
+    assert!(matches!(waits, ChainError::NotMined { tx_hash, .. } if tx_hash == third.hash), "{waits}");
+    assert!(third.nonce == first.nonce && third.fees.max_fee_per_gas > second.fees.max_fee_per_gas);
 
     node("evm_mine", json!([])).await;
     assert_eq!(

@@ -7,7 +7,7 @@ use jobs::{IdempotencyKey, JobId, JobStatus, TenantId, UserId, idempotency, work
 use sqlx::{PgConnection, PgPool};
 
 use crate::uploads::Kind;
-use crate::{StoreError, events};
+use crate::{StoreError, begin, events};
 
 /// A checked submission and who sends it.
 pub struct Admission<'a> {
@@ -47,7 +47,7 @@ pub enum Admitted {
 /// # Errors
 /// [`StoreError::Unavailable`]: nothing is half done. A commit whose answer was lost is found again by its key.
 pub async fn admit(pool: &PgPool, admission: Admission<'_>) -> Result<Admitted, StoreError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     let admitted = take_in(&mut tx, &admission).await?;
     match admitted {
         Admitted::New => tx.commit().await?,

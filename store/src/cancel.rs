@@ -4,9 +4,9 @@ use jobs::{JobId, JobStatus};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::StoreError;
 use crate::jobs::Reader;
 use crate::transition::{Ending, Locked, Units, end, lock};
+use crate::{StoreError, begin};
 
 /// A workflow run to be told of a cancellation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum Cancelled {
 /// # Errors
 /// The database is away.
 pub async fn request(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Cancelled, StoreError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     let sees =
         |row: &Locked| row.tenant == reader.tenant.as_str() && reader.user_column().is_none_or(|user| row.user == user);
     let Some(row) = lock(&mut tx, job).await?.filter(sees) else {

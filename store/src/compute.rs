@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use crate::admission::job_type_of;
 use crate::departure::{self, Leaving, ResultRow};
 use crate::transition::Units;
-use crate::{StoreError, events};
+use crate::{StoreError, begin, events};
 
 /// A job as its computation needs it.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ pub async fn load(pool: &PgPool, job: JobId) -> Result<ComputeJob, StoreError> {
 /// # Errors
 /// The database is away.
 pub async fn progress(pool: &PgPool, job: JobId, progress: &Progress) -> Result<(), StoreError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     let percent = progress.percent.clamp(0.0, 100.0) as f32;
     let tenant = sqlx::query_scalar!(
         "UPDATE jobs SET progress_percent = $2, progress_stage = $3, progress_detail = $4, updated_at = now(),

@@ -8,7 +8,7 @@ use jobs::{JobId, JobStatus, Step};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 use crate::transition::{Ending, Locked, Units, charge, deadline_exceeded, end, lock};
-use crate::{StoreError, events};
+use crate::{StoreError, begin, events};
 
 /// Whether a job may still take a result.
 pub enum Leaving {
@@ -42,7 +42,7 @@ pub(crate) struct ResultRow<'a> {
 /// # Errors
 /// The database is away, or there is no such job.
 pub async fn open(pool: &PgPool, job: JobId, units: Units) -> Result<Leaving, StoreError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     let row = lock(&mut tx, job).await?.ok_or_else(|| StoreError::corrupt("reference to job", job))?;
     let step = match row.status {
         JobStatus::Processing if row.cancel_requested => end(&mut tx, &row, &Ending::Cancelled, units).await?,

@@ -5,6 +5,7 @@
 
 pub mod admission;
 pub mod batches;
+mod begin;
 pub mod blobs;
 pub mod cancel;
 pub mod client_keys;
@@ -33,6 +34,7 @@ use std::time::Duration;
 use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 
+pub use begin::begin;
 pub use error::StoreError;
 pub use sqlx::PgPool;
 

@@ -4,9 +4,9 @@ use jobs::{ErrorCode, JobId, JobStatus, workflow_id};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::StoreError;
 use crate::cancel::WorkflowRun;
 use crate::transition::{Ending, Units, end, lock};
+use crate::{StoreError, begin};
 
 /// How often a lost workflow is started again before the job fails.
 pub const MAX_RESTARTS: i16 = 3;
@@ -63,7 +63,7 @@ pub async fn open_jobs(
 /// # Errors
 /// The database is away.
 pub async fn recover(pool: &PgPool, job: JobId, lost_workflow_id: &str) -> Result<Recovered, StoreError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     let Some(row) = lock(&mut tx, job).await?.filter(|row| !row.status.is_terminal()) else {
         return Ok(Recovered::Unchanged);
     };

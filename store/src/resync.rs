@@ -10,10 +10,10 @@ use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::StoreError;
 use crate::batches::{MARGIN, Registry};
 use crate::jobs::bytes;
 use crate::sealing::{self, LeafJob};
+use crate::{StoreError, begin};
 
 /// A batch as it is stored.
 #[derive(Clone, Debug)]
@@ -152,7 +152,7 @@ pub async fn leaf(pool: &PgPool, job: JobId, index: u64, salt: [u8; 32]) -> Resu
 /// # Errors
 /// The database is away; then nothing was changed.
 pub async fn rebuild(pool: &PgPool, on: &Registry, batch: &Rebuilt<'_>) -> Result<Option<Uuid>, StoreError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     let count = i32::try_from(batch.leaves.len()).unwrap_or(i32::MAX);
     let id = match batch.id {
         Some(id) => id,

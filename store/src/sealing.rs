@@ -7,9 +7,9 @@ use jobs::merkle::Batch;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use crate::StoreError;
 use crate::batches::{MARGIN, Registry};
 use crate::jobs::bytes;
+use crate::{StoreError, begin};
 
 /// A job that waits for its confirmation, with all that its leaf is made of. A failed job's result hash is zero.
 #[derive(Clone, Debug)]
@@ -114,7 +114,7 @@ pub async fn is_due(pool: &PgPool, policy: &SealPolicy) -> Result<bool, StoreErr
 /// # Errors
 /// The database is away; then nothing was sealed.
 pub async fn seal(pool: &PgPool, policy: &SealPolicy, newest_block: i64) -> Result<Option<(Uuid, usize)>, StoreError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     let leaves = take_waiting(&mut tx, policy.max_jobs).await?;
     if leaves.is_empty() {
         return Ok(None);

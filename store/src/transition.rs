@@ -66,7 +66,7 @@ pub(crate) async fn lock(tx: &mut PgConnection, job: JobId) -> Result<Option<Loc
 /// # Errors
 /// The database is away, or there is no such job.
 pub async fn begin(pool: &PgPool, job: JobId, run: Option<&WorkflowRun>) -> Result<Begun, StoreError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = crate::begin(pool).await?;
     let row = lock(&mut tx, job).await?.ok_or_else(|| StoreError::corrupt("reference to job", job))?;
     let step = match row.status {
         JobStatus::Pending if row.cancel_requested => end(&mut tx, &row, &Ending::Cancelled, Units::NONE).await?,
@@ -123,7 +123,7 @@ async fn note_run(tx: &mut PgConnection, job: JobId, run: Option<&WorkflowRun>) 
 /// # Errors
 /// The database is away, or there is no such job.
 pub async fn conclude(pool: &PgPool, job: JobId, ending: &Ending, units_done: Units) -> Result<Step, StoreError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = crate::begin(pool).await?;
     let row = lock(&mut tx, job).await?.ok_or_else(|| StoreError::corrupt("reference to job", job))?;
     let step = match row.status {
         JobStatus::Pending | JobStatus::Processing => {

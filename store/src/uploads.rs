@@ -6,7 +6,7 @@
 use jobs::{TenantId, UserId};
 use sqlx::{PgPool, Postgres, Transaction};
 
-use crate::{StoreError, blobs, client_keys};
+use crate::{StoreError, begin, blobs, client_keys};
 
 /// What is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl Custody {
     /// # Errors
     /// The database is away, or there is no such tenant.
     pub async fn of(pool: &PgPool, tenant: &TenantId) -> Result<Self, StoreError> {
-        let mut tx = pool.begin().await?;
+        let mut tx = begin(pool).await?;
         sqlx::query_scalar!("SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE", tenant.as_str())
             .fetch_optional(&mut *tx)
             .await?

@@ -8,7 +8,7 @@ use crate::app::{TestApp, job};
 async fn a_stuck_submission_is_answered_and_can_be_repeated() {
     let app = TestApp::with_timeout(Duration::from_millis(500)).await;
     let ada = app.developer("ada").await;
-    let mut stuck = app.pool.begin().await.unwrap();
+    let mut stuck = store::begin(&app.pool).await.unwrap();
     sqlx::query("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE").execute(&mut *stuck).await.unwrap();
     let answer = app.submit_with_key(&ada, "k", &job(6)).await;
     answer.problem("REQUEST_TIMEOUT");

@@ -11,7 +11,7 @@ use super::globals::given;
 #[derive(Args, Clone, Debug, Default)]
 pub struct ChainArgs {
     /// EVM node to ask [default: ZAMA_RPC of .zama/dev.env]
-    #[arg(long, env = "ZAMA_RPC", value_name = "URL")]
+    #[arg(long, env = "ZAMA_RPC", hide_env_values = true, value_name = "URL")]
     pub rpc: Option<String>,
     /// Registry that must have confirmed the job; without it the receipt's own address is believed
     #[arg(long, env = "ZAMA_REGISTRY", value_name = "ADDRESS")]

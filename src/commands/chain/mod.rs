@@ -181,7 +181,7 @@ async fn node(settings: &Settings) -> Result<NamedNode> {
         }
         first = first.or(Some(named));
     }
-    first.context("chain.rpc_url is empty")
+    first.ok_or_else(|| WrongSetUp("chain.rpc_url is empty".to_owned()).into())
 }
 
 fn host(url: &str) -> Result<String> {

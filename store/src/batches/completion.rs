@@ -9,7 +9,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::cancel::WorkflowRun;
-use crate::{StoreError, events, transactions};
+use crate::{StoreError, begin, events, transactions};
 
 /// The canonical block that holds a batch's event.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub async fn complete(
     batch: Uuid,
     anchor: &Anchor,
 ) -> Result<Vec<(JobId, Option<WorkflowRun>)>, StoreError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     let was_confirmed = sqlx::query_scalar!(
         r#"SELECT confirmed_at IS NOT NULL AS "was!" FROM batches WHERE id = $1 FOR UPDATE"#,
         batch

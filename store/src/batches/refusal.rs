@@ -4,7 +4,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::watch::{MARGIN, jobs_changed};
-use crate::StoreError;
+use crate::{StoreError, begin};
 
 /// Notes that another root has one of the batch's bits; `head` is the newest block now. Answers the block of the first
 /// such look.
@@ -28,7 +28,7 @@ pub async fn note_refused(pool: &PgPool, batch: Uuid, head: i64) -> Result<i64, 
 /// # Errors
 /// The database is away; then nothing was changed.
 pub async fn abandon(pool: &PgPool, batch: Uuid, reason: &str) -> Result<Option<u64>, StoreError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     let abandoned = sqlx::query!(
         "UPDATE batches SET status = 'ABANDONED', reason = $2
           WHERE id = $1 AND status IN ('SEALED', 'SENT') AND NOT EXISTS (

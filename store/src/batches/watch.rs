@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::Registry;
 use crate::jobs::bytes;
 use crate::transactions::InBlock;
-use crate::{StoreError, transactions};
+use crate::{StoreError, begin, transactions};
 
 /// A batch that was confirmed, and where.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ pub async fn anchored(
 /// # Errors
 /// The database is away.
 pub async fn lift(pool: &PgPool, batch: Uuid, horizon: Horizon) -> Result<(), StoreError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     let lifted = sqlx::query!(
         "UPDATE batches SET status = 'SENT',
                             from_block = CASE WHEN $2 THEN 0
@@ -101,7 +101,7 @@ pub async fn lift(pool: &PgPool, batch: Uuid, horizon: Horizon) -> Result<(), St
 /// # Errors
 /// The database is away.
 pub async fn finalize(pool: &PgPool, on: &Registry, block: InBlock) -> Result<u64, StoreError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     let batches = sqlx::query_scalar!(
         "UPDATE batches SET status = 'FINALIZED'
           WHERE chain_id = $1 AND registry = $2 AND status = 'CONFIRMED' AND block_number = $3 AND block_hash = $4

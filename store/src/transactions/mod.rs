@@ -8,9 +8,9 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::StoreError;
 use crate::batches::Registry;
 use crate::jobs::bytes;
+use crate::{StoreError, begin};
 
 pub use moves::{abandon, filler_is_deep, forget_overtaken, landed, note_overtaken, note_sent, return_to_pool};
 pub(crate) use moves::{confirm, finalize, lift};
@@ -101,7 +101,7 @@ pub async fn write_ahead(
     purpose: Purpose,
     transaction: &Transaction,
 ) -> Result<Written, StoreError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     // Two batchers may send with one key; one of them at a time takes a nonce.
     sqlx::query_scalar!(
         r#"SELECT 1 AS "locked!" FROM pg_advisory_xact_lock(hashtextextended('nonce/' || encode($1::bytea, 'hex'), 0))"#,

@@ -4,8 +4,8 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::{InBlock, TransactionState};
-use crate::StoreError;
 use crate::batches::Anchor;
+use crate::{StoreError, begin};
 
 /// A node took the bytes, for the first time or again.
 ///
@@ -33,7 +33,7 @@ pub async fn landed(
     entered: TransactionState,
     block: InBlock,
 ) -> Result<(), StoreError> {
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     enter_block(&mut tx, tx_hash, entered, block).await?;
     tx.commit().await?;
     Ok(())

@@ -19,7 +19,7 @@ async fn a_key_is_free_as_soon_as_its_answer_is_known() {
 #[tokio::test]
 async fn while_a_key_is_held_others_do_not_wait() {
     let outbox = Outbox::new().await;
-    let mut first = outbox.pool.begin().await.unwrap();
+    let mut first = store::begin(&outbox.pool).await.unwrap();
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('idempotency/acme/k', 0))")
         .execute(&mut *first)
         .await

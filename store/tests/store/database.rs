@@ -28,6 +28,12 @@ impl TestDatabase {
         let name = made(&server, template).await;
         Self { pool: pool(&server, &name), server, name }
     }
+
+    /// For a pool of a test's own.
+    #[allow(dead_code, reason = "not every test binary wants another pool")]
+    pub fn options(&self) -> PgConnectOptions {
+        self.server.clone().database(&self.name)
+    }
 }
 
 /// Migrated once: a copy of it takes a tenth of the migrations' time. It stays as long as its server.

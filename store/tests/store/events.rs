@@ -40,7 +40,7 @@ async fn a_reader_that_stops_at_the_oldest_open_transaction_misses_nothing() {
     let outbox = Outbox::new().await;
     let job = outbox.job().await;
     eventually_read(&outbox, 1).await;
-    let mut slow = outbox.pool.begin().await.unwrap();
+    let mut slow = store::begin(&outbox.pool).await.unwrap();
     sqlx::query("INSERT INTO job_events (job_id, tenant, event_type, data) VALUES ($1, 'acme', 'job.progress', '{}')")
         .bind(job.0)
         .execute(&mut *slow)

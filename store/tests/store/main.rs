@@ -8,6 +8,7 @@ mod relay;
 
 mod admission;
 mod batches;
+mod begin;
 mod encrypted;
 mod events;
 mod failed_jobs;
