@@ -126,9 +126,7 @@ impl Account {
     }
 
     async fn require_means(&self, gas_limit: u64, fees: Fees) -> Result<(), ChainError> {
-        let needed = U256::from(gas_limit) * U256::from(fees.max_fee_per_gas);
-        let (account, balance) = (self.address(), self.provider.get_balance(self.address()).await?);
-        if balance < needed { Err(ChainError::CannotPay { account, balance, needed }) } else { Ok(()) }
+        sender::require_means(&self.provider, self.address(), gas_limit, fees).await
     }
 
     /// Hands it over at ever higher fees, until the node prefers it to what has the nonce. The same transaction, which

@@ -96,12 +96,7 @@ impl Sender {
     /// # Errors
     /// [`ChainError::CannotPay`], or the node is unavailable.
     pub async fn require_means(&self, gas_limit: u64, fees: Fees) -> Result<(), ChainError> {
-        let needed = U256::from(gas_limit) * U256::from(fees.max_fee_per_gas);
-        let balance = self.balance().await?;
-        if balance < needed {
-            return Err(ChainError::CannotPay { account: self.address(), balance, needed });
-        }
-        Ok(())
+        require_means(&self.client.provider, self.address(), gas_limit, fees).await
     }
 
     /// As [`Self::require_means`], for the transaction in `raw` with other fees.
@@ -200,6 +195,18 @@ pub(crate) async fn estimate(
     let gas = gas(provider, from, to, input).await?;
     let fees = fees::market(provider).await?.fees();
     Ok(Estimate { gas_limit: with_margin(gas), fees })
+}
+
+/// Refuses what the account could not pay.
+pub(crate) async fn require_means(
+    provider: &RootProvider,
+    account: Address,
+    gas_limit: u64,
+    fees: Fees,
+) -> Result<(), ChainError> {
+    let needed = U256::from(gas_limit) * U256::from(fees.max_fee_per_gas);
+    let balance = provider.get_balance(account).await?;
+    if balance < needed { Err(ChainError::CannotPay { account, balance, needed }) } else { Ok(()) }
 }
 
 /// The node's estimate for the newest block.
