@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use crate::ApiState;
 use crate::policy::{cors, gate, observation, problem, request_id, security_headers, time_limit};
 use crate::routes::{
-    blobs, docs, errors, fallback, fhe_keys, health, jobs, livez, me, metrics, openapi, readyz, usage,
+    blobs, docs, errors, fallback, fhe_keys, health, jobs, limits, livez, me, metrics, openapi, readyz, usage,
 };
 
 /// The routes with their documentation.
@@ -32,6 +32,7 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(fhe_keys::get::get, fhe_keys::delete::delete))
         // Clients: who they are
         .routes(routes!(me::me))
+        .routes(routes!(limits::limits))
         // Clients: what it costs
         .routes(routes!(usage::usage))
         // Everyone: is it up, how is it used

@@ -1,6 +1,7 @@
 //! Limits that admission takes from: active jobs by role, units of a month.
 
 use api::token::Role;
+use serde_json::json;
 use store::limits::rules::Change;
 
 use crate::app::{TestApp, job};
@@ -141,4 +142,26 @@ async fn a_plan_without_limits_takes_nothing() {
     }
     assert_eq!(app.count("SELECT count(*) FROM jobs WHERE active_slot IS NOT NULL").await, 0);
     assert_eq!(app.count("SELECT count(*) FROM unit_shards").await, 0);
+}
+
+#[tokio::test]
+async fn a_caller_sees_its_limits_and_what_is_taken_of_them() {
+    let app = TestApp::new().await;
+    let (ada, admin) = (app.developer("ada").await, app.user("acme", "admin", Role::Admin).await);
+    let none = app.get(&ada, "/v1/limits").await.expect(200);
+    assert_eq!(none["plan"], "development");
+    assert_eq!((&none["requests"], &none["active_jobs"]["limit"]), (&json!([]), &json!(null)));
+    assert_eq!(none["compute_units"], json!({"held": null, "package": null, "ceiling": null}));
+
+    app.plan("default").await;
+    app.accepted(&ada).await;
+    let limits = app.get(&ada, "/v1/limits").await.expect(200);
+    assert_eq!(limits["active_jobs"], json!({"limit": 3, "active": 1}));
+    assert_eq!(limits["compute_units"], json!({"held": 2, "package": 10, "ceiling": 20}));
+    assert_eq!(limits["fhe_compute_units"], json!({"held": 0, "package": 1000, "ceiling": 2000}));
+    assert_eq!(limits["confirming_jobs"], 4);
+    let minute = json!({"name": "minute", "requests": 60, "window_seconds": 60, "burst": 4});
+    assert_eq!(limits["requests"][0], minute);
+    let unlimited = app.get(&admin, "/v1/limits").await.expect(200);
+    assert_eq!(unlimited["active_jobs"], json!({"limit": null, "active": null}));
 }

@@ -1,7 +1,7 @@
 //! Jobs that are active at once: a slot for each, so that no two admissions ever take the last one.
 
 use jobs::{TenantId, UserId};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
 use super::{AdmissionLimits, Limited};
 use crate::StoreError;
@@ -53,4 +53,20 @@ async fn too_many_confirm(tx: &mut PgConnection, tenant: &TenantId, most: u32) -
     )
     .fetch_one(tx)
     .await?)
+}
+
+/// How many places the user's active jobs take.
+///
+/// # Errors
+/// The database is away.
+pub async fn active(pool: &PgPool, tenant: &TenantId, user: &UserId) -> Result<u32, StoreError> {
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM jobs
+            WHERE tenant = $1 AND user_id = $2 AND active_slot IS NOT NULL AND status IN ('PENDING', 'PROCESSING')"#,
+        tenant.as_str(),
+        user.as_str()
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }

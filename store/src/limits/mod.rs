@@ -9,6 +9,7 @@ mod units;
 
 use jobs::usage::Metric;
 
+pub use active::active;
 pub(crate) use active::{Active, take_slot};
 pub use units::{MonthUnits, held};
 pub(crate) use units::{Taken, take};
