@@ -62,6 +62,9 @@ enum Command {
     Billing(commands::billing::BillingCommand),
     /// Print an access token for development.
     Token(commands::token::TokenArgs),
+    /// Show and change a tenant's plan, networks, signature and ceilings.
+    #[command(subcommand)]
+    Policy(commands::policy::PolicyCommand),
     /// Print every setting with its default.
     Config,
     /// Print the OpenAPI document.
@@ -102,6 +105,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Chain(command) => return commands::chain::run(&beside_dev()?, &command, cli.globals.json),
         Command::Billing(command) => commands::billing::run(&beside_dev()?, &command)?,
         Command::Token(args) => commands::token::run(&beside_dev()?, &args)?,
+        Command::Policy(command) => commands::policy::run(&beside_dev()?, &command, cli.globals.json)?,
         Command::Config => commands::config::run(),
         Command::Openapi => commands::openapi::run()?,
         Command::LagoStandin(args) => commands::lago_standin::run(&settings()?, args)?,

@@ -10,7 +10,12 @@ use utoipa::{Modify, OpenApi};
         description = "Submit long-running jobs, follow them, and fetch results whose hashes stand on chain.\n\n\
                        Every error is a problem document (RFC 9457) with one of the codes in `/docs/errors`. \
                        Every answer carries `X-Request-ID`. Times are UTC (RFC 3339); hashes, addresses and keys are \
-                       0x-hex; a field is null until it is known, never absent.",
+                       0x-hex; a field is null until it is known, never absent.\n\n\
+                       Where the tenant's plan limits requests, every answer to one with a credential carries \
+                       `RateLimit-Policy`, `RateLimit` and `X-RateLimit-Limit`, `-Remaining`, `-Reset`; what is beyond a \
+                       limit is 429 with `Retry-After`. A tenant may ask that its requests come from its networks, and \
+                       that they are signed (`X-Zama-Timestamp`, `X-Zama-Nonce`, `X-Zama-Content-SHA256`, \
+                       `X-Zama-Signature`).",
         license(name = "BSD-3-Clause-Clear", identifier = "BSD-3-Clause-Clear")
     ),
     components(schemas(jobs::wire::Problem)),

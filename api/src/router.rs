@@ -9,9 +9,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::ApiState;
-use crate::policy::{observation, problem, request_id, security_headers, time_limit};
+use crate::policy::{cors, gate, observation, problem, request_id, security_headers, time_limit};
 use crate::routes::{
-    blobs, docs, errors, fallback, fhe_keys, health, jobs, livez, me, metrics, openapi, readyz, usage,
+    blobs, docs, errors, fallback, fhe_keys, health, jobs, limits, livez, me, metrics, openapi, readyz, usage,
 };
 
 /// The routes with their documentation.
@@ -32,6 +32,7 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(fhe_keys::get::get, fhe_keys::delete::delete))
         // Clients: who they are
         .routes(routes!(me::me))
+        .routes(routes!(limits::limits))
         // Clients: what it costs
         .routes(routes!(usage::usage))
         // Everyone: is it up, how is it used
@@ -60,9 +61,11 @@ pub fn router(state: ApiState) -> Router {
         .method_not_allowed_fallback(fallback::wrong_method)
         .layer(CatchPanicLayer::custom(problem::Problem::from_panic))
         .layer(from_fn_with_state(state.clone(), time_limit::enforce))
+        .layer(from_fn(gate::attend))
+        .layer(from_fn_with_state(state.clone(), cors::apply))
         .layer(from_fn_with_state(state.clone(), problem::render))
         .layer(from_fn(observation::record))
-        .layer(from_fn(security_headers::add))
+        .layer(from_fn_with_state(state.clone(), security_headers::add))
         .layer(from_fn(request_id::assign))
         .with_state(state)
 }

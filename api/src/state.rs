@@ -11,6 +11,7 @@ use retrieval::Domain;
 use crate::dispatcher;
 use crate::health::Health;
 use crate::network_key::NetworkKeys;
+use crate::policy::gate::Gate;
 use crate::policy::storage::Storage;
 use crate::token::TokenVerifier;
 
@@ -26,6 +27,8 @@ pub struct ApiState {
     /// Registry and chain that retrievals are signed for.
     pub domain: Domain,
     pub tokens: TokenVerifier,
+    /// Limits and rules that requests must pass; whoever builds the server has it watch.
+    pub gate: Arc<Gate>,
     /// Origin under which clients reach the API, without a slash at its end.
     pub public_url: String,
     /// Largest JSON body, in bytes.

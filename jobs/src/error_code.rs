@@ -64,6 +64,9 @@ error_codes! {
     TokenExpired "TOKEN_EXPIRED" 401 Authenticate "The access token has expired";
     CostCeilingExceeded "COST_CEILING_EXCEEDED" 402 Change "The job costs more than its ceiling";
     InsufficientScope "INSUFFICIENT_SCOPE" 403 Change "The access token lacks a scope";
+    AddressNotAllowed "ADDRESS_NOT_ALLOWED" 403 Change "Requests may not come from this address";
+    OriginNotAllowed "ORIGIN_NOT_ALLOWED" 403 Change "Pages of this origin may not call the service";
+    RequestSignatureInvalid "REQUEST_SIGNATURE_INVALID" 403 Change "The request is not signed as it must be";
     AttestationInvalid "ATTESTATION_INVALID" 403 Change "The result is not attested";
     ResultUnverified "RESULT_UNVERIFIED" 403 Change "The result is not the confirmed one";
     SignatureInvalid "SIGNATURE_INVALID" 403 Change "The signature is not valid";

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::Settings;
+use crate::{Settings, limits};
 
 /// Names every setting that is zero and must not be.
 pub(crate) fn check(settings: &Settings) -> Result<()> {
@@ -32,7 +32,7 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
     ];
     let zero: Vec<&str> = counts.iter().filter(|(_, is_zero)| *is_zero).map(|(key, _)| *key).collect();
     ensure!(zero.is_empty(), "must be 1 or more: {}", zero.join(", "));
-    Ok(())
+    limits::check(&settings.limits)
 }
 
 #[cfg(test)]

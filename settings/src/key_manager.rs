@@ -123,8 +123,9 @@ mod tests {
         Settings::load_with(None, variables)
     }
 
-    const PRODUCTION: [(&str, &str); 12] = [
+    const PRODUCTION: [(&str, &str); 13] = [
         ("ENVIRONMENT", "production"),
+        ("AUTH__REQUEST_KEY_SECRET", ""),
         ("DATABASE__URL", "postgres://db/zama"),
         ("TEMPORAL__CODEC_KEYS", ""),
         ("CHAIN__CONFIRMER_KEY", ""),

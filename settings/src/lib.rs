@@ -4,6 +4,7 @@
 
 mod bounds;
 mod key_manager;
+mod limits;
 mod production;
 mod signing;
 
@@ -13,6 +14,7 @@ use anyhow::{Context, Result};
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
+pub use limits::{Limits, Plan};
 pub use signing::SigningAccount;
 
 /// The commented defaults, also printed by `zama-jobs config`.
@@ -25,6 +27,7 @@ pub struct Settings {
     pub log: Log,
     pub api: Api,
     pub auth: Auth,
+    pub limits: Limits,
     pub database: Database,
     pub blobs: Blobs,
     pub uploads: Uploads,
@@ -72,6 +75,8 @@ pub struct Api {
     pub max_connections: usize,
     pub tls_certificate_file: String,
     pub tls_key_file: String,
+    pub trusted_proxies: String,
+    pub cors_origins: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -80,6 +85,7 @@ pub struct Auth {
     pub issuer: String,
     pub audience: String,
     pub signing_key_file: String,
+    pub request_key_secret: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -13,6 +13,7 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
         return Ok(());
     }
     let in_force = [
+        ("auth.request_key_secret", &settings.auth.request_key_secret),
         ("database.url", &settings.database.url),
         ("temporal.codec_keys", &settings.temporal.codec_keys),
         ("chain.confirmer_key", &settings.chain.confirmer_key),
@@ -127,6 +128,6 @@ mod tests {
     #[test]
     fn every_marked_line_is_checked() {
         let marked = DEFAULTS.lines().filter(|line| !line.starts_with('#') && line.contains(MARK)).count();
-        assert_eq!(marked, 10, "a new DEVELOPMENT ONLY value must be added to check()");
+        assert_eq!(marked, 11, "a new DEVELOPMENT ONLY value must be added to check()");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ::api::dispatcher::{self, Policy};
 use ::api::token::TokenVerifier;
-use ::api::{ApiState, CertificateFiles, Door, Storage, Tls, recorder, router, serve, sweep_uploads};
+use ::api::{ApiState, CertificateFiles, Door, Gate, Meters, Storage, Tls, recorder, router, serve, sweep_uploads};
 use anyhow::{Context, Result, bail};
 use retrieval::Domain;
 use settings::Settings;
@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workflows::{BatcherInput, ReporterInput};
 
-use super::{Role, health, key_manager, parts, process};
+use super::{Role, health, key_manager, limits, parts, process};
 
 /// An open job that has not moved for this long is looked after.
 const IDLE: Duration = Duration::from_secs(10);
@@ -34,6 +34,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let domain = domain(settings)?;
     let (handle, mailbox) = dispatcher::channel();
     let health = Arc::new(health::health(settings, &pool, target.clone())?);
+    let gate = Arc::new(Gate::new(limits::gate_policy(settings)?, Meters::default()));
     let state = ApiState {
         pool: pool.clone(),
         dispatcher: handle,
@@ -42,6 +43,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         network_keys: key_manager::network_keys(settings)?,
         domain,
         tokens: verifier(settings)?,
+        gate: gate.clone(),
         public_url: settings.api.public_url.trim_end_matches('/').to_owned(),
         max_body_bytes: settings.api.max_body_bytes,
         request_timeout: Duration::from_secs(settings.api.request_timeout_seconds),
@@ -67,11 +69,14 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     });
     let watched = stop.clone();
     let watch = tokio::spawn(async move { health.watch(watched).await });
+    let (gate_pool, gate_stop) = (pool.clone(), stop.clone());
+    let gatekeeper = tokio::spawn(async move { gate.watch(gate_pool, gate_stop).await });
     let sweeper = tokio::spawn(sweep_uploads(pool.clone(), blobs, stop.clone()));
     serve(listener, router(state), door, stop.clone().cancelled_owned()).await?;
     stop.cancel();
     dispatcher.await.context("the dispatcher died")?;
     watch.await.context("the watch over the parts died")?;
+    gatekeeper.await.context("the watch over limits and rules died")?;
     sweeper.await.context("the sweeper of uploads died")?;
     codec.await.context("the codec server died")?
 }

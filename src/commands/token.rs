@@ -70,7 +70,7 @@ fn scopes(text: &str) -> Result<Scopes, String> {
     text.split_whitespace().map(scope).collect()
 }
 
-fn lifetime(text: &str) -> Result<Duration, String> {
+pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let seconds = match unit {
         "s" | "" => 1,

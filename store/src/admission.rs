@@ -1,11 +1,12 @@
-//! Admission: idempotency, reservation, the job and its pending start in one transaction; the commit is the 202.
+//! Admission: idempotency, limits, reservation, the job and its pending start in one transaction; the commit is the 202.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use jobs::submission::{JobType, Priority, Submission};
 use jobs::usage::{FIRST_SEGMENT, Metric, row_id};
 use jobs::{IdempotencyKey, JobId, JobStatus, TenantId, UserId, idempotency, workflow_id};
 use sqlx::{PgConnection, PgPool};
 
+use crate::limits::{self, Active, AdmissionLimits, Limited, MonthUnits, Taken};
 use crate::uploads::Kind;
 use crate::{StoreError, begin, events};
 
@@ -16,6 +17,8 @@ pub struct Admission<'a> {
     pub user: &'a UserId,
     pub key: &'a IdempotencyKey,
     pub submission: &'a Submission,
+    /// Those of the user's role and the tenant's plan.
+    pub limits: AdmissionLimits,
     pub created_at: DateTime<Utc>,
     pub estimated_completion: DateTime<Utc>,
     pub request_id: &'a str,
@@ -26,8 +29,8 @@ pub struct Admission<'a> {
 /// What became of a submission.
 #[derive(Debug)]
 pub enum Admitted {
-    /// Accepted now.
-    New,
+    /// Accepted now. What its tenant holds of the month then, if there is a limit.
+    New { month: Option<MonthUnits> },
     /// The key was used with this body before: its 202 again.
     Replayed { response: String },
     /// The key was used with another body, at this time.
@@ -40,6 +43,8 @@ pub enum Admitted {
     Late,
     /// The blob or the client's key that the job names was deleted a moment ago.
     Missing(Kind),
+    /// A limit does not admit it.
+    Limited(Limited),
 }
 
 /// Takes a submission in.
@@ -50,7 +55,7 @@ pub async fn admit(pool: &PgPool, admission: Admission<'_>) -> Result<Admitted, 
     let mut tx = begin(pool).await?;
     let admitted = take_in(&mut tx, &admission).await?;
     match admitted {
-        Admitted::New => tx.commit().await?,
+        Admitted::New { .. } => tx.commit().await?,
         // Awaited, because the key is locked until then: a client that got this answer may use the key again at once.
         _ => tx.rollback().await?,
     }
@@ -92,11 +97,38 @@ async fn take_in(tx: &mut PgConnection, admission: &Admission<'_>) -> Result<Adm
         None => workflow_id::first_use(admission.tenant, admission.key),
         Some(_) => workflow_id::later_use(admission.tenant, admission.key, admission.job_id),
     };
-    if let Some(missing) = insert(tx, admission, &user.submitter, &workflow).await? {
+    let taken = match take(tx, admission).await? {
+        Ok(taken) => taken,
+        Err(limited) => return Ok(Admitted::Limited(limited)),
+    };
+    if let Some(missing) = insert(tx, admission, &user.submitter, &workflow, &taken).await? {
         return Ok(Admitted::Missing(missing));
     }
     events::status(tx, admission.job_id, admission.tenant.as_str(), None, JobStatus::Pending, None).await?;
-    Ok(Admitted::New)
+    Ok(Admitted::New { month: taken.month.map(|(_, held)| held) })
+}
+
+/// What an admission took of its limits.
+struct Share {
+    /// Place among the user's active jobs.
+    slot: Option<i32>,
+    /// Where its units count, and what the tenant holds then.
+    month: Option<(NaiveDate, MonthUnits)>,
+}
+
+/// Takes what the job needs of each limit: last of all before the rows are written, so that nothing is held for long.
+async fn take(tx: &mut PgConnection, admission: &Admission<'_>) -> Result<Result<Share, Limited>, StoreError> {
+    let (tenant, limits) = (admission.tenant, &admission.limits);
+    let slot = match limits::take_slot(tx, tenant, admission.user, limits).await? {
+        Active::Slot(slot) => slot,
+        Active::Refused(limited) => return Ok(Err(limited)),
+    };
+    let Some(ceilings) = limits.units else { return Ok(Ok(Share { slot, month: None })) };
+    let wanted = admission.submission.maximum_units();
+    Ok(match limits::take(tx, tenant, admission.created_at, wanted, ceilings).await? {
+        Taken::Yes { month, held } => Ok(Share { slot, month: Some((month, held)) }),
+        Taken::No(limited) => Err(limited),
+    })
 }
 
 /// What an earlier use of a key in the last 24 hours answers, whatever has become of what the submission names.
@@ -146,6 +178,7 @@ async fn insert(
     admission: &Admission<'_>,
     submitter: &[u8],
     workflow: &str,
+    taken: &Share,
 ) -> Result<Option<Kind>, StoreError> {
     let submission = admission.submission;
     let reserved = submission.maximum_units();
@@ -155,13 +188,13 @@ async fn insert(
         WITH job AS (
             INSERT INTO jobs (id, tenant, user_id, submitter, job_type, algorithm, payload, content_hash, priority,
                               deadline, timeout_seconds, request_id, created_at, updated_at, estimated_completion,
-                              workflow_id, current_workflow_id)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $15)
+                              workflow_id, current_workflow_id, active_slot)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $15, $25)
         ), start AS (
             INSERT INTO job_starts (job_id, tenant, priority, workflow_id) VALUES ($1, $2, $9, $15)
         ), reservation AS (
-            INSERT INTO job_reservations (job_id, tenant, units, fhe_units, blob, client_key)
-            VALUES ($1, $2, $16, $22, $23, $24)
+            INSERT INTO job_reservations (job_id, tenant, units, fhe_units, blob, client_key, quota_month)
+            VALUES ($1, $2, $16, $22, $23, $24, $26)
         ), usage AS (
             INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units, occurred_at)
             VALUES ($17, $2, $1, $18, $19, 1, $13)
@@ -196,6 +229,8 @@ async fn insert(
         column(reserved.fhe),
         blob.as_ref().map(<[u8; 32]>::as_slice),
         client_key.as_ref().map(<[u8; 32]>::as_slice),
+        taken.slot,
+        taken.month.map(|(month, _)| month),
     )
     .execute(tx)
     .await;

@@ -15,6 +15,7 @@ mod error;
 mod events;
 pub mod fhe;
 pub mod jobs;
+pub mod limits;
 pub mod lost;
 pub mod overview;
 pub mod receipts;

@@ -8,6 +8,7 @@ mod chain;
 mod database;
 mod engine;
 mod health;
+mod limits;
 mod nodes;
 mod reorganisations;
 mod sender;

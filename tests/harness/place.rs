@@ -20,8 +20,8 @@ const ENGINES: &str = "postgres,temporal,anvil";
 const PLAIN: &str = "postgres,temporal,anvil,lago,worker,api";
 /// The same but for the worker, which the test starts by itself.
 const WITHOUT_WORKER: &str = "postgres,temporal,anvil,lago,api";
-/// Those of `zama-jobs dev`, and one for a second process of the API.
-pub const PORTS_A_STACK: u16 = 13;
+/// Those of `zama-jobs dev`, and two for more processes of the API.
+pub const PORTS_A_STACK: u16 = 14;
 /// A key manager's folder, kept between runs.
 const NETWORK_KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/kms-seed-1");
 /// Folders of stacks are named by this and the process that made them.
@@ -44,7 +44,7 @@ pub struct Place {
     /// Nobody else takes these ports, not even while the stack is down.
     _reservation: TcpListener,
     only: Option<&'static str>,
-    settings: Vec<(&'static str, &'static str)>,
+    pub settings: Vec<(&'static str, &'static str)>,
 }
 
 impl Place {
@@ -208,7 +208,7 @@ fn remove_leftovers() {
 /// the port after the last.
 fn reserve_ports() -> (u16, TcpListener) {
     const FIRST: u16 = 20_000;
-    const BASES: u16 = 900;
+    const BASES: u16 = 850;
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % u32::from(BASES)).unwrap();
     for _ in 0..BASES {

@@ -1,4 +1,4 @@
-//! A second process of the API beside the stack's own: same database, same engine.
+//! A second process of the API beside the stack's own, and a third: same database, same engine, same settings.
 
 use std::process::{Child, Command, Stdio};
 
@@ -15,7 +15,16 @@ pub struct SecondApi {
 impl SecondApi {
     /// Starts it and waits until it serves.
     pub async fn start(stack: &Stack) -> Self {
-        let address = format!("127.0.0.1:{}", stack.place.port_base + PORTS_A_STACK - 1);
+        Self::start_at(stack, stack.place.port_base + PORTS_A_STACK - 1).await
+    }
+
+    /// As [`SecondApi::start`], beside a second one.
+    pub async fn start_third(stack: &Stack) -> Self {
+        Self::start_at(stack, stack.place.port_base + PORTS_A_STACK - 2).await
+    }
+
+    async fn start_at(stack: &Stack, port: u16) -> Self {
+        let address = format!("127.0.0.1:{port}");
         let environment = stack.place.path("dev.env");
         let script = format!(
             "set -a; . {}; ZAMA__API__LISTEN={address}; ZAMA__TEMPORAL__CODEC_LISTEN=; exec {PROGRAM} api",
@@ -23,6 +32,7 @@ impl SecondApi {
         );
         let mut command = Command::new(PROGRAM);
         command.args(["spawn", "--parent", &std::process::id().to_string(), "--death-signal", "SIGKILL", "--"]);
+        command.envs(stack.place.settings.iter().copied());
         command.args(["sh", "-euc", &script]).current_dir(stack.place.data_dir());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let api = Self { child: spawn(command), origin: format!("http://{address}") };

@@ -1,7 +1,7 @@
 //! A whole stack that serves, and what stands in its database.
 
 use std::net::Ipv4Addr;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -121,6 +121,13 @@ impl Stack {
         let output = command.output().unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Runs `zama-jobs policy` as the stack's operator.
+    pub fn policy(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(PROGRAM);
+        command.arg("policy").args(arguments).env("ZAMA__DATABASE__URL", &self.database);
+        command.output().unwrap()
     }
 
     /// What the worker tells of itself now; none while it does not run.

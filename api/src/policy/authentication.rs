@@ -59,6 +59,7 @@ impl FromRequestParts<Arc<ApiState>> for Verified {
         if let Some(caller) = parts.extensions.get::<Caller>() {
             caller.is(&verified.principal);
         }
+        state.gate.admit(&state.pool, parts, &verified.principal).await?;
         Ok(verified)
     }
 }

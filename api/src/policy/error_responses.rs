@@ -13,7 +13,15 @@ use super::problem::MEDIA_TYPE;
 const ANYWHERE: [ErrorCode; 3] = [ErrorCode::InternalError, ErrorCode::ServiceUnavailable, ErrorCode::RequestTimeout];
 
 /// What an operation that needs a token may answer, and at its end what one that needs a scope may.
-const PROTECTED: [ErrorCode; 3] = [ErrorCode::InvalidToken, ErrorCode::TokenExpired, ErrorCode::InsufficientScope];
+const PROTECTED: [ErrorCode; 7] = [
+    ErrorCode::InvalidToken,
+    ErrorCode::TokenExpired,
+    ErrorCode::AddressNotAllowed,
+    ErrorCode::RequestSignatureInvalid,
+    ErrorCode::NonceReplayed,
+    ErrorCode::RateLimitExceeded,
+    ErrorCode::InsufficientScope,
+];
 
 /// Whether an operation needs a token.
 #[derive(Clone, Copy)]
@@ -29,7 +37,7 @@ pub enum Access {
 pub fn responses(access: Access, codes: &[ErrorCode], endings: &[ErrorCode]) -> BTreeMap<String, RefOr<Response>> {
     let protected = match access {
         Access::Public => &[][..],
-        Access::AnyToken => &PROTECTED[..2],
+        Access::AnyToken => &PROTECTED[..PROTECTED.len() - 1],
         Access::Token => &PROTECTED[..],
     };
     let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();

@@ -28,12 +28,13 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     challenge: Option<HeaderValue>,
+    retry_after: Option<u64>,
 }
 
 impl Problem {
     /// A problem; `detail` is a sentence for people.
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), challenge: None }
+        Self { code, detail: detail.into(), errors: Vec::new(), challenge: None, retry_after: None }
     }
 
     /// The same with the fields that are wrong.
@@ -50,6 +51,18 @@ impl Problem {
         self
     }
 
+    /// The same with the seconds after which it is worth while to try again; else the code says.
+    #[must_use]
+    pub fn with_retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+
     /// A failure of ours; the log knows more than the client.
     pub fn internal() -> Self {
         Self::new(ErrorCode::InternalError, "The service failed.")
@@ -63,13 +76,13 @@ impl Problem {
         Self::internal().into_response()
     }
 
-    fn retry_after(&self) -> Option<u32> {
-        match (self.code, self.code.retry()) {
+    fn retry_after(&self) -> Option<u64> {
+        self.retry_after.or(match (self.code, self.code.retry()) {
             (ErrorCode::InternalError, _) => Some(5),
             (ErrorCode::RequestInProgress, _) => Some(1),
             (_, Retry::Later) => Some(2),
             (_, Retry::Change | Retry::Authenticate) => None,
-        }
+        })
     }
 }
 

@@ -7,6 +7,7 @@ pub mod fallback;
 pub mod fhe_keys;
 pub mod health;
 pub mod jobs;
+pub mod limits;
 pub mod livez;
 pub mod me;
 pub mod metrics;

@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::Door;
+use super::patience::Patience;
+use crate::policy::client_address::Peer;
 
 /// Headers of a request, in number and in bytes of the whole head: 431 beyond. The bytes are counted a read at a time, so
 /// that up to twice as many may pass.
@@ -37,12 +39,16 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        let Some(tls) = self.door.tls.clone() else { return self.requests(stream, Http::One).await };
+        // One whose other end cannot be told is gone already.
+        let Ok(address) = stream.peer_addr().map(|peer| peer.ip()) else { return };
+        let Some(tls) = self.door.tls.clone() else {
+            return self.requests(stream, Http::One, Peer { address, secure: false }).await;
+        };
         let handshake = tokio::time::timeout(self.door.head_timeout, tls.accept(stream));
         match self.stopping.run_until_cancelled(handshake).await {
             Some(Ok(Ok(stream))) => {
                 let version = Http::agreed(stream.get_ref().1.alpn_protocol());
-                self.requests(stream, version).await;
+                self.requests(stream, version, Peer { address, secure: true }).await;
             }
             Some(Ok(Err(error))) => tracing::debug!(%error, "no TLS connection came about"),
             Some(Err(_)) => tracing::debug!("the TLS handshake took too long"),
@@ -50,8 +56,12 @@ impl Connection {
         }
     }
 
-    async fn requests(self, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, version: Http) {
-        let service = self.router.map_request(|request: Request<Incoming>| request.map(Body::new));
+    async fn requests(self, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, version: Http, peer: Peer) {
+        let service = self.router.map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            request.map(Body::new)
+        });
+        let io = Patience::new(io, self.door.head_timeout);
         let mut builder = match version {
             Http::One => Builder::new(TokioExecutor::new()).http1_only(),
             Http::Two => Builder::new(TokioExecutor::new()).http2_only(),

@@ -1,6 +1,7 @@
 //! Serving until told to stop, then finishing what is under way.
 
 mod connection;
+mod patience;
 mod tls;
 
 use std::io;
@@ -26,7 +27,8 @@ const LISTENER_REST: Duration = Duration::from_secs(1);
 /// What clients may ask of the server before there is a request.
 #[derive(Clone, Debug)]
 pub struct Door {
-    /// Within which a TLS handshake and the head of a request must be there, on an idle connection too.
+    /// Within which a TLS handshake and the head of a request must be there, on an idle connection too; and how long a
+    /// client may leave unread what it is sent.
     pub head_timeout: Duration,
     /// Connections open at once; further ones wait until one of these ends.
     pub max_connections: usize,

@@ -3,6 +3,7 @@
 
 mod documented;
 mod encrypted;
+mod gate;
 mod health;
 mod key_manager;
 mod requests;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use api::dispatcher;
 use api::health::Health;
 use api::token::{Principal, Role, Scopes, TokenIssuer};
-use api::{ApiState, NetworkKeys, Storage, router};
+use api::{ApiState, Gate, GatePolicy, NetworkKeys, Storage, router};
 use axum::Router;
 use blobs::BlobStore;
 use retrieval::Domain;
@@ -26,6 +27,7 @@ use store::uploads::{Quota, Quotas};
 use crate::database::TestDatabase;
 
 pub use encrypted::{Owner, result_bytes};
+pub use gate::{Hands, REQUEST_KEY_SECRET, policy};
 pub use health::Parts;
 pub use key_manager::{CRS, PUBLIC_KEY, Seen};
 pub use requests::{Call, job};
@@ -52,6 +54,13 @@ const PLENTY: Quotas =
 struct Setup {
     request_timeout: Duration,
     quotas: Quotas,
+    gate: GatePolicy,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { request_timeout: Duration::from_secs(30), quotas: PLENTY, gate: policy() }
+    }
 }
 
 pub struct TestApp {
@@ -61,6 +70,9 @@ pub struct TestApp {
     /// What reached the key manager.
     pub seen: Arc<Seen>,
     pub health: Arc<Health>,
+    pub gate: Arc<Gate>,
+    /// Of the clock by which rates go.
+    pub hands: Hands,
     /// How the parts are when they are looked at.
     pub parts: Parts,
     /// Private key of the tokens, PKCS#8 in PEM.
@@ -85,11 +97,15 @@ impl TestApp {
     }
 
     pub async fn with_timeout(request_timeout: Duration) -> Self {
-        Self::set_up(Setup { request_timeout, quotas: PLENTY }).await
+        Self::set_up(Setup { request_timeout, ..Setup::default() }).await
     }
 
     pub async fn with_quotas(quotas: Quotas) -> Self {
-        Self::set_up(Setup { request_timeout: Duration::from_secs(30), quotas }).await
+        Self::set_up(Setup { quotas, ..Setup::default() }).await
+    }
+
+    pub async fn with_policy(gate: GatePolicy) -> Self {
+        Self::set_up(Setup { gate, ..Setup::default() }).await
     }
 
     async fn set_up(setup: Setup) -> Self {
@@ -107,7 +123,7 @@ impl TestApp {
         let short = Duration::from_millis(300);
         let connections = store::Connections { max: 4, acquire_timeout: short, statement_timeout: short };
         let pool = store::connect(&url, &connections).unwrap();
-        Self::build(pool, Setup { request_timeout: Duration::from_secs(30), quotas: PLENTY }, None)
+        Self::build(pool, Setup::default(), None)
     }
 
     fn build(pool: PgPool, setup: Setup, database: Option<TestDatabase>) -> Self {
@@ -119,6 +135,8 @@ impl TestApp {
         let seen = Arc::new(Seen::default());
         let parts = Parts::default();
         let health = Arc::new(parts.health(&pool));
+        let hands = Hands::default();
+        let gate = Arc::new(Gate::new(setup.gate, hands.meters()));
         let router = router(ApiState {
             pool: pool.clone(),
             dispatcher,
@@ -127,6 +145,7 @@ impl TestApp {
             network_keys: Some(NetworkKeys::new(seen.clone())),
             domain: DOMAIN,
             tokens: issuer.verifier(),
+            gate: gate.clone(),
             public_url: PUBLIC_URL.to_owned(),
             max_body_bytes: MAX_BODY_BYTES,
             request_timeout: setup.request_timeout,
@@ -139,6 +158,8 @@ impl TestApp {
             blobs,
             seen,
             health,
+            gate,
+            hands,
             parts,
             key_file,
             issuer,

@@ -76,6 +76,24 @@ async fn a_connection_that_is_idle_for_long_is_closed() {
 }
 
 #[tokio::test]
+async fn a_client_that_does_not_read_its_answers_keeps_its_place_for_a_while_only() {
+    let app = TestApp::without_database();
+    let server = app.listen_behind(Door { max_connections: 1, ..hasty() }).await;
+    let mut greedy = server.connect().await;
+    // Far more answers than both sides' buffers hold; of the requests, as many as are taken.
+    let asked = b"GET /openapi.json HTTP/1.1\r\nHost: zama\r\n\r\n".repeat(1000);
+    let asking = tokio::spawn(async move {
+        let _ = greedy.write_all(&asked).await;
+        // Open, and silent.
+        std::future::pending::<()>().await;
+        drop(greedy);
+    });
+    let next = tokio::time::timeout(Duration::from_secs(20), ask(&server)).await;
+    assert!(next.is_ok(), "its place is never given free");
+    asking.abort();
+}
+
+#[tokio::test]
 async fn heads_have_a_limit() {
     let app = TestApp::without_database();
     let server = app.listen().await;

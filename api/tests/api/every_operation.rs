@@ -44,7 +44,7 @@ fn operations() -> Vec<Operation> {
     all
 }
 
-fn concrete(path: &str) -> String {
+pub fn concrete(path: &str) -> String {
     let hash = format!("0x{}", "7c".repeat(32));
     path.replace("{id}", "019cebab-804e-7c41-9b5e-3f2a8d6c1e07")
         .replace("{code}", "JOB_NOT_FOUND")
@@ -74,7 +74,10 @@ async fn those_with_a_lock_open_to_nobody_without_the_key() {
             assert!(documented.contains_key(status), "{method} {path} documents {status}");
         }
         let scopes = document["security"][0]["bearer"].as_array().unwrap();
-        assert_eq!(documented.contains_key("403"), !scopes.is_empty(), "{method} {path}: a scope can be lacking");
+        let forbidden = &documented["403"]["content"]["application/problem+json"]["examples"];
+        let lacks = forbidden.get("INSUFFICIENT_SCOPE").is_some();
+        assert_eq!(lacks, !scopes.is_empty(), "{method} {path}: a scope can be lacking");
+        assert!(documented.contains_key("429"), "{method} {path} is metered");
     }
 }
 

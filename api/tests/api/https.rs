@@ -71,7 +71,8 @@ async fn the_api_speaks_https_and_nothing_else_there() {
     let own = Own::of("server");
     let app = TestApp::without_database();
     let server = app.listen_behind(behind(&Tls::new(own.files()).unwrap())).await;
-    assert!(livez(&server, "authority.pem", &["http/1.1"]).await.unwrap().starts_with("HTTP/1.1 200 "));
+    let answer = livez(&server, "authority.pem", &["http/1.1"]).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("\r\nstrict-transport-security: "), "{answer}");
     assert_eq!(livez(&server, "authority.pem", &["h2", "http/1.1"]).await.unwrap(), "h2");
     assert!(livez(&server, "other-authority.pem", &["http/1.1"]).await.is_err());
     let plain = server.exchange("GET /livez HTTP/1.1\r\nHost: zama\r\n\r\n").await;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod admission_limits;
 mod answer;
 mod app;
 #[path = "../../../store/tests/store/database.rs"]
@@ -12,6 +13,7 @@ mod blobs;
 mod cancel;
 mod conditional;
 mod connections;
+mod cors;
 mod database_away;
 mod documentation;
 mod every_operation;
@@ -25,9 +27,11 @@ mod idempotency;
 mod isolation;
 mod list;
 mod me;
+mod networks;
 mod openapi;
 mod prefer_wait;
 mod progress;
+mod rates;
 mod receipt;
 mod references;
 mod request_id;
@@ -35,6 +39,7 @@ mod result;
 mod roles;
 mod routing;
 mod security_headers;
+mod signed_requests;
 mod storage;
 mod submit;
 mod time_limit;

@@ -1,6 +1,8 @@
 //! Security headers stand on every answer, whatever it is.
 
-use crate::app::{Call, TestApp};
+use api::{Networks, TrustedProxies};
+
+use crate::app::{Call, TestApp, policy};
 
 #[tokio::test]
 async fn they_stand_on_every_answer() {
@@ -27,12 +29,31 @@ async fn they_stand_on_every_answer() {
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         assert_eq!(answer.header("x-frame-options"), "DENY");
         assert_eq!(answer.header("referrer-policy"), "no-referrer");
-        assert!(answer.header("strict-transport-security").starts_with("max-age="));
+        assert!(!answer.headers.contains_key("strict-transport-security"), "nothing is told over plain HTTP");
         let policy = answer.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
         assert!(!policy.contains("unsafe") && !policy.contains('*'), "{policy}");
         assert!(!answer.headers.contains_key("server"));
     }
+}
+
+#[tokio::test]
+async fn https_alone_is_asked_for_over_https_alone() {
+    let mut gate = policy();
+    gate.proxies = TrustedProxies(Networks::read(["10.0.0.0/8"]).unwrap());
+    let app = TestApp::with_policy(gate).await;
+    let told = async |call: Call| {
+        let answer = app.send(call).await;
+        answer
+            .headers
+            .contains_key("strict-transport-security")
+            .then(|| answer.header("strict-transport-security").to_owned())
+    };
+    let through = |address: &str, proto: &str| Call::get("/livez").from(address).header("x-forwarded-proto", proto);
+    assert_eq!(told(through("10.1.2.3", "https")).await.as_deref(), Some("max-age=31536000; includeSubDomains"));
+    assert_eq!(told(through("10.1.2.3", "http")).await, None);
+    assert_eq!(told(through("192.0.2.1", "https")).await, None, "anybody can write that");
+    assert_eq!(told(Call::get("/livez").from("10.1.2.3")).await, None);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod begin;
 mod encrypted;
 mod events;
 mod failed_jobs;
+mod limits;
 mod lost;
 mod resync;
 mod starts;

@@ -1,14 +1,19 @@
 //! Jobs for tests: admitted as the API admits them, and moved on by the store's own transitions.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use chrono::Utc;
 use jobs::{JobId, JobStatus, Step, TenantId, UserId, submission};
 use serde_json::json;
 use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
 use store::admission::{Admission, Admitted, admit};
 use store::batches::Registry;
 use store::cancel::WorkflowRun;
 use store::compute::{self, Computed};
 use store::jobs::Reader;
+use store::limits::AdmissionLimits;
 use store::sealing::{self, SealPolicy};
 use store::starts;
 use store::transition;
@@ -22,7 +27,7 @@ pub const REGISTRY: Registry = Registry { chain_id: 31337, address: [9; 20] };
 pub struct Outbox {
     pub pool: PgPool,
     pub user: UserId,
-    _database: TestDatabase,
+    database: Arc<TestDatabase>,
 }
 
 /// A submission to be admitted.
@@ -32,18 +37,26 @@ pub struct New<'a> {
     pub key: &'a str,
     pub priority: &'a str,
     pub deadline_ms: Option<i64>,
+    pub limits: AdmissionLimits,
 }
 
 impl Default for New<'_> {
     fn default() -> Self {
-        Self { tenant: "acme", key: "", priority: "normal", deadline_ms: None }
+        Self { tenant: "acme", key: "", priority: "normal", deadline_ms: None, limits: AdmissionLimits::default() }
     }
 }
 
 impl Outbox {
     pub async fn new() -> Self {
         let database = TestDatabase::create().await;
-        Self { pool: database.pool.clone(), user: "ada".parse().unwrap(), _database: database }
+        Self { pool: database.pool.clone(), user: "ada".parse().unwrap(), database: Arc::new(database) }
+    }
+
+    /// The same database through a pool of its own, as another process has.
+    pub fn through_own_pool(&self) -> Self {
+        let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(30));
+        let pool = pool.connect_lazy_with(self.database.options());
+        Self { pool, user: self.user.clone(), database: self.database.clone() }
     }
 
     /// Admits a job; without a key it gets one of its own.
@@ -64,6 +77,7 @@ impl Outbox {
             user: &self.user,
             key: &key,
             submission: &submission,
+            limits: new.limits,
             created_at: now,
             estimated_completion: now,
             request_id: "r",

@@ -11,4 +11,5 @@ mod references;
 pub mod result;
 pub mod submit;
 mod unavailable;
+mod units_left;
 mod wait;

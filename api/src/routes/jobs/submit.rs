@@ -17,6 +17,7 @@ use store::admission::{Admission, Admitted, admit};
 use super::new_job::{NewJob, accepted_example, encrypted_submission_example, job_example, submission_example};
 use super::presentation::present;
 use super::references;
+use super::units_left::{quota_warning, refusal as limited};
 use super::wait::until_terminal;
 use crate::ApiState;
 use crate::errors;
@@ -25,11 +26,14 @@ use crate::policy::body::StrictJson;
 use crate::policy::prefer;
 use crate::policy::problem::Problem;
 use crate::policy::request_id::RequestId;
+use crate::policy::tenant_rules::Rules;
 use crate::token::{Principal, Scope};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+const QUOTA_WARNING: HeaderName = HeaderName::from_static("x-quota-warning");
 
 /// Seconds from a result to its confirmation on chain: a batch fills, and blocks go by.
 const CONFIRMATION_SECONDS: u64 = 4;
@@ -38,7 +42,8 @@ const CONFIRMATION_SECONDS: u64 = 4;
 const MAX_RETRY_SECONDS: u64 = 30;
 
 errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, InvalidIdempotencyKey, BodyTimeout,
-    RequestInProgress, PayloadTooLarge, InvalidContentType, IdempotencyKeyReused, KeyMismatch);
+    RequestInProgress, PayloadTooLarge, InvalidContentType, IdempotencyKeyReused, KeyMismatch, QuotaExceeded,
+    TooManyActiveJobs);
 
 /// Submit a job
 ///
@@ -67,7 +72,8 @@ errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, In
              ("Retry-After" = u64, description = "Seconds after which a look at the job is worth while."),
              ("Idempotency-Key" = String, description = "The key, the client's or a new one."),
              ("Idempotency-Replayed" = String, description = "`true` when the key was used before."),
-             ("Preference-Applied" = String, description = "`wait=N`, when the client's wait was heeded.")
+             ("Preference-Applied" = String, description = "`wait=N`, when the client's wait was heeded."),
+             ("X-Quota-Warning" = String, description = "This month's units beyond the plan's package.")
          ),
          example = json!(accepted_example())),
         (status = 200, description = "The job has ended within the time that the client would wait.", body = Job,
@@ -75,7 +81,8 @@ errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, In
              ("Location" = String, description = "The job."),
              ("Idempotency-Key" = String, description = "The key, the client's or a new one."),
              ("Idempotency-Replayed" = String, description = "`true` when the key was used before."),
-             ("Preference-Applied" = String, description = "`wait=N`, as it was heeded.")
+             ("Preference-Applied" = String, description = "`wait=N`, as it was heeded."),
+             ("X-Quota-Warning" = String, description = "This month's units beyond the plan's package.")
          ),
          example = json!(job_example())),
         Errors
@@ -85,6 +92,7 @@ pub async fn submit(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
     Extension(request_id): Extension<RequestId>,
+    Extension(rules): Extension<Arc<Rules>>,
     request: Request,
 ) -> Result<Response, Problem> {
     principal.require(Scope::JobsSubmit)?;
@@ -117,6 +125,7 @@ pub async fn submit(
             user: &principal.user,
             key: &key,
             submission: &submission,
+            limits: rules.plan.admission(principal.role, rules.ceilings),
             created_at: now,
             estimated_completion: accepted.estimated_completion,
             request_id: request_id.as_str(),
@@ -124,9 +133,11 @@ pub async fn submit(
         },
     )
     .await?;
+    let mut warning = None;
     let (accepted, replayed) = match admitted {
-        Admitted::New => {
+        Admitted::New { month } => {
             state.dispatcher.wake();
+            warning = month.and_then(|month| quota_warning(&rules, month));
             (accepted, false)
         }
         Admitted::Replayed { response } => (stored(&response)?, true),
@@ -141,8 +152,13 @@ pub async fn submit(
         }
         Admitted::UnknownUser => return Err(unregistered()),
         Admitted::Missing(kind) => return Err(references::gone(kind)),
+        Admitted::Limited(by) => return Err(limited(by, principal.role, now)),
     };
-    answer(&state, &principal, Accepting { accepted, replayed, key, wait }).await
+    let mut answer = answer(&state, &principal, Accepting { accepted, replayed, key, wait }).await?;
+    if let Some(warning) = warning {
+        answer.headers_mut().insert(QUOTA_WARNING, warning);
+    }
+    Ok(answer)
 }
 
 /// A job that is accepted, now or before.

@@ -1,5 +1,6 @@
 //! Asking: any request, and the ones that tests ask most.
 
+use api::policy::client_address::Peer;
 use axum::body::Body;
 use axum::http::{Method, Request, header, request};
 use chrono::{DateTime, SubsecRound as _, Utc};
@@ -44,6 +45,13 @@ impl Call {
 
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.request = self.request.header(name, value.as_ref());
+        self
+    }
+
+    /// The other end of its connection.
+    pub fn from(mut self, address: &str) -> Self {
+        let peer = Peer { address: address.parse().unwrap(), secure: false };
+        self.request = self.request.extension(peer);
         self
     }
 

@@ -1,0 +1,189 @@
+//! What every request with a valid credential passes before its handler sees it: its tenant's networks, the rates of its
+//! tenant's plan, its tenant's signature. Authentication calls [`Gate::admit`], so that no route with a lock is without it.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use chrono::Utc;
+use jobs::ErrorCode;
+use metrics::counter;
+use store::PgPool;
+use store::limits::nodes;
+use store::limits::nonces::{self, Nonce};
+use store::limits::rules::Signature;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::client_address::{Peer, TrustedProxies};
+use super::cors::CorsPolicy;
+use super::limits::{self, Meters, Verdict, whole_seconds};
+use super::plan::Plans;
+use super::problem::Problem;
+use super::request_signature::{self, Promised, RequestKeys};
+use super::tenant_rules::{Origin, Rules, RulesBook};
+use crate::token::Principal;
+
+/// Between two looks at what other processes changed.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a node counts that tells nothing of itself. Longer than a look and the database's slowness, so that a node that
+/// lives is not forgotten, and short, so that a dead one's share is soon the others'.
+const ALIVE: Duration = Duration::from_secs(5);
+/// Nonces that are forgotten at a look.
+const FORGOTTEN: i64 = 1000;
+
+/// The policies, as the configuration sets them.
+pub struct GatePolicy {
+    pub plans: Plans,
+    pub proxies: TrustedProxies,
+    pub cors: CorsPolicy,
+    pub request_keys: RequestKeys,
+}
+
+/// One for the whole server.
+pub struct Gate {
+    node: Uuid,
+    rules: RulesBook,
+    meters: Meters,
+    proxies: TrustedProxies,
+    cors: CorsPolicy,
+    request_keys: RequestKeys,
+}
+
+/// What is found out about a request on its way in, for what is done on the way out; a request extension.
+#[derive(Clone, Debug, Default)]
+struct Passage {
+    verdict: Arc<OnceLock<Verdict>>,
+    promised: Promised,
+}
+
+impl Gate {
+    #[must_use]
+    pub fn new(policy: GatePolicy, meters: Meters) -> Self {
+        let GatePolicy { plans, proxies, cors, request_keys } = policy;
+        Self { node: Uuid::new_v4(), rules: RulesBook::new(plans), meters, proxies, cors, request_keys }
+    }
+
+    pub(super) fn cors(&self) -> &CorsPolicy {
+        &self.cors
+    }
+
+    /// Whether nobody on the way can read the answer to a request.
+    pub(super) fn is_secure(&self, request: &Request) -> bool {
+        let peer = request.extensions().get::<Peer>();
+        peer.is_some_and(|peer| self.proxies.is_secure(peer, request.headers()))
+    }
+
+    /// Lets a request in, or says why not. The rules of its tenant are an extension of it from then on; one that has them
+    /// has passed already.
+    ///
+    /// # Errors
+    /// ADDRESS_NOT_ALLOWED, RATE_LIMIT_EXCEEDED, REQUEST_SIGNATURE_INVALID, NONCE_REPLAYED; SERVICE_UNAVAILABLE when the
+    /// rules are not known.
+    pub async fn admit(&self, pool: &PgPool, parts: &mut Parts, principal: &Principal) -> Result<(), Problem> {
+        if parts.extensions.get::<Arc<Rules>>().is_some() {
+            return Ok(());
+        }
+        let rules = self.rules.of(pool, &principal.tenant).await?;
+        let passed = self.pass(pool, parts, principal, &rules).await;
+        match &passed {
+            Ok(()) => _ = parts.extensions.insert(rules),
+            Err(problem) => counter!("zama_policy_refusals_total", "code" => problem.code().as_str()).increment(1),
+        }
+        passed
+    }
+
+    async fn pass(&self, pool: &PgPool, parts: &Parts, principal: &Principal, rules: &Rules) -> Result<(), Problem> {
+        self.comes_from(parts, rules)?;
+        let passage = parts.extensions.get::<Passage>().cloned().unwrap_or_default();
+        if let Some(verdict) = self.meters.take(&principal.tenant, &rules.plan) {
+            let refusal = too_many(&verdict);
+            // A passage has one verdict: a request is metered once.
+            let _ = passage.verdict.set(verdict);
+            refusal.map_or(Ok(()), Err)?;
+        }
+        if rules.signature == Signature::Required || request_signature::is_signed(&parts.headers) {
+            let tenant = &principal.tenant;
+            let signed = request_signature::check(parts, tenant, &self.request_keys, &rules.keys, Utc::now())?;
+            if nonces::spend(pool, tenant, signed.nonce, signed.until).await? == Nonce::Used {
+                return Err(request_signature::replayed());
+            }
+            passage.promised.is(signed.body);
+        }
+        Ok(())
+    }
+
+    fn comes_from(&self, parts: &Parts, rules: &Rules) -> Result<(), Problem> {
+        let Origin::From(networks) = &rules.origin else { return Ok(()) };
+        let peer = parts.extensions.get::<Peer>();
+        let client = peer.and_then(|peer| self.proxies.client(peer, &parts.headers));
+        let detail = match client {
+            Some(client) if networks.contain(client) => return Ok(()),
+            Some(client) => format!("The request comes from {client}, which is in none of the tenant's networks."),
+            None => "It is not known where the request comes from.".to_owned(),
+        };
+        Err(Problem::new(ErrorCode::AddressNotAllowed, detail))
+    }
+
+    /// A key of a tenant, as it holds it.
+    #[must_use]
+    pub fn request_key(&self, tenant: &jobs::TenantId, id: Uuid) -> String {
+        self.request_keys.of(tenant, id)
+    }
+
+    /// Looks at the other nodes and the rules until `stop`, and then leaves its share to the others.
+    pub async fn watch(&self, pool: PgPool, stop: CancellationToken) {
+        loop {
+            self.look(&pool).await;
+            if stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_none() {
+                break;
+            }
+        }
+        if let Err(error) = nodes::leave(&pool, self.node).await {
+            tracing::debug!(%error, "the others will miss this node by themselves");
+        }
+    }
+
+    /// One look. What the database does not tell stays as it was.
+    pub async fn look(&self, pool: &PgPool) {
+        let looked = async {
+            self.meters.shared_by(nodes::beat(pool, self.node, ALIVE).await?);
+            self.rules.refresh(pool).await?;
+            nonces::forget(pool, FORGOTTEN).await
+        };
+        if let Err(error) = looked.await {
+            tracing::debug!(%error, "limits and rules stay as they were known");
+        }
+        self.meters.forget_the_full();
+    }
+}
+
+fn too_many(verdict: &Verdict) -> Option<Problem> {
+    let wait = verdict.wait?;
+    let used_up = verdict.seen.iter().find(|seen| seen.left == 0);
+    let detail = used_up.map_or_else(String::new, |seen| {
+        let rate = &seen.share.rate;
+        format!("The tenant's plan has {} requests a {}, {} at once.", rate.quota, rate.name, rate.burst)
+    });
+    let seconds = whole_seconds(wait).max(1);
+    Some(Problem::new(ErrorCode::RateLimitExceeded, detail).with_retry_after(seconds))
+}
+
+/// Around every request: tells in its answer what is left of the rates, and refuses a body that is not the signed one.
+pub async fn attend(mut request: Request, next: Next) -> Response {
+    let passage = Passage::default();
+    request.extensions_mut().insert(passage.clone());
+    let request = request.map(|body| passage.promised.watch(body));
+    let mut response = next.run(request).await;
+    if passage.promised.is_broken() {
+        let detail = "The body is not the one that X-Zama-Content-SHA256 promises.";
+        response = request_signature::refused(detail).into_response();
+    }
+    if let Some(verdict) = passage.verdict.get() {
+        limits::write(verdict, Utc::now(), response.headers_mut());
+    }
+    response
+}

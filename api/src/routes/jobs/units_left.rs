@@ -1,0 +1,110 @@
+//! What a submission hears of limits that its admission takes from: that one of them is reached, or its package used up.
+
+use axum::http::HeaderValue;
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
+use jobs::ErrorCode;
+use jobs::usage::Metric;
+use store::limits::{Limited, MonthUnits};
+
+use crate::policy::plan::MonthlyUnits;
+use crate::policy::problem::Problem;
+use crate::policy::tenant_rules::Rules;
+use crate::token::Role;
+
+/// Seconds after which another one of the active jobs may have ended.
+const ACTIVE_SECONDS: u64 = 5;
+/// Seconds after which a chain that was away may have confirmed some jobs.
+const CONFIRMING_SECONDS: u64 = 30;
+
+/// Why a job is not admitted now.
+pub(super) fn refusal(limited: Limited, role: Role, now: DateTime<Utc>) -> Problem {
+    match limited {
+        Limited::Active(most) => {
+            let detail = format!("{most} jobs are active; a user with the role {role} may have {most}.");
+            Problem::new(ErrorCode::TooManyActiveJobs, detail).with_retry_after(ACTIVE_SECONDS)
+        }
+        Limited::Confirming(most) => {
+            let detail = format!("{most} jobs of the tenant wait for the chain; it may have {most}.");
+            Problem::new(ErrorCode::TooManyActiveJobs, detail).with_retry_after(CONFIRMING_SECONDS)
+        }
+        Limited::Units { metric, wanted, left } => {
+            let units = if metric == Metric::FheComputeUnits { "FHE units" } else { "compute units" };
+            let detail = format!("The job may cost {wanted} {units}; {left} are left under the ceiling of this month.");
+            Problem::new(ErrorCode::QuotaExceeded, detail).with_retry_after(until_next_month(now))
+        }
+    }
+}
+
+/// Whole seconds until the next month begins (UTC).
+fn until_next_month(now: DateTime<Utc>) -> u64 {
+    let (year, month) = if now.month() == 12 { (now.year() + 1, 1) } else { (now.year(), now.month() + 1) };
+    let next = NaiveDate::from_ymd_opt(year, month, 1).map(|day| day.and_time(chrono::NaiveTime::MIN).and_utc());
+    let seconds = next.map_or(0, |next| (next - now).num_seconds());
+    u64::try_from(seconds).unwrap_or_default() + 1
+}
+
+/// Which packages are used up, for a header: `compute_units;used=12;package=10;ceiling=20`.
+pub(super) fn quota_warning(rules: &Rules, month: MonthUnits) -> Option<HeaderValue> {
+    let ceilings = rules.plan.ceilings(rules.ceilings)?;
+    let beyond = |metric: Metric, units: MonthlyUnits, used: u64, ceiling: u64| {
+        let warn = units.package > 0 && used > units.package;
+        warn.then(|| match ceiling {
+            u64::MAX => format!("{metric};used={used};package={}", units.package),
+            _ => format!("{metric};used={used};package={};ceiling={ceiling}", units.package),
+        })
+    };
+    let plan = &rules.plan;
+    let warnings: Vec<String> = [
+        beyond(Metric::ComputeUnits, plan.compute_units, month.compute, ceilings.compute),
+        beyond(Metric::FheComputeUnits, plan.fhe_units, month.fhe, ceilings.fhe),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if warnings.is_empty() { None } else { HeaderValue::from_str(&warnings.join(", ")).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use store::limits::rules::{OwnCeilings, Signature};
+
+    use super::*;
+    use crate::policy::plan::Plan;
+    use crate::policy::tenant_rules::Origin;
+
+    #[test]
+    fn who_waits_as_long_as_told_is_in_the_next_month() {
+        for (now, next) in [("2026-11-30T23:59:59.5Z", "2026-12-01"), ("2026-12-07T00:00:00Z", "2027-01-01")] {
+            let now = DateTime::parse_from_rfc3339(now).expect("a time").to_utc();
+            let then = now + chrono::TimeDelta::seconds(i64::try_from(until_next_month(now)).expect("a few"));
+            assert_eq!(then.date_naive().to_string(), next);
+        }
+    }
+
+    #[test]
+    fn a_warning_names_what_is_beyond_its_package() {
+        let plan = Plan {
+            compute_units: MonthlyUnits { package: 10, ceiling: 20 },
+            fhe_units: MonthlyUnits { package: 5, ceiling: 0 },
+            ..Plan::default()
+        };
+        let rules = Rules {
+            plan_name: "gold".to_owned(),
+            plan: Arc::new(plan),
+            origin: Origin::Anywhere,
+            signature: Signature::Optional,
+            keys: Vec::new(),
+            ceilings: OwnCeilings { compute: Some(15), fhe: None },
+        };
+        let warning = |compute, fhe| {
+            let warning = quota_warning(&rules, MonthUnits { compute, fhe });
+            warning.map(|value| value.to_str().expect("text").to_owned())
+        };
+        assert_eq!(warning(10, 5), None);
+        assert_eq!(warning(11, 5).as_deref(), Some("compute_units;used=11;package=10;ceiling=15"));
+        let both = "compute_units;used=12;package=10;ceiling=15, fhe_compute_units;used=6;package=5";
+        assert_eq!(warning(12, 6).as_deref(), Some(both));
+    }
+}
