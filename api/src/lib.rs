@@ -17,6 +17,7 @@ pub mod token;
 pub use housekeeping::sweep_uploads;
 pub use network_key::NetworkKeys;
 pub use openapi::openapi;
+pub use policy::api_keys::MAX_API_KEYS;
 pub use policy::observation::recorder;
 pub use policy::storage::Storage;
 pub use router::router;

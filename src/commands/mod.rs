@@ -14,6 +14,7 @@ pub mod openapi;
 pub mod parts;
 mod process;
 pub mod temporal;
+pub mod tenants;
 pub mod token;
 pub mod worker;
 

@@ -1,5 +1,7 @@
 //! What holds for every route: who asks, what a request may look like, how errors are told, what is recorded.
 
+pub mod api_key_path;
+pub mod api_keys;
 pub mod authentication;
 pub mod body;
 pub mod conditional;
@@ -17,3 +19,4 @@ pub mod sha256_path;
 pub mod storage;
 pub mod time_limit;
 pub mod upload;
+pub mod user_path;

@@ -74,7 +74,8 @@ async fn those_with_a_lock_open_to_nobody_without_the_key() {
             assert!(documented.contains_key(status), "{method} {path} documents {status}");
         }
         let scopes = document["security"][0]["bearer"].as_array().unwrap();
-        assert_eq!(documented.contains_key("403"), !scopes.is_empty(), "{method} {path}: a scope can be lacking");
+        // API keys may lack a right that needs no scope of its own.
+        assert!(documented.contains_key("403") || scopes.is_empty(), "{method} {path}: a scope can be lacking");
     }
 }
 

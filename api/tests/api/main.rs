@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod answer;
+mod api_keys;
 mod app;
 #[path = "../../../store/tests/store/database.rs"]
 mod database;
@@ -37,7 +38,11 @@ mod routing;
 mod security_headers;
 mod storage;
 mod submit;
+mod submitter;
+mod tenant;
+mod test_mode;
 mod time_limit;
 mod unread;
 mod usage;
+mod users;
 mod wire;

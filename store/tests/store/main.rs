@@ -13,6 +13,7 @@ mod encrypted;
 mod events;
 mod failed_jobs;
 mod lost;
+mod people;
 mod resync;
 mod starts;
 mod transactions;

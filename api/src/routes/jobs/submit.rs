@@ -20,7 +20,7 @@ use super::references;
 use super::wait::until_terminal;
 use crate::ApiState;
 use crate::errors;
-use crate::policy::authentication::unregistered;
+use crate::policy::authentication::{unregistered, without_submitter};
 use crate::policy::body::StrictJson;
 use crate::policy::prefer;
 use crate::policy::problem::Problem;
@@ -38,7 +38,7 @@ const CONFIRMATION_SECONDS: u64 = 4;
 const MAX_RETRY_SECONDS: u64 = 30;
 
 errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, InvalidIdempotencyKey, BodyTimeout,
-    RequestInProgress, PayloadTooLarge, InvalidContentType, IdempotencyKeyReused, KeyMismatch);
+    RequestInProgress, SubmitterMissing, PayloadTooLarge, InvalidContentType, IdempotencyKeyReused, KeyMismatch);
 
 /// Submit a job
 ///
@@ -140,6 +140,7 @@ pub async fn submit(
             return Err(Problem::new(ErrorCode::RequestInProgress, detail));
         }
         Admitted::UnknownUser => return Err(unregistered()),
+        Admitted::NoSubmitter => return Err(without_submitter()),
         Admitted::Missing(kind) => return Err(references::gone(kind)),
     };
     answer(&state, &principal, Accepting { accepted, replayed, key, wait }).await
