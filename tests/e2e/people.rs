@@ -65,28 +65,27 @@ async fn an_address_is_proved_on_the_command_line_and_an_api_key_runs_jobs_for_i
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("submitter.key");
     std::fs::write(&file, signer.to_bytes().to_string()).unwrap();
-    let file = file.to_str().unwrap();
-    let registered = cli_json(stack, &["keys", "register", "--submitter-key", file, "--token", &zama.token]);
+    let (file, token) = (file.to_str().unwrap(), zama.token.as_str());
+    let registered = cli_json(stack, &["keys", "register", "--submitter-key", file, "--token", token]);
     assert_eq!(registered["submitter"], json!(signer.address()));
-    let elsewhere = ["keys", "register", "--submitter-key", file, "--token", &zama.token, "--registry"];
+    let elsewhere = ["keys", "register", "--submitter-key", file, "--token", token, "--registry"];
     let refused = cli(stack, &[&elsewhere[..], &["0x00000000000000000000000000000000000000aa"]].concat());
     assert_eq!(refused.status.code(), Some(2), "what is for another registry is not signed: {refused:?}");
 
-    let key =
-        cli_json(stack, &["api-keys", "create", "ci", "--scopes", "jobs:submit,jobs:read", "--token", &zama.token]);
+    let key = cli_json(stack, &["api-keys", "create", "ci", "--scopes", "jobs:submit,jobs:read", "--token", token]);
     let by_key = bearer(stack, &zama.tenant, &key["key"]);
     let job = by_key.submit(&factor(91)).await.completes().await;
     assert_eq!(job.submitter, signer.address());
     by_key.job(job.job_id).is_billed().await;
 
     let rotated =
-        cli_json(stack, &["api-keys", "rotate", key["id"].as_str().unwrap(), "--overlap", "0", "--token", &zama.token]);
+        cli_json(stack, &["api-keys", "rotate", key["id"].as_str().unwrap(), "--overlap", "0", "--token", token]);
     assert_eq!(by_key.get("/v1/me").await.code(), "TOKEN_EXPIRED");
     let new = bearer(stack, &zama.tenant, &rotated["key"]);
     assert_eq!(new.get("/v1/me").await.body["api_key"], rotated["id"]);
-    cli_json(stack, &["api-keys", "revoke", rotated["id"].as_str().unwrap(), "--token", &zama.token]);
+    cli_json(stack, &["api-keys", "revoke", rotated["id"].as_str().unwrap(), "--token", token]);
     assert_eq!(new.get("/v1/me").await.code(), "INVALID_TOKEN");
-    let listed = cli_json(stack, &["api-keys", "list", "--token", &zama.token]);
+    let listed = cli_json(stack, &["api-keys", "list", "--token", token]);
     let statuses: Vec<&Value> = listed["data"].as_array().unwrap().iter().map(|key| &key["status"]).collect();
     assert_eq!(statuses, ["revoked", "expired"]);
 }

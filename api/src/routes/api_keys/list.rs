@@ -65,7 +65,7 @@ pub async fn list(
     principal: Principal,
     mut query: Parameters,
 ) -> Result<Json<ApiKeyPage>, Problem> {
-    let user: Option<UserId> = query.take("user", |text| text.parse().map_err(|error| format!("{error}")));
+    let user = query.take("user", |text| text.parse::<UserId>().map_err(|error| error.to_string()));
     if user.as_ref().is_some_and(|user| *user != principal.user) {
         principal.require(Scope::JobsAdmin)?;
     }

@@ -6,7 +6,7 @@ use alloy::primitives::{Address, B256};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use retrieval::{Domain, Registration};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -83,11 +83,7 @@ pub async fn challenge(
 impl SubmitterChallenge {
     fn of(registration: &Registration, domain: Domain) -> Option<Self> {
         let expires_at = DateTime::from_timestamp(i64::try_from(registration.expires_at).ok()?, 0)?;
-        Some(Self {
-            nonce: registration.nonce,
-            expires_at: expires_at.trunc_subsecs(0),
-            typed_data: registration.typed_data(domain),
-        })
+        Some(Self { nonce: registration.nonce, expires_at, typed_data: registration.typed_data(domain) })
     }
 }
 
