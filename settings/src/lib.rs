@@ -178,6 +178,7 @@ pub struct Chain {
     pub batch_max_jobs: u32,
     pub batch_max_age_ms: u64,
     pub fee_cap_gwei: u64,
+    pub tip_cap_gwei: u64,
     pub fee_patience_seconds: u64,
     pub low_balance_eth: String,
     pub rpc_timeout_seconds: u64,

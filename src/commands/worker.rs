@@ -90,7 +90,7 @@ fn batching(settings: &Settings, queues: &[Queue]) -> Result<Option<Batching>> {
         chain,
         signer: parts::confirmer(settings)?,
         policy: BatchPolicy { max_jobs: set.batch_max_jobs, max_age: Duration::from_millis(set.batch_max_age_ms) },
-        fees: FeePolicy { cap: parts::fee_cap(settings), patience: Duration::from_secs(set.fee_patience_seconds) },
+        fees: parts::fee_policy(settings),
         low_balance: parts::low_balance(settings)?,
         memory: if settings.development.chain_may_forget { Memory::Forgets } else { Memory::Reorganises },
     }))

@@ -199,6 +199,11 @@ async fn a_paused_registry_and_a_lost_role_are_told_by_name_and_waited_for() {
         until(reason, async || (stack.says("worker", &line) > 0).then_some(())).await;
     };
     told("paused").await;
+    until("health tells of it", async || {
+        let chain = zama.get("/v1/health").await.body["parts"]["chain"].clone();
+        chain["detail"].as_str().is_some_and(|detail| detail.contains("paused")).then_some(())
+    })
+    .await;
     stack.unpauses().await;
     first.completes().await;
     stack.revokes_the_role().await;

@@ -1,4 +1,4 @@
-//! A node between a client and the real one, which answers as it is told: truly, not at all, or rubbish.
+//! A node between a client and the real one, which answers as it is told: truly, not at all, errors or rubbish.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
@@ -22,6 +22,8 @@ pub enum Manner {
     Rubbish,
     /// A load balancer's page.
     Page,
+    /// An error to whatever it is asked.
+    Errors,
     /// Truly, but for transactions: it refuses each.
     TakesNone,
 }
@@ -74,6 +76,11 @@ async fn answer(State(behind): State<Behind>, question: Bytes) -> Response {
     }
     if manner == Manner::Page as u8 {
         return "<html>It works!</html>".into_response();
+    }
+    if manner == Manner::Errors as u8 {
+        let question: serde_json::Value = serde_json::from_slice(&question).unwrap_or_default();
+        let error = json!({"code": -32005, "message": "daily request count exceeded, request rate limited"});
+        return Json(json!({"jsonrpc": "2.0", "id": question["id"], "error": error})).into_response();
     }
     if manner == Manner::TakesNone as u8
         && let Ok(question) = serde_json::from_slice::<serde_json::Value>(&question)
