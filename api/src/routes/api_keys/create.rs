@@ -8,7 +8,6 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{SubsecRound as _, Utc};
 use jobs::{ErrorCode, FieldError, KeyMode, Role, Scope, Scopes};
-use serde_json::json;
 use store::api_keys::{Created, NewKey};
 
 use super::presentation::{ApiKey, CreatedApiKey, created_example};

@@ -7,7 +7,6 @@ use axum::extract::State;
 use chrono::DateTime;
 use jobs::{Scope, UserId};
 use serde::Serialize;
-use serde_json::json;
 use store::api_keys::{KeyPlace, Owner};
 use utoipa::{IntoParams, ToSchema};
 

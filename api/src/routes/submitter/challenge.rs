@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use retrieval::{Domain, Registration};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::submitters;
 use utoipa::ToSchema;
 

@@ -8,7 +8,7 @@ use jobs::ErrorCode;
 use jobs::field_error::FieldErrors;
 use jobs::object::{At, Object};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::tenants::{FailedJobs, set_failed_jobs};
 use utoipa::ToSchema;
 
@@ -80,6 +80,8 @@ fn read(body: &Value) -> Result<Option<FailedJobs>, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

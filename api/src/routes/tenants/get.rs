@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use serde_json::json;
 
 use super::presentation::{Tenant, example};
 use crate::ApiState;

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::State;
 use jobs::{Role, UserId};
 use serde::Serialize;
-use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::presentation::{User, example};

@@ -10,7 +10,7 @@ use jobs::field_error::FieldErrors;
 use jobs::object::{At, Object};
 use jobs::{ErrorCode, Role};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::users::Put;
 use utoipa::ToSchema;
 
