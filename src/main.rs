@@ -57,6 +57,9 @@ enum Command {
     /// Deploy and look after the registry.
     #[command(subcommand)]
     Chain(commands::chain::ChainCommand),
+    /// Make tenants, and put them on plans.
+    #[command(subcommand)]
+    Tenants(commands::tenants::TenantsCommand),
     /// Provision and read the billing system.
     #[command(subcommand)]
     Billing(commands::billing::BillingCommand),
@@ -103,6 +106,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Migrate => commands::migrate::run(&settings()?)?,
         Command::Temporal(command) => commands::temporal::run(&beside_dev()?, &command)?,
         Command::Chain(command) => return commands::chain::run(&beside_dev()?, &command, cli.globals.json),
+        Command::Tenants(command) => commands::tenants::run(&beside_dev()?, &command, cli.globals.json)?,
         Command::Billing(command) => commands::billing::run(&beside_dev()?, &command)?,
         Command::Token(args) => commands::token::run(&beside_dev()?, &args)?,
         Command::Policy(command) => commands::policy::run(&beside_dev()?, &command, cli.globals.json)?,

@@ -105,6 +105,7 @@ impl BillingDelivery {
         if known.billing_ready {
             return Ok(());
         }
+        anyhow::ensure!(!known.is_sandbox, "{tenant} is a sandbox, which is never billed");
         let plan = ExternalId::parse(&self.default_plan)?;
         billing::ensure_tenant(&self.lago, account, &plan, known.created_at).await?;
         store::tenants::billing_is_ready(&self.pool, tenant).await?;

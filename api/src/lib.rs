@@ -17,6 +17,7 @@ pub mod token;
 pub use housekeeping::sweep_uploads;
 pub use network_key::NetworkKeys;
 pub use openapi::openapi;
+pub use policy::api_keys::MAX_API_KEYS;
 pub use policy::client_address::{Networks, TrustedProxies};
 pub use policy::cors::CorsPolicy;
 pub use policy::gate::{Gate, GatePolicy};

@@ -39,8 +39,9 @@ impl Modify for BearerToken {
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
             .description(Some(
-                "An ES256 access token. Scopes: `jobs:submit` submits, and cancels what one submitted; `jobs:read` reads \
-                 what one submitted, `jobs:read:team` the jobs of the whole tenant; `jobs:admin` cancels them.",
+                "An ES256 access token, or an API key (`zj_live_…`, `zj_test_…`). Scopes: `jobs:submit` submits, and \
+                 cancels what one submitted; `jobs:read` reads what one submitted, `jobs:read:team` the jobs of the whole \
+                 tenant; `jobs:admin` cancels them, and administers users, their API keys and the tenant.",
             ))
             .build();
         let components = document.components.get_or_insert_with(Default::default);

@@ -11,7 +11,8 @@ use utoipa_axum::routes;
 use crate::ApiState;
 use crate::policy::{cors, gate, observation, problem, request_id, security_headers, time_limit};
 use crate::routes::{
-    blobs, docs, errors, fallback, fhe_keys, health, jobs, limits, livez, me, metrics, openapi, readyz, usage,
+    api_keys, blobs, docs, errors, fallback, fhe_keys, health, jobs, limits, livez, me, metrics, openapi, readyz, submitter,
+    tenants, usage, users,
 };
 
 /// The routes with their documentation.
@@ -33,6 +34,15 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
         // Clients: who they are
         .routes(routes!(me::me))
         .routes(routes!(limits::limits))
+        .routes(routes!(submitter::challenge::challenge))
+        .routes(routes!(submitter::register::register))
+        .routes(routes!(api_keys::list::list, api_keys::create::create))
+        .routes(routes!(api_keys::get::get, api_keys::revoke::revoke))
+        .routes(routes!(api_keys::rotate::rotate))
+        // Admins of a tenant
+        .routes(routes!(tenants::get::get, tenants::change::change))
+        .routes(routes!(users::list::list))
+        .routes(routes!(users::get::get, users::put::put, users::delete::delete))
         // Clients: what it costs
         .routes(routes!(usage::usage))
         // Everyone: is it up, how is it used

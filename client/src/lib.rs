@@ -14,11 +14,13 @@
 //! # }
 //! ```
 //!
-//! Every request may be repeated without harm: reads change nothing, a cancel and an upload are idempotent, the identical
-//! retrieval is answered again, and a submission always carries an `Idempotency-Key`. So the client repeats what failed
-//! for a moment, as its [`RetryPolicy`] says. Encrypted jobs begin at [`Client::network_key`] and
+//! Nearly every request may be repeated without harm: reads change nothing, a cancel and an upload are idempotent, the
+//! identical retrieval is answered again, and a submission always carries an `Idempotency-Key`. So the client repeats what
+//! failed for a moment, as its [`RetryPolicy`] says. API keys alone are made and rotated by one request: of two, one would
+//! make a key that nobody knows. Encrypted jobs begin at [`Client::network_key`] and
 //! [`Client::submit_encrypted`].
 
+mod api_keys;
 mod cancel;
 pub mod cli;
 mod encrypted;
@@ -30,10 +32,12 @@ mod retry;
 #[cfg(test)]
 mod sample;
 mod submit;
+mod submitter;
 mod transport;
 mod usage;
 mod wait;
 
+pub use api_keys::{ApiKey, ApiKeyFilter, ApiKeyPage, ApiKeyRotation, CreatedApiKey, NewApiKey};
 pub use cancel::Cancelled;
 pub use chain::{AccessChange, Mined};
 pub use encrypted::{
@@ -52,6 +56,7 @@ pub use outcome::ResultBytes;
 pub use retrieval::{PublicKey, RecipientKey};
 pub use retry::RetryPolicy;
 pub use submit::{Answer, Submitted};
+pub use submitter::RegisterError;
 pub use transport::Client;
 pub use usage::{Usage, UsageFilter, UsageRow};
 pub use wait::{WaitOptions, Waited};

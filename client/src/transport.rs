@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use jobs::JobId;
+use jobs::api_key::{self, ApiKey};
 use jobs::wire::{Job, Problem};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
@@ -31,10 +32,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the API at `origin` (`https://host`, with a path prefix if a gateway adds one) with an access token.
+    /// A client of the API at `origin` (`https://host`, with a path prefix if a gateway adds one) with an access token or an
+    /// API key.
     ///
     /// # Errors
-    /// [`ClientError::Configuration`] when the origin is no http(s) address or the token is no header value.
+    /// [`ClientError::Configuration`] when the origin is no http(s) address, the token is no header value, or the API key is
+    /// mistyped.
     pub fn new(origin: &str, token: &str) -> Result<Self, ClientError> {
         let configuration = |text: String| ClientError::Configuration(text);
         let url =
@@ -43,6 +46,11 @@ impl Client {
             return Err(configuration(format!(
                 "{origin:?} is not the origin of an API, such as https://api.example.com"
             )));
+        }
+        if token.starts_with(api_key::PREFIX)
+            && let Err(error) = token.parse::<ApiKey>()
+        {
+            return Err(configuration(error.to_string()));
         }
         let mut bearer = HeaderValue::from_str(&format!("Bearer {token}"))
             .map_err(|_| configuration("the token holds characters that no header can carry".to_owned()))?;

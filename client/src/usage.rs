@@ -45,6 +45,9 @@ pub struct UsageRow {
     pub billed_at: Option<DateTime<Utc>>,
     /// When the billing system took the row.
     pub delivered_at: Option<DateTime<Utc>>,
+    /// Whether the row was used in a sandbox: it is never billed.
+    #[serde(default)]
+    pub test_mode: bool,
 }
 
 impl Client {

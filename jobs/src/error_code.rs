@@ -78,6 +78,11 @@ error_codes! {
     ResultNotReady "RESULT_NOT_READY" 409 Later "The result is not ready";
     NonceReplayed "NONCE_REPLAYED" 409 Change "The nonce has been used";
     StillInUse "STILL_IN_USE" 409 Later "A job that has not ended needs it";
+    SubmitterMissing "SUBMITTER_MISSING" 409 Change "The user has no submitter address";
+    SubmitterTaken "SUBMITTER_TAKEN" 409 Change "The address belongs to another user";
+    LastAdmin "LAST_ADMIN" 409 Change "The tenant would have no admin";
+    ApiKeyEnded "API_KEY_ENDED" 409 Change "The API key has ended";
+    TooManyApiKeys "TOO_MANY_API_KEYS" 409 Change "The user has too many API keys";
     StorageQuotaExceeded "STORAGE_QUOTA_EXCEEDED" 409 Change "The tenant's storage is full";
     PayloadTooLarge "PAYLOAD_TOO_LARGE" 413 Change "The body is too large";
     InvalidContentType "INVALID_CONTENT_TYPE" 415 Change "The content type is not supported";

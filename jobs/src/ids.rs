@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -114,6 +115,32 @@ macro_rules! slug {
 slug!(TenantId, InvalidId::Tenant);
 slug!(UserId, InvalidId::User);
 
+/// How the names of sandboxes end, and those of no other tenants.
+const SANDBOX: &str = "--test";
+
+/// Longest name of a tenant, in bytes.
+const LONGEST: usize = 63;
+
+impl TenantId {
+    /// Where the tenant's test keys act: a tenant by itself, so that whatever keeps tenants apart keeps tests apart.
+    #[must_use]
+    pub fn sandbox(&self) -> Self {
+        let room = LONGEST - SANDBOX.len();
+        if self.0.len() <= room {
+            return Self(format!("{}{SANDBOX}", self.0));
+        }
+        // What does not fit is told apart by its hash.
+        let digest = hex::encode(&Sha256::digest(&self.0)[..8]);
+        Self(format!("{}-{digest}{SANDBOX}", &self.0[..room - digest.len() - 1]))
+    }
+
+    /// Whether the name is a sandbox's.
+    #[must_use]
+    pub fn is_sandbox(&self) -> bool {
+        self.0.ends_with(SANDBOX)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +153,19 @@ mod tests {
         for bad in ["", "-a", "A", "a_b", "a/b", "ä", &"x".repeat(64)] {
             assert_eq!(bad.parse::<TenantId>(), Err(InvalidId::Tenant), "{bad}");
         }
+    }
+
+    #[test]
+    fn every_tenant_has_a_sandbox_of_its_own() {
+        let tenant = |text: &str| text.parse::<TenantId>().unwrap();
+        assert_eq!(tenant("acme").sandbox().as_str(), "acme--test");
+        let (long, other) = (tenant(&"x".repeat(63)), tenant(&format!("{}y", "x".repeat(62))));
+        for tenant in [&long, &other, &tenant("0"), &tenant(&"x".repeat(57)), &tenant(&"x".repeat(58))] {
+            let sandbox = tenant.sandbox();
+            assert_eq!(sandbox.as_str().parse(), Ok(sandbox.clone()), "a name like any other");
+            assert!(sandbox.is_sandbox() && !tenant.is_sandbox());
+        }
+        assert_ne!(long.sandbox(), other.sandbox());
     }
 
     #[test]

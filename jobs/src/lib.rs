@@ -1,6 +1,7 @@
 //! The vocabulary of Zama Jobs: ids, the job and its states, the error table, the wire format. No I/O.
 
 pub mod algorithm;
+pub mod api_key;
 pub mod canonical;
 pub mod causes;
 pub mod digest;
@@ -9,11 +10,12 @@ pub mod event;
 pub mod fhe;
 pub mod field_error;
 pub mod idempotency;
+pub mod identity;
 pub mod ids;
 pub mod json;
 pub mod leaf;
 pub mod merkle;
-mod object;
+pub mod object;
 pub mod receipt;
 pub mod status;
 mod step;
@@ -22,9 +24,11 @@ pub mod usage;
 pub mod wire;
 pub mod workflow_id;
 
+pub use api_key::{ApiKey, ApiKeyId, KeyMode};
 pub use error_code::ErrorCode;
 pub use field_error::FieldError;
 pub use idempotency::IdempotencyKey;
+pub use identity::{Role, Scope, Scopes};
 pub use ids::{JobId, TenantId, UserId};
 pub use status::JobStatus;
 pub use step::Step;

@@ -15,7 +15,7 @@ use crate::json::MAX_SAFE_INTEGER;
 pub(crate) const REQUIRED: &str = "is required";
 
 /// An object whose fields are taken one after the other. A null is the same as an absent field.
-pub(crate) struct Object<'a> {
+pub struct Object<'a> {
     fields: &'a Map<String, Value>,
     taken: Vec<&'static str>,
     missing: Vec<&'static str>,
@@ -24,14 +24,14 @@ pub(crate) struct Object<'a> {
 
 /// A value and where it stands.
 #[derive(Clone)]
-pub(crate) struct At<'a> {
-    pub(crate) value: &'a Value,
-    pub(crate) pointer: String,
+pub struct At<'a> {
+    pub value: &'a Value,
+    pub pointer: String,
 }
 
 impl<'a> Object<'a> {
     /// The fields of what stands `at` a place, unless it is no object.
-    pub(crate) fn open(at: &At<'a>, errors: &mut FieldErrors) -> Option<Self> {
+    pub fn open(at: &At<'a>, errors: &mut FieldErrors) -> Option<Self> {
         let Value::Object(fields) = at.value else {
             errors.add(&at.pointer, "must be an object");
             return None;
@@ -39,13 +39,15 @@ impl<'a> Object<'a> {
         Some(Self { fields, taken: Vec::new(), missing: Vec::new(), pointer: at.pointer.clone() })
     }
 
-    pub(crate) fn optional(&mut self, name: &'static str) -> Option<At<'a>> {
+    /// A field that may be absent.
+    pub fn optional(&mut self, name: &'static str) -> Option<At<'a>> {
         self.taken.push(name);
         let value = self.fields.get(name).filter(|value| !value.is_null())?;
         Some(At { value, pointer: member(&self.pointer, name) })
     }
 
-    pub(crate) fn required(&mut self, name: &'static str) -> Option<At<'a>> {
+    /// A field that must be there.
+    pub fn required(&mut self, name: &'static str) -> Option<At<'a>> {
         let found = self.optional(name);
         if found.is_none() {
             self.missing.push(name);
@@ -54,7 +56,7 @@ impl<'a> Object<'a> {
     }
 
     /// A field under one of two names; both at once are refused.
-    pub(crate) fn optional_alias(
+    pub fn optional_alias(
         &mut self,
         name: &'static str,
         alias: &'static str,
@@ -69,7 +71,7 @@ impl<'a> Object<'a> {
     }
 
     /// Refuses what was not taken, and names what is missing.
-    pub(crate) fn close(self, errors: &mut FieldErrors) {
+    pub fn close(self, errors: &mut FieldErrors) {
         for name in self.fields.keys().filter(|name| !self.taken.contains(&name.as_str())) {
             errors.add(member(&self.pointer, name), "is not a known field");
         }
@@ -81,37 +83,40 @@ impl<'a> Object<'a> {
 
 impl<'a> At<'a> {
     /// A whole document.
-    pub(crate) fn root(value: &'a Value) -> Self {
+    pub fn root(value: &'a Value) -> Self {
         Self { value, pointer: String::new() }
     }
 
-    pub(crate) fn text(&self, errors: &mut FieldErrors) -> Option<&'a str> {
+    /// A string.
+    pub fn text(&self, errors: &mut FieldErrors) -> Option<&'a str> {
         self.check(self.value.as_str(), "must be a string", errors)
     }
 
-    pub(crate) fn boolean(&self, errors: &mut FieldErrors) -> Option<bool> {
+    /// True or false.
+    pub fn boolean(&self, errors: &mut FieldErrors) -> Option<bool> {
         self.check(self.value.as_bool(), "must be true or false", errors)
     }
 
-    pub(crate) fn time(&self, errors: &mut FieldErrors) -> Option<DateTime<Utc>> {
+    /// A time of RFC 3339.
+    pub fn time(&self, errors: &mut FieldErrors) -> Option<DateTime<Utc>> {
         let time = self.value.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
         self.check(time.map(|time| time.with_timezone(&Utc)), "must be a time of RFC 3339", errors)
     }
 
     /// What a string stands for.
-    pub(crate) fn parsed<T: FromStr<Err: Display>>(&self, errors: &mut FieldErrors) -> Option<T> {
+    pub fn parsed<T: FromStr<Err: Display>>(&self, errors: &mut FieldErrors) -> Option<T> {
         let text = self.text(errors)?;
         text.parse().map_err(|reason: T::Err| errors.add(&self.pointer, reason.to_string())).ok()
     }
 
     /// An integer within a range of safe ones, however it is written.
-    pub(crate) fn integer(&self, range: RangeInclusive<i64>, errors: &mut FieldErrors) -> Option<i64> {
+    pub fn integer(&self, range: RangeInclusive<i64>, errors: &mut FieldErrors) -> Option<i64> {
         let found = integer(self.value).filter(|number| range.contains(number));
         self.check(found, &format!("must be an integer, {} to {}", range.start(), range.end()), errors)
     }
 
     /// 1 to `max` elements.
-    pub(crate) fn array(&self, max: usize, errors: &mut FieldErrors) -> Option<&'a [Value]> {
+    pub fn array(&self, max: usize, errors: &mut FieldErrors) -> Option<&'a [Value]> {
         let elements = self.check(self.value.as_array(), "must be an array", errors)?;
         if elements.is_empty() || elements.len() > max {
             errors.add(&self.pointer, format!("must have 1 to {max} elements; it has {}", elements.len()));
@@ -121,14 +126,14 @@ impl<'a> At<'a> {
     }
 
     /// 1 to `max` elements, each where it stands.
-    pub(crate) fn elements(&self, max: usize, errors: &mut FieldErrors) -> Option<Vec<At<'a>>> {
+    pub fn elements(&self, max: usize, errors: &mut FieldErrors) -> Option<Vec<At<'a>>> {
         let elements = self.array(max, errors)?.iter().enumerate();
         Some(elements.map(|(index, value)| At { value, pointer: element(&self.pointer, index) }).collect())
     }
 
     /// 1 to `max` elements, each read by `read`; `None` when one of them was refused. Ends when nothing more would be
     /// complained about.
-    pub(crate) fn all<T>(
+    pub fn all<T>(
         &self,
         max: usize,
         errors: &mut FieldErrors,

@@ -1,4 +1,4 @@
-//! The four statements that are signed, as EIP-712 typed data.
+//! What is signed around a result, as EIP-712 typed data.
 
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::sol_types::{Eip712Domain, SolStruct, eip712_domain};
@@ -42,6 +42,10 @@ mod typed {
     }
 }
 
+/// The domain's name and version: the same for every statement and every installation.
+pub(crate) const DOMAIN_NAME: &str = "ZamaJobs";
+pub(crate) const DOMAIN_VERSION: &str = "1";
+
 /// What every statement is bound to: one registry on one chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Domain {
@@ -50,10 +54,10 @@ pub struct Domain {
 }
 
 impl Domain {
-    fn eip712(self) -> Eip712Domain {
+    pub(crate) fn eip712(self) -> Eip712Domain {
         eip712_domain! {
-            name: "ZamaJobs",
-            version: "1",
+            name: DOMAIN_NAME,
+            version: DOMAIN_VERSION,
             chain_id: self.chain_id,
             verifying_contract: self.registry,
         }

@@ -53,7 +53,8 @@ async fn accounts(settings: &Settings, lago: LagoClient) -> Result<usize> {
     let tenants = store::tenants::list(&pool).await?;
     let delivery = BillingDelivery::new(pool, Arc::new(lago), settings.billing.default_plan.clone());
     for tenant in &tenants {
-        delivery.ensure_account(tenant, &ExternalId::parse(tenant)?).await?;
+        let name = tenant.id.as_str();
+        delivery.ensure_account(name, &ExternalId::parse(name)?).await?;
     }
     Ok(tenants.len())
 }

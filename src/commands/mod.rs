@@ -16,6 +16,7 @@ pub mod parts;
 pub mod policy;
 mod process;
 pub mod temporal;
+pub mod tenants;
 pub mod token;
 pub mod worker;
 

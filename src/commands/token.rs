@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use api::token::{Principal, Role as UserRole, Scope, Scopes, TokenIssuer};
+use api::token::{Credential, Principal, Role as UserRole, Scope, Scopes, TokenIssuer};
 use clap::Args;
 use jobs::{TenantId, UserId};
 use settings::{Deployment, Settings};
@@ -53,6 +53,9 @@ pub async fn issue(settings: &Settings, args: &TokenArgs) -> Result<String> {
         bail!("tokens are made here in development only; production has its issuer's endpoints");
     }
     let (tenant, user, role) = (args.tenant.clone(), args.user.clone(), args.role);
+    if tenant.is_sandbox() {
+        bail!("{tenant} is the name of a sandbox: make an API key with --test instead");
+    }
     let scopes = args.scopes.clone().unwrap_or_else(|| role.scopes());
     let submitter = chain::development::submitter(&tenant, &user)?.address;
     let pool = parts::pool(settings)?;
@@ -62,7 +65,7 @@ pub async fn issue(settings: &Settings, args: &TokenArgs) -> Result<String> {
     let auth = &settings.auth;
     let issuer = TokenIssuer::from_file_or_create(Path::new(&auth.signing_key_file), &auth.issuer, &auth.audience)
         .context("auth.signing_key_file cannot be used")?;
-    issuer.issue(&Principal { tenant, user, role, scopes }, args.ttl)
+    issuer.issue(&Principal { tenant, user, role, scopes, credential: Credential::AccessToken }, args.ttl)
 }
 
 fn scopes(text: &str) -> Result<Scopes, String> {

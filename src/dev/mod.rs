@@ -4,6 +4,7 @@
 //! after kill -9: see `spawn` and `spawner`.
 
 mod anvil_state;
+mod api_key;
 mod board;
 pub mod console;
 mod data_dir;

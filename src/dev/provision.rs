@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use api::token::Role;
+use jobs::{TenantId, UserId};
 use settings::Settings;
 use store::Connections;
 
 use crate::commands::token::TokenArgs;
 use crate::commands::{self, parts};
 
+use super::api_key;
 use super::data_dir::DataDir;
 use super::part::PartName;
 use super::postgres;
@@ -27,7 +29,7 @@ pub async fn run(data: &DataDir, running: &[PartName], wiring: &mut Wiring, prog
     if runs(PartName::Postgres) {
         step("database", progress, postgres::ensure_database(data, wiring.ports.postgres())).await?;
         step("migrations", progress, migrate(wiring)).await?;
-        step("token", progress, token(wiring)).await?;
+        step("token", progress, token(data, wiring)).await?;
     }
     if runs(PartName::Temporal) {
         step("namespace", progress, namespace(wiring)).await?;
@@ -89,17 +91,17 @@ async fn billing(wiring: &Wiring) -> Result<()> {
     Ok(())
 }
 
-/// An admin of the development tenant.
-async fn token(wiring: &mut Wiring) -> Result<()> {
-    let args = TokenArgs {
-        tenant: TENANT.parse()?,
-        user: USER.parse()?,
-        role: Role::Admin,
-        scopes: None,
-        ttl: TOKEN_LIFETIME,
-    };
-    wiring.token = Some(Box::pin(commands::token::issue(&settings(wiring)?, &args)).await?);
-    let submitter = chain::development::submitter(&TENANT.parse()?, &USER.parse()?)?;
+/// Credentials of an admin of the development tenant: a token, and an API key.
+async fn token(data: &DataDir, wiring: &mut Wiring) -> Result<()> {
+    let (tenant, user): (TenantId, UserId) = (TENANT.parse()?, USER.parse()?);
+    let args =
+        TokenArgs { tenant: tenant.clone(), user: user.clone(), role: Role::Admin, scopes: None, ttl: TOKEN_LIFETIME };
+    let settings = settings(wiring)?;
+    wiring.token = Some(Box::pin(commands::token::issue(&settings, &args)).await?);
+    let pool = parts::pool(&settings)?;
+    wiring.api_key = Some(Box::pin(api_key::ensure(&pool, &data.join("api-key"), &tenant, &user)).await?);
+    pool.close().await;
+    let submitter = chain::development::submitter(&tenant, &user)?;
     wiring.submitter_key = Some(submitter.private_key);
     Ok(())
 }

@@ -37,8 +37,10 @@ pub enum Admitted {
     KeyReused { first_use: DateTime<Utc> },
     /// Another request holds the key at this moment.
     InProgress,
-    /// The token's user is not registered.
+    /// The caller's user is not registered.
     UnknownUser,
+    /// The user has registered no address that the job could belong to.
+    NoSubmitter,
     /// The deadline has passed, and the key was not used with this body before.
     Late,
     /// The blob or the client's key that the job names was deleted a moment ago.
@@ -84,7 +86,8 @@ async fn take_in(tx: &mut PgConnection, admission: &Admission<'_>) -> Result<Adm
         return Ok(Admitted::Late);
     }
     let user = sqlx::query!(
-        "SELECT submitter FROM users WHERE tenant = $1 AND id = $2",
+        "SELECT u.submitter FROM tenants t JOIN users u ON u.tenant = coalesce(t.sandbox_of, t.id)
+          WHERE t.id = $1 AND u.id = $2",
         admission.tenant.as_str(),
         admission.user.as_str()
     )
@@ -92,6 +95,9 @@ async fn take_in(tx: &mut PgConnection, admission: &Admission<'_>) -> Result<Adm
     .await?;
     let Some(user) = user else {
         return Ok(Admitted::UnknownUser);
+    };
+    let Some(submitter) = user.submitter else {
+        return Ok(Admitted::NoSubmitter);
     };
     let workflow = match previous {
         None => workflow_id::first_use(admission.tenant, admission.key),
@@ -101,7 +107,7 @@ async fn take_in(tx: &mut PgConnection, admission: &Admission<'_>) -> Result<Adm
         Ok(taken) => taken,
         Err(limited) => return Ok(Admitted::Limited(limited)),
     };
-    if let Some(missing) = insert(tx, admission, &user.submitter, &workflow, &taken).await? {
+    if let Some(missing) = insert(tx, admission, &submitter, &workflow, &taken).await? {
         return Ok(Admitted::Missing(missing));
     }
     events::status(tx, admission.job_id, admission.tenant.as_str(), None, JobStatus::Pending, None).await?;
@@ -188,8 +194,9 @@ async fn insert(
         WITH job AS (
             INSERT INTO jobs (id, tenant, user_id, submitter, job_type, algorithm, payload, content_hash, priority,
                               deadline, timeout_seconds, request_id, created_at, updated_at, estimated_completion,
-                              workflow_id, current_workflow_id, active_slot)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $15, $25)
+                              workflow_id, current_workflow_id, active_slot, test_mode)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $15, $25,
+                    (SELECT sandbox_of IS NOT NULL FROM tenants WHERE id = $2))
         ), start AS (
             INSERT INTO job_starts (job_id, tenant, priority, workflow_id) VALUES ($1, $2, $9, $15)
         ), reservation AS (

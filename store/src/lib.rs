@@ -4,6 +4,7 @@
 //! with its event, its usage rows and its reservation; whatever a client may see is read by (tenant, id).
 
 pub mod admission;
+pub mod api_keys;
 pub mod batches;
 mod begin;
 pub mod blobs;
@@ -21,13 +22,16 @@ pub mod overview;
 pub mod receipts;
 pub mod resync;
 pub mod retrievals;
+mod sandboxes;
 pub mod sealing;
 pub mod starts;
+pub mod submitters;
 pub mod tenants;
 pub mod transactions;
 pub mod transition;
 pub mod uploads;
 pub mod usage;
+pub mod users;
 
 use std::str::FromStr;
 use std::time::Duration;

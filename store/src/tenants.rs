@@ -1,33 +1,78 @@
-//! Tenants and their users.
+//! Tenants: their plan, and what is set for them. Their users: [`crate::users`].
 
 use chrono::{DateTime, Utc};
 use jobs::{TenantId, UserId};
 use sqlx::PgPool;
 
 use crate::StoreError;
-use crate::jobs::bytes;
 
-/// A tenant as billing sees it.
+/// A tenant as operators and billing see it.
 #[derive(Clone, Debug)]
 pub struct Tenant {
     pub id: TenantId,
     pub plan: String,
     pub created_at: DateTime<Utc>,
     pub billing_ready: bool,
+    pub failed_jobs: FailedJobs,
+    /// A sandbox is free: billing never hears of it.
+    pub is_sandbox: bool,
 }
 
-/// Creates a tenant if it does not exist.
+struct Row {
+    id: String,
+    plan: String,
+    created_at: DateTime<Utc>,
+    billing_ready: bool,
+    confirm_failed: bool,
+    is_sandbox: bool,
+}
+
+impl TryFrom<Row> for Tenant {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id.parse().map_err(|_| StoreError::corrupt("tenant", &row.id))?,
+            plan: row.plan,
+            created_at: row.created_at,
+            billing_ready: row.billing_ready,
+            failed_jobs: FailedJobs::of_column(row.confirm_failed),
+            is_sandbox: row.is_sandbox,
+        })
+    }
+}
+
+/// Creates a tenant if it does not exist; tells whether it did so.
 ///
 /// # Errors
 /// The database is away.
-pub async fn ensure_tenant(pool: &PgPool, tenant: &TenantId, plan: &str) -> Result<(), StoreError> {
-    sqlx::query!("INSERT INTO tenants (id, plan) VALUES ($1, $2) ON CONFLICT DO NOTHING", tenant.as_str(), plan)
-        .execute(pool)
-        .await?;
-    Ok(())
+pub async fn ensure_tenant(pool: &PgPool, tenant: &TenantId, plan: &str) -> Result<bool, StoreError> {
+    let made =
+        sqlx::query!("INSERT INTO tenants (id, plan) VALUES ($1, $2) ON CONFLICT DO NOTHING", tenant.as_str(), plan)
+            .execute(pool)
+            .await?;
+    Ok(made.rows_affected() == 1)
 }
 
-/// Creates a user, or changes the role of the one that exists; the submitter address stays.
+/// Puts a tenant and its sandbox on a plan; returns the one before, `None` of a tenant that there is not.
+///
+/// # Errors
+/// The database is away.
+pub async fn set_plan(pool: &PgPool, tenant: &TenantId, plan: &str) -> Result<Option<String>, StoreError> {
+    let before = sqlx::query_scalar!(
+        r#"WITH before AS (SELECT id, plan FROM tenants WHERE id = $1 AND sandbox_of IS NULL FOR UPDATE),
+                changed AS (UPDATE tenants t SET plan = $2 FROM before b WHERE t.id = b.id OR t.sandbox_of = b.id)
+           SELECT plan AS "plan!" FROM before"#,
+        tenant.as_str(),
+        plan
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(before)
+}
+
+/// For development: creates a user with an address, or raises the role of the one that exists, whose address stays
+/// if it has one. A role is never lowered, so that a token of less takes nothing from the user's keys.
 ///
 /// # Errors
 /// The database is away.
@@ -40,7 +85,11 @@ pub async fn ensure_user(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "INSERT INTO users (tenant, id, role, submitter) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (tenant, id) DO UPDATE SET role = EXCLUDED.role",
+         ON CONFLICT (tenant, id) DO UPDATE
+            SET submitter = coalesce(users.submitter, EXCLUDED.submitter),
+                role = CASE WHEN array_position(ARRAY['developer', 'team_lead', 'admin'], EXCLUDED.role)
+                                 > array_position(ARRAY['developer', 'team_lead', 'admin'], users.role)
+                            THEN EXCLUDED.role ELSE users.role END",
         tenant.as_str(),
         user.as_str(),
         role,
@@ -51,46 +100,37 @@ pub async fn ensure_user(
     Ok(())
 }
 
-/// The address that a user's jobs belong to; `None` of a user who is not registered.
+/// All tenants by name, without their sandboxes.
 ///
 /// # Errors
 /// The database is away.
-pub async fn submitter(pool: &PgPool, tenant: &TenantId, user: &UserId) -> Result<Option<[u8; 20]>, StoreError> {
-    let address = sqlx::query_scalar!(
-        "SELECT submitter FROM users WHERE tenant = $1 AND id = $2",
-        tenant.as_str(),
-        user.as_str()
+pub async fn list(pool: &PgPool) -> Result<Vec<Tenant>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT id, plan, created_at, billing_ready_at IS NOT NULL AS "billing_ready!", confirm_failed,
+                  false AS "is_sandbox!"
+             FROM tenants WHERE sandbox_of IS NULL ORDER BY id"#
     )
-    .fetch_optional(pool)
+    .fetch_all(pool)
     .await?;
-    address.map(|address| bytes("submitter", &address)).transpose()
+    rows.into_iter().map(Tenant::try_from).collect()
 }
 
-/// All tenants, by name.
-///
-/// # Errors
-/// The database is away.
-pub async fn list(pool: &PgPool) -> Result<Vec<String>, StoreError> {
-    Ok(sqlx::query_scalar!("SELECT id FROM tenants ORDER BY id").fetch_all(pool).await?)
-}
-
-/// Reads a tenant.
+/// Reads a tenant, or a sandbox.
 ///
 /// # Errors
 /// The database is away.
 pub async fn find(pool: &PgPool, tenant: &str) -> Result<Option<Tenant>, StoreError> {
-    let row = sqlx::query!("SELECT id, plan, created_at, billing_ready_at FROM tenants WHERE id = $1", tenant)
-        .fetch_optional(pool)
-        .await?;
-    row.map(|row| {
-        Ok(Tenant {
-            id: row.id.parse().map_err(|_| StoreError::corrupt("tenant", &row.id))?,
-            plan: row.plan,
-            created_at: row.created_at,
-            billing_ready: row.billing_ready_at.is_some(),
-        })
-    })
-    .transpose()
+    let row = sqlx::query_as!(
+        Row,
+        r#"SELECT id, plan, created_at, billing_ready_at IS NOT NULL AS "billing_ready!", confirm_failed,
+                  sandbox_of IS NOT NULL AS "is_sandbox!"
+             FROM tenants WHERE id = $1"#,
+        tenant
+    )
+    .fetch_optional(pool)
+    .await?;
+    row.map(Tenant::try_from).transpose()
 }
 
 /// What becomes of a tenant's failed jobs.

@@ -9,6 +9,9 @@ use sqlx::PgPool;
 use crate::StoreError;
 use crate::jobs::Reader;
 
+/// Why the rows of sandboxes are never sent; the database writes it (`migrations/0025_people.sql`).
+pub const TEST_MODE: &str = "test mode";
+
 /// A ledger row.
 #[derive(Clone, Debug)]
 pub struct UsageRow {

@@ -8,6 +8,7 @@ mod failed_on_chain;
 mod idempotency;
 mod limits_of_time;
 mod one_job;
+mod people;
 mod policy;
 mod tenants;
 mod workflow;

@@ -1,17 +1,19 @@
-//! Who asks: a bearer token (RFC 6750) becomes a [`Principal`], and a principal must have the scope.
+//! Who asks: a bearer token (RFC 6750) or an API key becomes a [`Principal`], and a principal must have the scope.
 
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use jobs::ErrorCode;
+use jobs::{ErrorCode, api_key};
+use store::api_keys::Owner;
 use store::jobs::Reader;
 
+use super::api_keys;
 use super::observation::Caller;
 use super::problem::Problem;
 use crate::ApiState;
-use crate::token::{Principal, Rejection, Scope, Verified};
+use crate::token::{Credential, Principal, Rejection, Scope, Verified};
 
 const REALM: &str = r#"Bearer realm="zama-jobs""#;
 
@@ -25,6 +27,38 @@ impl Principal {
         let challenge = format!(r#"{REALM}, error="insufficient_scope", scope="{scope}""#);
         let detail = format!("The token lacks the scope {scope}.");
         Err(Problem::new(ErrorCode::InsufficientScope, detail).with_challenge(&challenge))
+    }
+
+    /// Refuses API keys, whatever they allow: one that leaked must not send its user's results to another address.
+    ///
+    /// # Errors
+    /// INSUFFICIENT_SCOPE of an API key.
+    pub fn require_access_token(&self) -> Result<(), Problem> {
+        if self.credential == Credential::AccessToken {
+            return Ok(());
+        }
+        let challenge = format!(r#"{REALM}, error="insufficient_scope""#);
+        let detail = "An API key may not do this: use an access token.";
+        Err(Problem::new(ErrorCode::InsufficientScope, detail).with_challenge(&challenge))
+    }
+
+    /// Who may make, rotate and end API keys: whoever has an access token, and an API key of an admin. Any other key that
+    /// leaked would outlive its own end.
+    ///
+    /// # Errors
+    /// INSUFFICIENT_SCOPE of an API key without `jobs:admin`.
+    pub fn require_key_management(&self) -> Result<(), Problem> {
+        match self.credential {
+            Credential::AccessToken => Ok(()),
+            Credential::ApiKey { .. } => self.require(Scope::JobsAdmin),
+        }
+    }
+
+    /// Whose API keys the principal sees and manages: its own, or with `jobs:admin` the tenant's.
+    #[must_use]
+    pub fn key_owner(&self) -> Owner<'_> {
+        let any = self.scopes.contains(Scope::JobsAdmin);
+        Owner { tenant: &self.tenant, user: (!any).then_some(&self.user) }
     }
 
     /// Whether the principal may read what it sees through [`Principal::reader`].
@@ -55,7 +89,15 @@ impl FromRequestParts<Arc<ApiState>> for Verified {
         let Some(token) = bearer(&parts.headers)? else {
             return Err(Problem::new(ErrorCode::InvalidToken, "The request has no bearer token.").with_challenge(REALM));
         };
-        let verified = state.tokens.verify(token).map_err(refusal)?;
+        let verified = if token.starts_with(api_key::PREFIX) {
+            api_keys::verify(&state.pool, token).await?
+        } else {
+            state.tokens.verify(token).map_err(refusal)?
+        };
+        // A sandbox is entered with a test key alone, whatever an issuer writes into its tokens.
+        if verified.principal.tenant.is_sandbox() != verified.principal.credential.is_test() {
+            return Err(refusal(Rejection::Invalid));
+        }
         if let Some(caller) = parts.extensions.get::<Caller>() {
             caller.is(&verified.principal);
         }
@@ -100,8 +142,15 @@ pub fn unregistered() -> Problem {
     invalid_token(ErrorCode::InvalidToken, "The token's user is not registered.")
 }
 
-/// A token that is not accepted, with the challenge that a 401 must carry (RFC 6750 section 3).
-fn invalid_token(code: ErrorCode, detail: &str) -> Problem {
+/// A user who has registered no address that jobs could belong to.
+pub fn without_submitter() -> Problem {
+    let detail = "The user has registered no submitter address: POST /v1/me/submitter/challenge, sign, PUT \
+                  /v1/me/submitter (zama-jobs keys register).";
+    Problem::new(ErrorCode::SubmitterMissing, detail)
+}
+
+/// A credential that is not accepted, with the challenge that a 401 must carry (RFC 6750 section 3).
+pub(super) fn invalid_token(code: ErrorCode, detail: &str) -> Problem {
     let challenge = format!(r#"{REALM}, error="invalid_token", error_description="{detail}""#);
     Problem::new(code, detail).with_challenge(&challenge)
 }

@@ -1,5 +1,7 @@
 //! What holds for every route: who asks, what a request may look like, how errors are told, what is recorded.
 
+pub mod api_key_path;
+pub mod api_keys;
 pub mod authentication;
 pub mod body;
 pub mod client_address;
@@ -24,3 +26,4 @@ pub mod storage;
 pub mod tenant_rules;
 pub mod time_limit;
 pub mod upload;
+pub mod user_path;

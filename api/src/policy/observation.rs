@@ -10,7 +10,7 @@ use metrics::{counter, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::request_id::RequestId;
-use crate::token::Principal;
+use crate::token::{Credential, Principal};
 
 const REQUESTS: &str = "zama_http_requests_total";
 const DURATION: &str = "zama_http_request_duration_seconds";
@@ -23,12 +23,25 @@ const NO_ROUTE: &str = "unmatched";
 
 /// Where authentication notes who asks, for the log; a request extension.
 #[derive(Clone, Debug, Default)]
-pub struct Caller(Arc<OnceLock<(String, String)>>);
+pub struct Caller(Arc<OnceLock<Who>>);
+
+#[derive(Debug)]
+struct Who {
+    tenant: String,
+    user: String,
+    /// Id of the API key, if it was one.
+    api_key: Option<String>,
+}
 
 impl Caller {
     pub(super) fn is(&self, principal: &Principal) {
+        let api_key = match &principal.credential {
+            Credential::ApiKey { id, .. } => Some(id.to_string()),
+            Credential::AccessToken => None,
+        };
+        let who = Who { tenant: principal.tenant.to_string(), user: principal.user.to_string(), api_key };
         // A second note would be of the same request's same token.
-        let _ = self.0.set((principal.tenant.to_string(), principal.user.to_string()));
+        let _ = self.0.set(who);
     }
 }
 
@@ -64,8 +77,9 @@ pub async fn record(mut request: Request, next: Next) -> Response {
     let who = caller.0.get();
     tracing::info!(
         request.id = id.as_ref().map(RequestId::as_str),
-        tenant.id = who.map(|(tenant, _)| tenant.as_str()),
-        user.id = who.map(|(_, user)| user.as_str()),
+        tenant.id = who.map(|who| who.tenant.as_str()),
+        user.id = who.map(|who| who.user.as_str()),
+        api_key.id = who.and_then(|who| who.api_key.as_deref()),
         http.method = method,
         http.route = route,
         http.status = status,

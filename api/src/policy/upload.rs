@@ -94,7 +94,7 @@ pub async fn take_in(
     let upload = upload?;
     let (tenant, user) = (&principal.tenant, &principal.user);
     // Before the body: nobody's bytes are not worth reading.
-    if store::tenants::submitter(&state.pool, tenant, user).await?.is_none() {
+    if store::users::standing(&state.pool, tenant, user).await?.is_none() {
         return Err(unregistered());
     }
     let staged = upload.stage(state, limit(kind)).await?;

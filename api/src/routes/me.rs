@@ -12,13 +12,14 @@ use utoipa::ToSchema;
 use crate::ApiState;
 use crate::errors;
 use crate::policy::problem::Problem;
-use crate::token::Verified;
+use crate::token::{Credential, Verified};
 
 errors!(Errors: AnyToken);
 
 /// Who asks.
 #[derive(Serialize, ToSchema)]
 pub struct Me {
+    /// Of a test key the sandbox, `acme--test`: encrypted inputs are bound to it.
     #[schema(example = "acme")]
     pub tenant: String,
     #[schema(example = "ada")]
@@ -26,21 +27,24 @@ pub struct Me {
     /// What the user is in the tenant.
     #[schema(example = "developer")]
     pub role: String,
-    /// What the token allows.
+    /// What the credential allows.
     pub scopes: Vec<String>,
-    /// EVM address that the user's jobs belong to, and that encrypted inputs are bound to; null while the user is not
-    /// registered, and then no job is accepted.
+    /// EVM address that the user's jobs belong to, and that encrypted inputs are bound to; null while none is registered,
+    /// and then no job is accepted.
     #[schema(value_type = Option<String>)]
     pub submitter: Option<Address>,
-    /// When the token expires.
+    /// When the credential expires.
     pub expires_at: DateTime<Utc>,
-    /// Whether the token is a test credential, whose jobs are free and never billed.
+    /// Whether the credential is a test key: it acts in the tenant's sandbox, where jobs are free and never billed.
     pub test_mode: bool,
+    /// Id of the API key that was shown; null with an access token.
+    #[schema(example = "4fTq0ZxkW9bYpR2c")]
+    pub api_key: Option<String>,
 }
 
 /// Who am I
 ///
-/// The caller as the service knows it. Any valid token may ask. A client that encrypts learns here which tenant and
+/// The caller as the service knows it. Any valid token or API key may ask. A client that encrypts learns here which tenant and
 /// submitter its inputs' proof must name.
 #[utoipa::path(
     get, path = "/v1/me", operation_id = "get_me", tag = "identity", security(("bearer" = [])),
@@ -49,7 +53,7 @@ pub struct Me {
          example = json!({
              "tenant": "acme", "user": "ada", "role": "developer", "scopes": ["jobs:submit", "jobs:read"],
              "submitter": "0x70997970c51812dc3a010c7d01b50e0d17dc79c8", "expires_at": "2026-03-14T09:41:53Z",
-             "test_mode": false
+             "test_mode": false, "api_key": null
          })),
         Errors
     )
@@ -58,15 +62,18 @@ pub async fn me(
     State(state): State<Arc<ApiState>>,
     Verified { principal, expires_at }: Verified,
 ) -> Result<Json<Me>, Problem> {
-    let submitter = store::tenants::submitter(&state.pool, &principal.tenant, &principal.user).await?;
+    let standing = store::users::standing(&state.pool, &principal.tenant, &principal.user).await?;
     Ok(Json(Me {
         tenant: principal.tenant.to_string(),
         user: principal.user.to_string(),
         role: principal.role.to_string(),
         scopes: principal.scopes.iter().map(|scope| scope.to_string()).collect(),
-        submitter: submitter.map(Address::from),
+        submitter: standing.and_then(|standing| standing.submitter).map(Address::from),
         expires_at,
-        // No issuer makes test credentials yet.
-        test_mode: false,
+        test_mode: principal.credential.is_test(),
+        api_key: match principal.credential {
+            Credential::ApiKey { id, .. } => Some(id.to_string()),
+            Credential::AccessToken => None,
+        },
     }))
 }

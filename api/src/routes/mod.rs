@@ -1,5 +1,6 @@
 //! The endpoints: a folder a resource, a file an endpoint.
 
+pub mod api_keys;
 pub mod blobs;
 pub mod docs;
 pub mod errors;
@@ -13,4 +14,7 @@ pub mod me;
 pub mod metrics;
 pub mod openapi;
 pub mod readyz;
+pub mod submitter;
+pub mod tenants;
 pub mod usage;
+pub mod users;

@@ -8,7 +8,7 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use jobs::JobId;
 use serde::Serialize;
-use store::usage::{UsagePlace, UsageRow};
+use store::usage::{TEST_MODE, UsagePlace, UsageRow};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::ApiState;
@@ -52,6 +52,8 @@ pub struct Row {
     pub billed_at: Option<DateTime<Utc>>,
     /// When the billing system took the row.
     pub delivered_at: Option<DateTime<Utc>>,
+    /// Whether the row was used in a sandbox: it is never billed.
+    pub test_mode: bool,
 }
 
 #[derive(IntoParams)]
@@ -81,7 +83,7 @@ struct Query {
                  "id": "019cebab-804e-7c41-9b5e-3f2a8d6c1e07:compute_units:0",
                  "job_id": "019cebab-804e-7c41-9b5e-3f2a8d6c1e07",
                  "metric": "compute_units", "units": 2, "occurred_at": "2026-03-14T09:26:54.120Z",
-                 "billed_at": "2026-03-14T09:26:54.120Z", "delivered_at": null
+                 "billed_at": "2026-03-14T09:26:54.120Z", "delivered_at": null, "test_mode": false
              }],
              "next_cursor": null, "has_more": false
          })),
@@ -134,6 +136,7 @@ impl From<UsageRow> for Row {
             occurred_at: row.occurred_at,
             billed_at: row.billed_at,
             delivered_at: row.delivered_at,
+            test_mode: row.dead_reason.as_deref() == Some(TEST_MODE),
         }
     }
 }

@@ -3,26 +3,42 @@
 mod claims;
 mod issuer;
 mod key;
-mod scope;
 mod verifier;
 
 pub use issuer::TokenIssuer;
-pub use scope::{Role, Scope, Scopes};
+pub use jobs::identity::{Role, Scope, Scopes};
 pub use verifier::{Rejection, TokenVerifier};
 
 use chrono::{DateTime, Utc};
-use jobs::{TenantId, UserId};
+use jobs::{ApiKeyId, KeyMode, TenantId, UserId};
 
-/// Who a token speaks for, and what it allows.
+/// Who a credential speaks for, and what it allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
+    /// In whose name it acts: of a test key the tenant's sandbox.
     pub tenant: TenantId,
     pub user: UserId,
     pub role: Role,
     pub scopes: Scopes,
+    pub credential: Credential,
 }
 
-/// A token that was found to be valid.
+/// What a caller shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credential {
+    AccessToken,
+    ApiKey { id: ApiKeyId, mode: KeyMode },
+}
+
+impl Credential {
+    /// Whether what is done with it is a test: free, and marked so.
+    #[must_use]
+    pub fn is_test(&self) -> bool {
+        matches!(self, Self::ApiKey { mode: KeyMode::Test, .. })
+    }
+}
+
+/// A credential that was found to be valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     pub principal: Principal,

@@ -42,6 +42,7 @@ fn developer() -> Principal {
         user: "ada".parse().unwrap(),
         role: Role::Developer,
         scopes: Role::Developer.scopes(),
+        credential: Credential::AccessToken,
     }
 }
 

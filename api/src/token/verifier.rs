@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, dangerous, decode, decode
 
 use super::claims::Claims;
 use super::key::{PublicKey, read_public};
-use super::{Principal, Role, Scopes, Verified};
+use super::{Credential, Principal, Role, Scopes, Verified};
 
 /// Seconds by which clocks may differ.
 const LEEWAY_SECONDS: u64 = 30;
@@ -84,6 +84,7 @@ fn verified(claims: &Claims) -> Option<Verified> {
     if claims.jti.is_empty() || scopes.beyond(role).is_some() {
         return None;
     }
-    let principal = Principal { tenant: claims.tenant.parse().ok()?, user: claims.sub.parse().ok()?, role, scopes };
+    let (tenant, user) = (claims.tenant.parse().ok()?, claims.sub.parse().ok()?);
+    let principal = Principal { tenant, user, role, scopes, credential: Credential::AccessToken };
     Some(Verified { principal, expires_at: DateTime::from_timestamp(claims.exp, 0)? })
 }

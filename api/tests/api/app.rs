@@ -6,6 +6,7 @@ mod encrypted;
 mod gate;
 mod health;
 mod key_manager;
+mod keys;
 mod requests;
 mod socket;
 mod work;
@@ -16,11 +17,12 @@ use std::time::Duration;
 
 use api::dispatcher;
 use api::health::Health;
-use api::token::{Principal, Role, Scopes, TokenIssuer};
+use api::token::{Credential, Principal, Role, Scopes, TokenIssuer};
 use api::{ApiState, Gate, GatePolicy, NetworkKeys, Storage, router};
 use axum::Router;
 use blobs::BlobStore;
 use retrieval::Domain;
+use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
 use store::uploads::{Quota, Quotas};
 
@@ -30,6 +32,7 @@ pub use encrypted::{Owner, result_bytes};
 pub use gate::{Hands, REQUEST_KEY_SECRET, policy};
 pub use health::Parts;
 pub use key_manager::{CRS, PUBLIC_KEY, Seen};
+pub use keys::Key;
 pub use requests::{Call, job};
 pub use socket::{Listening, until_closed, wide_door};
 pub use work::RESULT;
@@ -42,9 +45,6 @@ pub const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// What retrievals are signed for.
 pub const DOMAIN: Domain = Domain { chain_id: 31337, registry: alloy::primitives::Address::repeat_byte(0x5f) };
-
-/// Addresses of users differ, so that lists can be filtered by them.
-const ADDRESS: [u8; 20] = [0x70; 20];
 
 /// More than any test stores.
 const PLENTY: Quotas =
@@ -176,8 +176,9 @@ impl TestApp {
 
     pub async fn user(&self, tenant: &str, name: &str, role: Role) -> User {
         let (tenant_id, user_id) = (tenant.parse().unwrap(), name.parse().unwrap());
-        let mut address = ADDRESS;
-        address[..name.len().min(20)].copy_from_slice(&name.as_bytes()[..name.len().min(20)]);
+        // An address is one user's.
+        let digest = Sha256::digest(format!("{tenant}/{name}"));
+        let address = std::array::from_fn(|at| digest[at]);
         store::tenants::ensure_tenant(&self.pool, &tenant_id, "development").await.unwrap();
         store::tenants::ensure_user(&self.pool, &tenant_id, &user_id, role.as_str(), address).await.unwrap();
         let token = self.token(tenant, name, role, role.scopes());
@@ -186,7 +187,8 @@ impl TestApp {
 
     /// A token, whether or not there is such a user.
     pub fn token(&self, tenant: &str, name: &str, role: Role, scopes: Scopes) -> String {
-        let principal = Principal { tenant: tenant.parse().unwrap(), user: name.parse().unwrap(), role, scopes };
+        let (tenant, user) = (tenant.parse().unwrap(), name.parse().unwrap());
+        let principal = Principal { tenant, user, role, scopes, credential: Credential::AccessToken };
         self.issuer.issue(&principal, Duration::from_secs(600)).expect("it is issued")
     }
 }

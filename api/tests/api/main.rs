@@ -4,6 +4,7 @@
 
 mod admission_limits;
 mod answer;
+mod api_keys;
 mod app;
 #[path = "../../../store/tests/store/database.rs"]
 mod database;
@@ -42,7 +43,11 @@ mod security_headers;
 mod signed_requests;
 mod storage;
 mod submit;
+mod submitter;
+mod tenant;
+mod test_mode;
 mod time_limit;
 mod unread;
 mod usage;
+mod users;
 mod wire;

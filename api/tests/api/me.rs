@@ -17,7 +17,8 @@ async fn a_caller_learns_who_it_is_and_whose_its_jobs_will_be() {
     let submitter = format!("0x{}", hex::encode(lea.address));
     let expected = json!({
         "tenant": "acme", "user": "lea", "role": "team_lead", "submitter": submitter, "test_mode": false,
-        "scopes": ["jobs:submit", "jobs:read", "jobs:read:team"], "expires_at": me["expires_at"]
+        "scopes": ["jobs:submit", "jobs:read", "jobs:read:team"], "expires_at": me["expires_at"],
+        "api_key": null
     });
     assert_eq!(me, expected);
     let id = app.accepted(&lea).await;

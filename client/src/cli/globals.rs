@@ -20,7 +20,7 @@ pub struct Globals {
     /// Address of the API [default: ZAMA_API of .zama/dev.env, here or in a folder above]
     #[arg(long, global = true, env = "ZAMA_API", value_name = "URL", help_heading = "Connection")]
     pub api: Option<String>,
-    /// Access token [default: ZAMA_TOKEN of the same .zama/dev.env, for its own API only]
+    /// Access token or API key [default: ZAMA_TOKEN of the same .zama/dev.env, for its own API only]
     #[arg(long, global = true, env = "ZAMA_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     #[arg(help_heading = "Connection")]
     pub token: Option<String>,

@@ -1,6 +1,7 @@
 //! The CLI's commands about jobs: what they take, and how each is run. Results go to stdout, all else to stderr.
 
 mod access;
+mod api_keys;
 mod card;
 mod chain_args;
 mod decrypt;
@@ -84,13 +85,16 @@ pub enum JobsCommand {
     /// Take back what `grant` gave. A transaction on chain: costs the submitter gas.
     #[command(after_help = EXIT_CODES)]
     Revoke(access::AccessArgs),
-    /// Keys to encrypt under and to seal to.
+    /// Keys to encrypt under, to seal to and to sign with.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Keys that programs use in place of access tokens.
+    #[command(subcommand)]
+    ApiKeys(api_keys::ApiKeysCommand),
     /// Show what was metered.
     #[command(after_help = EXIT_CODES)]
     Usage(usage::UsageArgs),
-    /// Show who the token speaks for: tenant, user, scopes, and the address that jobs belong to.
+    /// Show who the token or API key speaks for: tenant, user, scopes, and the address that jobs belong to.
     #[command(after_help = EXIT_CODES)]
     Whoami,
 }
@@ -119,6 +123,7 @@ pub async fn run(command: JobsCommand, globals: Globals) -> ExitCode {
         JobsCommand::Grant(args) => Box::pin(access::change(&session, &args, AccessChange::Grant)).await,
         JobsCommand::Revoke(args) => Box::pin(access::change(&session, &args, AccessChange::Revoke)).await,
         JobsCommand::Keys(command) => Box::pin(keys::keys(&session, &command)).await,
+        JobsCommand::ApiKeys(command) => Box::pin(api_keys::api_keys(&session, &command)).await,
         JobsCommand::Usage(args) => usage::usage(&session, &args).await,
         JobsCommand::Whoami => whoami::whoami(&session).await,
     };

@@ -71,7 +71,12 @@ fn every_command_documents_the_exit_codes() {
 fn every_command_about_keys_documents_the_exit_codes() {
     let binary = Binary::command();
     let keys = binary.find_subcommand("keys").expect("the command exists");
-    for name in ["network", "generate", "upload", "list", "sealing"] {
+    for name in ["network", "generate", "upload", "list", "sealing", "register"] {
+        let command = keys.find_subcommand(name).expect("the command exists");
+        assert_eq!(command.get_after_help().map(ToString::to_string).as_deref(), Some(EXIT_CODES), "{name}");
+    }
+    let keys = binary.find_subcommand("api-keys").expect("the command exists");
+    for name in ["create", "list", "rotate", "revoke"] {
         let command = keys.find_subcommand(name).expect("the command exists");
         assert_eq!(command.get_after_help().map(ToString::to_string).as_deref(), Some(EXIT_CODES), "{name}");
     }

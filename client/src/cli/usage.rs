@@ -44,9 +44,13 @@ fn text(usage: &Usage, paint: Paint) -> String {
     }
     let mut table = Table::new(&["OCCURRED", "METRIC", "UNITS", "BILLING", "ROW"]);
     for row in &usage.data {
-        let billing = row.delivered_at.map_or_else(|| "due".to_owned(), |_| "delivered".to_owned());
+        let billing = match row.delivered_at {
+            _ if row.test_mode => "free",
+            Some(_) => "delivered",
+            None => "due",
+        };
         let (metric, id) = (tame(&row.metric), tame(&row.id));
-        table.row(vec![card::time(row.occurred_at), metric, row.units.to_string(), billing, id]);
+        table.row(vec![card::time(row.occurred_at), metric, row.units.to_string(), billing.to_owned(), id]);
     }
     let rows = table.render(|row, _, cell| if row.is_none() { paint.strong(cell) } else { cell.to_owned() });
     let totals: Vec<(String, String)> =

@@ -1,4 +1,4 @@
-//! `whoami`: who the token speaks for.
+//! `whoami`: who the token or API key speaks for.
 
 use chrono::{DateTime, Utc};
 
@@ -14,21 +14,30 @@ pub(super) async fn whoami(session: &Session) -> Result<Exit, CliError> {
     let me = session.client()?.me().await?;
     session.output.result(&me, |_| text(&me, Utc::now()))?;
     if me.submitter.is_none() {
-        session.output.notice("the user is not registered: no job will be accepted");
+        session
+            .output
+            .notice("the user has no submitter address, so that no job will be accepted: zama-jobs keys register");
     }
     Ok(Exit::Success)
 }
 
 fn text(me: &Me, now: DateTime<Utc>) -> String {
     let submitter = me.submitter.map_or_else(|| "none".to_owned(), |address| address.to_string());
-    let minutes = (me.expires_at - now).num_minutes();
+    let left = match me.expires_at - now {
+        days if days.num_days() > 1 => format!("in {} days", days.num_days()),
+        minutes => format!("in {} min", minutes.num_minutes()),
+    };
+    let (credential, id) = match &me.api_key {
+        Some(id) => ("API key", format!("{} ", tame(id))),
+        None => ("Token", String::new()),
+    };
     let mut lines = vec![
         ("Tenant", tame(&me.tenant)),
         ("User", tame(&me.user)),
         ("Role", tame(&me.role)),
         ("Scopes", tame(&me.scopes.join(" "))),
         ("Submitter", submitter),
-        ("Token", format!("expires {} (in {minutes} min)", card::time(me.expires_at))),
+        (credential, format!("{id}expires {} ({left})", card::time(me.expires_at))),
     ];
     if me.test_mode {
         lines.push(("Test mode", "jobs are free and never billed".to_owned()));
@@ -57,5 +66,9 @@ Submitter  0x70997970C51812dc3A010C7d01b50e0d17dc79C8
 Token      expires 2026-03-14 09:41:53Z (in 15 min)
 ";
         assert_eq!(text(&me, "2026-03-14T09:26:53Z".parse().unwrap()), expected);
+        let by_key = Me { api_key: Some("4fTq0ZxkW9bYpR2c".to_owned()), test_mode: true, ..me };
+        let told = text(&by_key, "2026-03-04T09:26:53Z".parse().unwrap());
+        assert!(told.contains("API key    4fTq0ZxkW9bYpR2c expires 2026-03-14 09:41:53Z (in 10 days)\n"), "{told}");
+        assert!(told.ends_with("Test mode  jobs are free and never billed\n"), "{told}");
     }
 }

@@ -30,7 +30,7 @@ impl Submitter {
         Origin { tenant: tenant.to_owned(), submitter: self.address().into_array() }
     }
 
-    pub(super) fn signer(&self) -> &Signer {
+    pub(crate) fn signer(&self) -> &Signer {
         &self.0
     }
 }

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap as Headers, Method as Verb, Uri};
 use axum::response::IntoResponse;
-use jobs::{ErrorCode, IdempotencyKey};
+use jobs::{ErrorCode, IdempotencyKey, KeyMode};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -310,4 +310,15 @@ fn a_client_needs_an_address_and_a_token() {
     assert!(matches!(Client::new("http://host", "a\nb"), Err(ClientError::Configuration(_))));
     let client = Client::new("https://host/prefix/", "secret").unwrap();
     assert!(!format!("{client:?}").contains("secret"));
+}
+
+#[test]
+fn a_mistyped_api_key_is_found_before_anybody_is_asked() {
+    let key = ApiKey::generate(KeyMode::Live);
+    assert!(Client::new("http://host", key.as_str()).is_ok());
+    let typo = format!("{}_", key.as_str().trim_end_matches(|c: char| c.is_ascii_alphanumeric()));
+    for wrong in [&typo, &key.as_str().replace("live", "test")] {
+        let refused = Client::new("http://host", wrong).unwrap_err().to_string();
+        assert!(refused.contains("API key") && !refused.contains(key.id().as_str()), "{refused}");
+    }
 }

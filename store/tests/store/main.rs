@@ -14,6 +14,7 @@ mod events;
 mod failed_jobs;
 mod limits;
 mod lost;
+mod people;
 mod resync;
 mod starts;
 mod transactions;

@@ -40,6 +40,11 @@ pub struct New<'a> {
     pub limits: AdmissionLimits,
 }
 
+/// The user's in this tenant: an address is one user's.
+fn address(tenant: &TenantId) -> [u8; 20] {
+    std::array::from_fn(|at| tenant.as_str().as_bytes().get(at).copied().unwrap_or(1))
+}
+
 impl Default for New<'_> {
     fn default() -> Self {
         Self { tenant: "acme", key: "", priority: "normal", deadline_ms: None, limits: AdmissionLimits::default() }
@@ -63,7 +68,7 @@ impl Outbox {
     pub async fn admit(&self, new: New<'_>) -> (JobId, Admitted) {
         let tenant: TenantId = new.tenant.parse().unwrap();
         store::tenants::ensure_tenant(&self.pool, &tenant, "development").await.unwrap();
-        store::tenants::ensure_user(&self.pool, &tenant, &self.user, "developer", [1; 20]).await.unwrap();
+        store::tenants::ensure_user(&self.pool, &tenant, &self.user, "developer", address(&tenant)).await.unwrap();
         let now = Utc::now();
         let deadline = new.deadline_ms.map(|ms| (now + chrono::Duration::milliseconds(ms)).to_rfc3339());
         let body = json!({"type": "compute", "priority": new.priority, "deadline": deadline,

@@ -21,7 +21,7 @@ use super::units_left::{quota_warning, refusal as limited};
 use super::wait::until_terminal;
 use crate::ApiState;
 use crate::errors;
-use crate::policy::authentication::unregistered;
+use crate::policy::authentication::{unregistered, without_submitter};
 use crate::policy::body::StrictJson;
 use crate::policy::prefer;
 use crate::policy::problem::Problem;
@@ -42,8 +42,8 @@ const CONFIRMATION_SECONDS: u64 = 4;
 const MAX_RETRY_SECONDS: u64 = 30;
 
 errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, InvalidIdempotencyKey, BodyTimeout,
-    RequestInProgress, PayloadTooLarge, InvalidContentType, IdempotencyKeyReused, KeyMismatch, QuotaExceeded,
-    TooManyActiveJobs);
+    RequestInProgress, SubmitterMissing, PayloadTooLarge, InvalidContentType, IdempotencyKeyReused, KeyMismatch,
+    QuotaExceeded, TooManyActiveJobs);
 
 /// Submit a job
 ///
@@ -151,6 +151,7 @@ pub async fn submit(
             return Err(Problem::new(ErrorCode::RequestInProgress, detail));
         }
         Admitted::UnknownUser => return Err(unregistered()),
+        Admitted::NoSubmitter => return Err(without_submitter()),
         Admitted::Missing(kind) => return Err(references::gone(kind)),
         Admitted::Limited(by) => return Err(limited(by, principal.role, now)),
     };

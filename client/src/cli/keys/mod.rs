@@ -1,7 +1,8 @@
-//! `keys`: the network's key, a client's own keys, and keys that results are sealed to.
+//! `keys`: the network's key, a client's own keys, keys that results are sealed to, and the submitter's.
 
 mod network;
 mod own;
+mod register;
 mod sealing;
 
 use clap::Subcommand;
@@ -31,6 +32,9 @@ pub enum KeysCommand {
     /// Make a P-256 key that results are sealed to.
     #[command(after_help = EXIT_CODES)]
     Sealing(sealing::SealingArgs),
+    /// Register the address of your submitter's key, proved by its signature: your jobs belong to it.
+    #[command(after_help = EXIT_CODES)]
+    Register(register::RegisterArgs),
 }
 
 pub(super) async fn keys(session: &Session, command: &KeysCommand) -> Result<Exit, CliError> {
@@ -41,5 +45,6 @@ pub(super) async fn keys(session: &Session, command: &KeysCommand) -> Result<Exi
         KeysCommand::List => own::list(session).await,
         KeysCommand::Delete(args) => own::delete(session, args).await,
         KeysCommand::Sealing(args) => sealing::sealing(session, args),
+        KeysCommand::Register(args) => register::register(session, args).await,
     }
 }

@@ -5,8 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-/// One thing that a token allows.
+/// One thing that a credential allows.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Scope {
     /// Submit jobs, and cancel what one submitted.
@@ -19,7 +20,8 @@ pub enum Scope {
     JobsAdmin,
 }
 
-const ALL: [Scope; 4] = [Scope::JobsSubmit, Scope::JobsRead, Scope::JobsReadTeam, Scope::JobsAdmin];
+/// Every scope that there is.
+pub const ALL: [Scope; 4] = [Scope::JobsSubmit, Scope::JobsRead, Scope::JobsReadTeam, Scope::JobsAdmin];
 
 impl Scope {
     #[must_use]
@@ -48,7 +50,7 @@ impl FromStr for Scope {
     }
 }
 
-/// The scopes of a token; on the wire a string with spaces between (RFC 6749 section 3.3).
+/// The scopes of a credential; on the wire of OAuth a string with spaces between (RFC 6749 section 3.3).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(BTreeSet<Scope>);
 
@@ -62,14 +64,47 @@ impl Scopes {
         self.0.iter().copied()
     }
 
-    /// Reads a token's scopes. Those that this version does not know allow nothing, and are skipped.
-    pub(super) fn read(text: &str) -> Self {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Those that stand in both.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Self {
+        Self(self.0.intersection(&other.0).copied().collect())
+    }
+
+    /// Whether all of them stand in the other.
+    #[must_use]
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.0.is_subset(&other.0)
+    }
+
+    /// Reads what a client asks for; a scope that there is not is refused by name.
+    ///
+    /// # Errors
+    /// The first word that is no scope.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        text.split(' ').filter(|word| !word.is_empty()).map(str::parse).collect()
+    }
+
+    /// Reads a credential's scopes. Those that this version does not know allow nothing, and are skipped.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
         Self(text.split(' ').filter_map(|word| word.parse().ok()).collect())
     }
 
     /// The first scope that `role` does not bring.
-    pub(super) fn beyond(&self, role: Role) -> Option<Scope> {
-        self.0.iter().copied().find(|scope| !role.scopes().contains(*scope))
+    #[must_use]
+    pub fn beyond(&self, role: Role) -> Option<Scope> {
+        self.outside(&role.scopes())
+    }
+
+    /// The first scope that `others` lack.
+    #[must_use]
+    pub fn outside(&self, others: &Self) -> Option<Scope> {
+        self.0.iter().copied().find(|scope| !others.contains(*scope))
     }
 }
 
@@ -87,7 +122,7 @@ impl fmt::Display for Scopes {
 }
 
 /// What a user is in a tenant.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     Developer,
@@ -131,5 +166,29 @@ impl FromStr for Role {
             .into_iter()
             .find(|role| role.as_str() == text)
             .ok_or_else(|| format!("{text} is not one of developer, team_lead, admin"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_role_has_all_that_the_one_below_it_has() {
+        let [developer, lead, admin] = [Role::Developer, Role::TeamLead, Role::Admin].map(Role::scopes);
+        assert_eq!(developer.to_string(), "jobs:submit jobs:read");
+        assert_eq!(lead.outside(&developer), Some(Scope::JobsReadTeam));
+        assert_eq!(admin.beyond(Role::TeamLead), Some(Scope::JobsAdmin));
+        assert_eq!(admin.common(&developer), developer);
+        assert_eq!(developer.beyond(Role::Admin), None);
+        assert!(developer.is_within(&lead) && !lead.is_within(&developer));
+    }
+
+    #[test]
+    fn what_is_not_known_allows_nothing() {
+        assert!(Scopes::parse("jobs:read jobs:everything").is_err());
+        assert_eq!(Scopes::parse(" jobs:read"), Ok(Scopes::from_iter([Scope::JobsRead])));
+        assert!(Scopes::read("jobs:everything JOBS:READ").is_empty());
+        assert_eq!(Scopes::read("x jobs:read").iter().collect::<Vec<_>>(), [Scope::JobsRead]);
     }
 }

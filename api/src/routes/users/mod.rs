@@ -1,0 +1,7 @@
+//! `/v1/users`
+
+pub mod delete;
+pub mod get;
+pub mod list;
+mod presentation;
+pub mod put;
