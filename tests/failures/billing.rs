@@ -33,8 +33,10 @@ async fn usage_survives_a_killed_billing_system() {
 #[tokio::test]
 async fn a_tenant_whose_subscription_was_ended_does_not_hold_back_the_others() {
     let stack = Stack::with(&[("ZAMA__METERING__REPORTER_SECONDS", "1")]);
-    let (ended, other) = (stack.tenant(), stack.tenant());
-    assert!(ended.tenant < other.tenant, "reported first");
+    let mut tenants = [stack.tenant(), stack.tenant()];
+    // Reported in this order.
+    tenants.sort_by(|one, other| one.tenant.cmp(&other.tenant));
+    let [ended, other] = tenants;
     for zama in [&ended, &other] {
         zama.submit(&factor(91)).await.is_billed().await;
     }
