@@ -18,7 +18,7 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 ARGS ?=
 
 .PHONY: help setup setup-tests build demo dev test test-rooms test-encrypted test-failures flips fhe-oracle lago-clients verifiers merkle-differential \
-	chain-at-length contracts gas-table bench-starts bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
+	chain-at-length contracts gas-table bench-starts bench-cancels bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -71,6 +71,9 @@ lago-clients: ## Hold the Lago stand-in to Lago's official clients.
 
 bench-starts: setup ## Measure workflow starts from a backlog against bare starts, in one run.
 	$(CARGO) test --workspace --bench starts
+
+bench-cancels: setup ## Measure how long a computation goes on after it was cancelled.
+	$(CARGO) test --workspace --bench cancels
 
 verifiers: ## Hold `zama-jobs verify` to the independent verifier in TypeScript.
 	ZAMA_BIN=$(ZAMA_JOBS) contracts/examples/verify-receipt/check.sh --dev

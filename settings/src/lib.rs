@@ -221,10 +221,19 @@ pub struct Metering {
 #[serde(deny_unknown_fields)]
 pub struct Development {
     pub compute_pause_ms: u64,
+    pub compute_pause_at: ComputePause,
     pub kms_seed_dir: String,
     pub fetch_hosts: String,
     pub fetch_authority_file: String,
     pub chain_may_forget: bool,
+}
+
+/// Where a plain computation pauses.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum ComputePause {
+    Start,
+    Checkpoint,
 }
 
 impl Settings {

@@ -55,6 +55,14 @@ async fn lago_units(stack: &Stack, tenant: &str, rows: &[crate::harness::UsageRo
 }
 
 #[tokio::test]
+async fn a_running_job_tells_its_progress() {
+    let zama = Stack::endless().tenant();
+    let job = zama.submit(&factor(91)).await;
+    let running = job.tells("paused").await;
+    assert!(running.progress.detail.starts_with("development pause"), "{:?}", running.progress);
+}
+
+#[tokio::test]
 async fn each_algorithm_gives_the_right_values() {
     let zama = Stack::shared().tenant();
     // Two 60-bit primes, and a number that is no product of two.

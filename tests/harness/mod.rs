@@ -33,5 +33,5 @@ pub use patience::{eventually, until, within_a_minute};
 pub use place::{PartStatus, Place, quantity};
 pub use process::{Process, descendants};
 pub use second_api::SecondApi;
-pub use stack::{FOREIGN_HOST, Stack, foreign_address};
-pub use zama::{Zama, factor};
+pub use stack::{FOREIGN_HOST, NO_REPORTER, Stack, foreign_address};
+pub use zama::{BILLED, Zama, factor, long_factor};
