@@ -1,7 +1,7 @@
 //! What an operator sees and does with Temporal's own command line: the program that is the stack's server.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
@@ -12,13 +12,25 @@ const NAMESPACE: &str = "zama-jobs";
 
 impl Stack {
     fn temporal(&self, arguments: &[&str]) -> Value {
+        let output = self.temporal_in(NAMESPACE, arguments);
+        assert!(output.status.success(), "temporal {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
+    /// Temporal's own command line in any namespace; it may fail.
+    pub fn temporal_in(&self, namespace: &str, arguments: &[&str]) -> Output {
         let server = self.place.part("temporal").pid.unwrap();
         let program: PathBuf = std::fs::read_link(format!("/proc/{server}/exe")).unwrap();
         let mut command = Command::new(program);
-        command.args(arguments).args(["--address", &self.temporal, "--namespace", NAMESPACE, "--output", "json"]);
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "temporal {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap_or_default()
+        command.args(arguments).args(["--address", &self.temporal, "--namespace", namespace, "--output", "json"]);
+        command.output().unwrap()
+    }
+
+    /// A namespace's own search attributes: name to type.
+    pub fn search_attributes(&self, namespace: &str) -> Value {
+        let listed = self.temporal_in(namespace, &["operator", "search-attribute", "list"]);
+        let listed: Value = serde_json::from_slice(&listed.stdout).unwrap_or_else(|_| panic!("{listed:?}"));
+        listed["customAttributes"].clone()
     }
 
     /// Ids of the tenant's workflows, as `temporal workflow list` finds them.
