@@ -11,7 +11,6 @@ use activities::{BATCH_JOBS, BatchPolicy, Batching, Memory, Pace};
 use anyhow::{Context, Result, ensure};
 use axum::Router;
 use axum::routing::get;
-use chain::FeePolicy;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use metrics_util::MetricKindMask;
 use retrieval::Domain;
