@@ -8,7 +8,8 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 /// What every machine has; the rest of a PATH is made here.
-const EVERYWHERE: [&str; 9] = ["bash", "cat", "cut", "dirname", "head", "id", "sha256sum", "sort", "uname"];
+const EVERYWHERE: [&str; 12] =
+    ["bash", "cat", "cp", "cut", "dirname", "head", "id", "mkdir", "rm", "sha256sum", "sort", "uname"];
 
 /// A machine with what the set-up asks for, each program answering as it would.
 struct Machine(TempDir);
