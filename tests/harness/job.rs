@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use super::answer::Answer;
-use super::patience::until;
+use super::patience::{until, within_a_minute};
 use super::zama::Zama;
 
 /// A row of the usage ledger, as the API shows it.
@@ -102,11 +102,11 @@ impl<'a> JobHandle<'a> {
         .await
     }
 
-    /// Waits until the last that its client was told is another block of its batch.
+    /// Within a minute the last that its client was told is another block of its batch.
     pub async fn was_anchored_again(self) {
         use sqlx::Row;
         let query = "SELECT event_type FROM job_events WHERE job_id = $1 ORDER BY xid DESC, id DESC LIMIT 1";
-        until("the job's batch stands in another block", async || {
+        within_a_minute("the job's batch stands in another block", async || {
             let newest = self.zama.stack.rows(sqlx::query(query).bind(self.id.0)).await;
             (newest[0].get::<&str, _>("event_type") == "job.reanchored").then_some(())
         })
