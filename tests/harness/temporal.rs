@@ -1,7 +1,7 @@
 //! What an operator sees and does with Temporal's own command line: the program that is the stack's server.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 use temporalio_client::{ActivityIdentifier, Client, ClientOptions, Connection, ConnectionOptions, RpcOptions, Url};
@@ -18,15 +18,27 @@ impl Stack {
 
     /// The answer, or what the server refuses with.
     fn asks_temporal(&self, arguments: &[&str]) -> Result<Value, String> {
-        let server = self.place.part("temporal").pid.unwrap();
-        let program: PathBuf = std::fs::read_link(format!("/proc/{server}/exe")).unwrap();
-        let mut command = Command::new(program);
-        command.args(arguments).args(["--address", &self.temporal, "--namespace", NAMESPACE, "--output", "json"]);
-        let output = command.output().unwrap();
+        let output = self.temporal_in(NAMESPACE, arguments);
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned());
         }
         Ok(serde_json::from_slice(&output.stdout).unwrap_or_default())
+    }
+
+    /// Temporal's own command line in any namespace; it may fail.
+    pub fn temporal_in(&self, namespace: &str, arguments: &[&str]) -> Output {
+        let server = self.place.part("temporal").pid.unwrap();
+        let program: PathBuf = std::fs::read_link(format!("/proc/{server}/exe")).unwrap();
+        let mut command = Command::new(program);
+        command.args(arguments).args(["--address", &self.temporal, "--namespace", namespace, "--output", "json"]);
+        command.output().unwrap()
+    }
+
+    /// A namespace's own search attributes: name to type.
+    pub fn search_attributes(&self, namespace: &str) -> Value {
+        let listed = self.temporal_in(namespace, &["operator", "search-attribute", "list"]);
+        let listed: Value = serde_json::from_slice(&listed.stdout).unwrap_or_else(|_| panic!("{listed:?}"));
+        listed["customAttributes"].clone()
     }
 
     /// Ids of the tenant's workflows, as `temporal workflow list` finds them.
