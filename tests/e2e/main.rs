@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod cancel;
+mod command_line;
 mod crowd;
 mod failed_on_chain;
 mod idempotency;
@@ -10,6 +11,7 @@ mod limits_of_time;
 mod one_job;
 mod people;
 mod policy;
+mod temporal_setup;
 mod tenants;
 mod workflow;
 

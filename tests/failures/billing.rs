@@ -1,8 +1,9 @@
 //! The billing system is away.
 
+use jobs::JobStatus;
 use sqlx::Row;
 
-use crate::harness::{Stack, factor, until};
+use crate::harness::{BILLED, NO_REPORTER, Stack, factor, until};
 
 #[tokio::test]
 async fn jobs_complete_and_their_usage_is_delivered_later() {
@@ -19,6 +20,40 @@ async fn jobs_complete_and_their_usage_is_delivered_later() {
     }
     outage.over();
     zama.all_complete_confirmed_and_billed_once(&ids).await;
+}
+
+#[tokio::test]
+async fn however_a_job_ends_its_own_workflow_bills_it() {
+    let stack = Stack::with(&[
+        NO_REPORTER,
+        ("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "3000"),
+        ("ZAMA__WORKER__MAX_COMPUTE", "4"),
+    ]);
+    let zama = stack.tenant();
+    let outage = stack.stops("worker");
+    let cancelled_early = zama.submit(&factor(91)).await;
+    assert_eq!(cancelled_early.cancel().await.body["status"], "CANCELLED");
+    outage.over();
+    let cancelled = zama.submit(&factor(1_000_003)).await;
+    cancelled.tells("paused").await;
+    assert_eq!(cancelled.cancel().await.status, 200);
+    let completed = zama.submit(&factor(1_000_033)).await;
+    let mut short = factor(1_000_037);
+    short["payload"]["parameters"]["timeout"] = 1.into();
+    let failed = zama.submit(&short).await;
+
+    completed.completes().await;
+    failed.fails().await;
+    cancelled.reaches(JobStatus::Cancelled).await;
+    for (job, billed) in [
+        (completed, BILLED.as_slice()),
+        (failed, &["compute_units", "jobs_submitted"]),
+        (cancelled, &["compute_units", "jobs_submitted"]),
+        (cancelled_early, &["jobs_submitted"]),
+    ] {
+        let rows = job.is_billed().await;
+        assert_eq!(rows.iter().map(|row| row.metric.as_str()).collect::<Vec<_>>(), billed);
+    }
 }
 
 #[tokio::test]

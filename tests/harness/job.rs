@@ -74,6 +74,16 @@ impl<'a> JobHandle<'a> {
         .await
     }
 
+    /// Waits until its computation tells this stage.
+    pub async fn tells(self, stage: &str) -> Job {
+        until(&format!("job {} tells {stage}", self.id), async || {
+            let job = self.looks().await?;
+            assert!(!job.status.is_terminal(), "it ended: {job:#?}");
+            (job.progress.stage == stage).then_some(job)
+        })
+        .await
+    }
+
     pub async fn cancel(self) -> Answer {
         self.zama.ask(Method::POST, &self.path("/cancel"), &[], None).await.unwrap()
     }

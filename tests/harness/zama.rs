@@ -26,6 +26,13 @@ pub fn factor(number: u64) -> Value {
     })
 }
 
+/// A submission that has a checkpoint on its way: two primes of 64 bits.
+pub fn long_factor() -> Value {
+    let mut body = factor(0);
+    body["payload"]["input"]["number"] = "340282366920938460843936948965011886881".into();
+    body
+}
+
 pub struct Zama<'a> {
     pub stack: &'a Stack,
     pub tenant: String,
