@@ -35,7 +35,6 @@ impl Promised {
     }
 
     /// A body that is watched.
-    #[must_use]
     pub fn watch(&self, body: Body) -> Body {
         Body::new(Watched { body, promised: self.clone(), hasher: Sha256::new(), over: false })
     }
