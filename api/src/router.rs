@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 use crate::ApiState;
 use crate::policy::{cors, gate, observation, problem, request_id, security_headers, time_limit};
 use crate::routes::{
-    api_keys, blobs, docs, errors, fallback, fhe_keys, health, jobs, limits, livez, me, metrics, openapi, readyz, submitter,
-    tenants, usage, users,
+    api_keys, blobs, docs, errors, fallback, fhe_keys, health, jobs, limits, livez, me, metrics, openapi, readyz,
+    submitter, tenants, usage, users,
 };
 
 /// The routes with their documentation.

@@ -59,17 +59,18 @@ pub struct Change {
     pub fhe_ceiling: Option<Option<u64>>,
 }
 
-/// The rules of those of these tenants that there are.
+/// The rules of those of these tenants that there are. A sandbox has its tenant's: a test key is no way around them.
 ///
 /// # Errors
 /// The database is away.
 pub async fn of(pool: &PgPool, tenants: &[String]) -> Result<Vec<TenantRules>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT t.id, t.plan, t.allowed_networks, t.signature_required, t.unit_ceiling, t.fhe_unit_ceiling,
+        r#"SELECT t.id, o.plan, o.allowed_networks, o.signature_required, o.unit_ceiling, o.fhe_unit_ceiling,
                   ARRAY(SELECT k.id FROM request_keys k
-                         WHERE k.tenant = t.id AND (k.expires_at IS NULL OR k.expires_at > now())
+                         WHERE k.tenant = o.id AND (k.expires_at IS NULL OR k.expires_at > now())
                          ORDER BY k.created_at) AS "keys!"
-             FROM tenants t WHERE t.id = ANY($1)"#,
+             FROM tenants t JOIN tenants o ON o.id = coalesce(t.sandbox_of, t.id)
+            WHERE t.id = ANY($1)"#,
         tenants
     )
     .fetch_all(pool)

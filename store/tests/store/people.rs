@@ -4,6 +4,7 @@ use chrono::{TimeDelta, Utc};
 use jobs::{ApiKey, KeyMode, Role, TenantId, UserId};
 use sqlx::PgPool;
 use store::api_keys::{Created, NewKey, Owner, State};
+use store::limits::rules;
 use store::users::{self, Put, Removed, Standing};
 use store::{api_keys, tenants};
 
@@ -78,6 +79,19 @@ async fn a_sandbox_has_its_tenants_users_and_plan() {
     let listed: Vec<String> =
         tenants::list(pool).await.unwrap().into_iter().map(|tenant| tenant.id.to_string()).collect();
     assert_eq!(listed, ["acme"]);
+
+    let key = rules::new_key(pool, tenant, None).await.unwrap();
+    let networks = vec!["10.0.0.0/8".to_owned()];
+    let strict = rules::Change {
+        allowed_networks: Some(networks.clone()),
+        signature: Some(rules::Signature::Required),
+        ..rules::Change::default()
+    };
+    assert!(rules::change(pool, tenant, &strict).await.unwrap());
+    let [of_tests] = rules::of(pool, &[sandbox.to_string()]).await.unwrap().try_into().unwrap();
+    assert_eq!((of_tests.tenant, of_tests.plan.as_str()), (sandbox, "team"));
+    assert_eq!((of_tests.allowed_networks, of_tests.keys), (networks, vec![key]), "a test key is no way around them");
+    assert_eq!(of_tests.signature, rules::Signature::Required);
 }
 
 /// A tenant of that name from before there were sandboxes is nobody's.
