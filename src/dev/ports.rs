@@ -16,11 +16,14 @@
 //! | 11 | /livez and /metrics | worker-fhe |
 
 use std::collections::HashSet;
+use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use tokio::time::sleep;
 
 use super::part::PartName;
 
@@ -28,6 +31,9 @@ use super::part::PartName;
 pub const DEFAULT_BASE: u16 = 7600;
 /// Largest base that leaves room for the whole table.
 pub const LARGEST_BASE: u16 = u16::MAX - 11;
+
+/// How long a port may take to be free that no process holds.
+const CLOSING: Duration = Duration::from_secs(10);
 
 /// Addresses of one stack; all on loopback.
 #[derive(Clone, Copy, Debug)]
@@ -108,21 +114,32 @@ impl Ports {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.base + offset))
     }
 
-    /// Refuses when a port of these parts is taken, naming the port, the part and, where known, the holder.
+    /// Refuses when a port of these parts is taken, naming the port, the part and, where known, the holder. A port that
+    /// nobody is seen to hold is waited for: a process that was killed has no open files any more a while before its
+    /// sockets are closed.
     ///
     /// # Errors
     /// The first taken port, as one line.
-    pub fn check_free(self, parts: &[PartName]) -> Result<()> {
+    pub async fn wait_free(self, parts: &[PartName]) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            match self.taken(parts)? {
+                None => return Ok(()),
+                Some(taken) if taken.holder.is_some() || began.elapsed() > CLOSING => bail!("{taken}"),
+                Some(_) => sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    /// The first port of these parts that is taken.
+    fn taken(self, parts: &[PartName]) -> Result<Option<Taken>> {
         for part in parts {
             for address in self.of(*part) {
                 match TcpListener::bind(address) {
                     Ok(_) => {}
                     Err(error) if error.kind() == ErrorKind::AddrInUse => {
-                        let holder = holder(address.port()).unwrap_or_else(|| "another process".to_owned());
-                        bail!(
-                            "port {} for {part} is taken by {holder}; choose others with --port-base",
-                            address.port()
-                        );
+                        let port = address.port();
+                        return Ok(Some(Taken { part: *part, port, holder: holder(port) }));
                     }
                     Err(error) => {
                         return Err(error).with_context(|| format!("Failed to bind {address} for {part}"));
@@ -130,7 +147,22 @@ impl Ports {
                 }
             }
         }
-        Ok(())
+        Ok(None)
+    }
+}
+
+/// A port that somebody else has.
+struct Taken {
+    part: PartName,
+    port: u16,
+    holder: Option<String>,
+}
+
+impl fmt::Display for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { part, port, holder } = self;
+        let holder = holder.as_deref().unwrap_or("another process");
+        write!(f, "port {port} for {part} is taken by {holder}; choose others with --port-base")
     }
 }
 
@@ -180,11 +212,11 @@ mod tests {
             .step_by(50)
             .find_map(|base| {
                 let ports = Ports::new(base);
-                ports.check_free(&[PartName::Anvil]).ok()?;
+                ports.taken(&[PartName::Anvil]).ok()?.is_none().then_some(())?;
                 Some((TcpListener::bind(ports.anvil()).ok()?, base))
             })
             .expect("a free port");
-        let error = Ports::new(base).check_free(&[PartName::Anvil]).expect_err("the port is taken").to_string();
+        let error = Ports::new(base).taken(&[PartName::Anvil]).expect("it can be asked").expect("taken").to_string();
         assert!(error.contains(&taken.local_addr().expect("bound").port().to_string()), "{error}");
         assert!(error.contains("for anvil"), "{error}");
         assert!(error.contains(&format!("pid {}", std::process::id())), "{error}");

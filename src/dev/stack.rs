@@ -115,7 +115,7 @@ impl Stack {
 async fn take(options: &Options) -> Result<File> {
     let lock = options.data.lock()?;
     wait_for_leftovers(&options.data).await?;
-    options.ports.check_free(&options.parts)?;
+    options.ports.wait_free(&options.parts).await?;
     Ok(lock)
 }
 
