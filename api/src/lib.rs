@@ -20,5 +20,6 @@ pub use openapi::openapi;
 pub use policy::observation::recorder;
 pub use policy::storage::Storage;
 pub use router::router;
+pub use routes::oauth::public_keys;
 pub use server::{CertificateFiles, Door, Tls, TlsError, serve};
 pub use state::ApiState;

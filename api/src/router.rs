@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use crate::ApiState;
 use crate::policy::{observation, problem, request_id, security_headers, time_limit};
 use crate::routes::{
-    blobs, docs, errors, fallback, fhe_keys, health, jobs, livez, me, metrics, openapi, readyz, usage,
+    blobs, docs, errors, fallback, fhe_keys, health, jobs, livez, me, metrics, oauth, openapi, readyz, usage,
 };
 
 /// The routes with their documentation.
@@ -32,6 +32,14 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(fhe_keys::get::get, fhe_keys::delete::delete))
         // Clients: who they are
         .routes(routes!(me::me))
+        // Clients and people: tokens
+        .routes(routes!(oauth::token::token))
+        .routes(routes!(oauth::revoke::revoke))
+        .routes(routes!(oauth::device::authorization::begin))
+        .routes(routes!(oauth::device::show::show))
+        .routes(routes!(oauth::device::decision::decide))
+        .routes(routes!(oauth::jwks::jwks))
+        .routes(routes!(oauth::metadata::metadata))
         // Clients: what it costs
         .routes(routes!(usage::usage))
         // Everyone: is it up, how is it used

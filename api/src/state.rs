@@ -12,7 +12,7 @@ use crate::dispatcher;
 use crate::health::Health;
 use crate::network_key::NetworkKeys;
 use crate::policy::storage::Storage;
-use crate::token::TokenVerifier;
+use crate::token::Authority;
 
 /// One for the whole server.
 pub struct ApiState {
@@ -25,7 +25,8 @@ pub struct ApiState {
     pub network_keys: Option<NetworkKeys>,
     /// Registry and chain that retrievals are signed for.
     pub domain: Domain,
-    pub tokens: TokenVerifier,
+    /// Makes and checks access tokens; whoever builds the server has it watch the database.
+    pub tokens: Arc<Authority>,
     /// Origin under which clients reach the API, without a slash at its end.
     pub public_url: String,
     /// Largest JSON body, in bytes.

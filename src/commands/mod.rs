@@ -3,18 +3,21 @@
 pub mod api;
 pub mod billing;
 pub mod chain;
+pub mod clients;
 pub mod config;
 pub mod fhe_child;
 mod health;
 mod key_manager;
 pub mod kms;
 pub mod lago_standin;
+pub mod login_code;
 pub mod migrate;
 pub mod openapi;
 pub mod parts;
 mod process;
 pub mod temporal;
 pub mod token;
+mod token_keys;
 pub mod worker;
 
 use process::Role;

@@ -16,6 +16,7 @@ mod events;
 pub mod fhe;
 pub mod jobs;
 pub mod lost;
+pub mod oauth;
 pub mod overview;
 pub mod receipts;
 pub mod resync;

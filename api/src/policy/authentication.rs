@@ -55,7 +55,7 @@ impl FromRequestParts<Arc<ApiState>> for Verified {
         let Some(token) = bearer(&parts.headers)? else {
             return Err(Problem::new(ErrorCode::InvalidToken, "The request has no bearer token.").with_challenge(REALM));
         };
-        let verified = state.tokens.verify(token).map_err(refusal)?;
+        let verified = state.tokens.verify(token).await.map_err(refusal)?;
         if let Some(caller) = parts.extensions.get::<Caller>() {
             caller.is(&verified.principal);
         }
@@ -85,6 +85,8 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 
 fn refusal(rejection: Rejection) -> Problem {
     let (code, detail) = match rejection {
+        Rejection::Unknown => return Problem::new(ErrorCode::ServiceUnavailable, "The token cannot be checked now."),
+        Rejection::Revoked => (ErrorCode::InvalidToken, "The access token was revoked.".to_owned()),
         Rejection::Invalid => (ErrorCode::InvalidToken, "The access token is not valid.".to_owned()),
         Rejection::Expired(at) => {
             let at = at.map(|at| at.format(" at %Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default();

@@ -50,6 +50,11 @@ impl Problem {
         self
     }
 
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+
     /// A failure of ours; the log knows more than the client.
     pub fn internal() -> Self {
         Self::new(ErrorCode::InternalError, "The service failed.")

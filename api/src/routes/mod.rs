@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod livez;
 pub mod me;
 pub mod metrics;
+pub mod oauth;
 pub mod openapi;
 pub mod readyz;
 pub mod usage;

@@ -19,7 +19,8 @@ pub enum Scope {
     JobsAdmin,
 }
 
-const ALL: [Scope; 4] = [Scope::JobsSubmit, Scope::JobsRead, Scope::JobsReadTeam, Scope::JobsAdmin];
+/// Every scope that there is.
+pub const ALL: [Scope; 4] = [Scope::JobsSubmit, Scope::JobsRead, Scope::JobsReadTeam, Scope::JobsAdmin];
 
 impl Scope {
     #[must_use]
@@ -60,6 +61,31 @@ impl Scopes {
 
     pub fn iter(&self) -> impl Iterator<Item = Scope> {
         self.0.iter().copied()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Those that stand in both.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Self {
+        Self(self.0.intersection(&other.0).copied().collect())
+    }
+
+    /// Whether all of them stand in the other.
+    #[must_use]
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.0.is_subset(&other.0)
+    }
+
+    /// Reads what a client asks for; a scope that there is not is refused by name.
+    ///
+    /// # Errors
+    /// The first word that is no scope.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        text.split(' ').filter(|word| !word.is_empty()).map(str::parse).collect()
     }
 
     /// Reads a token's scopes. Those that this version does not know allow nothing, and are skipped.

@@ -25,6 +25,7 @@ mod idempotency;
 mod isolation;
 mod list;
 mod me;
+mod oauth;
 mod openapi;
 mod prefer_wait;
 mod progress;
