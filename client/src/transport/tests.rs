@@ -311,3 +311,46 @@ fn a_client_needs_an_address_and_a_token() {
     let client = Client::new("https://host/prefix/", "secret").unwrap();
     assert!(!format!("{client:?}").contains("secret"));
 }
+
+/// Hands out its tokens one after the other, and keeps those that it was told have expired.
+struct Renews(Mutex<(VecDeque<Result<String, ClientError>>, Vec<String>)>);
+
+impl Renewal for Arc<Renews> {
+    fn renew<'a>(&'a self, expired: &'a str) -> BoxFuture<'a, Result<String, ClientError>> {
+        let mut book = self.0.lock().expect("no panic");
+        book.1.push(expired.to_owned());
+        let next = book.0.pop_front().expect("a token");
+        Box::pin(std::future::ready(next))
+    }
+}
+
+fn renews(tokens: Vec<Result<String, ClientError>>) -> Arc<Renews> {
+    Arc::new(Renews(Mutex::new((tokens.into(), Vec::new()))))
+}
+
+#[tokio::test]
+async fn an_expired_token_is_renewed_once_and_the_request_sent_again() {
+    let replies = vec![problem(ErrorCode::TokenExpired), reply(200, &sample::job("COMPLETED"))];
+    let (server, plain) = Server::start(replies).await;
+    let renewal = renews(vec![Ok("fresh".to_owned())]);
+    let client = Client::renewing(&plain.origin, "old", renewal.clone()).unwrap();
+    client.job(id()).await.unwrap();
+    client.job(id()).await.unwrap();
+    let bearer = |token: &str| Some(format!("Bearer {token}"));
+    assert_eq!(server.header("authorization"), [bearer("old"), bearer("fresh"), bearer("fresh")]);
+    assert_eq!(renewal.0.lock().unwrap().1, ["old"]);
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_renewed_is_told_and_nothing_goes_on_for_ever() {
+    let (server, plain) = Server::start(vec![problem(ErrorCode::TokenExpired)]).await;
+    let over = ClientError::OAuth { error: "invalid_grant".to_owned(), description: "over".to_owned() };
+    let client = Client::renewing(&plain.origin, "old", renews(vec![Err(over)])).unwrap();
+    assert!(matches!(client.job(id()).await, Err(ClientError::OAuth { .. })));
+    assert_eq!(server.header("host").len(), 1);
+
+    let client = Client::renewing(&plain.origin, "old", renews(vec![Ok("as old".to_owned())])).unwrap();
+    let error = client.job(id()).await.unwrap_err();
+    assert!(error.is_expired_token(), "{error}");
+    assert_eq!(server.header("host").len(), 3, "once more, and no further");
+}
