@@ -15,6 +15,9 @@ use super::{Principal, Role, Scopes, Verified};
 /// Seconds by which clocks may differ.
 pub(super) const LEEWAY_SECONDS: u64 = 30;
 
+/// What may stand in the header for it.
+const TYPES: [&str; 2] = [TYPE, "application/at+jwt"];
+
 /// Longest token that is looked at, in bytes.
 const MAX_TOKEN_BYTES: usize = 8192;
 
@@ -88,10 +91,9 @@ pub(super) fn key_id(token: &str) -> Option<String> {
         return None;
     }
     let header = decode_header(token).ok()?;
-    // A token of another kind that somebody signed with one of our keys is no access token (RFC 8725 section 3.11), and
-    // one that wants to be understood in a way that we do not know is refused (RFC 7515 section 4.1.11).
-    let is_ours =
-        header.typ.as_deref().is_none_or(|typ| [TYPE, "JWT"].iter().any(|ours| ours.eq_ignore_ascii_case(typ)));
+    // A token of another kind that was signed with one of our keys is no access token (RFC 9068 section 4), and one that
+    // wants to be understood in a way that we do not know is refused (RFC 7515 section 4.1.11).
+    let is_ours = header.typ.as_deref().is_some_and(|typ| TYPES.iter().any(|ours| ours.eq_ignore_ascii_case(typ)));
     header.kid.filter(|_| is_ours && header.crit.is_none() && header.alg == Algorithm::ES256)
 }
 

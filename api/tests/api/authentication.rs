@@ -39,7 +39,7 @@ impl Forger {
     }
 
     fn header(&self, algorithm: Algorithm) -> Header {
-        Header { kid: Some(self.kid.clone()), ..Header::new(algorithm) }
+        Header { kid: Some(self.kid.clone()), typ: Some("at+jwt".to_owned()), ..Header::new(algorithm) }
     }
 
     fn sign(&self, changes: &Value) -> String {
@@ -94,13 +94,15 @@ impl Forger {
             ("an end that is no time", self.sign(&json!({"exp": "never"}))),
             ("no end", self.sign(&json!({"exp": null}))),
             ("another key, our key id", with(ours(), &self.other_key)),
-            ("another key", with(Header::new(Algorithm::ES256), &self.other_key)),
+            ("another key", with(Header { kid: None, ..ours() }, &self.other_key)),
             ("another key that came along", with(Header { jwk: Some(own_jwk), ..ours() }, &self.other_key)),
             ("a key elsewhere", with(Header { jku: Some("https://evil.test/jwks".into()), ..ours() }, &self.other_key)),
-            ("no key id", with(Header::new(Algorithm::ES256), &self.key)),
+            ("no key id", with(Header { kid: None, ..ours() }, &self.key)),
             ("a key id that is a path", with(named("../../../dev/null"), &self.key)),
             ("a key id that is SQL", with(named("' OR '1'='1"), &self.key)),
             ("an empty key id", with(named(""), &self.key)),
+            ("no type", with(Header { typ: None, ..ours() }, &self.key)),
+            ("the type of any token", with(Header { typ: Some("JWT".into()), ..ours() }, &self.key)),
             ("another kind of token", with(Header { typ: Some("dpop+jwt".into()), ..ours() }, &self.key)),
             ("what must be understood", with(Header { crit: Some(vec!["exp".into()]), ..ours() }, &self.key)),
             ("a changed signature", format!("{}AAAA", &good[..good.len() - 4])),
