@@ -22,7 +22,7 @@ async fn a_person_logs_in_and_stays_so() {
     assert_eq!(person.runs(&["whoami"]).status.code(), Some(2), "nobody has logged in");
 
     let login = person.logs_in();
-    let code = stack.administers(&["login-code", "--tenant", &zama.tenant, "--user", "developer"]);
+    let code = stack.runs_command(&["login-code", "--tenant", &zama.tenant, "--user", "developer"]);
     let decision = [("user_code", login.user_code.as_str()), ("login_code", &code), ("decision", "approve")];
     assert_eq!(form(&stack.api, "/v1/oauth/device/decision", &decision).await.status(), 200);
     let (exit, told) = tokio::task::spawn_blocking(move || login.ends()).await.unwrap();
@@ -37,7 +37,7 @@ async fn a_person_logs_in_and_stays_so() {
     // Its access token expires, and several commands find out at once: one renews it for all of them.
     let mut kept: Value = serde_json::from_slice(&std::fs::read(person.credentials()).unwrap()).unwrap();
     let refresh_token = kept[&stack.api]["refresh_token"].as_str().unwrap().to_owned();
-    let old = stack.administers(&["token", "--tenant", &zama.tenant, "--ttl", "1s"]);
+    let old = stack.runs_command(&["token", "--tenant", &zama.tenant, "--ttl", "1s"]);
     let expired = Zama::new(stack, zama.tenant.clone(), old.clone());
     until("the token expires", async || (expired.get("/v1/me").await.code() == "TOKEN_EXPIRED").then_some(())).await;
     kept[&stack.api]["access_token"] = old.into();
@@ -67,7 +67,7 @@ async fn a_program_works_under_its_own_name_until_it_is_revoked() {
     let stack = Stack::shared();
     let tenant = stack.tenant();
     let second = SecondApi::start(stack).await;
-    let made = stack.administers(&["--json", "clients", "create", "--tenant", &tenant.tenant, "--user", "developer"]);
+    let made = stack.runs_command(&["--json", "clients", "create", "--tenant", &tenant.tenant, "--user", "developer"]);
     let made: Value = serde_json::from_str(&made).unwrap();
     let (id, secret) = (made["client_id"].as_str().unwrap(), made["client_secret"].as_str().unwrap());
     let credentials = [("client_id", id), ("client_secret", secret)];
@@ -80,7 +80,7 @@ async fn a_program_works_under_its_own_name_until_it_is_revoked() {
     program.submit(&factor(1_234_577)).await.completes().await;
 
     // A new key signs at once: both processes follow, and what the old one signed counts on.
-    stack.administers(&["token", "keys", "rotate", "--after", "0s"]);
+    stack.runs_command(&["token", "keys", "rotate", "--after", "0s"]);
     let first = key_id(&program.token);
     let next = until("the new key signs", async || {
         let token = token().await;
@@ -107,7 +107,7 @@ async fn a_program_works_under_its_own_name_until_it_is_revoked() {
     // What was accepted goes on.
     renewed.job(job.id).completes().await;
 
-    stack.administers(&["clients", "delete", id]);
+    stack.runs_command(&["clients", "delete", id]);
     within_a_minute("it is out", async || (renewed.get("/v1/me").await.code() == "INVALID_TOKEN").then_some(())).await;
     for planted in [secret, &program.token, &renewed.token] {
         assert_eq!(stack.says("api", planted), 0, "no secret stands in the log");

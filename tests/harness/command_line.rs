@@ -22,7 +22,7 @@ pub struct Waiting {
 
 impl Stack {
     /// A command of the operator's, with the stack's settings.
-    pub fn administers(&self, arguments: &[&str]) -> String {
+    pub fn runs_command(&self, arguments: &[&str]) -> String {
         let script = format!("set -a; . {}; exec {PROGRAM} \"$@\"", self.place.path("dev.env").display());
         let mut command = Command::new("sh");
         command.args(["-euc", &script, "sh"]).args(arguments).current_dir(self.place.data_dir());
