@@ -313,19 +313,22 @@ fn a_client_needs_an_address_and_a_token() {
 }
 
 /// Hands out its tokens one after the other, and keeps those that it was told have expired.
-struct Renews(Mutex<(VecDeque<Result<String, ClientError>>, Vec<String>)>);
+#[derive(Default)]
+struct Renews {
+    tokens: Mutex<VecDeque<Result<String, ClientError>>>,
+    expired: Mutex<Vec<String>>,
+}
 
 impl Renewal for Arc<Renews> {
     fn renew<'a>(&'a self, expired: &'a str) -> BoxFuture<'a, Result<String, ClientError>> {
-        let mut book = self.0.lock().expect("no panic");
-        book.1.push(expired.to_owned());
-        let next = book.0.pop_front().expect("a token");
+        self.expired.lock().expect("no panic").push(expired.to_owned());
+        let next = self.tokens.lock().expect("no panic").pop_front().expect("a token");
         Box::pin(std::future::ready(next))
     }
 }
 
 fn renews(tokens: Vec<Result<String, ClientError>>) -> Arc<Renews> {
-    Arc::new(Renews(Mutex::new((tokens.into(), Vec::new()))))
+    Arc::new(Renews { tokens: Mutex::new(tokens.into()), ..Renews::default() })
 }
 
 #[tokio::test]
@@ -338,7 +341,7 @@ async fn an_expired_token_is_renewed_once_and_the_request_sent_again() {
     client.job(id()).await.unwrap();
     let bearer = |token: &str| Some(format!("Bearer {token}"));
     assert_eq!(server.header("authorization"), [bearer("old"), bearer("fresh"), bearer("fresh")]);
-    assert_eq!(renewal.0.lock().unwrap().1, ["old"]);
+    assert_eq!(*renewal.expired.lock().unwrap(), ["old"]);
 }
 
 #[tokio::test]
