@@ -17,8 +17,8 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 # Arguments for `make dev` and `make demo`, for example ARGS='--port-base 7700'.
 ARGS ?=
 
-.PHONY: help setup setup-tests build demo dev test test-rooms test-encrypted test-failures flips fhe-oracle lago-clients verifiers merkle-differential \
-	chain-at-length contracts gas-table bench-starts bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
+.PHONY: help setup setup-tests build demo dev test test-rooms test-encrypted test-failures test-dev flips fhe-oracle lago-clients verifiers merkle-differential \
+	chain-at-length contracts gas-table bench-starts bench-cancels bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -52,16 +52,19 @@ ALONE := MAKEFLAGS=
 test: setup-tests ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
 	$(MAKE) --jobs 4 --output-sync=target CASES=10000 \
-		test-encrypted test-failures test-rooms contracts lago-clients verifiers merkle-differential
+		test-encrypted test-failures test-rooms contracts test-dev lago-clients verifiers merkle-differential
 
 test-rooms:
-	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace -- --skip stack_failures:: --skip stack_encrypted::
+	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace -- --skip stack_failures:: --skip stack_encrypted:: --skip stack_dev::
 
 test-encrypted:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test encrypted
 
 test-failures:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test failures -- --test-threads 6
+
+test-dev:
+	$(ALONE) $(CARGO) test --workspace --test dev -- --test-threads 3
 
 flips: ## Flip 300 bits of every kind of outside bytes (minutes; `make test` takes a sample).
 	$(CARGO) test --workspace --lib -- --ignored --nocapture three_hundred
@@ -71,6 +74,9 @@ lago-clients: ## Hold the Lago stand-in to Lago's official clients.
 
 bench-starts: setup ## Measure workflow starts from a backlog against bare starts, in one run.
 	$(CARGO) test --workspace --bench starts
+
+bench-cancels: setup ## Measure how long a computation goes on after it was cancelled.
+	$(CARGO) test --workspace --bench cancels
 
 verifiers: ## Hold `zama-jobs verify` to the independent verifier in TypeScript.
 	ZAMA_BIN=$(ZAMA_JOBS) contracts/examples/verify-receipt/check.sh --dev

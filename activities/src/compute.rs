@@ -7,9 +7,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use algorithms::{Checkpoint, Output, RunError};
+use algorithms::{Output, RunError};
 use jobs::algorithm::{Input, payload_units};
-use jobs::{ErrorCode, JobStatus};
+use jobs::{ErrorCode, JobId, JobStatus};
 use sha2::{Digest, Sha256};
 use store::compute::{self as stored, ComputeJob, Computed};
 use store::transition::Ending;
@@ -30,11 +30,21 @@ use control::{Board, Snapshot};
 const PROGRESS: Duration = Duration::from_secs(1);
 const MEDIA_TYPE: &str = "application/json";
 
-/// Development only: an artificial pause before each computation, so that a person or a test can watch, cancel or kill
-/// one. Plain algorithms are over in less than a second.
+/// Development only: an artificial pause in each computation, so that a person or a test can watch, cancel or kill one.
+/// Plain algorithms are over in less than a second.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pace {
     pub pause: Duration,
+    pub at: PauseAt,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PauseAt {
+    /// Before the computation.
+    #[default]
+    Start,
+    /// At the first checkpoint of a computation that began anew.
+    Checkpoint,
 }
 
 pub struct Compute {
@@ -56,8 +66,8 @@ enum Ended {
 impl Compute {
     #[activity(name = "compute")]
     pub async fn compute(self: Arc<Self>, ctx: ActivityContext, reference: JobRef) -> Result<Step, ActivityError> {
-        let resume: Option<Snapshot> = ctx.heartbeat_details().deserialize().unwrap_or_default();
-        let board = Arc::new(Board::new(resume.unwrap_or_default()));
+        let lost = Snapshot::of_a_lost_attempt(ctx.heartbeat_details().deserialize(), reference.job_id);
+        let board = Arc::new(Board::new(lost));
         let job = self.outlast(&ctx, &board, || stored::load(&self.pool, reference.job_id)).await?;
         match job.status {
             // Temporal may not have been told yet, and takes an unexpected cancellation for no answer at all.
@@ -105,7 +115,7 @@ impl Compute {
         let deadline = Instant::now() + timeout;
         // Whatever ends the wait, the thread must not go on without it.
         let _stop = board.stop_on_drop();
-        let mut thread = spawn(input.clone(), board.snapshot().checkpoint, board.clone(), self.pace);
+        let mut thread = spawn(reference.job_id, input.clone(), board.clone(), self.pace);
         loop {
             tokio::select! {
                 done = &mut thread => return done.map(Ended::Done).map_err(died),
@@ -172,11 +182,17 @@ fn died(error: JoinError) -> ActivityError {
     anyhow::anyhow!("the computation died: {error}").into()
 }
 
-/// A blocking thread, because a computation that shares the runtime's threads would stop heartbeats.
-fn spawn(input: Input, checkpoint: Option<Checkpoint>, board: Arc<Board>, pace: Pace) -> Thread {
+/// Goes on from the board's checkpoint. A blocking thread, because a computation that shares the runtime's threads would
+/// stop heartbeats.
+fn spawn(job: JobId, input: Input, board: Arc<Board>, pace: Pace) -> Thread {
     tokio::task::spawn_blocking(move || {
-        board.pause(pace.pause)?;
-        algorithms::run(&input, checkpoint.as_ref(), &mut board.control())
+        let checkpoint = board.snapshot().checkpoint;
+        let (at_start, at_checkpoint) = match pace.at {
+            PauseAt::Start => (pace.pause, Duration::ZERO),
+            PauseAt::Checkpoint => (Duration::ZERO, pace.pause),
+        };
+        board.pause(at_start)?;
+        algorithms::run(&input, checkpoint.as_ref(), &mut board.control(job, at_checkpoint))
     })
 }
 
@@ -184,6 +200,46 @@ fn spawn(input: Input, checkpoint: Option<Checkpoint>, board: Arc<Board>, pace: 
 mod tests {
     use super::*;
     use temporalio_common::error::ApplicationFailure;
+
+    async fn paused(board: &Board) {
+        let mut looks = interval(Duration::from_millis(5));
+        while board.snapshot().stage != "paused" {
+            looks.tick().await;
+        }
+    }
+
+    /// From the details of a heartbeat, in the form in which they travel, to the thread of another worker.
+    #[tokio::test]
+    async fn another_attempt_goes_on_from_what_the_lost_one_told() {
+        let job = JobId::generate();
+        let payload =
+            r#"{"algorithm":"prime_factorization","input":{"number":"340282366920938460843936948965011886881"}}"#;
+        let input = read_input(payload).unwrap();
+        let pace = Pace { pause: Duration::from_secs(3600), at: PauseAt::Checkpoint };
+        let board = Arc::new(Board::new(Snapshot::default()));
+        let stop = board.stop_on_drop();
+        let thread = spawn(job, input.clone(), board.clone(), pace);
+        paused(&board).await;
+        drop(stop);
+        assert_eq!(thread.await.unwrap(), Err(RunError::Stopped));
+
+        let told = serde_json::to_string(&board.snapshot()).unwrap();
+        let mut lost = Snapshot::of_a_lost_attempt(serde_json::from_str(&told).map(Some), job);
+        assert!(lost.percent > 0 && lost.checkpoint.is_some(), "{lost:?}");
+        lost.stage.clear();
+        let board = Arc::new(Board::new(lost));
+        let stop = board.stop_on_drop();
+        tokio::select! {
+            done = spawn(job, input, board.clone(), pace) => {
+                let Ok(Output::PrimeFactorization(found)) = done.unwrap() else { panic!("another result") };
+                assert_eq!(found.factors.len(), 2);
+            }
+            () = paused(&board) => {
+                drop(stop);
+                panic!("it began anew");
+            }
+        }
+    }
 
     #[tokio::test]
     async fn a_panic_is_not_tried_again() {

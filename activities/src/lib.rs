@@ -16,7 +16,7 @@ mod validate;
 pub mod worker;
 
 pub use check_key::CheckKey;
-pub use compute::{Compute, Pace};
+pub use compute::{Compute, Pace, PauseAt};
 pub use conclude::Conclude;
 pub use confirm::Confirm;
 pub use confirm_batches::{BATCH_JOBS, BatchPolicy, Batching, ConfirmBatches, Memory};

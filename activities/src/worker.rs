@@ -22,10 +22,19 @@ use workflows::{BatcherWorkflow, JobWorkflow, KeyCheckWorkflow, ReporterWorkflow
 use crate::billing_delivery::BillingDelivery;
 use crate::confirm_batches::Batching;
 use crate::fhe::{Attester, Checkpoints, ChildOptions, Children, Inputs, NetworkKey};
+use crate::patience::HEARTBEAT;
 use crate::{CheckKey, Compute, Conclude, Confirm, ConfirmBatches, FheCompute, Meter, Pace, ReportUsage, Validate};
 
-/// A cancellation must reach a computation within seconds: heartbeats are not held back longer than this.
+/// Within which a client's wish to cancel has reached the computation, as DESIGN.md promises (section 4).
+const CANCEL_REACHES_WITHIN: Duration = Duration::from_secs(3);
+/// A cancellation comes with the answer to a heartbeat: none is held back longer than this.
 const HEARTBEAT_THROTTLE: Duration = Duration::from_secs(1);
+/// What the dispatcher and an idle engine take of it.
+const TELLING: Duration = Duration::from_millis(500);
+const _: () = assert!(
+    TELLING.as_millis() + HEARTBEAT.as_millis() + HEARTBEAT_THROTTLE.as_millis() <= CANCEL_REACHES_WITHIN.as_millis(),
+    "a cancellation comes too late"
+);
 /// What running activities get to finish or give back when the worker stops.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -79,9 +88,9 @@ pub struct Limits {
 /// # Errors
 /// A worker that cannot start, or that fails.
 pub async fn run(client: Client, queues: &[Queue], parts: Parts, stop: CancellationToken) -> Result<()> {
-    let workers: Vec<(Queue, WorkerOptions)> = queues
+    let workers: Vec<(Queue, Prompt)> = queues
         .iter()
-        .map(|queue| Ok((*queue, options(&client, *queue, parts.clone(), stop.clone())?)))
+        .map(|queue| Ok((*queue, Prompt::of(options(&client, *queue, parts.clone(), stop.clone())?))))
         .collect::<Result<_>>()?;
     let served = workers.into_iter().map(async |(queue, options)| {
         let served = on_its_thread(client.clone(), queue, options, stop.clone()).await;
@@ -96,7 +105,20 @@ pub async fn run(client: Client, queues: &[Queue], parts: Parts, stop: Cancellat
 /// # Errors
 /// A worker that cannot start, or that fails.
 pub async fn run_fhe(client: Client, parts: FheParts, stop: CancellationToken) -> Result<()> {
-    on_its_thread(client, Queue::Fhe, fhe(parts, stop.clone()), stop).await
+    on_its_thread(client, Queue::Fhe, Prompt::of(fhe(parts, stop.clone())), stop).await
+}
+
+/// Options of a worker that is told of cancellations in time and gives back its work when it stops: no other is served.
+struct Prompt(WorkerOptions);
+
+impl Prompt {
+    fn of(mut options: WorkerOptions) -> Self {
+        // Else the SDK holds heartbeats back for most of their time-out.
+        options.max_heartbeat_throttle_interval = HEARTBEAT_THROTTLE;
+        options.default_heartbeat_throttle_interval = HEARTBEAT_THROTTLE;
+        options.graceful_shutdown_period = Some(GRACE);
+        Self(options)
+    }
 }
 
 fn options(client: &Client, queue: Queue, parts: Parts, stop: CancellationToken) -> Result<WorkerOptions> {
@@ -107,7 +129,7 @@ fn options(client: &Client, queue: Queue, parts: Parts, stop: CancellationToken)
     }
 }
 
-async fn on_its_thread(client: Client, queue: Queue, options: WorkerOptions, stop: CancellationToken) -> Result<()> {
+async fn on_its_thread(client: Client, queue: Queue, options: Prompt, stop: CancellationToken) -> Result<()> {
     let (done, finished) = tokio::sync::oneshot::channel();
     let handle = tokio::runtime::Handle::current();
     std::thread::Builder::new()
@@ -121,7 +143,7 @@ async fn on_its_thread(client: Client, queue: Queue, options: WorkerOptions, sto
     finished.await.context("the worker's thread died")?
 }
 
-async fn serve(client: Client, options: WorkerOptions, stop: CancellationToken) -> Result<()> {
+async fn serve(client: Client, Prompt(options): Prompt, stop: CancellationToken) -> Result<()> {
     let runtime = Runtime::from_current_tokio(Default::default()).context("Failed to make the SDK's runtime")?;
     let mut worker = Worker::new(&runtime, client, options).map_err(|error| anyhow::anyhow!("{error}"))?;
     let shutdown = worker.shutdown_handle();
@@ -138,9 +160,6 @@ fn jobs(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<Wo
     let engine = Engine::new(client.clone());
     let options = WorkerOptions::new(Queue::Jobs.as_str())
         .tuner(tuner(limits.workflow_tasks, limits.activities))
-        .max_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
-        .default_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
-        .graceful_shutdown_period(GRACE)
         .register_workflow::<JobWorkflow>()?
         .register_workflow::<BatcherWorkflow>()?
         .register_workflow::<ReporterWorkflow>()?
@@ -165,9 +184,6 @@ fn fhe(parts: FheParts, stopping: CancellationToken) -> WorkerOptions {
     tokio::spawn(checkpoints.clone().keep_swept(stopping.clone()));
     WorkerOptions::new(Queue::Fhe.as_str())
         .tuner(tuner(1, count + FETCHES))
-        .max_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
-        .default_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
-        .graceful_shutdown_period(GRACE)
         .register_activities(CheckKey { pool: pool.clone(), blobs: blobs.clone(), children: children.clone() })
         .register_activities(FheCompute {
             pool,
@@ -188,9 +204,6 @@ fn compute(parts: Parts, stopping: CancellationToken) -> WorkerOptions {
     let Parts { pool, pace, limits, .. } = parts;
     WorkerOptions::new(Queue::Compute.as_str())
         .tuner(tuner(1, limits.compute))
-        .max_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
-        .default_heartbeat_throttle_interval(HEARTBEAT_THROTTLE)
-        .graceful_shutdown_period(GRACE)
         .register_activities(Compute { pool, pace, stopping })
         .build()
 }
@@ -204,4 +217,25 @@ fn tuner(workflow_tasks: usize, activities: usize) -> TunerHolder {
         .local_activity_task_slot_supplier(slots(activities))
         .nexus_task_slot_supplier(slots(1))
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The SDK's own throttle is eight seconds for our computations, and half a minute for what has no time-out.
+    #[test]
+    fn no_heartbeat_of_a_worker_is_held_back_for_long() {
+        let Prompt(options) = Prompt::of(WorkerOptions::new("a queue").build());
+        assert_eq!(options.max_heartbeat_throttle_interval, HEARTBEAT_THROTTLE);
+        assert_eq!(options.default_heartbeat_throttle_interval, HEARTBEAT_THROTTLE);
+        assert_eq!(options.graceful_shutdown_period, Some(GRACE));
+    }
+
+    #[test]
+    fn the_design_promises_what_is_kept() {
+        let design = include_str!("../../DESIGN.md");
+        let promise = format!("within {} s of the request", CANCEL_REACHES_WITHIN.as_secs());
+        assert!(design.contains(&promise), "DESIGN.md does not say: {promise}");
+    }
 }

@@ -15,7 +15,7 @@ mod trial;
 use jobs::algorithm::Input;
 
 pub use checkpoint::{Checkpoint, Part};
-pub use control::Control;
+pub use control::{Control, Resumption};
 pub use output::{Factor, Factorization, Output, Product, Statistics};
 
 /// Why a run ended without a result.

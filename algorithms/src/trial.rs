@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::{Checkpoint, Control, RunError};
+use crate::{Checkpoint, Control, Resumption, RunError};
 
 thread_local! {
     static WORK: Cell<u64> = const { Cell::new(0) };
@@ -20,6 +20,7 @@ pub(crate) struct Trial {
     last_work: Cell<u64>,
     most_work: Cell<u64>,
     percents: Vec<u8>,
+    pub(crate) resumption: Option<Resumption>,
     pub(crate) checkpoints: Vec<Checkpoint>,
 }
 
@@ -55,6 +56,11 @@ impl Trial {
 impl Control for Trial {
     fn report(&mut self, percent: u8, _stage: &'static str, _detail: &str) {
         self.percents.push(percent);
+    }
+
+    fn resumption(&mut self, outcome: Resumption) {
+        assert!(self.percents.is_empty(), "told too late");
+        assert_eq!(self.resumption.replace(outcome), None, "told twice");
     }
 
     fn stopped(&self) -> bool {

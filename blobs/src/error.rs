@@ -60,6 +60,7 @@ pub enum PutError<E> {
 
 impl<E> From<object_store::Error> for PutError<E> {
     fn from(error: object_store::Error) -> Self {
-        Self::Store(error.into())
+        // Where nothing is looked for, nothing is missing but the bucket.
+        Self::Store(BlobError::Unavailable(error))
     }
 }

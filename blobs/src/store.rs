@@ -80,7 +80,7 @@ impl BlobStore {
     /// The store is away.
     pub async fn stage(&self, bytes: Bytes) -> Result<Staged, BlobError> {
         let (place, blob) = (keys::incoming(), BlobRef { sha256: BlobHash::of(&bytes), size: bytes.len() as u64 });
-        self.objects.put(&place, bytes.into()).await?;
+        self.objects.put(&place, bytes.into()).await.map_err(BlobError::Unavailable)?;
         Ok(Staged { place, blob })
     }
 

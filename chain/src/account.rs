@@ -93,6 +93,13 @@ impl Account {
         self.signer.address()
     }
 
+    /// How many of its transactions wait at the node.
+    pub(crate) async fn waiting(&self) -> Result<u64, ChainError> {
+        let in_blocks = self.provider.get_transaction_count(self.address()).latest().await?;
+        let with_waiting = self.provider.get_transaction_count(self.address()).pending().await?;
+        Ok(with_waiting.saturating_sub(in_blocks))
+    }
+
     /// Sends one transaction behind those that wait and waits until it is in a block.
     pub(crate) async fn transact(&self, to: Address, input: Bytes) -> Result<Mined, ChainError> {
         self.send(to, input, &Sending::default()).await

@@ -155,6 +155,14 @@ impl Administration {
         self.account.address()
     }
 
+    /// How many of the sender's transactions wait at the node: what they change is not seen yet.
+    ///
+    /// # Errors
+    /// The node is unavailable.
+    pub async fn waiting(&self) -> Result<u64, ChainError> {
+        self.account.waiting().await
+    }
+
     /// What is left to do of `changes`, in their order, each tried against the newest state. Sends nothing.
     ///
     /// # Errors

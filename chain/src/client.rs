@@ -83,6 +83,14 @@ impl ChainClient {
         self.connection.head().await
     }
 
+    /// Whether the registry takes no confirmations, because somebody paused it.
+    ///
+    /// # Errors
+    /// The node is unavailable.
+    pub async fn is_paused(&self) -> Result<bool, ChainError> {
+        Ok(self.registry().paused().call().await?)
+    }
+
     /// Number of the newest finalized block; `None` where there is none.
     ///
     /// # Errors

@@ -30,6 +30,9 @@ pub struct Market {
 pub struct FeePolicy {
     /// The most that one unit of gas may cost, in wei.
     pub cap: u128,
+    /// The highest tip that the market is followed to, in wei. It is paid whole, and a stranger who fills blocks at a
+    /// high one sets what the market asks. Replacements go beyond it, by the eighths that nodes want.
+    pub tip_cap: u128,
     /// How long the next transaction in line may wait before its fees are raised.
     pub patience: Duration,
 }
@@ -78,14 +81,18 @@ impl FeePolicy {
     /// What a new transaction offers. Above the cap it offers the cap and waits for the market to come down.
     #[must_use]
     pub fn first(&self, market: Market) -> Fees {
-        market.fees().within(self.cap)
+        self.asked(market).within(self.cap)
     }
 
     /// What a replacement offers: an eighth more than the last one, or what the market asks if that is more. `None` when
     /// the cap leaves no room for an eighth more.
     #[must_use]
     pub fn raised(&self, last: Fees, market: Market) -> Option<Fees> {
-        Some(last.bumped(self.cap)?.or_higher(market.fees()).within(self.cap))
+        Some(last.bumped(self.cap)?.or_higher(self.asked(market)).within(self.cap))
+    }
+
+    fn asked(&self, market: Market) -> Fees {
+        Market { tip: market.tip.min(self.tip_cap), ..market }.fees()
     }
 }
 
@@ -108,7 +115,7 @@ mod tests {
     use super::*;
 
     fn policy(cap: u128) -> FeePolicy {
-        FeePolicy { cap, patience: Duration::from_secs(30) }
+        FeePolicy { cap, tip_cap: 50, patience: Duration::from_secs(30) }
     }
 
     #[test]
@@ -148,6 +155,15 @@ mod tests {
         assert_eq!(policy(9_999).raised(last, spike).map(|fees| fees.max_fee_per_gas), Some(2_001));
         assert_eq!(policy(300).raised(last, spike).map(|fees| fees.max_fee_per_gas), Some(300), "all that is allowed");
         assert_eq!(policy(224).raised(last, spike), None, "no node would take it as a replacement");
+    }
+
+    #[test]
+    fn a_strangers_tip_is_not_followed() {
+        let boasting = Market { base_fee: 100, tip: 80_000 };
+        assert_eq!(policy(1_000).first(boasting), Fees { max_fee_per_gas: 250, max_priority_fee_per_gas: 50 });
+        let last = Fees { max_fee_per_gas: 250, max_priority_fee_per_gas: 50 };
+        let raised = Fees { max_fee_per_gas: 282, max_priority_fee_per_gas: 57 };
+        assert_eq!(policy(1_000).raised(last, boasting), Some(raised), "an eighth more, or nodes do not take it");
     }
 
     proptest! {

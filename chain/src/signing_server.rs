@@ -1,5 +1,5 @@
 //! A signing server that keeps an account's key and answers `eth_signTransaction`: Web3Signer before a cloud's key
-//! management service, a vault or a hardware module; geth's clef; anvil.
+//! management service, a vault or a hardware module; geth; anvil.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,6 +9,8 @@ use alloy::eips::eip2718::Decodable2718;
 use alloy::primitives::{Address, Bytes, Signature};
 use alloy::providers::{Provider, RootProvider};
 use alloy::rpc::types::TransactionRequest;
+
+use serde::Deserialize;
 
 use crate::signer::{RemoteSigner, Signing};
 use crate::{ChainError, rpc};
@@ -39,9 +41,12 @@ impl SigningServer {
         if let Some(why) = self.rests() {
             return Err(ChainError::SignerUnavailable(why));
         }
-        let request = TransactionRequest { from: Some(self.address), ..transaction.clone().into() };
+        let mut request = TransactionRequest { from: Some(self.address), ..transaction.clone().into() };
+        // Web3Signer reads `data` alone, others `input`.
+        request.set_input_and_data();
         let asked = self.provider.raw_request("eth_signTransaction".into(), (request,)).await;
-        let answer: Bytes = asked.map_err(ChainError::of_signer).inspect_err(|error| self.note(error))?;
+        let answer: Answer = asked.map_err(ChainError::of_signer).inspect_err(|error| self.note(error))?;
+        let answer = answer.raw();
         let refused = |why: &str| ChainError::SignerRefused(why.to_owned());
         let Ok(TxEnvelope::Eip1559(signed)) = TxEnvelope::decode_2718(&mut answer.as_ref()) else {
             return Err(refused("its answer is no EIP-1559 transaction"));
@@ -61,6 +66,22 @@ impl SigningServer {
         if let ChainError::SignerUnavailable(why) = error {
             let until = Instant::now() + REST;
             *self.silence.lock().unwrap_or_else(PoisonError::into_inner) = Some((why.clone(), until));
+        }
+    }
+}
+
+/// The signed transaction in its EIP-2718 form, alone or, of geth, beside the same in JSON.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Answer {
+    Raw(Bytes),
+    Geth { raw: Bytes },
+}
+
+impl Answer {
+    fn raw(self) -> Bytes {
+        match self {
+            Self::Raw(raw) | Self::Geth { raw } => raw,
         }
     }
 }

@@ -27,7 +27,7 @@ async fn of_two_transactions_of_one_batch_one_confirms_and_one_does_nothing() {
     sender.broadcast(&cheap.raw).await.unwrap();
     assert_eq!(sender.landing(cheap.hash).await.unwrap(), None, "it waits");
 
-    let policy = FeePolicy { cap: u128::MAX, patience: Default::default() };
+    let policy = FeePolicy { cap: u128::MAX, tip_cap: u128::MAX, patience: Default::default() };
     let more = policy.raised(cheap.fees, sender.market().await.unwrap()).unwrap();
     let first = sender.sign_again(&cheap.raw, more).await.unwrap();
     let (filler, second) = (sender.sign_filler(nonce + 1, more).await.unwrap(), sign(nonce + 2).await);

@@ -174,6 +174,21 @@ async fn a_signing_server_that_is_silent_costs_one_time_out_and_no_node() {
 }
 
 #[tokio::test]
+async fn signing_servers_read_and_answer_in_forms_of_their_own() {
+    let anvil = Anvil::start(&[]);
+    let client = ChainClient::connect(anvil.config(anvil.deploy().await)).await.unwrap();
+    let server = FaultyNode::before(&anvil.rpc_url).await;
+    let through = SigningServer::new(&server.url, CONFIRMER, TIMEOUT).unwrap();
+    let sender = Sender::new(client, Signer::remote(Arc::new(through)));
+    for (manner, jobs) in [(Manner::ReadsData, 0..3), (Manner::InTwoForms, 3..6)] {
+        server.answers("eth_signTransaction", manner);
+        let batch = Batch::seal(&leaves(jobs)).unwrap();
+        let (signed, confirmed) = confirm(&sender, &batch).await;
+        assert_eq!(confirmed.tx_hash, signed.hash);
+    }
+}
+
+#[tokio::test]
 async fn a_signing_server_keeps_the_key() {
     let anvil = Anvil::start(&[]);
     let client = ChainClient::connect(anvil.config(anvil.deploy().await)).await.unwrap();

@@ -8,6 +8,8 @@ pub mod error_code;
 pub mod event;
 pub mod fhe;
 pub mod field_error;
+#[cfg(test)]
+mod garbage;
 pub mod idempotency;
 pub mod ids;
 pub mod json;

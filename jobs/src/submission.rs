@@ -282,4 +282,6 @@ fn keep<T>(result: Result<T, Vec<FieldError>>, pointer: &str, errors: &mut Field
 }
 
 #[cfg(test)]
+mod garbage;
+#[cfg(test)]
 mod tests;

@@ -26,6 +26,7 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
         ("chain.batch_max_jobs", settings.chain.batch_max_jobs == 0),
         ("chain.confirmations", settings.chain.confirmations == 0),
         ("chain.fee_cap_gwei", settings.chain.fee_cap_gwei == 0),
+        ("chain.tip_cap_gwei", settings.chain.tip_cap_gwei == 0),
         ("chain.fee_patience_seconds", settings.chain.fee_patience_seconds == 0),
         ("metering.reporter_seconds", settings.metering.reporter_seconds == 0),
     ];

@@ -179,6 +179,7 @@ pub struct Chain {
     pub batch_max_jobs: u32,
     pub batch_max_age_ms: u64,
     pub fee_cap_gwei: u64,
+    pub tip_cap_gwei: u64,
     pub fee_patience_seconds: u64,
     pub low_balance_eth: String,
     pub rpc_timeout_seconds: u64,
@@ -221,10 +222,19 @@ pub struct Metering {
 #[serde(deny_unknown_fields)]
 pub struct Development {
     pub compute_pause_ms: u64,
+    pub compute_pause_at: ComputePause,
     pub kms_seed_dir: String,
     pub fetch_hosts: String,
     pub fetch_authority_file: String,
     pub chain_may_forget: bool,
+}
+
+/// Where a plain computation pauses.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum ComputePause {
+    Start,
+    Checkpoint,
 }
 
 impl Settings {
@@ -315,6 +325,46 @@ mod tests {
         assert!(!set("DEVELOPMENT__CHAIN_MAY_FORGET", "false").expect("a truth value").development.chain_may_forget);
         let refused = set("METERING__REPORTER_SECONDS", "soon").expect_err("no number");
         assert!(refused.contains("reporter_seconds") && refused.contains("soon"), "{refused}");
+    }
+
+    /// Every key of the defaults with the variable that overrides it and the default's text.
+    fn variables() -> Vec<(String, String)> {
+        let defaults: toml::Table = DEFAULTS.parse().expect("the defaults are TOML");
+        let mut variables = Vec::new();
+        for (name, value) in defaults {
+            match value {
+                toml::Value::Table(section) => {
+                    let of_section = |(key, value): (String, toml::Value)| (format!("{name}__{key}"), value);
+                    variables.extend(section.into_iter().map(of_section));
+                }
+                value => variables.push((name, value)),
+            }
+        }
+        let text = |value: toml::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        variables.into_iter().map(|(path, value)| (format!("ZAMA__{}", path.to_uppercase()), text(value))).collect()
+    }
+
+    #[test]
+    fn every_key_is_an_environment_variable() {
+        // Whatever type a key has: as a text it differs from every default, and no number or truth value is spelt so.
+        const OTHER: &str = "another value";
+        let load = |variable: &str, value: &str| {
+            let settings = Settings::load_with(None, [(variable.to_owned(), value.to_owned())]);
+            settings.map(|settings| format!("{settings:?}")).map_err(|error| format!("{error:#}"))
+        };
+        let defaults = format!("{:?}", Settings::load_with(None, []).expect("the defaults are valid"));
+        let variables = variables();
+        assert!(variables.len() > 80, "all of {} keys", variables.len());
+        for (variable, text) in variables {
+            assert_eq!(load(&variable, &text).as_ref(), Ok(&defaults), "{variable}={text}");
+            match load(&variable, OTHER) {
+                Ok(settings) => assert!(settings.contains(OTHER), "{variable} is not read: {settings}"),
+                Err(refusal) => {
+                    let key = variable.rsplit("__").next().expect("a key").to_lowercase();
+                    assert!(refusal.contains(&key), "{variable} is not named: {refusal}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -38,7 +38,11 @@ pub(super) fn health(settings: &Settings, pool: &PgPool, target: Target) -> Resu
 /// Addresses and keys of nodes are often one URL, so that no error is repeated.
 async fn look_at_chain(config: ChainConfig) -> Sight {
     match ChainClient::connect(config).await {
-        Ok(_) => Sight::Ok,
+        Ok(client) => match client.is_paused().await {
+            Ok(false) => Sight::Ok,
+            Ok(true) => Sight::unavailable("The registry is paused: jobs wait to be confirmed."),
+            Err(_) => Sight::unavailable("The EVM node does not answer."),
+        },
         Err(ChainError::WrongChain { .. }) => Sight::unavailable("The EVM node serves another chain."),
         Err(ChainError::NotARegistry(_)) => Sight::unavailable("There is no registry where it should be."),
         Err(_) => Sight::unavailable("The EVM node does not answer."),

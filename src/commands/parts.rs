@@ -7,7 +7,7 @@ use ::api::token::{AuthorityConfig, KeysSecret, LOOK_EVERY};
 use ::billing::LagoClient;
 use ::blobs::BlobStore;
 use ::blobs::remote::{Fetcher, KnownHosts};
-use ::chain::{ChainConfig, Endpoints, Signer, SigningServer};
+use ::chain::{ChainConfig, Endpoints, FeePolicy, Signer, SigningServer};
 use ::temporal::Target;
 use ::temporal::codec::KeyRing;
 use alloy::primitives::U256;
@@ -47,6 +47,15 @@ pub(crate) fn chain(settings: &Settings) -> Result<ChainConfig> {
         registry: chain.registry.parse().context("chain.registry is not an address")?,
         confirmations: chain.confirmations,
     })
+}
+
+/// What the batcher's transactions may cost.
+pub(crate) fn fee_policy(settings: &Settings) -> FeePolicy {
+    FeePolicy {
+        cap: fee_cap(settings),
+        tip_cap: u128::from(settings.chain.tip_cap_gwei) * WEI_A_GWEI,
+        patience: Duration::from_secs(settings.chain.fee_patience_seconds),
+    }
 }
 
 /// The most that a unit of gas may cost, in wei.

@@ -7,15 +7,14 @@ use std::time::Duration;
 use activities::billing_delivery::BillingDelivery;
 use activities::fhe::{Attester, ChildOptions, NetworkKey};
 use activities::worker::{self, FheParts, Limits, Parts};
-use activities::{BATCH_JOBS, BatchPolicy, Batching, Memory, Pace};
+use activities::{BATCH_JOBS, BatchPolicy, Batching, Memory, Pace, PauseAt};
 use anyhow::{Context, Result, ensure};
 use axum::Router;
 use axum::routing::get;
-use chain::FeePolicy;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use metrics_util::MetricKindMask;
 use retrieval::Domain;
-use settings::Settings;
+use settings::{ComputePause, Development, Settings};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workflows::task_queue::Queue;
@@ -63,7 +62,7 @@ async fn start(settings: &Settings, queues: Vec<Queue>, stop: CancellationToken)
         pool,
         billing,
         batching,
-        pace: Pace { pause: Duration::from_millis(settings.development.compute_pause_ms) },
+        pace: pace(&settings.development),
         limits: Limits {
             compute: settings.worker.max_compute,
             activities: settings.worker.max_activities,
@@ -78,6 +77,14 @@ async fn start(settings: &Settings, queues: Vec<Queue>, stop: CancellationToken)
     worked
 }
 
+fn pace(development: &Development) -> Pace {
+    let at = match development.compute_pause_at {
+        ComputePause::Start => PauseAt::Start,
+        ComputePause::Checkpoint => PauseAt::Checkpoint,
+    };
+    Pace { pause: Duration::from_millis(development.compute_pause_ms), at }
+}
+
 /// Checked before anything is waited for: a setting that cannot be used ends the process at once. Queues other than
 /// `jobs` send nothing and need no key.
 fn batching(settings: &Settings, queues: &[Queue]) -> Result<Option<Batching>> {
@@ -90,7 +97,7 @@ fn batching(settings: &Settings, queues: &[Queue]) -> Result<Option<Batching>> {
         chain,
         signer: parts::confirmer(settings)?,
         policy: BatchPolicy { max_jobs: set.batch_max_jobs, max_age: Duration::from_millis(set.batch_max_age_ms) },
-        fees: FeePolicy { cap: parts::fee_cap(settings), patience: Duration::from_secs(set.fee_patience_seconds) },
+        fees: parts::fee_policy(settings),
         low_balance: parts::low_balance(settings)?,
         memory: if settings.development.chain_may_forget { Memory::Forgets } else { Memory::Reorganises },
     }))

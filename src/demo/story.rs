@@ -84,7 +84,12 @@ impl Story<'_> {
         let report =
             verify_receipt(&receipt, &Source::Rpc { url: self.wiring.rpc_url(), registry: self.registry()? }).await;
         for check in &report.checks {
-            let mark = if check.outcome == Outcome::Passed { "ok  " } else { "FAIL" };
+            let mark = match check.outcome {
+                Outcome::Passed => "ok  ",
+                Outcome::Failed => "FAIL",
+                Outcome::Unanswered | Outcome::NotChecked => "?   ",
+                Outcome::Pending => "wait",
+            };
             println!("  {mark} {}: {}", check.name, check.explanation);
         }
         ensure!(report.passed(), "the receipt does not verify");

@@ -14,7 +14,7 @@ use super::data_dir::DataDir;
 use super::probe::Probe;
 
 /// The names under which `dev status` shows the parts, in the order in which they start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum PartName {
     Postgres,

@@ -33,7 +33,8 @@ struct PartStatus {
 /// The state file cannot be read.
 pub async fn status(data: &DataDir, json: bool) -> Result<ExitCode> {
     let runs = data.owner().is_some();
-    let entries = if runs { board::read(&data.state_file())? } else { Vec::new() };
+    let mut entries = if runs { board::read(&data.state_file())? } else { Vec::new() };
+    entries.sort_by_key(|entry| entry.name);
     let http = reqwest::Client::builder().no_proxy().build().context("Failed to make an HTTP client")?;
     let parts = join_all(entries.into_iter().map(|entry| look(entry, &http))).await;
     if json {

@@ -154,6 +154,39 @@ mod tests {
         assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("http://127.0.0.1:7600|a.b.c|{nasty}"));
     }
 
+    /// As the specification of the development stack names them.
+    #[test]
+    fn the_environment_file_has_every_documented_key_and_only_settings_beside_them() {
+        let known = |value: &str| Some(value.to_owned());
+        let wiring = Wiring {
+            registry: known("0x5FbDB2315678afecb367f032d93F642f64180aa3"),
+            api_key: known("zama_key"),
+            submitter_key: known("0x01"),
+            ..wiring("key")
+        };
+        let file = wiring.env_file();
+        let keys = file.lines().map(|line| line.split_once('=').expect("KEY=value").0);
+        let (settings, mut keys): (Vec<_>, Vec<_>) = keys.partition(|key| key.starts_with("ZAMA__"));
+        let mut documented = [
+            "ZAMA_API",
+            "ZAMA_TOKEN",
+            "ZAMA_API_KEY",
+            "ZAMA_DATABASE_URL",
+            "ZAMA_TEMPORAL",
+            "ZAMA_TEMPORAL_UI",
+            "ZAMA_RPC",
+            "ZAMA_REGISTRY",
+            "ZAMA_LAGO_URL",
+            "ZAMA_LAGO_KEY",
+            "ZAMA_KMS",
+            "ZAMA_SUBMITTER_KEY",
+        ];
+        keys.sort_unstable();
+        documented.sort_unstable();
+        assert_eq!(keys, documented);
+        assert_eq!(settings.len(), wiring.settings().len());
+    }
+
     #[test]
     fn every_override_is_a_known_setting() {
         let mut wiring = wiring("key");

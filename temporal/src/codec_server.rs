@@ -48,6 +48,8 @@ pub async fn serve(
 
 #[derive(Deserialize, Serialize)]
 struct Payloads {
+    // Protobuf's JSON leaves out a list that is empty: a query without arguments has none.
+    #[serde(default)]
     payloads: Vec<JsonPayload>,
 }
 

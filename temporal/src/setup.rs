@@ -1,9 +1,9 @@
 //! Namespace and search attributes, registered by API on any Temporal server. Idempotent.
 
-use std::collections::HashMap;
-use std::time::Duration;
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 use temporalio_common::protos::temporal::api::operatorservice::v1::{
     AddSearchAttributesRequest, ListSearchAttributesRequest,
@@ -18,20 +18,22 @@ use crate::Client;
 
 /// How long a closed workflow stays visible.
 const RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);
+/// What our search attributes are: compared as a whole, never split into words.
+const KIND: IndexedValueType = IndexedValueType::Keyword;
 /// Frontends cache their namespaces for some seconds; a new one is not known everywhere at once.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What was done.
+/// What was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     pub namespace_registered: bool,
-    pub attributes_added: Vec<String>,
+    pub attributes_added: BTreeSet<&'static str>,
 }
 
 /// Registers what is missing, and returns when the server knows it.
 ///
 /// # Errors
-/// The server is away, or refuses.
+/// The server is away or refuses, or a search attribute is there and of another type.
 pub async fn ensure(client: &Client) -> Result<Report> {
     let namespace = client.options().namespace.clone();
     let namespace_registered = ensure_namespace(client, &namespace).await?;
@@ -39,6 +41,7 @@ pub async fn ensure(client: &Client) -> Result<Report> {
     Ok(Report { namespace_registered, attributes_added })
 }
 
+/// Whether it was registered here.
 async fn ensure_namespace(client: &Client, namespace: &str) -> Result<bool> {
     if is_known(client, namespace).await? {
         return Ok(false);
@@ -49,13 +52,11 @@ async fn ensure_namespace(client: &Client, namespace: &str) -> Result<bool> {
         workflow_execution_retention_period: RETENTION.try_into().ok(),
         ..Default::default()
     };
-    let registered = client.connection().workflow_service().register_namespace(request.into_request()).await;
-    match registered {
-        Ok(_) => {}
-        Err(status) if status.code() == Code::AlreadyExists => {}
-        Err(status) => return Err(status).with_context(|| format!("Failed to register namespace {namespace}")),
+    match client.connection().workflow_service().register_namespace(request.into_request()).await {
+        Ok(_) => Ok(true),
+        Err(status) if status.code() == Code::AlreadyExists => Ok(false),
+        Err(status) => Err(status).with_context(|| format!("Failed to register namespace {namespace}")),
     }
-    Ok(true)
 }
 
 async fn is_known(client: &Client, namespace: &str) -> Result<bool> {
@@ -67,34 +68,59 @@ async fn is_known(client: &Client, namespace: &str) -> Result<bool> {
     }
 }
 
-async fn ensure_attributes(client: &Client, namespace: &str) -> Result<Vec<String>> {
-    let wanted = [attributes::TENANT.name(), attributes::JOB_TYPE.name(), attributes::STATUS.name()];
-    let started = std::time::Instant::now();
-    let mut added = Vec::new();
+async fn ensure_attributes(client: &Client, namespace: &str) -> Result<BTreeSet<&'static str>> {
+    let began = Instant::now();
+    let mut added = BTreeSet::new();
     loop {
-        match missing(client, namespace, &wanted).await {
-            Ok(missing) if missing.is_empty() => return Ok(added),
-            Ok(missing) => {
+        match known(client, namespace).await {
+            Ok(known) => {
+                let missing = missing(&known, namespace)?;
+                if missing.is_empty() {
+                    return Ok(added);
+                }
+                ensure!(began.elapsed() < PATIENCE, "namespace {namespace} does not show what was added: {missing:?}");
                 add(client, namespace, &missing).await?;
-                added = missing;
+                added.extend(missing);
             }
-            Err(error) if started.elapsed() > PATIENCE => return Err(error),
+            Err(error) if began.elapsed() > PATIENCE => return Err(error),
             Err(error) => tracing::debug!(error = format!("{error:#}"), "the namespace is not known everywhere yet"),
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
-async fn missing(client: &Client, namespace: &str, wanted: &[&str]) -> Result<Vec<String>> {
+/// The namespace's own search attributes and their types, as the protocol numbers them.
+async fn known(client: &Client, namespace: &str) -> Result<HashMap<String, i32>> {
     let request = ListSearchAttributesRequest { namespace: namespace.to_owned() };
     let listed = client.connection().operator_service().list_search_attributes(request.into_request()).await;
-    let known = listed.context("Failed to list search attributes")?.into_inner().custom_attributes;
-    Ok(wanted.iter().filter(|name| !known.contains_key(**name)).map(ToString::to_string).collect())
+    Ok(listed.context("Failed to list search attributes")?.into_inner().custom_attributes)
 }
 
-async fn add(client: &Client, namespace: &str, names: &[String]) -> Result<()> {
-    let keyword = i32::from(IndexedValueType::Keyword);
-    let search_attributes: HashMap<_, _> = names.iter().map(|name| (name.clone(), keyword)).collect();
+fn missing(known: &HashMap<String, i32>, namespace: &str) -> Result<Vec<&'static str>> {
+    let mut missing = Vec::new();
+    for name in [attributes::TENANT.name(), attributes::JOB_TYPE.name(), attributes::STATUS.name()] {
+        match known.get(name) {
+            None => missing.push(name),
+            Some(kind) if *kind == i32::from(KIND) => {}
+            Some(kind) => bail!(
+                "search attribute {name} of namespace {namespace} is of type {}, not {}: remove it \
+                 (temporal operator search-attribute remove), or take another namespace (temporal.namespace)",
+                spelt(*kind),
+                spelt(KIND.into())
+            ),
+        }
+    }
+    Ok(missing)
+}
+
+/// As Temporal's command line spells a type, but for the case.
+fn spelt(kind: i32) -> &'static str {
+    let name = IndexedValueType::try_from(kind).unwrap_or_default().as_str_name();
+    name.strip_prefix("INDEXED_VALUE_TYPE_").unwrap_or(name)
+}
+
+async fn add(client: &Client, namespace: &str, names: &[&str]) -> Result<()> {
+    let search_attributes = names.iter().map(|name| ((*name).to_owned(), i32::from(KIND))).collect();
     let request = AddSearchAttributesRequest { search_attributes, namespace: namespace.to_owned() };
     match client.connection().operator_service().add_search_attributes(request.into_request()).await {
         Ok(_) => Ok(()),

@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod cancel;
+mod command_line;
 mod crowd;
 mod failed_on_chain;
 mod idempotency;
 mod limits_of_time;
 mod login;
 mod one_job;
+mod temporal_setup;
 mod tenants;
 mod workflow;
 

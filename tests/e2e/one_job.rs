@@ -34,14 +34,54 @@ async fn the_printed_curl_example_ends_completed_confirmed_and_billed() {
     assert_eq!(units, [("chain_confirmations", 1), ("compute_units", 2), ("jobs_completed", 1), ("jobs_submitted", 1)]);
 }
 
-/// The example as it is printed, by curl and a shell.
+/// What the README prints under "First job".
+fn printed() -> &'static str {
+    let (_, section) = include_str!("../../README.md").split_once("\n## First job\n").unwrap();
+    section.split_once("\n## ").unwrap().0
+}
+
+/// The example as it is printed, by curl and a shell; only that uuidgen is not on every machine.
 fn curl(api: &str, token: &str) -> Value {
-    const PRINTED: &str = r#"curl -sS -X POST $API/v1/jobs -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: $KEY" -H "Content-Type: application/json" \
-  -d '{"type":"compute","payload":{"algorithm":"prime_factorization","input":{"number":104729},"parameters":{"timeout":300}},"priority":"normal","useFHE":false}'"#;
+    let (_, block) = printed().split_once("\ncurl -X POST $API/v1/jobs ").unwrap();
+    let arguments = block.split_once("\n```").unwrap().0.replace("$(uuidgen)", "$KEY");
+    let key = uuid::Uuid::new_v4().to_string();
+    let bytes =
+        shell(&format!("curl -X POST $API/v1/jobs {arguments}"), &[("API", api), ("TOKEN", token), ("KEY", &key)]);
+    serde_json::from_slice(&bytes).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&bytes)))
+}
+
+fn shell(script: &str, environment: &[(&str, &str)]) -> Vec<u8> {
     let mut shell = Command::new("sh");
-    shell.args(["-c", PRINTED]).env("API", api).env("TOKEN", token).env("KEY", uuid::Uuid::new_v4().to_string());
-    let output = shell.output().unwrap();
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+    let output = shell.args(["-euc", script]).envs(environment.iter().copied()).output().unwrap();
+    assert!(output.status.success(), "{script}: {output:?}");
+    output.stdout
+}
+
+#[tokio::test]
+async fn what_the_readme_asks_about_a_job_is_answered_as_printed() {
+    let stack = Stack::shared();
+    let zama = stack.tenant();
+    let job = zama.submit(&factor(104_729)).await;
+    let completed = job.completes().await;
+    job.is_billed().await;
+    let id = job.id.to_string();
+    let (_, block) = printed().split_once("\nID=…\n").unwrap();
+    let answers: Vec<Value> = block
+        .lines()
+        .take_while(|line| *line != "```")
+        .map(|line| {
+            let bytes = shell(line, &[("API", &stack.api), ("TOKEN", &zama.token), ("ID", &id)]);
+            serde_json::from_slice(&bytes).unwrap_or_else(|_| panic!("{line}: {}", String::from_utf8_lossy(&bytes)))
+        })
+        .collect();
+    let [status, result, receipt, list, cancel, usage] = answers.as_slice() else { panic!("{answers:#?}") };
+    let hash = json!(completed.result.unwrap().hash);
+    assert_eq!((&status["job_id"], &status["result"]["hash"]), (&json!(id), &hash));
+    assert_eq!(result["number"], "104729");
+    assert_eq!(receipt["leaf"]["result_hash"], hash);
+    assert_eq!((&list["data"][0]["job_id"], &list["data"][1]), (&json!(id), &Value::Null));
+    assert_eq!((&cancel["job_id"], &cancel["status"]), (&json!(id), &json!("COMPLETED")));
+    assert_eq!(usage["totals"]["compute_units"], 2);
 }
 
 async fn lago_units(stack: &Stack, tenant: &str, rows: &[crate::harness::UsageRow]) -> Vec<String> {
@@ -52,6 +92,14 @@ async fn lago_units(stack: &Stack, tenant: &str, rows: &[crate::harness::UsageRo
         value.as_str().map_or_else(|| value.to_string(), str::to_owned)
     };
     rows.iter().map(|row| units(&event(&row.id)["properties"])).collect()
+}
+
+#[tokio::test]
+async fn a_running_job_tells_its_progress() {
+    let zama = Stack::endless().tenant();
+    let job = zama.submit(&factor(91)).await;
+    let running = job.tells("paused").await;
+    assert!(running.progress.detail.starts_with("development pause"), "{:?}", running.progress);
 }
 
 #[tokio::test]

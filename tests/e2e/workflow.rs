@@ -23,6 +23,46 @@ async fn a_workflow_is_listed_by_tenant_and_its_history_is_short() {
 }
 
 #[tokio::test]
+async fn a_workflow_is_found_by_what_became_of_its_job() {
+    let stack = Stack::shared();
+    let zama = stack.tenant();
+    let id = zama.submits_with_key("found", &factor(91)).await.job_id();
+    zama.job(id).completes().await;
+    let query = |status| format!("ZamaTenant='{}' AND ZamaStatus='{status}' AND ZamaJobType='compute'", zama.tenant);
+    stack.finds(&query("COMPLETED"), &[format!("{}/found", zama.tenant)]).await;
+    stack.finds(&query("CONFIRMING"), &[]).await;
+}
+
+#[tokio::test]
+async fn a_running_workflow_says_in_words_where_it_is() {
+    let stack = Stack::endless();
+    let zama = stack.tenant();
+    let answer = zama.submits_with_key("running", &factor(91)).await;
+    let (id, request) = (answer.job_id().to_string(), answer.header("x-request-id").unwrap());
+    zama.job(answer.job_id()).tells("paused").await;
+    let workflow = format!("{}/running", zama.tenant);
+    let query = format!("ZamaTenant='{}' AND ZamaStatus='PROCESSING' AND ZamaJobType='compute'", zama.tenant);
+    stack.finds(&query, std::slice::from_ref(&workflow)).await;
+    let details = stack.current_details(&workflow);
+    for part in [id.as_str(), request, "prime_factorization", "queue compute"] {
+        assert!(details.contains(part), "{part} is not in: {details}");
+    }
+}
+
+#[tokio::test]
+async fn a_job_whose_workflow_id_a_stranger_has_runs_under_another_once() {
+    let stack = Stack::shared();
+    let zama = stack.tenant();
+    let taken = format!("{}/taken", zama.tenant);
+    stack.has_a_stranger(&taken);
+    let job = zama.job(zama.submits_with_key("taken", &factor(91)).await.job_id());
+    job.completes().await;
+    assert_eq!(job.workflow_id().await, format!("{taken}/1"));
+    zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
+    stack.finds(&format!("ZamaTenant='{}'", zama.tenant), &[format!("{taken}/1")]).await;
+}
+
+#[tokio::test]
 async fn histories_are_sealed_and_the_codec_server_opens_them() {
     let stack = Stack::shared();
     let zama = stack.tenant();

@@ -1,7 +1,9 @@
-//! kill -9 of the FHE worker, and of its computing process, in the middle of a computation.
+//! kill -9 of the FHE worker, and of its computing process, in the middle of a computation: once, and once too often.
+
+use jobs::ErrorCode;
 
 use super::story::{KeyHolder, bytes, disturbed, power, powers};
-use crate::harness::{JobHandle, WORKER};
+use crate::harness::{JobHandle, WORKER, until};
 
 /// Some four seconds on two cores, with a checkpoint a second.
 const PRODUCTS: usize = 16;
@@ -44,4 +46,39 @@ async fn whoever_is_killed_another_goes_on_to_the_same_result_and_it_is_billed_o
         assert_eq!(holder.opens(job).await, power(3, PRODUCTS), "{victim:?}");
         assert_eq!(billed(job).await, price, "{victim:?}");
     }
+}
+
+#[tokio::test]
+async fn a_computation_that_dies_three_times_fails_its_job_alone_and_is_not_billed() {
+    let (stack, _turn) = disturbed().await;
+    let holder = KeyHolder::of(stack).await;
+    let worker = stack.place.part(WORKER);
+    let inputs = holder.encrypts(bytes(&[3])).await;
+    let job = holder.submits("program", powers(PRODUCTS), &inputs).await;
+    for attempt in 1..=3 {
+        until(&format!("attempt {attempt} is dead"), async || {
+            let attempts = stack.attempts(job).await;
+            let this = attempts.get(attempt - 1)?;
+            if this.outcome.is_some() || attempts.len() > attempt || job.now().await.status.is_terminal() {
+                return Some(());
+            }
+            if this.pbs.is_some()
+                && let Some(process) = stack.computing_process()
+            {
+                process.kill_9();
+            }
+            None
+        })
+        .await;
+    }
+    let error = job.fails().await.error.unwrap();
+    assert_eq!(error.code, ErrorCode::ComputeCrashed, "{error:?}");
+    assert_eq!(stack.attempts(job).await.len(), 3);
+    assert_eq!(billed(job).await.iter().map(|(metric, _)| metric.as_str()).collect::<Vec<_>>(), ["jobs_submitted"]);
+    let still = stack.place.part(WORKER);
+    assert_eq!((still.pid, still.restarts), (worker.pid, worker.restarts), "the worker stays up");
+
+    let next = holder.submits("program", powers(2), &inputs).await;
+    next.completes().await;
+    assert_eq!(holder.opens(next).await, power(3, 2));
 }

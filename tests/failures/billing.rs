@@ -1,8 +1,9 @@
 //! The billing system is away.
 
+use jobs::JobStatus;
 use sqlx::Row;
 
-use crate::harness::{Stack, factor, until};
+use crate::harness::{BILLED, NO_REPORTER, Stack, factor, until};
 
 #[tokio::test]
 async fn jobs_complete_and_their_usage_is_delivered_later() {
@@ -22,6 +23,40 @@ async fn jobs_complete_and_their_usage_is_delivered_later() {
 }
 
 #[tokio::test]
+async fn however_a_job_ends_its_own_workflow_bills_it() {
+    let stack = Stack::with(&[
+        NO_REPORTER,
+        ("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "3000"),
+        ("ZAMA__WORKER__MAX_COMPUTE", "4"),
+    ]);
+    let zama = stack.tenant();
+    let outage = stack.stops("worker");
+    let cancelled_early = zama.submit(&factor(91)).await;
+    assert_eq!(cancelled_early.cancel().await.body["status"], "CANCELLED");
+    outage.over();
+    let cancelled = zama.submit(&factor(1_000_003)).await;
+    cancelled.tells("paused").await;
+    assert_eq!(cancelled.cancel().await.status, 200);
+    let completed = zama.submit(&factor(1_000_033)).await;
+    let mut short = factor(1_000_037);
+    short["payload"]["parameters"]["timeout"] = 1.into();
+    let failed = zama.submit(&short).await;
+
+    completed.completes().await;
+    failed.fails().await;
+    cancelled.reaches(JobStatus::Cancelled).await;
+    for (job, billed) in [
+        (completed, BILLED.as_slice()),
+        (failed, &["compute_units", "jobs_submitted"]),
+        (cancelled, &["compute_units", "jobs_submitted"]),
+        (cancelled_early, &["jobs_submitted"]),
+    ] {
+        let rows = job.is_billed().await;
+        assert_eq!(rows.iter().map(|row| row.metric.as_str()).collect::<Vec<_>>(), billed);
+    }
+}
+
+#[tokio::test]
 async fn usage_survives_a_killed_billing_system() {
     let stack = Stack::own();
     let zama = stack.tenant();
@@ -33,8 +68,10 @@ async fn usage_survives_a_killed_billing_system() {
 #[tokio::test]
 async fn a_tenant_whose_subscription_was_ended_does_not_hold_back_the_others() {
     let stack = Stack::with(&[("ZAMA__METERING__REPORTER_SECONDS", "1")]);
-    let (ended, other) = (stack.tenant(), stack.tenant());
-    assert!(ended.tenant < other.tenant, "reported first");
+    let mut tenants = [stack.tenant(), stack.tenant()];
+    // Reported in this order.
+    tenants.sort_by(|one, other| one.tenant.cmp(&other.tenant));
+    let [ended, other] = tenants;
     for zama in [&ended, &other] {
         zama.submit(&factor(91)).await.is_billed().await;
     }

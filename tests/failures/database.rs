@@ -1,16 +1,30 @@
-//! PostgreSQL dies while clients submit.
+//! PostgreSQL dies, or is restarted, while clients submit.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures::future::join_all;
+use nix::sys::signal::Signal;
 
 use crate::harness::{Stack, factor, until};
 
 const CLIENTS: u64 = 8;
 
 #[tokio::test]
-async fn every_answer_is_202_or_503_and_no_job_is_half_done() {
+async fn every_answer_is_202_or_503_and_no_job_is_half_done_when_it_dies() {
     let stack = Stack::own();
+    loses_nothing(&stack, || stack.kills("postgres")).await;
+}
+
+/// As `systemctl restart` does it: sessions are told (57P01), and the log is written to its end.
+#[tokio::test]
+async fn every_answer_is_202_or_503_and_no_job_is_half_done_when_it_is_restarted() {
+    let stack = Stack::own();
+    loses_nothing(&stack, || stack.place.signal(&stack.place.part("postgres"), Signal::SIGINT)).await;
+    assert!(stack.says("postgres", "received fast shutdown request") > 0);
+}
+
+/// Clients submit, and meanwhile PostgreSQL goes away again and again.
+async fn loses_nothing(stack: &Stack, goes: impl Fn()) {
     let zama = stack.tenant();
     let (accepted, refused) = (AtomicU64::new(0), AtomicU64::new(0));
     let enough = AtomicBool::new(false);
@@ -39,7 +53,7 @@ async fn every_answer_is_202_or_503_and_no_job_is_half_done() {
         // A kill that met no request on its way was not noticed: a request that comes later waits for the restart.
         until("some are refused", async || {
             let then = accepted.load(Ordering::Relaxed);
-            stack.kills("postgres");
+            goes();
             until("some are accepted again", async || {
                 (accepted.load(Ordering::Relaxed) >= then + 2 * CLIENTS).then_some(())
             })

@@ -1,6 +1,6 @@
 //! Temporal is away, or an operator ends a workflow.
 
-use jobs::JobStatus;
+use jobs::{ErrorCode, JobStatus};
 
 use crate::harness::{Stack, factor};
 
@@ -46,6 +46,37 @@ async fn a_job_whose_workflow_an_operator_terminated_goes_on_in_another() {
     let mut listed = stack.lists(2, &zama.tenant).await;
     listed.sort_unstable();
     assert_eq!(listed, [first.clone(), format!("{first}/1")]);
+}
+
+#[tokio::test]
+async fn a_job_whose_workflow_an_operator_deleted_goes_on_in_another() {
+    let stack = Stack::with(&[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "8000")]);
+    let zama = stack.tenant();
+    let job = zama.job(zama.submits_with_key("deleted", &factor(91)).await.job_id());
+    let first = format!("{}/deleted", zama.tenant);
+    stack.executes(&first, "compute").await;
+    stack.deletes(&first);
+
+    job.completes().await;
+    assert_eq!(job.workflow_id().await, format!("{first}/1"));
+    zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
+    stack.finds(&format!("ZamaTenant='{}'", zama.tenant), &[format!("{first}/1")]).await;
+}
+
+#[tokio::test]
+async fn a_job_whose_workflow_is_terminated_again_and_again_fails_and_pays_for_no_computation() {
+    let stack = Stack::with(&[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "3600000")]);
+    let zama = stack.tenant();
+    let job = zama.job(zama.submits_with_key("doomed", &factor(91)).await.job_id());
+    let first = format!("{}/doomed", zama.tenant);
+    for workflow in [first.clone(), format!("{first}/1"), format!("{first}/2"), format!("{first}/3")] {
+        stack.executes(&workflow, "compute").await;
+        stack.terminates(&workflow);
+    }
+    let failed = job.fails().await;
+    assert_eq!(failed.error.unwrap().code, ErrorCode::WorkflowLost);
+    let metrics: Vec<_> = job.usage().await.into_iter().map(|row| row.metric).collect();
+    assert_eq!(metrics, ["jobs_submitted"]);
 }
 
 #[tokio::test]

@@ -88,11 +88,17 @@ async fn a_batch_lands_below_the_block_in_which_it_was_sealed(stack: &Stack, zam
 async fn what_was_completed_is_taken_back(stack: &Stack, zama: &Zama<'_>) -> jobs::JobId {
     let job = zama.submit(&factor(93)).await;
     let told = job.completes().await;
+    let old = job.receipt().await;
     stack.stops_mining().await;
     stack.reorganises(stack.head().await + 1 - block(&told), &[]).await;
     stack.mines().await;
     job.was_anchored_again().await;
     let now = job.now().await;
+    stack.verifies_at_last(&job).await;
+    let new = job.receipt().await;
+    assert_eq!((new.root, &new.leaf, &new.proof, new.salt), (old.root, &old.leaf, &old.proof, old.salt));
+    assert_ne!(new.block_hash, old.block_hash);
+    assert!(!stack.accepts(&old).await, "its block is in no chain");
     assert_eq!((now.status, now.completed_at, now.usage), (told.status, told.completed_at, told.usage));
     assert_ne!(now.blockchain_confirmation.unwrap().block_hash, told.blockchain_confirmation.unwrap().block_hash);
     assert_eq!(job.completions().await, 1);

@@ -3,7 +3,7 @@
 use serde_json::json;
 use sqlx::Row;
 
-use crate::harness::{ADMIN, FaultyNode, Manner, OwnWorker, Stack, factor, until};
+use crate::harness::{ADMIN, CONFIRMER, FaultyNode, Manner, OwnWorker, Stack, factor, until};
 
 /// Patience that a test can wait for.
 const SOON: (&str, &str) = ("ZAMA__CHAIN__FEE_PATIENCE_SECONDS", "3");
@@ -132,6 +132,50 @@ async fn a_nonce_that_another_program_uses_costs_the_batch_another_one_and_no_jo
     assert_eq!(stack.says("worker", "somebody else holds the confirmer's key"), 1, "an operator is told");
 }
 
+/// What was given up lands after all, in a branch in which the other program's transaction never was.
+#[tokio::test]
+async fn a_transaction_that_was_given_up_and_lands_after_all_completes_its_own_jobs_alone() {
+    let stack = Stack::without_worker();
+    let _worker = OwnWorker::start(&stack, &[("ZAMA__DEVELOPMENT__CHAIN_MAY_FORGET", "false")]);
+    let zama = stack.tenant();
+    stack.stops_mining().await;
+    let first = zama.submit(&factor(91)).await;
+    let given_up = stack.waiting_transaction().await;
+    let before = stack.head().await;
+    stack.another_program_sends(given_up.nonce, 100 * given_up.max_fee.max(GWEI)).await;
+    stack.mines().await;
+    zama.recovers(&[first.id]).await;
+    let state = async || stack.sent().await.into_iter().find(|sent| sent.hash == given_up.hash).unwrap().state;
+    assert_eq!(state().await, "ABANDONED");
+    assert_ne!(first.receipt().await.tx_hash, given_up.hash);
+
+    stack.stops_mining().await;
+    let second = zama.submit(&factor(93)).await;
+    second.reaches(jobs::JobStatus::Confirming).await;
+    let raw = stack.raw(given_up.hash).await;
+    stack.reorganises(stack.head().await - before, &[(raw, 0)]).await;
+    stack.mines().await;
+    zama.recovers_with_receipts(&[first.id, second.id]).await;
+    assert_eq!(first.receipt().await.tx_hash, given_up.hash, "what the chain has is what is told");
+    assert_eq!(first.completions().await, 1);
+}
+
+#[tokio::test]
+async fn a_confirmer_without_means_is_told_and_its_batches_wait() {
+    let stack = Stack::own();
+    let zama = stack.tenant();
+    stack.sets_balance(CONFIRMER, 0).await;
+    let job = zama.submit(&factor(91)).await;
+    let line = "\"reason\":\"cannot_pay\"";
+    until("it is told", async || (stack.says("worker", line) > 0).then_some(())).await;
+    let low = async || stack.gauge("zama_confirmer_balance_low").await;
+    until("the alarm is on", async || low().await.filter(|low| *low == 1.0)).await;
+    assert_eq!(job.now().await.status, jobs::JobStatus::Confirming);
+    stack.sets_balance(CONFIRMER, 1_000_000_000 * GWEI).await;
+    zama.recovers(&[job.id]).await;
+    until("the alarm is off", async || low().await.filter(|low| *low == 0.0)).await;
+}
+
 /// Another program's transaction waited at the node when ours got its nonce, and is gone.
 #[tokio::test]
 async fn a_gap_before_our_nonce_is_filled() {
@@ -199,6 +243,11 @@ async fn a_paused_registry_and_a_lost_role_are_told_by_name_and_waited_for() {
         until(reason, async || (stack.says("worker", &line) > 0).then_some(())).await;
     };
     told("paused").await;
+    until("health tells of it", async || {
+        let chain = zama.get("/v1/health").await.body["parts"]["chain"].clone();
+        chain["detail"].as_str().is_some_and(|detail| detail.contains("paused")).then_some(())
+    })
+    .await;
     stack.unpauses().await;
     first.completes().await;
     stack.revokes_the_role().await;

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures::future::join_all;
+use jobs::JobStatus;
 use serde_json::json;
 
-use crate::harness::{Chance, OwnWorker, Stack, Zama, block, factor, until};
+use crate::harness::{ADMIN, Chance, OwnWorker, Stack, Zama, block, factor, until, within_a_minute};
 
 const GWEI: u128 = 1_000_000_000;
 
@@ -74,7 +76,7 @@ async fn after_each_of(steps: &[&str]) {
         mortal.has_died_after(step).await;
     }
     let zama = Zama::new(&mortal.stack, tenant, token);
-    zama.all_complete_confirmed_and_billed_once(&ids).await;
+    zama.recovers_with_receipts(&ids).await;
 }
 
 #[tokio::test]
@@ -90,7 +92,7 @@ async fn between_a_replacements_write_ahead_and_its_broadcast() {
     mortal.has_died_after("Raised").await;
     mortal.stack.mines().await;
     let zama = Zama::new(&mortal.stack, tenant, token);
-    zama.all_complete_confirmed_and_billed_once(&[id]).await;
+    zama.recovers_with_receipts(&[id]).await;
     assert!(mortal.stack.sent().await.iter().all(|sent| sent.nonce == cheap.nonce), "one nonce");
 }
 
@@ -129,7 +131,7 @@ async fn between_giving_up_and_going_on() {
     let taken = zama.submit(&factor(95)).await.id;
     mortal.has_died_after("Abandoned").await;
     let zama = Zama::new(&mortal.stack, tenant, token);
-    zama.all_complete_confirmed_and_billed_once(&[behind, overtaken, taken]).await;
+    zama.recovers_with_receipts(&[behind, overtaken, taken]).await;
 }
 
 #[tokio::test]
@@ -155,7 +157,27 @@ async fn while_the_chain_takes_blocks_back_and_while_it_ends_that() {
     let zama = Zama::new(&mortal.stack, tenant, token);
     assert!(zama.job(id).now().await.blockchain_confirmation.unwrap().finalized);
     let last = zama.submit(&factor(93)).await.id;
-    zama.all_complete_confirmed_and_billed_once(&[id, last]).await;
+    zama.recovers_with_receipts(&[id, last]).await;
+}
+
+/// Somebody relays the batch meanwhile: what it would have sent is there already.
+#[tokio::test]
+async fn before_it_sends_what_another_account_confirms() {
+    let mut mortal = Mortal::new();
+    let (tenant, token) = mortal.tenant();
+    mortal.stack.grants_the_role_to(ADMIN).await;
+    mortal.shall_die_after("Sealed");
+    let id = Zama::new(&mortal.stack, tenant.clone(), token.clone()).submit(&factor(91)).await.id;
+    let order = mortal.orders().join("Sealed");
+    until("the sender has died", async || (!order.exists()).then_some(())).await;
+    mortal.worker = None;
+    let call = mortal.stack.call_of_the_sealed_batch().await;
+    mortal.stack.relays(ADMIN, &call, 100 * GWEI).await;
+    until("the batch is on chain", async || (!mortal.stack.confirmed_indices().await.is_empty()).then_some(())).await;
+    mortal.lives();
+    let zama = Zama::new(&mortal.stack, tenant, token);
+    zama.recovers_with_receipts(&[id]).await;
+    assert!(mortal.stack.sent().await.is_empty(), "nothing was sent for it");
 }
 
 #[tokio::test]
@@ -172,11 +194,23 @@ async fn at_random_while_jobs_run() {
             let zama = Zama::new(&mortal.stack, tenant.clone(), token.clone());
             ids.push(zama.submit(&factor(1_000_003 + 2 * (4 * turn + number) as u64)).await.id);
         }
-        mortal.stack.sends_more_than(before).await;
+        match chance.below(4) {
+            // While it seals, estimates or signs.
+            0 => {}
+            1 => mortal.stack.sends_more_than(before).await,
+            2 => mortal.stack.sets_base_fee(u128::from(chance.below(20)) * GWEI).await,
+            _ => mortal.stack.reorganises(1 + chance.below(3), &[]).await,
+        }
         // Of the three seconds in which a batch that was sent is mined and becomes deep.
         tokio::time::sleep(Duration::from_millis(chance.below(3_000))).await;
         mortal.lives();
+        let zama = Zama::new(&mortal.stack, tenant.clone(), token.clone());
+        within_a_minute("the jobs of the turns before are complete", async || {
+            let jobs = join_all(ids[..4 * turn].iter().map(|id| zama.job(*id).now())).await;
+            jobs.iter().all(|job| job.status == JobStatus::Completed).then_some(())
+        })
+        .await;
     }
     let zama = Zama::new(&mortal.stack, tenant, token);
-    zama.all_complete_confirmed_and_billed_once(&ids).await;
+    zama.recovers_with_receipts(&ids).await;
 }

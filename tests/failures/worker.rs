@@ -2,7 +2,7 @@
 
 use jobs::JobStatus;
 
-use crate::harness::{Stack, factor};
+use crate::harness::{JobHandle, NO_REPORTER, Stack, Zama, factor, long_factor, until};
 
 #[tokio::test]
 async fn while_it_computes() {
@@ -13,6 +13,47 @@ async fn while_it_computes() {
     stack.kills("worker");
     zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
     assert_eq!(stack.place.part("worker").restarts, 1);
+}
+
+/// A computation that never gets beyond its first checkpoint, unless it is resumed there.
+const STUCK: &[(&str, &str)] =
+    &[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "3600000"), ("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_AT", "checkpoint")];
+
+/// Submits what has a checkpoint, and waits until Temporal has it too.
+async fn has_a_checkpoint<'a>(zama: &'a Zama<'a>) -> JobHandle<'a> {
+    let job = zama.submit(&long_factor()).await;
+    assert!(job.tells("paused").await.progress.percent > 0.0, "nothing was computed yet");
+    zama.stack.hears_of(&job.workflow_id().await).await;
+    job
+}
+
+#[tokio::test]
+async fn another_goes_on_from_the_checkpoint() {
+    let stack = Stack::with(STUCK);
+    let zama = stack.tenant();
+    let job = has_a_checkpoint(&zama).await;
+    stack.kills("worker");
+    zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
+    assert_eq!(stack.says_of("worker", "resuming", &job.id.to_string()), 1);
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_nobody_can_read_is_told_and_it_begins_anew() {
+    let stack = Stack::with(STUCK);
+    let zama = stack.tenant();
+    let job = has_a_checkpoint(&zama).await;
+    let id = job.id.to_string();
+    // It tells nothing more by itself.
+    let _outage = stack.stops("worker");
+    stack.plants_heartbeat_details(&job.workflow_id().await).await;
+    stack.kills("worker");
+    until("the worker complains", async || {
+        (stack.says_of("worker", "heartbeat details cannot be read", &id) == 1).then_some(())
+    })
+    .await;
+    assert_eq!(stack.says_of("worker", "resuming", &id), 0);
+    assert_eq!(job.cancel().await.status, 200);
+    job.reaches(JobStatus::Cancelled).await;
 }
 
 #[tokio::test]
@@ -41,13 +82,15 @@ async fn while_its_batch_is_on_its_way() {
     zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
 }
 
+/// In the middle of a call that nobody answers; and nobody but another attempt of the same step sends the rows.
 #[tokio::test]
 async fn while_it_meters() {
-    let stack = Stack::own();
+    let stack = Stack::with(&[NO_REPORTER]);
     let zama = stack.tenant();
     let outage = stack.stops("lago");
     let job = zama.submit(&factor(91)).await;
     job.completes().await;
+    stack.executes(&job.workflow_id().await, "meter").await;
     assert!(job.usage().await.iter().all(|row| row.delivered_at.is_none()));
     stack.kills("worker");
     outage.over();

@@ -3,7 +3,7 @@
 use alloy::consensus::Transaction as _;
 use alloy::primitives::{B256, Bytes, U256};
 use alloy::providers::{Provider, ProviderBuilder};
-use chain::verify::{Source, verify_receipt};
+use chain::verify::{Report, Source, verify_receipt};
 use contracts::ZamaJobsRegistry;
 use jobs::receipt::Receipt;
 use serde_json::json;
@@ -127,6 +127,27 @@ impl Stack {
         self.calls_node("eth_sendTransaction", transaction).await;
     }
 
+    /// The call that confirms the batch that was sealed and is at no node yet.
+    pub async fn call_of_the_sealed_batch(&self) -> Bytes {
+        let rows = self.rows(sqlx::query("SELECT root, entries FROM batches WHERE status = 'SEALED'")).await;
+        let [row] = rows.as_slice() else { panic!("{} batches are sealed", rows.len()) };
+        let entries: Vec<jobs::merkle::Entry> = serde_json::from_value(row.get("entries")).unwrap();
+        let entries =
+            entries.iter().map(|entry| ZamaJobsRegistry::Entry { word: U256::from(entry.word), mask: entry.mask });
+        self.registry().confirmBatch(B256::from_slice(row.get("root")), entries.collect()).calldata().clone()
+    }
+
+    /// The bytes of a transaction that was written down.
+    pub async fn raw(&self, hash: B256) -> Bytes {
+        let query = sqlx::query("SELECT raw FROM chain_transactions WHERE tx_hash = $1").bind(hash.to_vec());
+        self.rows(query).await[0].get::<Vec<u8>, _>("raw").into()
+    }
+
+    /// What an account owns, in wei.
+    pub async fn sets_balance(&self, account: &str, wei: u128) {
+        self.calls_node("anvil_setBalance", json!([account, format!("{wei:#x}")])).await;
+    }
+
     /// A transaction of the confirmer's account that the batcher knows nothing of; waits until the node has it.
     pub async fn another_program_sends(&self, nonce: i64, max_fee: u128) -> B256 {
         let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
@@ -166,6 +187,17 @@ impl Stack {
                 (0..256).filter(|bit| entry.mask.bit(*bit)).map(move |bit| word * 256 + bit as u64)
             })
             .collect()
+    }
+
+    /// A batch that was given up for good, its jobs having got other indices, never lands: they would be confirmed twice.
+    pub async fn has_confirmed_no_abandoned_batch(&self) {
+        let abandoned = self.rows(sqlx::query("SELECT root FROM batches WHERE status = 'ABANDONED'")).await;
+        let registry = self.registry();
+        for row in &abandoned {
+            let root = B256::from_slice(row.get("root"));
+            let events = registry.BatchConfirmed_filter().topic1(root).from_block(0).query().await.unwrap();
+            assert!(events.is_empty(), "the abandoned batch {root} is confirmed");
+        }
     }
 
     /// The index that the next job gets that is sealed.
@@ -285,16 +317,24 @@ impl Stack {
     pub async fn verifies_at_last(&self, job: &JobHandle<'_>) {
         until("the job's receipt verifies", async || {
             let receipt = job.receipt().await;
-            let source = Source::Rpc { url: self.rpc.clone(), registry: Some(self.registry.parse().unwrap()) };
-            verify_receipt(&receipt, &source).await.passed().then_some(())
+            self.accepts(&receipt).await.then_some(())
         })
         .await;
     }
 
     /// Panics with the first check that does not hold.
     pub async fn verifies(&self, receipt: &Receipt) {
-        let source = Source::Rpc { url: self.rpc.clone(), registry: Some(self.registry.parse().unwrap()) };
-        let report = verify_receipt(receipt, &source).await;
+        let report = self.report(receipt).await;
         assert!(report.passed(), "{report:#?}");
+    }
+
+    /// Whether the receipt verifies on the chain as it is now.
+    pub async fn accepts(&self, receipt: &Receipt) -> bool {
+        self.report(receipt).await.passed()
+    }
+
+    async fn report(&self, receipt: &Receipt) -> Report {
+        let source = Source::Rpc { url: self.rpc.clone(), registry: Some(self.registry.parse().unwrap()) };
+        verify_receipt(receipt, &source).await
     }
 }

@@ -1,5 +1,6 @@
-//! `zama-jobs dev` as a child process that cannot outlive the tests.
+//! `zama-jobs dev` and `demo` as child processes that cannot outlive the tests.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, mpsc};
@@ -7,8 +8,9 @@ use std::sync::{OnceLock, mpsc};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::patience::eventually;
+use super::patience::{BETWEEN_LOOKS, eventually};
 use super::place::{PROGRAM, Place};
+use super::process::{Process, descendants};
 
 /// A stack that runs; killed with the test when that fails, stopped when the test process ends.
 pub struct Dev {
@@ -19,12 +21,18 @@ pub struct Dev {
 impl Dev {
     /// Starts a stack and does not wait.
     pub fn begin(place: &Place) -> Self {
+        Self::tied(place, &place.command())
+    }
+
+    fn tied(place: &Place, dev: &Command) -> Self {
         let told = place.path("told.txt");
         let output = File::create(&told).unwrap();
-        let dev = place.command();
         let mut command = Command::new(PROGRAM);
-        command.args(["spawn", "--parent", &std::process::id().to_string(), "--death-signal", "SIGINT", "--"]);
-        command.arg(dev.get_program()).args(dev.get_args());
+        command.args(["spawn", "--parent", &std::process::id().to_string(), "--death-signal", "SIGINT"]);
+        if let Some(user) = place.user() {
+            command.args(["--uid", &user.uid.to_string(), "--gid", &user.gid.to_string()]);
+        }
+        command.arg("--").arg(dev.get_program()).args(dev.get_args());
         command.envs(dev.get_envs().filter_map(|(key, value)| Some((key, value?))));
         command.current_dir(dev.get_current_dir().unwrap());
         command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
@@ -44,6 +52,25 @@ impl Dev {
         dev
     }
 
+    /// Runs the demo to its end, which it finds by itself.
+    pub fn demonstrates(place: &Place) -> Demonstration {
+        let mut demo = Self::tied(place, &place.demo());
+        let (mut processes, mut words) = (Vec::new(), BTreeSet::new());
+        let code = loop {
+            for process in descendants(demo.pid()) {
+                words.extend(process.arguments());
+                if !processes.contains(&process) {
+                    processes.push(process);
+                }
+            }
+            match demo.child.try_wait().unwrap() {
+                Some(ended) => break ended.code(),
+                None => std::thread::sleep(BETWEEN_LOOKS),
+            }
+        };
+        Demonstration { code, told: demo.told(), processes, words }
+    }
+
     pub fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).unwrap()
     }
@@ -58,8 +85,13 @@ impl Dev {
     }
 
     /// Stops it as Ctrl-C does and answers everything that it printed.
-    pub fn stop(mut self) -> String {
+    pub fn stop(self) -> String {
         self.signal(Signal::SIGINT);
+        self.ended()
+    }
+
+    /// Waits until it has stopped as somebody asked it to, and answers everything that it printed.
+    pub fn ended(mut self) -> String {
         assert_eq!(self.exit_code(), Some(0), "{}", self.told());
         self.told()
     }
@@ -74,6 +106,16 @@ impl Drop for Dev {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What a demo did.
+pub struct Demonstration {
+    pub code: Option<i32>,
+    pub told: String,
+    /// Every process that was seen below it.
+    pub processes: Vec<Process>,
+    /// What these were started with.
+    pub words: BTreeSet<String>,
 }
 
 type Order = (Command, mpsc::Sender<Child>);

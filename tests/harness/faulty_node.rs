@@ -1,4 +1,4 @@
-//! A node between a client and the real one, which answers as it is told: truly, not at all, or rubbish.
+//! A node between a client and the real one, which answers as it is told: truly, not at all, errors or rubbish.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
@@ -22,8 +22,12 @@ pub enum Manner {
     Rubbish,
     /// A load balancer's page.
     Page,
+    /// An error to whatever it is asked.
+    Errors,
     /// Truly, but for transactions: it refuses each.
     TakesNone,
+    /// Truly, but for transactions: it takes each, and never says so.
+    TakesInSilence,
 }
 
 #[derive(Clone)]
@@ -75,16 +79,28 @@ async fn answer(State(behind): State<Behind>, question: Bytes) -> Response {
     if manner == Manner::Page as u8 {
         return "<html>It works!</html>".into_response();
     }
-    if manner == Manner::TakesNone as u8
-        && let Ok(question) = serde_json::from_slice::<serde_json::Value>(&question)
-        && question["method"] == "eth_sendRawTransaction"
-    {
+    if manner == Manner::Errors as u8 {
+        let question: serde_json::Value = serde_json::from_slice(&question).unwrap_or_default();
+        let error = json!({"code": -32005, "message": "daily request count exceeded, request rate limited"});
+        return Json(json!({"jsonrpc": "2.0", "id": question["id"], "error": error})).into_response();
+    }
+    if manner == Manner::TakesNone as u8 && is_transaction(&question) {
+        let question: serde_json::Value = serde_json::from_slice(&question).unwrap_or_default();
         let error = json!({"code": -32000, "message": "tx fee (1.20 ether) exceeds the configured cap (1.00 ether)"});
         return Json(json!({"jsonrpc": "2.0", "id": question["id"], "error": error})).into_response();
     }
+    let keeps_silent = manner == Manner::TakesInSilence as u8 && is_transaction(&question);
     let sent = behind.http.post(&behind.node).header("content-type", "application/json").body(question).send().await;
+    if keeps_silent {
+        std::future::pending::<()>().await;
+    }
     match sent {
         Ok(answer) => (json, answer.bytes().await.unwrap_or_default()).into_response(),
         Err(_) => axum::http::StatusCode::BAD_GATEWAY.into_response(),
     }
+}
+
+fn is_transaction(question: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(question)
+        .is_ok_and(|question| question["method"] == "eth_sendRawTransaction")
 }

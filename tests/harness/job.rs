@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use super::answer::Answer;
-use super::patience::until;
+use super::patience::{until, within_a_minute};
 use super::zama::Zama;
 
 /// A row of the usage ledger, as the API shows it.
@@ -74,6 +74,16 @@ impl<'a> JobHandle<'a> {
         .await
     }
 
+    /// Waits until its computation tells this stage.
+    pub async fn tells(self, stage: &str) -> Job {
+        until(&format!("job {} tells {stage}", self.id), async || {
+            let job = self.looks().await?;
+            assert!(!job.status.is_terminal(), "it ended: {job:#?}");
+            (job.progress.stage == stage).then_some(job)
+        })
+        .await
+    }
+
     pub async fn cancel(self) -> Answer {
         self.zama.ask(Method::POST, &self.path("/cancel"), &[], None).await.unwrap()
     }
@@ -102,11 +112,11 @@ impl<'a> JobHandle<'a> {
         .await
     }
 
-    /// Waits until the last that its client was told is another block of its batch.
+    /// Within a minute the last that its client was told is another block of its batch.
     pub async fn was_anchored_again(self) {
         use sqlx::Row;
         let query = "SELECT event_type FROM job_events WHERE job_id = $1 ORDER BY xid DESC, id DESC LIMIT 1";
-        until("the job's batch stands in another block", async || {
+        within_a_minute("the job's batch stands in another block", async || {
             let newest = self.zama.stack.rows(sqlx::query(query).bind(self.id.0)).await;
             (newest[0].get::<&str, _>("event_type") == "job.reanchored").then_some(())
         })

@@ -10,7 +10,8 @@ fn patience() -> Duration {
     asked.map_or(PATIENCE, Duration::from_secs)
 }
 
-const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+/// Pause of whoever waits for a condition.
+pub const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// Waits until a condition holds.
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {

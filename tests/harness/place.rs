@@ -2,17 +2,19 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, Uid, User};
 use serde::Deserialize;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tempfile::TempDir;
+
+use super::program::Run;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_zama-jobs");
 const ENGINES: &str = "postgres,temporal,anvil";
@@ -45,12 +47,41 @@ pub struct Place {
     _reservation: TcpListener,
     only: Option<&'static str>,
     settings: Vec<(&'static str, &'static str)>,
+    /// Who runs the stack, when it is not the tests' own user.
+    user: Option<User>,
 }
 
 impl Place {
     /// For a stack of foreign programs only.
     pub fn engines() -> Self {
-        Self::make(Some(ENGINES), &[])
+        Self::only(ENGINES)
+    }
+
+    /// For these parts.
+    pub fn only(parts: &'static str) -> Self {
+        Self::make(Some(parts), &[])
+    }
+
+    /// For a stack of foreign programs that is not root's: `nobody`'s, when the tests run as root. Everything it needs
+    /// but the engines lies in the place then.
+    pub fn unprivileged() -> Self {
+        let mut place = Self::engines();
+        if Uid::effective().is_root() {
+            let nobody = User::from_name("nobody").unwrap().unwrap();
+            chown(place.folder.path(), Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw())).unwrap();
+            let program = place.path("zama-jobs");
+            fs::hard_link(PROGRAM, &program).or_else(|_| fs::copy(PROGRAM, &program).map(drop)).unwrap();
+            if std::env::var_os("ZAMA_TOOLS_DIR").is_none() {
+                // Its default is another one without root.
+                place.settings.push(("ZAMA_TOOLS_DIR", "/var/lib/zama-jobs/tools"));
+            }
+            place.user = Some(nobody);
+        }
+        place
+    }
+
+    pub fn user(&self) -> Option<&User> {
+        self.user.as_ref()
     }
 
     /// For everything that plain jobs need, with settings of its own.
@@ -79,7 +110,7 @@ impl Place {
         // When the tests run as root, PostgreSQL's user must pass through.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let (port_base, _reservation) = reserve_ports();
-        Self { folder, port_base, _reservation, only, settings: settings.to_vec() }
+        Self { folder, port_base, _reservation, only, settings: settings.to_vec(), user: None }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -97,11 +128,16 @@ impl Place {
     }
 
     pub fn status(&self) -> Vec<PartStatus> {
-        serde_json::from_slice(&self.run_status().stdout).unwrap()
+        self.run(&["dev", "status", "--json"]).document()
     }
 
     pub fn status_exit_code(&self) -> Option<i32> {
-        self.run_status().status.code()
+        self.run(&["dev", "status", "--json"]).code
+    }
+
+    /// `zama-jobs …` about the stack at this place.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        Run::of(Command::new(PROGRAM).args(arguments).arg("--data-dir").arg(self.data_dir()))
     }
 
     pub fn part(&self, name: &str) -> PartStatus {
@@ -163,9 +199,19 @@ impl Place {
 
     /// `zama-jobs dev`, at this place.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(PROGRAM);
+        self.starts("dev")
+    }
+
+    /// `zama-jobs demo`, at this place.
+    pub fn demo(&self) -> Command {
+        self.starts("demo")
+    }
+
+    fn starts(&self, what: &str) -> Command {
+        let own = self.path("zama-jobs");
+        let mut command = Command::new(if self.user.is_some() { own.as_path() } else { Path::new(PROGRAM) });
         // Processes are killed here, machines are not; many stacks share one disk.
-        command.args(["dev", "--no-fsync", "--port-base", &self.port_base.to_string()]);
+        command.args([what, "--no-fsync", "--port-base", &self.port_base.to_string()]);
         if let Some(parts) = self.only {
             command.args(["--only", parts]);
         }
@@ -175,12 +221,6 @@ impl Place {
         command.arg("--ready-file").arg(self.path("ready.json"));
         command.current_dir(self.folder.path());
         command
-    }
-
-    fn run_status(&self) -> Output {
-        let mut command = Command::new(PROGRAM);
-        command.args(["dev", "status", "--json", "--data-dir"]).arg(self.data_dir());
-        command.output().unwrap()
     }
 }
 

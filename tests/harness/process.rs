@@ -3,10 +3,10 @@
 use std::fs;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, Uid};
 
 /// One process, told from a later one with the same pid by its start.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Process {
     pid: i32,
     name: String,
@@ -22,6 +22,13 @@ impl Process {
     pub fn arguments(&self) -> Vec<String> {
         let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
         line.split(|byte| *byte == 0).map(|argument| String::from_utf8_lossy(argument).into_owned()).collect()
+    }
+
+    /// The user that it runs as; none when it is gone.
+    pub fn user(&self) -> Option<Uid> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
+        let effective = status.lines().find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().nth(1))?;
+        Some(Uid::from_raw(effective.parse().ok()?))
     }
 
     /// What it has computed so far, in the kernel's ticks.

@@ -1,9 +1,10 @@
 //! What an operator sees and does with Temporal's own command line: the program that is the stack's server.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::Value;
+use temporalio_client::{ActivityIdentifier, Client, ClientOptions, Connection, ConnectionOptions, RpcOptions, Url};
 
 use super::patience::until;
 use super::stack::Stack;
@@ -12,21 +13,60 @@ const NAMESPACE: &str = "zama-jobs";
 
 impl Stack {
     fn temporal(&self, arguments: &[&str]) -> Value {
+        self.asks_temporal(arguments).unwrap_or_else(|refusal| panic!("temporal {arguments:?}: {refusal}"))
+    }
+
+    /// The answer, or what the server refuses with.
+    fn asks_temporal(&self, arguments: &[&str]) -> Result<Value, String> {
+        let output = self.temporal_in(NAMESPACE, arguments);
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        Ok(serde_json::from_slice(&output.stdout).unwrap_or_default())
+    }
+
+    /// Temporal's own command line in any namespace; it may fail.
+    pub fn temporal_in(&self, namespace: &str, arguments: &[&str]) -> Output {
         let server = self.place.part("temporal").pid.unwrap();
         let program: PathBuf = std::fs::read_link(format!("/proc/{server}/exe")).unwrap();
         let mut command = Command::new(program);
-        command.args(arguments).args(["--address", &self.temporal, "--namespace", NAMESPACE, "--output", "json"]);
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "temporal {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap_or_default()
+        command.args(arguments).args(["--address", &self.temporal, "--namespace", namespace, "--output", "json"]);
+        command.output().unwrap()
+    }
+
+    /// A namespace's own search attributes: name to type.
+    pub fn search_attributes(&self, namespace: &str) -> Value {
+        let listed = self.temporal_in(namespace, &["operator", "search-attribute", "list"]);
+        let listed: Value = serde_json::from_slice(&listed.stdout).unwrap_or_else(|_| panic!("{listed:?}"));
+        listed["customAttributes"].clone()
     }
 
     /// Ids of the tenant's workflows, as `temporal workflow list` finds them.
     pub fn workflows(&self, tenant: &str) -> Vec<String> {
-        let query = format!("ZamaTenant='{tenant}'");
-        let listed = self.temporal(&["workflow", "list", "--limit", "1000", "--query", &query]);
+        self.found(&format!("ZamaTenant='{tenant}'"))
+    }
+
+    fn found(&self, query: &str) -> Vec<String> {
+        let listed = self.temporal(&["workflow", "list", "--limit", "1000", "--query", query]);
         let id = |workflow: &Value| workflow["execution"]["workflowId"].as_str().unwrap().to_owned();
         listed.as_array().into_iter().flatten().map(id).collect()
+    }
+
+    /// Waits until a query finds exactly these workflows, in any order.
+    pub async fn finds(&self, query: &str, workflows: &[String]) {
+        until(&format!("{query} finds {workflows:?}"), async || {
+            let mut found = self.found(query);
+            found.sort_unstable();
+            (found == workflows).then_some(())
+        })
+        .await;
+    }
+
+    /// What the UI says of a running workflow: it asks the workflow itself, and opens the answer by the codec server.
+    pub fn current_details(&self, workflow: &str) -> String {
+        let asked = ["workflow", "metadata", "--workflow-id", workflow, "--codec-endpoint", &self.codec()];
+        let told = self.temporal(&asked);
+        told["queryResult"][0]["currentDetails"].as_str().unwrap_or_else(|| panic!("no details: {told}")).to_owned()
     }
 
     /// Waits until the list shows as many: it follows the starts at some distance.
@@ -71,15 +111,74 @@ impl Stack {
         .await;
     }
 
+    /// What a running workflow waits for; none between two activities.
+    fn pending(&self, workflow: &str) -> Option<Value> {
+        let described = self.asks_temporal(&["workflow", "describe", "--workflow-id", workflow]).ok()?;
+        described["pendingActivities"].as_array()?.first().cloned()
+    }
+
+    /// Waits until a worker executes this activity of a workflow.
+    pub async fn executes(&self, workflow: &str, activity: &str) {
+        until(&format!("workflow {workflow} executes {activity}"), async || {
+            let pending = self.pending(workflow)?;
+            let executes = pending["activityType"]["name"] == activity;
+            (executes && pending["state"] == "PENDING_ACTIVITY_STATE_STARTED").then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the server has details that the workflow's activity told from now on: the next heartbeat may be on
+    /// its way already, the one after it is not.
+    pub async fn hears_of(&self, workflow: &str) {
+        for _ in 0..2 {
+            let last = self.pending(workflow).map(|activity| activity["lastHeartbeatTime"].clone());
+            until(&format!("workflow {workflow} heartbeats"), async || {
+                let newest = self.pending(workflow)?["lastHeartbeatTime"].clone();
+                (newest.is_string() && Some(&newest) != last.as_ref()).then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// Tells the server, in the activity's name, details of a form that no worker knows.
+    pub async fn plants_heartbeat_details(&self, workflow: &str) {
+        let activity = self.pending(workflow).unwrap()["activityId"].as_str().unwrap().to_owned();
+        let url: Url = format!("http://{}", self.temporal).parse().unwrap();
+        let connection = Connection::connect(ConnectionOptions::new(url).build()).await.unwrap();
+        let client = Client::new(connection, ClientOptions::new(NAMESPACE).build()).unwrap();
+        let id = ActivityIdentifier::by_id_workflow(workflow, String::new(), activity);
+        let planted =
+            client.get_async_activity_handle(id).heartbeat(Some("nonsense".to_owned()), RpcOptions::default()).await;
+        planted.unwrap();
+    }
+
     /// Which attempt of its activity a workflow waits for; none between two activities.
     pub fn attempt(&self, workflow: &str) -> Option<u64> {
-        let described = self.temporal(&["workflow", "describe", "--workflow-id", workflow]);
-        described["pendingActivities"].as_array()?.first()?["attempt"].as_u64()
+        self.pending(workflow)?["attempt"].as_u64()
     }
 
     /// The workflow that confirms the stack's batches.
     pub fn batcher(&self) -> String {
         format!("zama.jobs/batcher/31337/{}", self.registry)
+    }
+
+    /// As an operator does who takes a workflow for a leftover: nothing remains of it.
+    pub fn deletes(&self, workflow: &str) {
+        self.temporal(&["workflow", "delete", "--workflow-id", workflow]);
+    }
+
+    /// Another program, in the same namespace, starts a workflow of its own that nobody executes.
+    pub fn has_a_stranger(&self, workflow: &str) {
+        self.temporal(&[
+            "workflow",
+            "start",
+            "--workflow-id",
+            workflow,
+            "--type",
+            "Stranger",
+            "--task-queue",
+            "nobody",
+        ]);
     }
 
     pub fn terminates(&self, workflow: &str) {

@@ -26,6 +26,13 @@ pub fn factor(number: u64) -> Value {
     })
 }
 
+/// A submission that has a checkpoint on its way: two primes of 64 bits.
+pub fn long_factor() -> Value {
+    let mut body = factor(0);
+    body["payload"]["input"]["number"] = "340282366920938460843936948965011886881".into();
+    body
+}
+
 pub struct Zama<'a> {
     pub stack: &'a Stack,
     pub tenant: String,
@@ -148,6 +155,14 @@ impl<'a> Zama<'a> {
         self.all_complete_confirmed_and_billed_once(ids).await;
     }
 
+    /// [`Self::recovers`], and what each job's receipt says verifies on the chain that is there.
+    pub async fn recovers_with_receipts(&self, ids: &[JobId]) {
+        self.recovers(ids).await;
+        for id in ids {
+            self.stack.verifies_at_last(&self.job(*id)).await;
+        }
+    }
+
     /// The books agree: each of these jobs is COMPLETED, its bit was set by one event of the registry, and each of its
     /// usage rows is one event in the billing system.
     pub async fn all_complete_confirmed_and_billed_once(&self, ids: &[JobId]) {
@@ -159,6 +174,7 @@ impl<'a> Zama<'a> {
             let times = on_chain.iter().filter(|confirmed| **confirmed == index).count();
             assert_eq!(times, 1, "index {index} was confirmed {times} times");
         }
+        self.stack.has_confirmed_no_abandoned_batch().await;
         for id in ids {
             let rows = self.job(*id).is_billed().await;
             let metrics: Vec<&str> = rows.iter().map(|row| row.metric.as_str()).collect();

@@ -200,6 +200,8 @@ async fn what_hangs_is_told_by_its_hash_and_can_be_replaced() {
     let grants = operator.chain(&["grant-role", "pauser", STRANGER, "--yes", "--wait", "1", "--json"]);
     assert_eq!(grants.code, Some(11), "{grants:?}");
     let hash = grants.json()["error"]["tx_hash"].as_str().unwrap().to_owned();
+    let early = operator.chain(&["revoke-role", "pauser", STRANGER, "--yes"]);
+    assert!(early.code == Some(0) && early.stdout.contains("1 of 0x"), "the grant is not seen yet: {early:?}");
     assert!(grants.stderr.contains(&format!("sent: {hash}")) && grants.stderr.contains("--replace"), "{grants:?}");
     let replaces = operator.chain(&["pause", "--yes", "--wait", "1", "--replace", "--json"]);
     assert_eq!(replaces.code, Some(11), "{replaces:?}");

@@ -94,7 +94,7 @@ impl FheCompute {
             let token = Token::random();
             let begin = || attempts::begin(&self.pool, task.id, token, DEATHS);
             let Some(attempt) = insist(|| self.gives_up(stop), begin).await? else {
-                let detail = format!("The computing process died {DEATHS} times.");
+                let detail = format!("{DEATHS} attempts at the computation came to no end.");
                 return Ok(refused(ErrorCode::ComputeCrashed, detail));
             };
             board.attempt(attempt);

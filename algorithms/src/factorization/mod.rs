@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use split::{Splitter, divide_out_small};
 
 use crate::checkpoint::{Checkpoint, Part};
-use crate::control::Progress;
+use crate::control::{Progress, Resumption};
 use crate::{Factor, Factorization, RunError};
 
 /// Progress at which the search for great divisors begins.
@@ -29,18 +29,26 @@ pub(crate) fn run(
     progress: &mut Progress,
 ) -> Result<Factorization, RunError> {
     progress.poll()?;
-    progress.report(0, "trial_division", "dividing by small primes");
+    // Where a run goes on that was further, progress does not run backwards.
+    if resume.is_none() {
+        progress.report(0, "trial_division", "dividing by small primes");
+    }
     let (small, rest) = divide_out_small(number);
     let mut primes: BTreeMap<u128, u32> =
         small.into_iter().map(|(prime, exponent)| (u128::from(prime), exponent)).collect();
 
-    let parts = match resume {
-        Some(Checkpoint::PrimeFactorization { percent, parts }) if belongs(parts, rest) => {
+    let resumed = resume.and_then(|Checkpoint::PrimeFactorization { percent, parts }| {
+        let fits = belongs(parts, rest);
+        progress.resumption(if fits { Resumption::Resumed } else { Resumption::Unfit });
+        fits.then(|| {
             progress.report(*percent, "resuming", &format!("with {} known divisors", parts.len()));
             parts.clone()
-        }
-        _ if rest > 1 => vec![Part { value: rest, curves: 0 }],
-        _ => Vec::new(),
+        })
+    });
+    let parts = match resumed {
+        Some(parts) => parts,
+        None if rest > 1 => vec![Part { value: rest, curves: 0 }],
+        None => Vec::new(),
     };
     for prime in resolve(parts, progress)? {
         *primes.entry(prime).or_default() += 1;

@@ -11,7 +11,7 @@ use super::split::Splitter;
 use crate::checkpoint::{Checkpoint, Part};
 use crate::control::Progress;
 use crate::trial::Trial;
-use crate::{Factorization, RunError};
+use crate::{Factorization, Resumption, RunError};
 
 const LAST_64: u128 = 18_446_744_073_709_551_557;
 
@@ -149,7 +149,8 @@ fn every_checkpoint_leads_to_the_same_result() {
             let mut resumed = Trial::default();
             assert_eq!(factor_with(number, Some(&restored), &mut resumed).unwrap(), whole);
             let Checkpoint::PrimeFactorization { percent, .. } = checkpoint;
-            assert!(resumed.percents()[1] >= *percent, "progress does not run backwards");
+            assert_eq!(resumed.resumption, Some(Resumption::Resumed));
+            assert!(resumed.percents()[0] >= *percent, "progress does not run backwards");
             assert!(resumed.polls() <= trial.polls());
         }
     }
@@ -163,7 +164,10 @@ fn a_checkpoint_that_does_not_fit_is_ignored() {
     for values in wrong {
         let parts = values.into_iter().map(|value| Part { value, curves: 3 }).collect();
         let checkpoint = Checkpoint::PrimeFactorization { percent: 99, parts };
-        let found = factor_with(number, Some(&checkpoint), &mut Trial::default()).unwrap();
+        let mut trial = Trial::default();
+        let found = factor_with(number, Some(&checkpoint), &mut trial).unwrap();
+        assert_eq!(trial.resumption, Some(Resumption::Unfit));
+        assert!(trial.percents()[0] < 99, "nothing was done");
         assert_eq!(found.factors.iter().map(|factor| (factor.prime, factor.exponent)).collect::<Vec<_>>(), whole);
     }
 }

@@ -17,6 +17,10 @@ pub enum Manner {
     Error(i64, &'static str),
     /// It takes the question and never answers.
     Silence,
+    /// As Web3Signer: of a transaction it reads `data` and no `input`.
+    ReadsData,
+    /// As geth: the signed transaction as bytes and as JSON.
+    InTwoForms,
 }
 
 #[derive(Clone, Default)]
@@ -69,6 +73,15 @@ async fn serve(mut stream: TcpStream, state: State, node: String) {
         Some(Manner::Silence) => return std::future::pending().await,
         Some(Manner::Result(value)) => ("result", value),
         Some(Manner::Error(code, message)) => ("error", json!({ "code": code, "message": message })),
+        Some(Manner::ReadsData) => {
+            let mut params = question["params"].clone();
+            params[0].as_object_mut().unwrap().remove("input");
+            forwarded(&node, method, params).await
+        }
+        Some(Manner::InTwoForms) => {
+            let (member, raw) = forwarded(&node, method, question["params"].clone()).await;
+            (member, json!({ "raw": raw, "tx": { "type": "0x2" } }))
+        }
         None => forwarded(&node, method, question["params"].clone()).await,
     };
     let answer = json!({ "jsonrpc": "2.0", "id": question["id"], member: value }).to_string();

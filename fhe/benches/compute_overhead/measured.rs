@@ -10,7 +10,7 @@ const LIMIT: f64 = 1.05;
 
 /// One computation.
 pub(crate) struct Ours {
-    /// From the inputs taken to the result received.
+    /// From the inputs ready to the result received.
     pub(crate) compute: Duration,
     /// What the child's threads worked meanwhile.
     pub(crate) processor: Duration,

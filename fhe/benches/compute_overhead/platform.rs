@@ -68,14 +68,15 @@ impl Platform {
         let asked = Instant::now();
         self.ask(&Request::Run(Box::new(run)))?;
         let child = self.process.id();
-        let (mut prepared, mut worked) = (asked, Duration::ZERO);
+        let (mut ready, mut worked) = (asked, Duration::ZERO);
         loop {
             match self.hear()? {
-                Event::Prepared(_) => (prepared, worked) = (Instant::now(), processor(child)?),
-                Event::Progress { .. } | Event::Checkpoint(_) => {}
+                // While inputs are made ready, and once more when they are.
+                Event::Progress { step: 0, .. } => (ready, worked) = (Instant::now(), processor(child)?),
+                Event::Prepared(_) | Event::Progress { .. } | Event::Checkpoint(_) => {}
                 Event::Done(Done { result, .. }) => {
                     return Ok(Ours {
-                        compute: prepared.elapsed(),
+                        compute: ready.elapsed(),
                         processor: processor(child)? - worked,
                         whole: asked.elapsed(),
                         result: result.0,

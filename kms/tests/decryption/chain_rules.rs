@@ -1,11 +1,12 @@
 //! What the chain must say, and through whom.
 
+use alloy::providers::Provider as _;
 use jobs::ErrorCode;
 use retrieval::RecipientKey;
 
 use crate::anvil::{Anvil, confirm};
 use crate::gate::Gate;
-use crate::stage::{Stage, mine};
+use crate::stage::{Code, Stage, mine};
 use jobs::merkle::Batch;
 
 #[tokio::test]
@@ -20,6 +21,43 @@ async fn an_unconfirmed_or_not_yet_final_result_waits_and_its_nonce_stays_unused
     stage.mine(1).await;
     let answer = stage.client.decrypt(asked.clone()).await.unwrap();
     assert!(stage.opens(&answer, &asked, &key).contains("value"));
+}
+
+/// anvil finalizes what is this deep.
+const FINALIZED: u64 = 64;
+
+#[tokio::test]
+async fn a_result_is_ready_from_the_finalized_block_on() {
+    let stage = Stage::strict(Code::TheRegistry).await;
+    let (job, key) = (stage.computed(3), RecipientKey::generate());
+    let asked = stage.asks(&stage.owner, &job, &key);
+    stage.confirm(&job).await;
+    stage.mine(FINALIZED - 1).await;
+    stage.refuses(asked.clone(), ErrorCode::ResultNotReady).await;
+    stage.mine(1).await;
+    let answer = stage.client.decrypt(asked.clone()).await.unwrap();
+    assert!(stage.opens(&answer, &asked, &key).contains("value"));
+}
+
+#[tokio::test]
+async fn another_contract_than_the_pinned_one_is_no_registry() {
+    let stage = Stage::strict(Code::Another).await;
+    let (job, key) = (stage.computed(3), RecipientKey::generate());
+    stage.confirm(&job).await;
+    stage.mine(FINALIZED).await;
+    stage.refuses(stage.asks(&stage.owner, &job, &key), ErrorCode::ServiceUnavailable).await;
+}
+
+/// Who answers yes to whatever it is asked: PUSH1 1, MSTORE at 0, RETURN a word.
+#[tokio::test]
+async fn a_contract_that_says_yes_to_everything_is_no_registry() {
+    let stage = Stage::set().await;
+    let (job, key) = (stage.completed(3).await, RecipientKey::generate());
+    let provider = stage.registry(&stage.owner).provider().clone();
+    let place = (stage.domain.registry, "0x600160005260206000f3");
+    provider.raw_request::<_, ()>("anvil_setCode".into(), place).await.unwrap();
+    stage.mine(2).await;
+    stage.refuses(stage.asks(&stage.owner, &job, &key), ErrorCode::ServiceUnavailable).await;
 }
 
 #[tokio::test]

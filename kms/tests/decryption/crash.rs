@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::anvil::CHAIN_ID;
-use crate::stage::{API, PATIENCE, SetUp, Stage, client, keys};
+use crate::stage::{API, DEPTH_IS_FINAL, PATIENCE, SetUp, Stage, client, keys};
 
 /// This test program once more, as nothing but a key manager; killed when the test is done.
 struct Process(Child);
@@ -86,6 +86,8 @@ async fn serve_until_killed() {
         worker: variable("KMS_TEST_WORKER").parse().unwrap(),
         nodes: vec![variable("KMS_TEST_NODE")],
         quorum: 1,
+        finality: DEPTH_IS_FINAL,
+        code_hash: None,
     };
     let listener = TcpListener::bind(variable("KMS_TEST_LISTEN")).await.unwrap();
     kms::serve(listener, set_up.config(keys()), CancellationToken::new()).await.unwrap();

@@ -7,6 +7,7 @@ mod audit;
 mod callers;
 mod chain_rules;
 mod crash;
+mod folder;
 mod gate;
 mod grants;
 mod mtls;

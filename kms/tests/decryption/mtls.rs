@@ -9,7 +9,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
 use crate::anvil::CHAIN_ID;
-use crate::stage::{API, SetUp, WORKER, keys};
+use crate::stage::{API, DEPTH_IS_FINAL, SetUp, WORKER, keys};
 
 /// `tests/certificates/make.sh` makes them.
 macro_rules! pem {
@@ -37,7 +37,15 @@ async fn server() -> (String, tempfile::TempDir, DropGuard) {
     let domain = Domain { chain_id: CHAIN_ID, registry: [1; 20].into() };
     let nodes = vec!["http://127.0.0.1:1".to_owned()];
     let worker = Signer::random().address();
-    let set_up = SetUp { data: data.path().to_owned(), domain, worker, nodes, quorum: 1 };
+    let set_up = SetUp {
+        data: data.path().to_owned(),
+        domain,
+        worker,
+        nodes,
+        quorum: 1,
+        finality: DEPTH_IS_FINAL,
+        code_hash: None,
+    };
     let tls = Some(certificates(pem!("server.pem"), pem!("server.key"), OURS));
     let config = Config { tls, ..set_up.config(keys()) };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

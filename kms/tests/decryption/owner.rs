@@ -1,9 +1,20 @@
 //! The owner reads, and what the owner's own request must be.
 
+use alloy::primitives::U256;
+use alloy::sol_types::{SolStruct as _, eip712_domain};
 use jobs::ErrorCode;
 use retrieval::{RecipientKey, Retrieval};
 
 use crate::stage::{SECRET, Stage};
+
+alloy::sol! {
+    struct RetrieveResult {
+        string jobId;
+        bytes32 retrievalNonce;
+        bytes32 publicKeyHash;
+        uint256 deadline;
+    }
+}
 
 #[tokio::test]
 async fn the_owner_reads_the_confirmed_result() {
@@ -31,6 +42,35 @@ async fn a_request_that_expired_or_names_the_job_otherwise_is_refused() {
         let refusal = stage.sends(wire(text)).await.unwrap_err();
         assert_eq!(refusal.metadata().get(kms::proto::ERROR_CODE).unwrap(), "INVALID_REQUEST");
     }
+}
+
+/// What a wallet would sign over an id in other letters: the same job, another statement.
+#[tokio::test]
+async fn a_signature_over_the_id_in_capitals_is_not_the_owner_s_wish() {
+    let stage = Stage::set().await;
+    let (job, key) = (stage.completed(0).await, RecipientKey::generate());
+    let mut asked = stage.asks(&stage.owner, &job, &key);
+    let by_hand = |job_id: String| {
+        let statement = RetrieveResult {
+            jobId: job_id,
+            retrievalNonce: asked.retrieval.nonce,
+            publicKeyHash: asked.retrieval.public_key_hash,
+            deadline: U256::ZERO,
+        };
+        let domain = eip712_domain! {
+            name: "ZamaJobs",
+            version: "1",
+            chain_id: stage.domain.chain_id,
+            verifying_contract: stage.domain.registry,
+        };
+        stage.owner.sign(statement.eip712_signing_hash(&domain)).unwrap().to_bytes().to_vec()
+    };
+    let id = asked.retrieval.job_id.to_string();
+    let (capitals, as_it_is) = (by_hand(id.to_uppercase()), by_hand(id));
+    asked.retrieval_signature = capitals;
+    stage.refuses(asked.clone(), ErrorCode::SignatureInvalid).await;
+    asked.retrieval_signature = as_it_is;
+    stage.client.decrypt(asked).await.unwrap();
 }
 
 #[tokio::test]

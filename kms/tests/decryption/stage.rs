@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use alloy::network::EthereumWallet;
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, keccak256};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::signers::local::PrivateKeySigner;
 use chain::{Node, Sender};
@@ -39,6 +39,7 @@ pub const WORKER: &str = "a worker";
 pub const SECRET: u8 = 42;
 /// Blocks that make a batch final here.
 const DEPTH: u64 = 2;
+pub const DEPTH_IS_FINAL: Finality = Finality::Depth(DEPTH);
 
 pub struct Stage {
     pub anvil: Anvil,
@@ -69,14 +70,35 @@ impl Stage {
     }
 
     pub async fn with_nodes(nodes: impl Fn(&Anvil) -> Vec<String>, quorum: usize) -> Self {
+        Self::with(nodes, quorum, LENIENT).await
+    }
+
+    /// As production has it: finalized blocks alone, and one contract.
+    pub async fn strict(code: Code) -> Self {
+        let strictness = Strictness { finality: Finality::Finalized, code };
+        Self::with(|anvil| vec![anvil.rpc_url.clone()], 1, strictness).await
+    }
+
+    async fn with(nodes: impl Fn(&Anvil) -> Vec<String>, quorum: usize, strictness: Strictness) -> Self {
         let anvil = Anvil::start(&[]);
         let sender = anvil.sender().await;
         let registry = sender.client().config().registry;
         let domain = Domain { chain_id: CHAIN_ID, registry };
         let worker = Signer::random();
         let data = tempfile::tempdir().unwrap();
-        let set_up =
-            SetUp { data: data.path().to_owned(), domain, worker: worker.address(), nodes: nodes(&anvil), quorum };
+        let set_up = SetUp {
+            data: data.path().to_owned(),
+            domain,
+            worker: worker.address(),
+            nodes: nodes(&anvil),
+            quorum,
+            finality: strictness.finality,
+            code_hash: match strictness.code {
+                Code::Any => None,
+                Code::TheRegistry => Some(code_hash(&anvil, registry).await),
+                Code::Another => Some(B256::repeat_byte(0xaa)),
+            },
+        };
         let keys = keys();
         let manager = keys.manifest().signer;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -207,6 +229,25 @@ impl Stage {
     }
 }
 
+/// Which contract's code the key manager wants to see.
+pub enum Code {
+    Any,
+    TheRegistry,
+    Another,
+}
+
+struct Strictness {
+    finality: Finality,
+    code: Code,
+}
+
+const LENIENT: Strictness = Strictness { finality: DEPTH_IS_FINAL, code: Code::Any };
+
+async fn code_hash(anvil: &Anvil, contract: Address) -> B256 {
+    let provider = ProviderBuilder::new().connect_http(anvil.rpc_url.parse().unwrap());
+    keccak256(provider.get_code_at(contract).await.unwrap())
+}
+
 /// What a server is started with, in this process or in another.
 pub struct SetUp {
     pub data: PathBuf,
@@ -214,6 +255,8 @@ pub struct SetUp {
     pub worker: Address,
     pub nodes: Vec<String>,
     pub quorum: usize,
+    pub finality: Finality,
+    pub code_hash: Option<B256>,
 }
 
 impl SetUp {
@@ -229,8 +272,8 @@ impl SetUp {
                 nodes: self.nodes.iter().map(node).collect(),
                 quorum: self.quorum,
                 chain_id: CHAIN_ID,
-                code_hash: None,
-                finality: Finality::Depth(DEPTH),
+                code_hash: self.code_hash,
+                finality: self.finality,
             },
         }
     }
@@ -247,8 +290,16 @@ pub async fn mine(anvil: &Anvil, blocks: u64) {
 
 /// Real keys, made once and kept between runs.
 pub fn keys() -> KeySet {
-    let secret = StorageSecret::new("tests".to_owned());
-    ensure(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("kms-keys-1"), &secret, &Origin::Fresh, &|_| {}).unwrap()
+    let secret = StorageSecret::new(SECRET_OF_FOLDER.to_owned());
+    ensure(&keys_folder(), &secret, &Origin::Fresh, &|_| {}).unwrap()
+}
+
+/// What the tests' keys are encrypted under.
+pub const SECRET_OF_FOLDER: &str = "tests";
+
+/// Where they are.
+pub fn keys_folder() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("kms-keys-1")
 }
 
 /// The result of a program that returns its input, kept between runs.

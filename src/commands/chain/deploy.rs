@@ -70,7 +70,7 @@ pub(super) async fn run(settings: &Settings, args: &DeployArgs, format: Format) 
     }
     let administration = Administration::of_deployer(admin(settings, &payer), registry).await?;
     let carried = Box::pin(plan::carry_out(&administration, &ours, args.send.how(settings))).await?;
-    if matches!(carried, Carried::NothingToDo) {
+    if matches!(carried, Carried::NothingToDo { .. }) {
         eprintln!("ZamaJobsRegistry stands at {registry} already, with all that was asked of {}", payer.address());
     }
     let is_declined = matches!(carried, Carried::Declined);

@@ -54,7 +54,10 @@ pub(super) struct How {
 /// What became of a plan.
 pub(super) enum Carried {
     /// The registry is so already.
-    NothingToDo,
+    NothingToDo {
+        /// The sender's transactions that wait at the node, and may change that.
+        waiting: u64,
+    },
     /// Nobody said yes.
     Declined,
     Sent(Vec<(Change, Mined)>),
@@ -64,7 +67,7 @@ impl Carried {
     pub(super) fn exit(&self) -> ChainExit {
         match self {
             Self::Declined => ChainExit::Declined,
-            Self::NothingToDo | Self::Sent(_) => ChainExit::Done,
+            Self::NothingToDo { .. } | Self::Sent(_) => ChainExit::Done,
         }
     }
 }
@@ -76,7 +79,7 @@ impl Carried {
 pub(super) async fn carry_out(administration: &Administration, changes: &[Change], how: How) -> Result<Carried> {
     let steps = administration.plan(changes, how.place).await?;
     if steps.is_empty() {
-        return Ok(Carried::NothingToDo);
+        return Ok(Carried::NothingToDo { waiting: administration.waiting().await? });
     }
     eprint!("{}", told(administration, &steps));
     if !how.is_agreed && !is_agreed()? {
@@ -108,7 +111,12 @@ pub(super) async fn answer(settings: &Settings, change: Change, args: &SendArgs,
     let administration = Administration::connect(admin(settings, &signer), registry).await?;
     let carried = carry_out(&administration, &[change], args.how(settings)).await?;
     format.answer(&document(&administration, &carried), || match &carried {
-        Carried::NothingToDo => format!("nothing to do: the registry {registry} is so already\n"),
+        Carried::NothingToDo { waiting: 0 } => format!("nothing to do: the registry {registry} is so already\n"),
+        Carried::NothingToDo { waiting } => format!(
+            "nothing to do: the registry {registry} is so now; but {waiting} of {}'s transactions wait for a block and \
+             may change it: come back when they are in one\n",
+            administration.sender()
+        ),
         Carried::Declined => String::new(),
         Carried::Sent(sent) => sent.iter().map(|(change, mined)| format!("{change}: {}\n", mined.tx_hash)).collect(),
     })?;
@@ -118,13 +126,15 @@ pub(super) async fn answer(settings: &Settings, change: Change, args: &SendArgs,
 /// What `--json` prints of it.
 pub(super) fn document(administration: &Administration, carried: &Carried) -> Value {
     let transactions: Vec<Value> = match carried {
-        Carried::NothingToDo | Carried::Declined => Vec::new(),
+        Carried::NothingToDo { .. } | Carried::Declined => Vec::new(),
         Carried::Sent(sent) => sent.iter().map(|(change, mined)| transaction(*change, mined)).collect(),
     };
+    let waiting = if let Carried::NothingToDo { waiting } = carried { *waiting } else { 0 };
     json!({
         "registry": administration.registry(),
         "sender": administration.sender(),
         "changed": !transactions.is_empty(),
+        "waiting": waiting,
         "declined": matches!(carried, Carried::Declined),
         "transactions": transactions,
     })

@@ -152,6 +152,7 @@ fn encrypted_set(kind: ValueType, values: Vec<u64>) -> Case {
     Case { algorithm, parameters, kind, values, expected }
 }
 
+/// What statistics and scores take.
 const INTEGERS: [ValueType; 3] = [ValueType::U8, ValueType::U16, ValueType::U32];
 
 fn all_statistics(random: usize, most: usize) -> Vec<Case> {
@@ -167,11 +168,15 @@ fn all_statistics(random: usize, most: usize) -> Vec<Case> {
 
 fn all_maxima(random: usize, most: usize) -> Vec<Case> {
     let of = |kind, count| lists(kind, count, random).into_iter().map(move |values| maximum(kind, values));
-    let limit = |kind| if kind == ValueType::U32 { 32 } else { 64 };
+    let limit = |kind| match kind {
+        ValueType::U32 => 32,
+        ValueType::U64 => 16,
+        _ => 64,
+    };
     let of_kind = |kind| {
         [1, 2, 3, 5, 8, limit(kind)].into_iter().filter(move |count| *count <= most).flat_map(move |n| of(kind, n))
     };
-    INTEGERS.into_iter().flat_map(of_kind).collect()
+    ValueType::NUMBERS.into_iter().flat_map(of_kind).collect()
 }
 
 fn all_scores(random: usize, most: usize) -> Vec<Case> {
@@ -207,7 +212,7 @@ fn some_weight(mut weights: Vec<i32>) -> Vec<i32> {
 
 fn all_memberships(random: usize, most: usize) -> Vec<Case> {
     let mut cases = Vec::new();
-    for kind in INTEGERS {
+    for kind in ValueType::NUMBERS {
         for count in [1, 2, 3, 9, 512].into_iter().filter(|count| *count <= most) {
             for set in lists(kind, count, random) {
                 for candidate in [set[count - 1], any(kind), 0, kind.highest()] {

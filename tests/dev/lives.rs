@@ -1,15 +1,10 @@
-//! `zama-jobs dev` against the real engines: it starts, it is honest about itself, and it never leaves a process.
+//! The engines' life: they start, die, come back, and never outlive `zama-jobs dev`.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
-
-#[path = "harness/mod.rs"]
-mod harness;
-
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
-use harness::{Dev, Place, descendants, eventually, quantity};
 use nix::sys::signal::Signal;
+
+use crate::harness::{Dev, Place, descendants, eventually, quantity};
 
 #[test]
 fn it_serves_until_ctrl_c_and_leaves_nothing() {
@@ -72,7 +67,13 @@ fn a_part_that_dies_comes_back_and_is_counted() {
     }
     assert_eq!(place.part("temporal").restarts, 0);
     assert_eq!(place.sql_value("SELECT 'serves'"), "serves");
-    let told = dev.stop();
+
+    let stop = place.run(&["dev", "stop"]);
+    assert_eq!((stop.code, stop.stdout), (Some(0), format!("Stopped the stack on {}\n", place.data_dir().display())));
+    let told = dev.ended();
+    let stop = place.run(&["dev", "stop"]);
+    let nothing = format!("zama-jobs dev does not run on {}\n", place.data_dir().display());
+    assert_eq!((stop.code, stop.stderr), (Some(1), nothing));
     assert!(told.contains("died (signal 9)"), "{told}");
     assert!(told.contains("ready again"), "{told}");
 }
@@ -87,25 +88,4 @@ fn an_interrupted_start_leaves_nothing_and_can_be_repeated() {
     assert_eq!(dev.exit_code(), Some(130));
     eventually("every process is gone", || processes.iter().all(|process| !process.is_alive()));
     Dev::start(&place).stop();
-}
-
-#[test]
-fn what_is_in_the_way_is_one_clear_line() {
-    let place = Place::engines();
-    let taken = TcpListener::bind(("127.0.0.1", place.port_base + 7)).unwrap();
-    let refusal = place.refused_start(&[]);
-    assert!(refusal.contains(&format!("port {} for anvil is taken by", place.port_base + 7)), "{refusal}");
-    assert!(refusal.contains(&format!("(pid {})", std::process::id())), "{refusal}");
-    drop(taken);
-
-    let empty = place.path("no-tools");
-    let refusal = place.refused_start(&[("ZAMA_TOOLS_DIR", empty.as_path())]);
-    assert!(refusal.contains("PostgreSQL is missing"), "{refusal}");
-    assert!(refusal.contains("make setup"), "{refusal}");
-
-    let dev = Dev::start(&place);
-    let refusal = place.refused_start(&[]);
-    assert!(refusal.contains(&format!("already runs on {}", place.data_dir().display())), "{refusal}");
-    assert!(refusal.contains(&format!("(pid {})", dev.pid())), "{refusal}");
-    dev.stop();
 }
