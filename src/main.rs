@@ -63,8 +63,13 @@ enum Command {
     /// Provision and read the billing system.
     #[command(subcommand)]
     Billing(commands::billing::BillingCommand),
-    /// Print an access token for development.
-    Token(commands::token::TokenArgs),
+    /// Print an access token for development, or look after the issuer's keys.
+    Token(commands::token::TokenCommand),
+    /// Register programs that get tokens of their own (OAuth clients).
+    #[command(subcommand)]
+    Clients(commands::clients::ClientsCommand),
+    /// Print a one-time code with which a person lets `zama-jobs login` in.
+    LoginCode(commands::login_code::LoginCodeArgs),
     /// Show and change a tenant's plan, networks, signature and ceilings.
     #[command(subcommand)]
     Policy(commands::policy::PolicyCommand),
@@ -108,7 +113,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Chain(command) => return commands::chain::run(&beside_dev()?, &command, cli.globals.json),
         Command::Tenants(command) => commands::tenants::run(&beside_dev()?, &command, cli.globals.json)?,
         Command::Billing(command) => commands::billing::run(&beside_dev()?, &command)?,
-        Command::Token(args) => commands::token::run(&beside_dev()?, &args)?,
+        Command::Token(command) => commands::token::run(&beside_dev()?, &command, cli.globals.json)?,
+        Command::Clients(command) => commands::clients::run(&beside_dev()?, &command, cli.globals.json)?,
+        Command::LoginCode(args) => commands::login_code::run(&beside_dev()?, &args)?,
         Command::Policy(command) => commands::policy::run(&beside_dev()?, &command, cli.globals.json)?,
         Command::Config => commands::config::run(),
         Command::Openapi => commands::openapi::run()?,

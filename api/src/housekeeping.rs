@@ -1,4 +1,5 @@
-//! What the process tidies up by itself: uploads that broke off, and bytes of what was deleted.
+//! What the process tidies up by itself: uploads that broke off, bytes of what was deleted, logins and keys that are
+//! over.
 
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use store::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::policy::storage;
+use crate::token::retire_keys;
 
 /// Between two rounds; the first comes at once.
 const EVERY: Duration = Duration::from_secs(60 * 60);
@@ -27,9 +29,19 @@ pub async fn sweep_uploads(pool: PgPool, blobs: BlobStore, stop: CancellationTok
             Ok(swept) => tracing::info!(swept, "removed the bytes of {swept} deleted blobs and keys"),
             Err(error) => tracing::debug!(error = format!("{error:#}"), "deleted bytes could not be removed"),
         }
+        match sweep_logins(&pool).await {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "removed {swept} rows of logins, revocations and signing keys"),
+            Err(error) => tracing::debug!(error = format!("{error:#}"), "what is over could not be removed"),
+        }
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
         }
     }
+}
+
+/// What has expired in the issuer's tables.
+async fn sweep_logins(pool: &PgPool) -> anyhow::Result<u64> {
+    Ok(store::oauth::sweep(pool).await? + retire_keys(pool).await?)
 }

@@ -27,5 +27,6 @@ pub use policy::plan::{ActiveJobs, MonthlyUnits, Plan, Plans};
 pub use policy::request_signature::RequestKeys;
 pub use policy::storage::Storage;
 pub use router::router;
+pub use routes::oauth::public_keys;
 pub use server::{CertificateFiles, Door, Tls, TlsError, serve};
 pub use state::ApiState;

@@ -24,6 +24,7 @@ use utoipa::{Modify, OpenApi};
         (name = "jobs", description = "Submit, follow, cancel and fetch jobs."),
         (name = "fhe", description = "Ciphertexts and the keys that they are under."),
         (name = "identity", description = "Who asks, and what it may."),
+        (name = "oauth", description = "Access tokens: our own issuer (OAuth 2.0)."),
         (name = "billing", description = "What was metered."),
         (name = "documentation", description = "This document and the pages about errors."),
         (name = "operations", description = "Is it up, and how is it doing."),
@@ -46,6 +47,11 @@ impl Modify for BearerToken {
             .build();
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        let client = HttpBuilder::new().scheme(HttpAuthScheme::Basic).description(Some(
+            "Name and secret of an OAuth client, both encoded as in a form; both may stand in the body instead, or an \
+             assertion that the client signed (`private_key_jwt`).",
+        ));
+        components.add_security_scheme("client", SecurityScheme::Http(client.build()));
     }
 }
 

@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 use crate::ApiState;
 use crate::policy::{cors, gate, observation, problem, request_id, security_headers, time_limit};
 use crate::routes::{
-    api_keys, blobs, docs, errors, fallback, fhe_keys, health, jobs, limits, livez, me, metrics, openapi, readyz,
-    submitter, tenants, usage, users,
+    api_keys, blobs, docs, errors, fallback, fhe_keys, health, jobs, limits, livez, me, metrics, oauth, openapi,
+    readyz, submitter, tenants, usage, users,
 };
 
 /// The routes with their documentation.
@@ -43,6 +43,14 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(tenants::get::get, tenants::change::change))
         .routes(routes!(users::list::list))
         .routes(routes!(users::get::get, users::put::put, users::delete::delete))
+        // Clients and people: tokens
+        .routes(routes!(oauth::token::token))
+        .routes(routes!(oauth::revoke::revoke))
+        .routes(routes!(oauth::device::authorization::begin))
+        .routes(routes!(oauth::device::show::show))
+        .routes(routes!(oauth::device::decision::decide))
+        .routes(routes!(oauth::jwks::jwks))
+        .routes(routes!(oauth::metadata::metadata))
         // Clients: what it costs
         .routes(routes!(usage::usage))
         // Everyone: is it up, how is it used

@@ -13,7 +13,7 @@ use crate::health::Health;
 use crate::network_key::NetworkKeys;
 use crate::policy::gate::Gate;
 use crate::policy::storage::Storage;
-use crate::token::TokenVerifier;
+use crate::token::Authority;
 
 /// One for the whole server.
 pub struct ApiState {
@@ -26,7 +26,8 @@ pub struct ApiState {
     pub network_keys: Option<NetworkKeys>,
     /// Registry and chain that retrievals are signed for.
     pub domain: Domain,
-    pub tokens: TokenVerifier,
+    /// Makes and checks access tokens; whoever builds the server has it watch the database.
+    pub tokens: Arc<Authority>,
     /// Limits and rules that requests must pass; whoever builds the server has it watch.
     pub gate: Arc<Gate>,
     /// Origin under which clients reach the API, without a slash at its end.

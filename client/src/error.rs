@@ -32,6 +32,13 @@ pub enum ClientError {
         /// The body, or what is wrong with it.
         body: String,
     },
+    /// The issuer refused to give a token.
+    #[error("{error}: {description}")]
+    OAuth {
+        /// RFC 6749 section 5.2, RFC 8628 section 3.5.
+        error: String,
+        description: String,
+    },
     /// The bytes of a result are not those that the API names in `X-Result-Hash`.
     #[error("the result's SHA-256 is {actual}, but X-Result-Hash {}", stated_hash(.stated))]
     ResultHash {
@@ -52,6 +59,7 @@ impl ClientError {
         match self {
             Self::Problem(problem) => Some(problem.status),
             Self::Unexpected { status, .. } => Some(*status),
+            Self::OAuth { .. } => Some(400),
             Self::Transport(_) | Self::Tls(_) | Self::ResultHash { .. } | Self::Configuration(_) => None,
         }
     }
@@ -66,7 +74,7 @@ impl ClientError {
             }
             Self::Unexpected { status, .. } => matches!(status, 429 | 502 | 503 | 504),
             Self::Transport(_) => true,
-            Self::Tls(_) | Self::ResultHash { .. } | Self::Configuration(_) => false,
+            Self::Tls(_) | Self::OAuth { .. } | Self::ResultHash { .. } | Self::Configuration(_) => false,
         }
     }
 
@@ -74,6 +82,11 @@ impl ClientError {
     #[must_use]
     pub fn is_not_ready(&self) -> bool {
         matches!(self, Self::Problem(problem) if problem.code == ErrorCode::ResultNotReady)
+    }
+
+    /// The access token was valid, and is not any more.
+    pub(crate) fn is_expired_token(&self) -> bool {
+        matches!(self, Self::Problem(problem) if problem.code == ErrorCode::TokenExpired)
     }
 
     /// reqwest's own text names the address and not the cause.

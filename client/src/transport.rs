@@ -1,13 +1,15 @@
 //! The HTTP side of the client: one place that sends, repeats and reads answers.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use chrono::Utc;
+use futures::future::BoxFuture;
 use jobs::JobId;
 use jobs::api_key::{self, ApiKey};
 use jobs::wire::{Job, Problem};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
@@ -20,13 +22,14 @@ use crate::retry::{RetryPolicy, retry_after};
 /// Longest time for a connection to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest time for an ordinary answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A connection to one API as one caller. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
     origin: Arc<str>,
+    access: Arc<Access>,
     retries: RetryPolicy,
     retry_notice: fn(&ClientError, Duration),
 }
@@ -39,35 +42,23 @@ impl Client {
     /// [`ClientError::Configuration`] when the origin is no http(s) address, the token is no header value, or the API key is
     /// mistyped.
     pub fn new(origin: &str, token: &str) -> Result<Self, ClientError> {
-        let configuration = |text: String| ClientError::Configuration(text);
-        let url =
-            Url::parse(origin).map_err(|error| configuration(format!("{origin:?} is not an address: {error}")))?;
-        if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || url.fragment().is_some() {
-            return Err(configuration(format!(
-                "{origin:?} is not the origin of an API, such as https://api.example.com"
-            )));
-        }
-        if token.starts_with(api_key::PREFIX)
-            && let Err(error) = token.parse::<ApiKey>()
-        {
-            return Err(configuration(error.to_string()));
-        }
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {token}"))
-            .map_err(|_| configuration("the token holds characters that no header can carry".to_owned()))?;
-        bearer.set_sensitive(true);
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("zama-jobs/", env!("CARGO_PKG_VERSION")))
-            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
-            .connect_timeout(CONNECT_TIMEOUT)
-            // A redirect could carry the token elsewhere.
-            .redirect(Policy::none());
-        if is_loopback(&url) {
-            builder = builder.no_proxy();
-        }
-        let http = builder.build().map_err(|error| configuration(error.to_string()))?;
+        Self::with_access(origin, Access { bearer: RwLock::new(bearer(token)?), renewal: None })
+    }
+
+    /// A client whose access token is renewed when it has expired, as often as need be.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn renewing(origin: &str, token: &str, renewal: impl Renewal + 'static) -> Result<Self, ClientError> {
+        let renewal: Option<Box<dyn Renewal>> = Some(Box::new(renewal));
+        Self::with_access(origin, Access { bearer: RwLock::new(bearer(token)?), renewal })
+    }
+
+    fn with_access(origin: &str, access: Access) -> Result<Self, ClientError> {
         Ok(Self {
-            http,
+            http: http(origin)?,
             origin: origin.trim_end_matches('/').into(),
+            access: Arc::new(access),
             retries: RetryPolicy::default(),
             retry_notice: |_, _| (),
         })
@@ -112,7 +103,8 @@ impl Client {
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.origin)).timeout(ANSWER_TIMEOUT)
+        let request = self.http.request(method, format!("{}{path}", self.origin)).timeout(ANSWER_TIMEOUT);
+        request.header(AUTHORIZATION, self.access.bearer())
     }
 
     /// Sends what `build` makes, anew for each attempt, until it succeeds or is not worth another attempt.
@@ -140,8 +132,9 @@ impl Client {
         is_worth_another: impl Fn(&ClientError) -> bool,
     ) -> Result<Response, ClientError> {
         let mut paused = Duration::ZERO;
+        let mut renewed = false;
         for attempt in 1.. {
-            let (error, asked) = match build().send().await {
+            let (mut error, asked) = match build().send().await {
                 Ok(response) if is_success(response.status()) => return Ok(response),
                 Ok(response) => {
                     let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
@@ -151,6 +144,14 @@ impl Client {
                 Err(error) if error.is_builder() => return Err(ClientError::Configuration(error.to_string())),
                 Err(error) => (ClientError::transport(&error), None),
             };
+            if error.is_expired_token() && !renewed {
+                renewed = true;
+                match Box::pin(self.access.renew()).await {
+                    Some(Ok(())) => continue,
+                    Some(Err(failure)) => error = failure,
+                    None => {}
+                }
+            }
             let pause = policy.pause(attempt, paused, asked, rand::random());
             let Some(pause) = pause.filter(|_| is_worth_another(&error)) else { return Err(error) };
             (self.retry_notice)(&error, pause);
@@ -159,6 +160,71 @@ impl Client {
         }
         unreachable!("the loop has no end of its own")
     }
+}
+
+/// Whoever gets a new access token when one has expired.
+pub trait Renewal: Send + Sync {
+    /// A token in place of the expired one.
+    fn renew<'a>(&'a self, expired: &'a str) -> BoxFuture<'a, Result<String, ClientError>>;
+}
+
+/// What the caller shows at the door.
+struct Access {
+    bearer: RwLock<HeaderValue>,
+    renewal: Option<Box<dyn Renewal>>,
+}
+
+const SCHEME: &str = "Bearer ";
+
+impl Access {
+    fn bearer(&self) -> HeaderValue {
+        self.bearer.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// `None` when there is nobody who renews.
+    async fn renew(&self) -> Option<Result<(), ClientError>> {
+        let renewal = self.renewal.as_ref()?;
+        let before = self.bearer();
+        let expired = before.to_str().unwrap_or_default().trim_start_matches(SCHEME);
+        let renewed = renewal.renew(expired).await.and_then(|token| bearer(&token));
+        Some(renewed.map(|fresh| *self.bearer.write().unwrap_or_else(PoisonError::into_inner) = fresh))
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Access(..)")
+    }
+}
+
+fn bearer(token: &str) -> Result<HeaderValue, ClientError> {
+    if token.starts_with(api_key::PREFIX)
+        && let Err(error) = token.parse::<ApiKey>()
+    {
+        return Err(ClientError::Configuration(error.to_string()));
+    }
+    let mut bearer = HeaderValue::from_str(&format!("{SCHEME}{token}"))
+        .map_err(|_| ClientError::Configuration("the token holds characters that no header can carry".to_owned()))?;
+    bearer.set_sensitive(true);
+    Ok(bearer)
+}
+
+/// Connections to the server at `origin`.
+pub(crate) fn http(origin: &str) -> Result<reqwest::Client, ClientError> {
+    let configuration = |text: String| ClientError::Configuration(text);
+    let url = Url::parse(origin).map_err(|error| configuration(format!("{origin:?} is not an address: {error}")))?;
+    if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || url.fragment().is_some() {
+        return Err(configuration(format!("{origin:?} is not the origin of an API, such as https://api.example.com")));
+    }
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("zama-jobs/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        // A redirect could carry the token elsewhere.
+        .redirect(Policy::none());
+    if is_loopback(&url) {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|error| configuration(error.to_string()))
 }
 
 /// 304 is an answer too: the caller asked for it.
@@ -181,7 +247,7 @@ pub(crate) async fn read_json<T: DeserializeOwned>(response: Response) -> Result
     })
 }
 
-async fn read_failure(response: Response) -> ClientError {
+pub(crate) async fn read_failure(response: Response) -> ClientError {
     let status = response.status().as_u16();
     match response.bytes().await {
         Err(error) => ClientError::transport(&error),

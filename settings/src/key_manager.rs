@@ -127,6 +127,7 @@ mod tests {
         ("ENVIRONMENT", "production"),
         ("AUTH__REQUEST_KEY_SECRET", ""),
         ("DATABASE__URL", "postgres://db/zama"),
+        ("AUTH__KEYS_SECRET", ""),
         ("TEMPORAL__CODEC_KEYS", ""),
         ("CHAIN__CONFIRMER_KEY", ""),
         ("CHAIN__DEPLOYER_KEY", ""),
@@ -208,6 +209,15 @@ mod tests {
             assert!(refused.contains("https in all kms.rpc_urls"), "{unsafe_one}: {refused}");
         }
         checked("https://a,http://127.0.0.1:8545").expect("a node of this machine is fine");
+    }
+
+    #[test]
+    fn the_secret_of_the_signing_keys_is_long_or_not_there() {
+        let with = |secret| settings(&[PRODUCTION.as_slice(), &TLS, &[("AUTH__KEYS_SECRET", secret)]].concat());
+        with("0123456789abcdef0123456789abcdef").expect("32 characters");
+        with("").expect("a role that needs none");
+        let refused = with("short").expect_err("guessed").to_string();
+        assert!(refused.contains("auth.keys_secret") && !refused.contains("short"), "{refused}");
     }
 
     #[test]

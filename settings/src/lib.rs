@@ -84,6 +84,7 @@ pub struct Api {
 pub struct Auth {
     pub issuer: String,
     pub audience: String,
+    pub keys_secret: String,
     pub signing_key_file: String,
     pub request_key_secret: String,
 }
@@ -243,6 +244,18 @@ pub enum ComputePause {
 }
 
 impl Settings {
+    /// Origin under which clients reach the API, without a slash at its end.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        self.api.public_url.trim_end_matches('/')
+    }
+
+    /// `iss` of access tokens.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        if self.auth.issuer.is_empty() { self.public_url() } else { &self.auth.issuer }
+    }
+
     /// Reads defaults, the file if one is given, and the environment.
     ///
     /// # Errors
@@ -284,6 +297,17 @@ mod tests {
     fn defaults_are_complete() {
         let settings = Settings::load(None).expect("the defaults alone are a valid configuration");
         assert_eq!(settings.environment, Deployment::Development);
+    }
+
+    #[test]
+    fn the_issuer_is_the_apis_address_unless_another_is_named() {
+        let of = |variables: &[(&str, &str)]| {
+            let variables = variables.iter().map(|(key, value)| (format!("ZAMA__{key}"), (*value).to_owned()));
+            Settings::load_with(None, variables).expect("sound settings").issuer().to_owned()
+        };
+        let api = ("API__PUBLIC_URL", "https://api.example.com/");
+        assert_eq!(of(&[api]), "https://api.example.com");
+        assert_eq!(of(&[api, ("AUTH__ISSUER", "https://id.example.com/")]), "https://id.example.com/");
     }
 
     #[test]
@@ -373,6 +397,7 @@ mod tests {
             "kms.api_credential",
             "kms.worker_credential",
             "kms.worker_addresses",
+            "auth.keys_secret",
         ] {
             assert!(error.contains(key), "{key} is not named in: {error}");
         }

@@ -5,6 +5,9 @@ use anyhow::{Result, bail};
 use crate::key_manager::{check_callers, safe_origin};
 use crate::{Blobs, Chain, DEFAULTS, Deployment, Settings, SigningAccount};
 
+/// Shortest secret from which keys are derived, in characters.
+const MIN_SECRET: usize = 32;
+
 const MARK: &str = "DEVELOPMENT ONLY";
 
 /// Names all development secrets that are still in force, so that one start tells everything there is to fix.
@@ -20,6 +23,7 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
         ("chain.deployer_key", &settings.chain.deployer_key),
         ("billing.lago_key", &settings.billing.lago_key),
         ("worker.attestation_key", &settings.worker.attestation_key),
+        ("auth.keys_secret", &settings.auth.keys_secret),
         ("kms.storage_secret", &settings.kms.storage_secret),
         ("kms.api_credential", &settings.kms.api_credential),
         ("kms.worker_credential", &settings.kms.worker_credential),
@@ -41,6 +45,10 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
     }
     if !public.is_empty() {
         bail!("production refuses development values; set: {}", public.join(", "));
+    }
+    // Other roles than the API leave it out.
+    if (1..MIN_SECRET).contains(&settings.auth.keys_secret.len()) {
+        bail!("production wants {MIN_SECRET} characters or more in auth.keys_secret");
     }
     check_chain(&settings.chain)?;
     check_callers(&settings.kms)?;

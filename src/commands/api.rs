@@ -1,11 +1,10 @@
 //! `zama-jobs api`: the REST server, its dispatcher, and the codec server.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::api::dispatcher::{self, Policy};
-use ::api::token::TokenVerifier;
+use ::api::token::Authority;
 use ::api::{ApiState, CertificateFiles, Door, Gate, Meters, Storage, Tls, recorder, router, serve, sweep_uploads};
 use anyhow::{Context, Result, bail};
 use retrieval::Domain;
@@ -35,6 +34,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let (handle, mailbox) = dispatcher::channel();
     let health = Arc::new(health::health(settings, &pool, target.clone())?);
     let gate = Arc::new(Gate::new(limits::gate_policy(settings)?, Meters::default()));
+    let tokens = Arc::new(authority(settings, &pool)?);
     let state = ApiState {
         pool: pool.clone(),
         dispatcher: handle,
@@ -42,9 +42,9 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         storage: Storage::new(parts::quotas(settings)),
         network_keys: key_manager::network_keys(settings)?,
         domain,
-        tokens: verifier(settings)?,
+        tokens: tokens.clone(),
         gate: gate.clone(),
-        public_url: settings.api.public_url.trim_end_matches('/').to_owned(),
+        public_url: settings.public_url().to_owned(),
         max_body_bytes: settings.api.max_body_bytes,
         request_timeout: Duration::from_secs(settings.api.request_timeout_seconds),
         health: health.clone(),
@@ -71,20 +71,21 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let watch = tokio::spawn(async move { health.watch(watched).await });
     let (gate_pool, gate_stop) = (pool.clone(), stop.clone());
     let gatekeeper = tokio::spawn(async move { gate.watch(gate_pool, gate_stop).await });
+    let watched = stop.clone();
+    let issuer = tokio::spawn(async move { tokens.watch(watched).await });
     let sweeper = tokio::spawn(sweep_uploads(pool.clone(), blobs, stop.clone()));
     serve(listener, router(state), door, stop.clone().cancelled_owned()).await?;
     stop.cancel();
     dispatcher.await.context("the dispatcher died")?;
     watch.await.context("the watch over the parts died")?;
     gatekeeper.await.context("the watch over limits and rules died")?;
+    issuer.await.context("the watch over keys and revocations died")?;
     sweeper.await.context("the sweeper of uploads died")?;
     codec.await.context("the codec server died")?
 }
 
-fn verifier(settings: &Settings) -> Result<TokenVerifier> {
-    let auth = &settings.auth;
-    TokenVerifier::from_file(Path::new(&auth.signing_key_file), &auth.issuer, &auth.audience)
-        .context("auth.signing_key_file cannot be used")
+fn authority(settings: &Settings, pool: &store::PgPool) -> Result<Authority> {
+    Authority::new(pool.clone(), parts::authority(settings)?).context("auth.signing_key_file cannot be used")
 }
 
 fn domain(settings: &Settings) -> Result<Domain> {

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod billing;
 pub mod chain;
+pub mod clients;
 pub mod config;
 pub mod fhe_child;
 mod health;
@@ -10,6 +11,7 @@ mod key_manager;
 pub mod kms;
 pub mod lago_standin;
 mod limits;
+pub mod login_code;
 pub mod migrate;
 pub mod openapi;
 pub mod parts;
@@ -18,6 +20,7 @@ mod process;
 pub mod temporal;
 pub mod tenants;
 pub mod token;
+mod token_keys;
 pub mod worker;
 
 use process::Role;

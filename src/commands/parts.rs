@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::api::token::{AuthorityConfig, KeysSecret, LOOK_EVERY};
 use ::billing::LagoClient;
 use ::blobs::BlobStore;
 use ::blobs::remote::{Fetcher, KnownHosts};
@@ -11,7 +12,7 @@ use ::temporal::Target;
 use ::temporal::codec::KeyRing;
 use alloy::primitives::U256;
 use alloy::primitives::utils::parse_ether;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use settings::{Settings, SigningAccount};
 use store::uploads::{Quota, Quotas};
 use store::{Connections, PgPool};
@@ -108,6 +109,26 @@ pub(crate) fn blobs(settings: &Settings) -> Result<BlobStore> {
         allow_http: blobs.s3_allow_http,
     };
     BlobStore::open(&::blobs::Config { url: blobs.url.clone(), s3 }).context("blobs.url cannot be used")
+}
+
+/// What the issuer's keys are stored under.
+pub(crate) fn keys_secret(settings: &Settings) -> Result<KeysSecret> {
+    if settings.auth.keys_secret.is_empty() {
+        bail!("auth.keys_secret is empty: the issuer's keys are stored under it");
+    }
+    Ok(KeysSecret::new(settings.auth.keys_secret.clone()))
+}
+
+/// How access tokens are made and checked.
+pub(crate) fn authority(settings: &Settings) -> Result<AuthorityConfig> {
+    let auth = &settings.auth;
+    Ok(AuthorityConfig {
+        issuer: settings.issuer().to_owned(),
+        audience: auth.audience.clone(),
+        keys_secret: keys_secret(settings)?,
+        key_file: (!auth.signing_key_file.is_empty()).then(|| auth.signing_key_file.clone().into()),
+        look_every: LOOK_EVERY,
+    })
 }
 
 /// What a tenant may store.

@@ -1,18 +1,37 @@
-//! `zama-jobs token`: an access token for development; creates tenant and user when they are missing.
+//! `zama-jobs token`: an access token for development; creates tenant and user when they are missing. Below it, the
+//! issuer's keys.
 
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use api::token::{Credential, Principal, Role as UserRole, Scope, Scopes, TokenIssuer};
-use clap::Args;
+use clap::{Args, Subcommand};
 use jobs::{TenantId, UserId};
 use settings::{Deployment, Settings};
 
+use super::token_keys::{self, TokenKeysCommand};
 use super::{Role, parts, process};
 
 /// Plan of tenants that are made here: no limits.
 const PLAN: &str = "development";
+
+/// A token, or one of the commands about the keys.
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct TokenCommand {
+    #[command(subcommand)]
+    keys: Option<Below>,
+    #[command(flatten)]
+    token: TokenArgs,
+}
+
+#[derive(Subcommand)]
+enum Below {
+    /// The keys that sign the issuer's access tokens.
+    #[command(subcommand)]
+    Keys(TokenKeysCommand),
+}
 
 #[derive(Args)]
 pub struct TokenArgs {
@@ -37,10 +56,15 @@ pub struct TokenArgs {
 ///
 /// # Errors
 /// Production, names that are not valid, or a database that is away.
-pub fn run(settings: &Settings, args: &TokenArgs) -> Result<()> {
+pub fn run(settings: &Settings, command: &TokenCommand, json: bool) -> Result<()> {
     process::run(settings, Role::Tool, |_stop| async {
-        println!("{}", issue(settings, args).await?);
-        Ok(())
+        match &command.keys {
+            Some(Below::Keys(keys)) => Box::pin(token_keys::run(settings, keys, json)).await,
+            None => {
+                println!("{}", Box::pin(issue(settings, &command.token)).await?);
+                Ok(())
+            }
+        }
     })
 }
 
@@ -63,17 +87,21 @@ pub async fn issue(settings: &Settings, args: &TokenArgs) -> Result<String> {
     store::tenants::ensure_tenant(&pool, &tenant, PLAN).await?;
     store::tenants::ensure_user(&pool, &tenant, &user, role.as_str(), submitter.into_array()).await?;
     let auth = &settings.auth;
-    let issuer = TokenIssuer::from_file_or_create(Path::new(&auth.signing_key_file), &auth.issuer, &auth.audience)
+    if auth.signing_key_file.is_empty() {
+        bail!("auth.signing_key_file is empty: set it, or ask the API for a token (`zama-jobs clients`)");
+    }
+    let file = Path::new(&auth.signing_key_file);
+    let issuer = TokenIssuer::from_file_or_create(file, settings.issuer(), &auth.audience)
         .context("auth.signing_key_file cannot be used")?;
     issuer.issue(&Principal { tenant, user, role, scopes, credential: Credential::AccessToken }, args.ttl)
 }
 
-fn scopes(text: &str) -> Result<Scopes, String> {
+pub(crate) fn scopes(text: &str) -> Result<Scopes, String> {
     let scope = |name: &str| name.parse::<Scope>().map_err(|_| format!("{name} is not a scope"));
     text.split_whitespace().map(scope).collect()
 }
 
-pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
+pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let seconds = match unit {
         "s" | "" => 1,
@@ -98,7 +126,7 @@ mod tests {
     #[derive(Parser)]
     struct Line {
         #[command(flatten)]
-        token: TokenArgs,
+        token: TokenCommand,
     }
 
     /// What is wrong with the line itself is clap's to say, which ends with 2.
@@ -106,6 +134,7 @@ mod tests {
     fn names_are_checked_as_the_command_line_is_read() {
         let line = |arguments: &[&str]| Line::try_parse_from([&["token"], arguments].concat());
         let args = line(&["--tenant", "acme", "--role", "admin", "--scopes", "jobs:read jobs:submit"]).expect("sound");
+        let args = args.token;
         assert_eq!((args.token.tenant.as_str(), args.token.role.as_str()), ("acme", "admin"));
         assert_eq!(args.token.scopes, scopes("jobs:submit jobs:read").ok());
         for wrong in [["--tenant", "ACME"], ["--role", "root"], ["--user", ""], ["--scopes", "jobs:all"]] {
@@ -113,6 +142,14 @@ mod tests {
             assert_eq!(refused.exit_code(), 2, "{wrong:?}");
             assert!(refused.to_string().contains(wrong[0]), "{refused}");
         }
+    }
+
+    #[test]
+    fn the_keys_have_commands_below_it() {
+        let line = |arguments: &[&str]| Line::try_parse_from([&["token"], arguments].concat());
+        assert!(line(&["keys", "list"]).expect("sound").token.keys.is_some());
+        assert!(line(&["keys", "rotate", "--after", "0s"]).is_ok());
+        assert!(line(&["--tenant", "acme", "keys", "list"]).is_err(), "one or the other");
     }
 
     #[test]

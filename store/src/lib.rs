@@ -18,6 +18,7 @@ pub mod fhe;
 pub mod jobs;
 pub mod limits;
 pub mod lost;
+pub mod oauth;
 pub mod overview;
 pub mod receipts;
 pub mod resync;

@@ -8,6 +8,7 @@ mod crowd;
 mod failed_on_chain;
 mod idempotency;
 mod limits_of_time;
+mod login;
 mod one_job;
 mod people;
 mod policy;

@@ -5,6 +5,7 @@
 mod answer;
 mod chain;
 mod chance;
+mod command_line;
 mod dev;
 mod faulty_node;
 mod fhe;
@@ -24,6 +25,7 @@ mod zama;
 pub use answer::Answer;
 pub use chain::{ADMIN, CONFIRMER, Sent};
 pub use chance::Chance;
+pub use command_line::{Person, Waiting};
 pub use dev::{Demonstration, Dev};
 pub use faulty_node::{FaultyNode, Manner};
 pub use fhe::{CHECKPOINTS_OFTEN, WORKER};

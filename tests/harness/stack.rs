@@ -121,6 +121,7 @@ impl Stack {
         let mut command = Command::new(PROGRAM);
         command.args(["token", "--tenant", tenant, "--ttl", "12h"]);
         command.env("ZAMA__DATABASE__URL", &self.database);
+        command.env("ZAMA__API__PUBLIC_URL", &self.api);
         command.env("ZAMA__AUTH__SIGNING_KEY_FILE", self.place.data_dir().join("token-signing.pem"));
         let output = command.output().unwrap();
         assert!(output.status.success(), "{output:?}");

@@ -92,7 +92,7 @@ impl FromRequestParts<Arc<ApiState>> for Verified {
         let verified = if token.starts_with(api_key::PREFIX) {
             api_keys::verify(&state.pool, token).await?
         } else {
-            state.tokens.verify(token).map_err(refusal)?
+            state.tokens.verify(token).await.map_err(refusal)?
         };
         // A sandbox is entered with a test key alone, whatever an issuer writes into its tokens.
         if verified.principal.tenant.is_sandbox() != verified.principal.credential.is_test() {
@@ -128,6 +128,8 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 
 fn refusal(rejection: Rejection) -> Problem {
     let (code, detail) = match rejection {
+        Rejection::Unknown => return Problem::new(ErrorCode::ServiceUnavailable, "The token cannot be checked now."),
+        Rejection::Revoked => (ErrorCode::InvalidToken, "The access token was revoked.".to_owned()),
         Rejection::Invalid => (ErrorCode::InvalidToken, "The access token is not valid.".to_owned()),
         Rejection::Expired(at) => {
             let at = at.map(|at| at.format(" at %Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default();

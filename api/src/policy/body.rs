@@ -65,7 +65,10 @@ pub fn check_content_encoding(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// Reads a body of at most `limit` bytes, whether or not its length was announced.
-async fn read(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
+///
+/// # Errors
+/// PAYLOAD_TOO_LARGE; INVALID_REQUEST of a body that breaks off.
+pub async fn read(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     let too_large = || Problem::new(ErrorCode::PayloadTooLarge, format!("The body is larger than {limit} bytes."));
     if announced > limit {

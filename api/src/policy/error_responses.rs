@@ -80,8 +80,8 @@ fn example(code: ErrorCode) -> serde_json::Value {
 #[macro_export]
 #[doc(hidden)]
 macro_rules! errors {
-    ($name:ident: $access:ident $(, $code:ident)* $(; $endings:ident)?) => {
-        struct $name;
+    ($visibility:vis $name:ident: $access:ident $(, $code:ident)* $(; $endings:ident)?) => {
+        $visibility struct $name;
 
         impl utoipa::IntoResponses for $name {
             fn responses()

@@ -12,6 +12,7 @@ pub mod limits;
 pub mod livez;
 pub mod me;
 pub mod metrics;
+pub mod oauth;
 pub mod openapi;
 pub mod readyz;
 pub mod submitter;

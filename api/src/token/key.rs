@@ -1,4 +1,4 @@
-//! The P-256 key that signs tokens, as a PEM file.
+//! A P-256 key that signs tokens: as a PEM file, as PKCS#8, and its public half as a JWK.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
@@ -10,7 +10,9 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 
 const PRIVATE: &str = "PRIVATE KEY";
 const PUBLIC: &str = "PUBLIC KEY";
@@ -21,7 +23,26 @@ const SPKI_PREFIX: [u8; 26] = [
     0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
+/// A public key that signs tokens (RFC 7517).
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Jwk {
+    #[schema(value_type = String, example = "EC")]
+    pub kty: &'static str,
+    #[schema(value_type = String, example = "P-256")]
+    pub crv: &'static str,
+    pub x: String,
+    pub y: String,
+    #[serde(rename = "use")]
+    #[schema(value_type = String, example = "sig")]
+    pub usage: &'static str,
+    #[schema(value_type = String, example = "ES256")]
+    pub alg: &'static str,
+    /// The key's thumbprint (RFC 7638), as in the header of its tokens.
+    pub kid: String,
+}
+
 /// An uncompressed point of P-256: 0x04, x, y.
+#[derive(Clone)]
 pub(super) struct PublicKey([u8; 65]);
 
 impl PublicKey {
@@ -29,9 +50,19 @@ impl PublicKey {
         &self.0
     }
 
+    fn coordinates(&self) -> [String; 2] {
+        [&self.0[1..33], &self.0[33..]].map(|half| URL_SAFE_NO_PAD.encode(half))
+    }
+
+    /// The key as a JWK (RFC 7517).
+    pub(super) fn jwk(&self) -> Jwk {
+        let [x, y] = self.coordinates();
+        Jwk { kty: "EC", crv: "P-256", x, y, usage: "sig", alg: "ES256", kid: self.thumbprint() }
+    }
+
     /// JWK thumbprint (RFC 7638): the key's id.
     pub(super) fn thumbprint(&self) -> String {
-        let [x, y] = [&self.0[1..33], &self.0[33..]].map(|half| URL_SAFE_NO_PAD.encode(half));
+        let [x, y] = self.coordinates();
         let jwk = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
         URL_SAFE_NO_PAD.encode(Sha256::digest(jwk))
     }
@@ -56,7 +87,12 @@ impl SigningKey {
         Self::from_pkcs8(der).with_context(|| format!("{} is not a PKCS#8 P-256 key", path.display()))
     }
 
-    fn from_pkcs8(pkcs8: Vec<u8>) -> Result<Self> {
+    /// A new key.
+    pub(super) fn generate() -> Result<Self> {
+        Self::from_pkcs8(new_pkcs8()?)
+    }
+
+    pub(super) fn from_pkcs8(pkcs8: Vec<u8>) -> Result<Self> {
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8)
             .map_err(|_| anyhow!("the key cannot be read"))?;
         let point = pair.public_key().as_ref().try_into().context("the key's point is not uncompressed")?;
@@ -75,16 +111,20 @@ pub(super) fn read_public(path: &Path) -> Result<PublicKey> {
     point.map(PublicKey).with_context(|| format!("{} is not a P-256 key", path.display()))
 }
 
+fn new_pkcs8() -> Result<Vec<u8>> {
+    let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
+    Ok(document.map_err(|_| anyhow!("no key could be generated"))?.as_ref().to_vec())
+}
+
 fn create(path: &Path) -> Result<()> {
-    let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
-        .map_err(|_| anyhow!("no key could be generated"))?;
+    let document = new_pkcs8()?;
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
     // Written aside and linked into place, so that two processes that start at once end up with one whole key.
     let aside = path.with_extension(format!("{}.new", uuid::Uuid::new_v4()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
-    file.write_all(to_pem(document.as_ref()).as_bytes())?;
+    file.write_all(to_pem(&document).as_bytes())?;
     file.sync_all()?;
     let linked = fs::hard_link(&aside, path);
     fs::remove_file(&aside)?;

@@ -1,13 +1,25 @@
 //! Access tokens: ES256 JWTs (RFC 7519, RFC 9068) that name a tenant, a user, a role and scopes.
 
+mod authority;
 mod claims;
 mod issuer;
 mod key;
+mod keyring;
+mod sealed;
+pub mod secret;
 mod verifier;
 
+pub use authority::{ACCESS_TOKEN_LIFETIME, Authority, AuthorityConfig, Issued, LOOK_EVERY, NotIssued, REVOKED_FOR};
+pub use claims::TokenId;
 pub use issuer::TokenIssuer;
-pub use jobs::identity::{Role, Scope, Scopes};
+pub use jobs::identity::{ALL as ALL_SCOPES, Role, Scope, Scopes};
+pub use key::Jwk;
+pub use keyring::{JWKS_MAX_AGE, KeyState, ListedKey, NewKey, list_keys, retire_keys, rotate_keys};
+pub use sealed::KeysSecret;
 pub use verifier::{Rejection, TokenVerifier};
+
+/// The client that everybody's command line is: public, it has no secret, and needs no row.
+pub const COMMAND_LINE: &str = "zama-jobs-cli";
 
 use chrono::{DateTime, Utc};
 use jobs::{ApiKeyId, KeyMode, TenantId, UserId};

@@ -52,9 +52,13 @@ fn claims() -> Value {
            "scope": "jobs:submit jobs:read", "iat": now, "nbf": now, "exp": now + 60, "jti": "1"})
 }
 
+fn header(algorithm: Algorithm) -> Header {
+    Header { typ: Some("at+jwt".to_owned()), ..Header::new(algorithm) }
+}
+
 /// A token with the right key and these claims.
 fn sign(key: &SigningKey, claims: &Value) -> String {
-    let mut header = Header::new(Algorithm::ES256);
+    let mut header = header(Algorithm::ES256);
     header.kid = Some(key.public.thumbprint());
     encode(&header, claims, &EncodingKey::from_ec_der(&key.pkcs8)).expect("it is signed")
 }
@@ -130,7 +134,7 @@ fn another_key_is_refused_under_its_own_id_and_under_ours() {
     let (ours, theirs) = (KeyFile::new(), KeyFile::new());
     let verifier = ours.issuer().verifier();
     assert_eq!(verifier.verify(&sign(&theirs.key(), &claims())), Err(Rejection::Invalid));
-    let mut header = Header::new(Algorithm::ES256);
+    let mut header = header(Algorithm::ES256);
     header.kid = Some(ours.key().public.thumbprint());
     let forged = encode(&header, &claims(), &EncodingKey::from_ec_der(&theirs.key().pkcs8)).unwrap();
     assert_eq!(verifier.verify(&forged), Err(Rejection::Invalid));
@@ -146,11 +150,11 @@ fn the_algorithm_is_pinned() {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let kid = key.public.thumbprint();
     for alg in ["none", "None", "ES256"] {
-        let unsigned = format!("{}.{}.", part(&json!({"alg": alg, "kid": kid})), part(&claims()));
+        let unsigned = format!("{}.{}.", part(&json!({"alg": alg, "kid": kid, "typ": "at+jwt"})), part(&claims()));
         assert_eq!(verifier.verify(&unsigned), Err(Rejection::Invalid), "{alg}");
     }
     // The public key as an HMAC secret: the classic confusion of algorithms.
-    let mut header = Header::new(Algorithm::HS256);
+    let mut header = header(Algorithm::HS256);
     header.kid = Some(kid);
     let confused = encode(&header, &claims(), &EncodingKey::from_secret(key.public.point())).unwrap();
     assert_eq!(verifier.verify(&confused), Err(Rejection::Invalid));

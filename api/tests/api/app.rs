@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use api::dispatcher;
 use api::health::Health;
-use api::token::{Credential, Principal, Role, Scopes, TokenIssuer};
+use api::token::{Authority, AuthorityConfig, Credential, KeysSecret, Principal, Role, Scopes, TokenIssuer};
 use api::{ApiState, Gate, GatePolicy, NetworkKeys, Storage, router};
 use axum::Router;
 use blobs::BlobStore;
@@ -50,6 +50,14 @@ pub const DOMAIN: Domain = Domain { chain_id: 31337, registry: alloy::primitives
 const PLENTY: Quotas =
     Quotas { blobs: Quota { count: 100, bytes: 1 << 30 }, client_keys: Quota { count: 100, bytes: 1 << 30 } };
 
+/// How often tests' servers look at keys and revocations once they are told to watch them.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// What the issuer's keys are stored under.
+pub fn keys_secret() -> KeysSecret {
+    KeysSecret::new("a secret of the tests' own, nobody else's".to_owned())
+}
+
 /// What tests set differently.
 struct Setup {
     request_timeout: Duration,
@@ -75,8 +83,10 @@ pub struct TestApp {
     pub hands: Hands,
     /// How the parts are when they are looked at.
     pub parts: Parts,
-    /// Private key of the tokens, PKCS#8 in PEM.
+    /// Private key of the tokens that tests are given, PKCS#8 in PEM.
     pub key_file: PathBuf,
+    /// The issuer behind the OAuth endpoints; its keys stand in the database.
+    pub tokens: Arc<Authority>,
     issuer: TokenIssuer,
     // Held so that what handlers send to the dispatcher is kept and not refused.
     _mailbox: dispatcher::Mailbox,
@@ -115,6 +125,11 @@ impl TestApp {
         app
     }
 
+    /// A second process on the same database. Tokens that tests are given are the first one's alone.
+    pub fn beside(&self) -> Self {
+        Self::build(self.pool.clone(), Setup { request_timeout: Duration::from_secs(30), quotas: PLENTY }, None)
+    }
+
     /// A server whose database is away: nothing listens on the port.
     pub fn without_database() -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -137,6 +152,14 @@ impl TestApp {
         let health = Arc::new(parts.health(&pool));
         let hands = Hands::default();
         let gate = Arc::new(Gate::new(setup.gate, hands.meters()));
+        let config = AuthorityConfig {
+            issuer: ISSUER.to_owned(),
+            audience: AUDIENCE.to_owned(),
+            keys_secret: keys_secret(),
+            key_file: Some(key_file.clone()),
+            look_every: LOOK_EVERY,
+        };
+        let tokens = Arc::new(Authority::new(pool.clone(), config).expect("the key is read"));
         let router = router(ApiState {
             pool: pool.clone(),
             dispatcher,
@@ -144,7 +167,7 @@ impl TestApp {
             storage: Storage::new(setup.quotas),
             network_keys: Some(NetworkKeys::new(seen.clone())),
             domain: DOMAIN,
-            tokens: issuer.verifier(),
+            tokens: tokens.clone(),
             gate: gate.clone(),
             public_url: PUBLIC_URL.to_owned(),
             max_body_bytes: MAX_BODY_BYTES,
@@ -162,6 +185,7 @@ impl TestApp {
             hands,
             parts,
             key_file,
+            tokens,
             issuer,
             _mailbox: mailbox,
             folder,

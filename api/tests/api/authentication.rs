@@ -4,6 +4,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chrono::Utc;
+use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
@@ -13,7 +14,7 @@ use crate::app::{AUDIENCE, Call, ISSUER, TestApp};
 const SPKI_PREFIX: &str = "3059301306072a8648ce3d020106082a8648ce3d030107034200";
 
 /// What a thief of nothing but public things could make, and a good token to compare with.
-struct Forger {
+pub struct Forger {
     key: EncodingKey,
     other_key: EncodingKey,
     point: Vec<u8>,
@@ -22,7 +23,7 @@ struct Forger {
 }
 
 impl Forger {
-    fn of(app: &TestApp, other: &TestApp, good: &str) -> Self {
+    pub fn of(app: &TestApp, other: &TestApp, good: &str) -> Self {
         let pem = std::fs::read_to_string(&app.key_file).unwrap();
         let der = STANDARD.decode(pem.lines().filter(|line| !line.starts_with('-')).collect::<String>()).unwrap();
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der).unwrap();
@@ -38,7 +39,7 @@ impl Forger {
     }
 
     fn header(&self, algorithm: Algorithm) -> Header {
-        Header { kid: Some(self.kid.clone()), ..Header::new(algorithm) }
+        Header { kid: Some(self.kid.clone()), typ: Some("at+jwt".to_owned()), ..Header::new(algorithm) }
     }
 
     fn sign(&self, changes: &Value) -> String {
@@ -63,6 +64,57 @@ impl Forger {
         };
         secrets.iter().map(sign).collect()
     }
+
+    /// An expired token of ours.
+    pub fn expired(&self) -> String {
+        let now = Utc::now().timestamp();
+        self.sign(&json!({"nbf": now - 900, "exp": now - 60}))
+    }
+
+    /// What anybody could try, each with its name; `good` is a valid token.
+    pub fn forged(&self, good: &str) -> Vec<(&'static str, String)> {
+        let now = Utc::now().timestamp();
+        let with = |header: Header, key: &EncodingKey| encode(&header, &self.claims, key).unwrap();
+        let ours = || self.header(Algorithm::ES256);
+        let named = |kid: &str| Header { kid: Some(kid.to_owned()), ..ours() };
+        let own_jwk = Jwk::from_encoding_key(&self.other_key, Algorithm::ES256).unwrap();
+        let mut forged = vec![
+            ("alg none", self.unsigned("none")),
+            ("alg None", self.unsigned("None")),
+            ("alg ES256 without signature", self.unsigned("ES256")),
+            ("another issuer", self.sign(&json!({"iss": "https://evil.test"}))),
+            ("issuers", self.sign(&json!({"iss": [ISSUER, "https://evil.test"]}))),
+            ("no issuer", self.sign(&json!({"iss": null}))),
+            ("another audience", self.sign(&json!({"aud": "other"}))),
+            ("valid tomorrow", self.sign(&json!({"nbf": now + 86_400}))),
+            ("a tenant that is none", self.sign(&json!({"tenant": "acme/../globex"}))),
+            ("no tenant", self.sign(&json!({"tenant": null}))),
+            ("scopes beyond the role", self.sign(&json!({"scope": "jobs:read jobs:admin"}))),
+            ("an unknown role", self.sign(&json!({"role": "root"}))),
+            ("an end that is no time", self.sign(&json!({"exp": "never"}))),
+            ("no end", self.sign(&json!({"exp": null}))),
+            ("another key, our key id", with(ours(), &self.other_key)),
+            ("another key", with(Header { kid: None, ..ours() }, &self.other_key)),
+            ("another key that came along", with(Header { jwk: Some(own_jwk), ..ours() }, &self.other_key)),
+            ("a key elsewhere", with(Header { jku: Some("https://evil.test/jwks".into()), ..ours() }, &self.other_key)),
+            ("no key id", with(Header { kid: None, ..ours() }, &self.key)),
+            ("a key id that is a path", with(named("../../../dev/null"), &self.key)),
+            ("a key id that is SQL", with(named("' OR '1'='1"), &self.key)),
+            ("an empty key id", with(named(""), &self.key)),
+            ("no type", with(Header { typ: None, ..ours() }, &self.key)),
+            ("the type of any token", with(Header { typ: Some("JWT".into()), ..ours() }, &self.key)),
+            ("another kind of token", with(Header { typ: Some("dpop+jwt".into()), ..ours() }, &self.key)),
+            ("what must be understood", with(Header { crit: Some(vec!["exp".into()]), ..ours() }, &self.key)),
+            ("a changed signature", format!("{}AAAA", &good[..good.len() - 4])),
+            ("cut off", good[..good.len() - 20].to_owned()),
+            ("two parts", good.rsplit_once('.').unwrap().0.to_owned()),
+            ("garbage", "garbage".to_owned()),
+            ("dots", "...".to_owned()),
+            ("endless", "x".repeat(50_000)),
+        ];
+        forged.extend(self.confused().into_iter().map(|token| ("HS256 with the public key", token)));
+        forged
+    }
 }
 
 #[tokio::test]
@@ -70,37 +122,9 @@ async fn no_forged_token_is_believed() {
     let (app, other) = (TestApp::new().await, TestApp::without_database());
     let ada = app.developer("ada").await;
     let forger = Forger::of(&app, &other, &ada.token);
-    let now = Utc::now().timestamp();
     app.send(Call::get("/v1/jobs").token(&forger.sign(&json!({})))).await.expect(200);
 
-    let mut forged = vec![
-        ("alg none", forger.unsigned("none")),
-        ("alg None", forger.unsigned("None")),
-        ("alg ES256 without signature", forger.unsigned("ES256")),
-        ("another issuer", forger.sign(&json!({"iss": "https://evil.test"}))),
-        ("no issuer", forger.sign(&json!({"iss": null}))),
-        ("another audience", forger.sign(&json!({"aud": "other"}))),
-        ("valid tomorrow", forger.sign(&json!({"nbf": now + 86_400}))),
-        ("a tenant that is none", forger.sign(&json!({"tenant": "acme/../globex"}))),
-        ("no tenant", forger.sign(&json!({"tenant": null}))),
-        ("scopes beyond the role", forger.sign(&json!({"scope": "jobs:read jobs:admin"}))),
-        ("an unknown role", forger.sign(&json!({"role": "root"}))),
-        ("an end that is no time", forger.sign(&json!({"exp": "never"}))),
-        ("no end", forger.sign(&json!({"exp": null}))),
-        (
-            "another key, our key id",
-            encode(&forger.header(Algorithm::ES256), &forger.claims, &forger.other_key).unwrap(),
-        ),
-        ("another key", encode(&Header::new(Algorithm::ES256), &forger.claims, &forger.other_key).unwrap()),
-        ("no key id", encode(&Header::new(Algorithm::ES256), &forger.claims, &forger.key).unwrap()),
-        ("a changed signature", format!("{}AAAA", &ada.token[..ada.token.len() - 4])),
-        ("cut off", ada.token[..ada.token.len() - 20].to_owned()),
-        ("two parts", ada.token.rsplit_once('.').unwrap().0.to_owned()),
-        ("garbage", "garbage".to_owned()),
-        ("dots", "...".to_owned()),
-        ("endless", "x".repeat(50_000)),
-    ];
-    forged.extend(forger.confused().into_iter().map(|token| ("HS256 with the public key", token)));
+    let forged = forger.forged(&ada.token);
     for (name, token) in forged {
         for call in [Call::get("/v1/jobs"), Call::submit("{}")] {
             let answer = app.send(call.token(&token)).await;
@@ -117,8 +141,7 @@ async fn an_expired_token_says_so() {
     let ada = app.developer("ada").await;
     let forger = Forger::of(&app, &other, &ada.token);
     let now = Utc::now().timestamp();
-    let old = forger.sign(&json!({"nbf": now - 900, "exp": now - 60}));
-    let answer = app.send(Call::get("/v1/jobs").token(&old)).await;
+    let answer = app.send(Call::get("/v1/jobs").token(&forger.expired())).await;
     answer.problem("TOKEN_EXPIRED");
     let challenge = answer.header("www-authenticate");
     assert!(challenge.starts_with("Bearer realm=") && challenge.contains("error=\"invalid_token\""), "{challenge}");

@@ -29,12 +29,19 @@ async fn requests_are_told_to_come_back() {
 }
 
 #[tokio::test]
-async fn who_has_no_token_is_told_so_without_it() {
+async fn what_cannot_be_a_token_is_refused_without_it() {
+    let app = TestApp::without_database();
+    app.send(Call::submit("{}")).await.problem("INVALID_TOKEN");
+    app.send(Call::submit("{}").token("garbage")).await.problem("INVALID_TOKEN");
+}
+
+/// Whether a token was revoked stands in the database: as long as nobody knows, it opens nothing.
+#[tokio::test]
+async fn no_token_is_believed_whose_revocation_nobody_can_look_up() {
     let app = TestApp::without_database();
     let token = app.token("acme", "ada", Role::Developer, Role::Developer.scopes());
-    // Whether the tenant lets its caller in is not known.
     app.send(Call::submit(job(-1).to_string()).token(&token)).await.problem("SERVICE_UNAVAILABLE");
-    app.send(Call::submit("{}")).await.problem("INVALID_TOKEN");
+    app.send(Call::get("/v1/fhe/keys").token(&token)).await.problem("SERVICE_UNAVAILABLE");
 }
 
 #[tokio::test]

@@ -6,11 +6,14 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::app::{Call, TestApp};
+use crate::authentication::Forger;
 
 const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "options"];
 
 /// Operations that need no token. Whoever adds one says so here.
-const PUBLIC: [&str; 12] = [
+const PUBLIC: [&str; 15] = [
+    "/.well-known/jwks.json",
+    "/.well-known/oauth-authorization-server",
     "/docs",
     "/docs/errors",
     "/docs/errors/{code}",
@@ -23,7 +26,12 @@ const PUBLIC: [&str; 12] = [
     "/openapi.yml",
     "/readyz",
     "/v1/health",
+    "/v1/oauth/device",
 ];
+
+/// Operations of the issuer, where clients and people prove themselves in their own ways: `oauth` has their refusals.
+const BY_OWN_RULES: [&str; 4] =
+    ["/v1/oauth/device/decision", "/v1/oauth/device_authorization", "/v1/oauth/revoke", "/v1/oauth/token"];
 
 struct Operation {
     path: String,
@@ -58,6 +66,12 @@ async fn those_with_a_lock_open_to_nobody_without_the_key() {
     let app = TestApp::new().await;
     for Operation { path, method, document } in operations() {
         let call = || Call::new(&method.to_uppercase(), &concrete(&path));
+        if BY_OWN_RULES.contains(&path.as_str()) {
+            for call in [call(), call().token("garbage"), call().header("authorization", "Basic YTpi")] {
+                assert_eq!(app.send(call).await.status, 400, "{method} {path}: nothing is asked for");
+            }
+            continue;
+        }
         let is_public = PUBLIC.contains(&path.as_str());
         assert_eq!(document.get("security").is_none(), is_public, "{method} {path}: what the document says");
         if is_public {
@@ -79,6 +93,32 @@ async fn those_with_a_lock_open_to_nobody_without_the_key() {
         // API keys may lack a right that needs no scope of its own.
         assert!(lacks || scopes.is_empty(), "{method} {path}: a scope can be lacking");
         assert!(documented.contains_key("429"), "{method} {path} is metered");
+    }
+}
+
+/// Expired, forged in every way, revoked, of a session that ended: a credential that is not valid opens nothing.
+#[tokio::test]
+async fn none_opens_to_a_token_that_is_not_valid() {
+    let (app, other) = (TestApp::new().await, TestApp::without_database());
+    let ada = app.developer("ada").await;
+    let forger = Forger::of(&app, &other, &ada.token);
+    let mut invalid: Vec<(&str, String)> = forger.forged(&ada.token);
+    let program = app.program("robot").await;
+    let revoked = app.token_of(&program).await;
+    let (_, id) = app.tokens.identify(&revoked).await.unwrap();
+    app.tokens.revoke(&id).await.unwrap();
+    invalid.push(("revoked", revoked));
+    for Operation { path, method, .. } in operations() {
+        let is_protected = ![&PUBLIC[..], &BY_OWN_RULES].concat().contains(&path.as_str());
+        for (name, token) in invalid.iter().filter(|_| is_protected) {
+            let answer = app.send(Call::new(&method.to_uppercase(), &concrete(&path)).token(token)).await;
+            assert_eq!(answer.json()["code"], "INVALID_TOKEN", "{method} {path}: {name}");
+            answer.problem("INVALID_TOKEN");
+        }
+        if is_protected {
+            let expired = Call::new(&method.to_uppercase(), &concrete(&path)).token(&forger.expired());
+            app.send(expired).await.problem("TOKEN_EXPIRED");
+        }
     }
 }
 
@@ -120,7 +160,14 @@ async fn each_says_what_it_is_and_what_can_go_wrong() {
         for (status, response) in document["responses"].as_object().unwrap() {
             assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{at} {status}");
             if status.as_str() >= "400" {
-                assert!(response["content"]["application/problem+json"].is_object(), "{at} {status}");
+                // The issuer's refusals are those of its RFCs.
+                let by_rfc = BY_OWN_RULES.contains(&path.as_str()) && ["400", "401"].contains(&status.as_str());
+                let media_type = match by_rfc {
+                    true if path.ends_with("/decision") => "text/html",
+                    true => "application/json",
+                    false => "application/problem+json",
+                };
+                assert!(response["content"][media_type].is_object(), "{at} {status}");
             }
         }
     }

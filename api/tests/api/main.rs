@@ -29,6 +29,7 @@ mod isolation;
 mod list;
 mod me;
 mod networks;
+mod oauth;
 mod openapi;
 mod prefer_wait;
 mod progress;

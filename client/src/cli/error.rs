@@ -60,6 +60,7 @@ impl CliError {
             Some(ClientError::Transport(_)) => ("transport", Value::Null),
             Some(ClientError::Tls(_)) => ("tls", Value::Null),
             Some(ClientError::Unexpected { .. }) => ("unexpected", Value::Null),
+            Some(ClientError::OAuth { .. }) => ("oauth", Value::Null),
             Some(ClientError::ResultHash { .. }) => ("result_hash", Value::Null),
             Some(ClientError::Configuration(_)) => ("usage", Value::Null),
             None if self.exit() == Exit::NotVerified => ("not_verified", Value::Null),

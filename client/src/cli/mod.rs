@@ -4,6 +4,7 @@ mod access;
 mod api_keys;
 mod card;
 mod chain_args;
+mod credentials;
 mod decrypt;
 mod dev_env;
 mod encrypt;
@@ -15,6 +16,7 @@ mod globals;
 mod inputs;
 mod keys;
 mod list;
+mod login;
 mod moment;
 mod outcome;
 mod output;
@@ -94,6 +96,12 @@ pub enum JobsCommand {
     /// Show what was metered.
     #[command(after_help = EXIT_CODES)]
     Usage(usage::UsageArgs),
+    /// Log in as yourself: in a browser, with a one-time login code. The login renews itself for 30 days.
+    #[command(after_help = EXIT_CODES)]
+    Login(login::LoginArgs),
+    /// End the login and forget it.
+    #[command(after_help = EXIT_CODES)]
+    Logout,
     /// Show who the token or API key speaks for: tenant, user, scopes, and the address that jobs belong to.
     #[command(after_help = EXIT_CODES)]
     Whoami,
@@ -125,6 +133,8 @@ pub async fn run(command: JobsCommand, globals: Globals) -> ExitCode {
         JobsCommand::Keys(command) => Box::pin(keys::keys(&session, &command)).await,
         JobsCommand::ApiKeys(command) => Box::pin(api_keys::api_keys(&session, &command)).await,
         JobsCommand::Usage(args) => usage::usage(&session, &args).await,
+        JobsCommand::Login(args) => Box::pin(login::login(&session, &args)).await,
+        JobsCommand::Logout => Box::pin(login::logout(&session)).await,
         JobsCommand::Whoami => whoami::whoami(&session).await,
     };
     let exit = outcome.unwrap_or_else(|error| session.output.failure(&error));

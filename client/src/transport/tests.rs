@@ -322,3 +322,49 @@ fn a_mistyped_api_key_is_found_before_anybody_is_asked() {
         assert!(refused.contains("API key") && !refused.contains(key.id().as_str()), "{refused}");
     }
 }
+
+/// Hands out its tokens one after the other, and keeps those that it was told have expired.
+#[derive(Default)]
+struct Renews {
+    tokens: Mutex<VecDeque<Result<String, ClientError>>>,
+    expired: Mutex<Vec<String>>,
+}
+
+impl Renewal for Arc<Renews> {
+    fn renew<'a>(&'a self, expired: &'a str) -> BoxFuture<'a, Result<String, ClientError>> {
+        self.expired.lock().expect("no panic").push(expired.to_owned());
+        let next = self.tokens.lock().expect("no panic").pop_front().expect("a token");
+        Box::pin(std::future::ready(next))
+    }
+}
+
+fn renews(tokens: Vec<Result<String, ClientError>>) -> Arc<Renews> {
+    Arc::new(Renews { tokens: Mutex::new(tokens.into()), ..Renews::default() })
+}
+
+#[tokio::test]
+async fn an_expired_token_is_renewed_once_and_the_request_sent_again() {
+    let replies = vec![problem(ErrorCode::TokenExpired), reply(200, &sample::job("COMPLETED"))];
+    let (server, plain) = Server::start(replies).await;
+    let renewal = renews(vec![Ok("fresh".to_owned())]);
+    let client = Client::renewing(&plain.origin, "old", renewal.clone()).unwrap();
+    client.job(id()).await.unwrap();
+    client.job(id()).await.unwrap();
+    let bearer = |token: &str| Some(format!("Bearer {token}"));
+    assert_eq!(server.header("authorization"), [bearer("old"), bearer("fresh"), bearer("fresh")]);
+    assert_eq!(*renewal.expired.lock().unwrap(), ["old"]);
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_renewed_is_told_and_nothing_goes_on_for_ever() {
+    let (server, plain) = Server::start(vec![problem(ErrorCode::TokenExpired)]).await;
+    let over = ClientError::OAuth { error: "invalid_grant".to_owned(), description: "over".to_owned() };
+    let client = Client::renewing(&plain.origin, "old", renews(vec![Err(over)])).unwrap();
+    assert!(matches!(client.job(id()).await, Err(ClientError::OAuth { .. })));
+    assert_eq!(server.header("host").len(), 1);
+
+    let client = Client::renewing(&plain.origin, "old", renews(vec![Ok("as old".to_owned())])).unwrap();
+    let error = client.job(id()).await.unwrap_err();
+    assert!(error.is_expired_token(), "{error}");
+    assert_eq!(server.header("host").len(), 3, "once more, and no further");
+}

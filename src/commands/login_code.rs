@@ -1,0 +1,46 @@
+//! `zama-jobs login-code`: a one-time code that whoever runs the installation gives to a person. With it the person lets
+//! `zama-jobs login` in, on the page that the login names.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use api::token::secret::{hash, new_login_code};
+use clap::Args;
+use jobs::{TenantId, UserId};
+use settings::Settings;
+use store::oauth::login_codes;
+
+use super::token::lifetime;
+use super::{Role, parts, process};
+
+#[derive(Args)]
+pub struct LoginCodeArgs {
+    /// Tenant of the person.
+    #[arg(long)]
+    tenant: TenantId,
+    /// The person; registered already.
+    #[arg(long)]
+    user: UserId,
+    /// How long the code is valid.
+    #[arg(long, default_value = "15m", value_parser = lifetime)]
+    ttl: Duration,
+}
+
+/// Prints only the code on stdout.
+///
+/// # Errors
+/// The database is away, or there is no such user.
+pub fn run(settings: &Settings, args: &LoginCodeArgs) -> Result<()> {
+    process::run(settings, Role::Tool, |_stop| async {
+        let pool = parts::pool(settings)?;
+        store::reach(&pool).await?;
+        let code = new_login_code();
+        let person = (&args.tenant, &args.user);
+        let expires_at = login_codes::create(&pool, person, hash(&code), args.ttl.as_secs_f64()).await?;
+        let no_user = || format!("there is no user {} in tenant {}", args.user, args.tenant);
+        let expires_at = expires_at.with_context(no_user)?;
+        println!("{code}");
+        eprintln!("for {}/{}, once, until {}", args.tenant, args.user, expires_at.format("%F %TZ"));
+        Ok(())
+    })
+}
