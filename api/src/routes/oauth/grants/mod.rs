@@ -19,7 +19,7 @@ use super::form::Form;
 use super::refusal::{OAuthError, Refusal};
 use super::token::TokenResponse;
 use crate::ApiState;
-use crate::token::{NotIssued, Principal, REVOKED_FOR, Role, Scopes};
+use crate::token::{Credential, NotIssued, Principal, REVOKED_FOR, Role, Scopes};
 
 /// How long a refresh token is valid.
 const REFRESH_TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
