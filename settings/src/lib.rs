@@ -335,17 +335,20 @@ mod tests {
 
     /// Every key of the defaults with the variable that overrides it and the default's text.
     fn variables() -> Vec<(String, String)> {
-        let defaults: toml::Table = DEFAULTS.parse().expect("the defaults are TOML");
-        let mut variables = Vec::new();
-        for (name, value) in defaults {
+        fn flatten(path: &str, value: toml::Value, variables: &mut Vec<(String, toml::Value)>) {
             match value {
-                toml::Value::Table(section) => {
-                    let of_section = |(key, value): (String, toml::Value)| (format!("{name}__{key}"), value);
-                    variables.extend(section.into_iter().map(of_section));
+                toml::Value::Table(table) => {
+                    for (key, value) in table {
+                        let path = if path.is_empty() { key } else { format!("{path}__{key}") };
+                        flatten(&path, value, variables);
+                    }
                 }
-                value => variables.push((name, value)),
+                value => variables.push((path.to_owned(), value)),
             }
         }
+        let defaults: toml::Table = DEFAULTS.parse().expect("the defaults are TOML");
+        let mut variables = Vec::new();
+        flatten("", toml::Value::Table(defaults), &mut variables);
         let text = |value: toml::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         variables.into_iter().map(|(path, value)| (format!("ZAMA__{}", path.to_uppercase()), text(value))).collect()
     }
