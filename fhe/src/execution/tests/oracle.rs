@@ -213,9 +213,12 @@ fn some_weight(mut weights: Vec<i32>) -> Vec<i32> {
 fn all_memberships(random: usize, most: usize) -> Vec<Case> {
     let mut cases = Vec::new();
     for kind in ValueType::NUMBERS {
+        // The widest costs the most and takes the same way.
+        let random = if kind == ValueType::U64 { random.min(1) } else { random };
         for count in [1, 2, 3, 9, 512].into_iter().filter(|count| *count <= most) {
             for set in lists(kind, count, random) {
-                for candidate in [set[count - 1], any(kind), 0, kind.highest()] {
+                let candidates = [set[count - 1], any(kind), 0, kind.highest()];
+                for candidate in candidates.into_iter().take(if kind == ValueType::U64 { 2 } else { 4 }) {
                     cases.push(clear_set(kind, candidate, &set));
                 }
             }
