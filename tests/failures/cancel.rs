@@ -54,8 +54,7 @@ async fn a_job_that_has_its_result_is_confirmed_and_billed_whoever_cancels() {
 async fn a_job_that_was_sealed_is_confirmed_and_billed_whoever_cancels() {
     let stack = Stack::own();
     let zama = stack.tenant();
-    // Nothing is mined by itself: the batch's transaction is sent and waits.
-    stack.calls_node("evm_setIntervalMining", serde_json::json!([0])).await;
+    stack.stops_mining().await;
     let job = zama.submit(&factor(91)).await;
     job.reaches(JobStatus::Confirming).await;
     stack.holds_a_transaction().await;
@@ -63,7 +62,7 @@ async fn a_job_that_was_sealed_is_confirmed_and_billed_whoever_cancels() {
     let answer = job.cancel().await;
     assert_eq!((answer.status, answer.body["status"].as_str()), (200, Some("CONFIRMING")));
     assert_eq!(job.now().await.updated_at, before.updated_at);
-    stack.calls_node("evm_setIntervalMining", serde_json::json!([1])).await;
+    stack.mines().await;
     zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
 }
 

@@ -72,13 +72,12 @@ async fn between_computation_and_confirmation() {
 async fn while_its_batch_is_on_its_way() {
     let stack = Stack::own();
     let zama = stack.tenant();
-    // Nothing is mined by itself: the batch's transaction is sent and waits.
-    stack.calls_node("evm_setIntervalMining", serde_json::json!([0])).await;
+    stack.stops_mining().await;
     let job = zama.submit(&factor(91)).await;
     job.reaches(JobStatus::Confirming).await;
     stack.holds_a_transaction().await;
     stack.kills("worker");
-    stack.calls_node("evm_setIntervalMining", serde_json::json!([1])).await;
+    stack.mines().await;
     zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
 }
 
