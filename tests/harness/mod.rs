@@ -18,6 +18,7 @@ mod place;
 mod process;
 mod program;
 mod second_api;
+mod seed;
 mod stack;
 mod temporal;
 mod zama;

@@ -16,6 +16,7 @@ use super::outage::Outage;
 use super::patience::eventually;
 use super::place::{PROGRAM, Place};
 use super::process::descendants;
+use super::seed;
 use super::zama::Zama;
 
 /// Longer than any test: a computation with this pause never ends by itself.
@@ -71,7 +72,7 @@ impl Stack {
     }
 
     pub fn with(settings: &[(&'static str, &'static str)]) -> Self {
-        Self::at(Place::whole(settings))
+        Self::sown(Place::whole(settings))
     }
 
     /// One stack with key manager and FHE worker for all tests of the process that disturb nothing.
@@ -90,7 +91,12 @@ impl Stack {
 
     /// A stack whose worker the test starts by itself.
     pub fn without_worker() -> Self {
-        Self::at(Place::without_worker(&[]))
+        Self::sown(Place::without_worker(&[]))
+    }
+
+    fn sown(place: Place) -> Self {
+        seed::sow(&place);
+        Self::at(place)
     }
 
     fn at(place: Place) -> Self {
