@@ -11,6 +11,7 @@ use sqlx::Row;
 
 use super::job::JobHandle;
 use super::patience::until;
+use super::place::quantity;
 use super::stack::Stack;
 
 /// anvil's account 1, which a development stack confirms with.
@@ -141,6 +142,12 @@ impl Stack {
     pub async fn raw(&self, hash: B256) -> Bytes {
         let query = sqlx::query("SELECT raw FROM chain_transactions WHERE tx_hash = $1").bind(hash.to_vec());
         self.rows(query).await[0].get::<Vec<u8>, _>("raw").into()
+    }
+
+    /// A signed transaction for the node's pool, which may have it already.
+    pub async fn offers(&self, raw: &Bytes) {
+        let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
+        let _: Result<B256, _> = provider.raw_request("eth_sendRawTransaction".into(), (raw,)).await;
     }
 
     /// What an account owns, in wei.
@@ -291,6 +298,13 @@ impl Stack {
             (pool["pending"] != "0x0").then_some(())
         })
         .await;
+    }
+
+    /// How many transactions wait at the node for a block, and how many for another transaction before them.
+    pub async fn pool(&self) -> (u64, u64) {
+        let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
+        let pool: serde_json::Value = provider.raw_request("txpool_status".into(), ()).await.unwrap();
+        (quantity(&pool["pending"]).unwrap(), quantity(&pool["queued"]).unwrap())
     }
 
     /// Waits until the chain's last blocks stand in the node's file.
