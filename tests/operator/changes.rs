@@ -10,9 +10,9 @@ use crate::anvil::{Anvil, CONFIRMER, CONFIRMER_KEY};
 use crate::stage::Operator;
 
 /// anvil's account 0.
-const DEPLOYER: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
+pub const DEPLOYER: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
 /// anvil's account 2: unlocked and rich.
-const STRANGER: &str = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";
+pub const STRANGER: &str = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";
 
 impl Operator {
     /// What a wallet does with calls that were printed for it.
@@ -225,4 +225,51 @@ async fn no_command_shows_a_node_s_key() {
         assert!(run.stdout.contains(&port.to_string()) || run.stderr.contains(&port.to_string()), "{run:?}");
         assert!(!run.stdout.contains("0123456789abcdef") && !run.stderr.contains("0123456789abcdef"), "{run:?}");
     }
+}
+
+/// Every setting that production wants to be other than in development.
+const PRODUCTION: [(&str, &str); 17] = [
+    ("ZAMA__ENVIRONMENT", "production"),
+    ("ZAMA__AUTH__KEYS_SECRET", ""),
+    ("ZAMA__AUTH__REQUEST_KEY_SECRET", ""),
+    ("ZAMA__AUTH__SIGNING_KEY_FILE", ""),
+    ("ZAMA__BILLING__LAGO_KEY", ""),
+    ("ZAMA__BLOBS__URL", "file:///nowhere"),
+    ("ZAMA__CHAIN__CONFIRMER_KEY", ""),
+    ("ZAMA__CHAIN__DEPLOYER_KEY", ""),
+    ("ZAMA__DATABASE__URL", "postgres://nobody@127.0.0.1:1/none"),
+    ("ZAMA__KMS__API_CREDENTIAL", ""),
+    ("ZAMA__KMS__STORAGE_SECRET", ""),
+    ("ZAMA__KMS__URL", ""),
+    ("ZAMA__KMS__WORKER_ADDRESSES", ""),
+    ("ZAMA__KMS__WORKER_CREDENTIAL", ""),
+    ("ZAMA__TEMPORAL__CODEC_KEYS", ""),
+    ("ZAMA__WORKER__ATTESTATION_KEY", ""),
+    ("ZAMA__CHAIN__DEPLOYER_ADDRESS", DEPLOYER),
+];
+
+#[tokio::test]
+async fn in_production_whoever_pays_is_not_the_admin() {
+    let mut operator = Operator::beside(Anvil::start(&[]));
+    let warned = operator.chain(&["deploy", "--print-call"]);
+    assert_eq!(warned.code, Some(0), "{warned:?}");
+    assert!(warned.stderr.contains("production refuses that"), "{warned:?}");
+    for (key, value) in PRODUCTION {
+        operator.set(key, value);
+    }
+    operator.set("ZAMA__CHAIN__DEPLOYER_SIGNER_URL", operator.anvil.rpc_url.clone());
+    let confirmer = CONFIRMER.to_string();
+    let deploy = ["deploy", "--confirmer", confirmer.as_str()];
+    for refused in [
+        &["--yes", "--json"][..],
+        &["--yes", "--json", "--admin", DEPLOYER],
+        &["--print-call", "--json"],
+    ] {
+        let run = operator.chain(&[&deploy[..], refused].concat());
+        assert_eq!((run.code, &run.json()["error"]["exit_code"]), (Some(2), &json!(2)), "{refused:?}: {run:?}");
+        assert!(run.stderr.contains("--admin"), "{run:?}");
+        assert_eq!(operator.head().await, 0, "nothing was sent");
+    }
+    let run = operator.chain(&[&deploy[..], &["--admin", STRANGER, "--yes", "--json"]].concat());
+    assert_eq!((run.code, &run.json()["changed"]), (Some(0), &json!(true)), "{run:?}");
 }
