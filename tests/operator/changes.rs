@@ -260,11 +260,7 @@ async fn in_production_whoever_pays_is_not_the_admin() {
     operator.set("ZAMA__CHAIN__DEPLOYER_SIGNER_URL", operator.anvil.rpc_url.clone());
     let confirmer = CONFIRMER.to_string();
     let deploy = ["deploy", "--confirmer", confirmer.as_str()];
-    for refused in [
-        &["--yes", "--json"][..],
-        &["--yes", "--json", "--admin", DEPLOYER],
-        &["--print-call", "--json"],
-    ] {
+    for refused in [&["--yes", "--json"][..], &["--yes", "--json", "--admin", DEPLOYER], &["--print-call", "--json"]] {
         let run = operator.chain(&[&deploy[..], refused].concat());
         assert_eq!((run.code, &run.json()["error"]["exit_code"]), (Some(2), &json!(2)), "{refused:?}: {run:?}");
         assert!(run.stderr.contains("--admin"), "{run:?}");

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use alloy::primitives::{Address, B256};
 use alloy::providers::Provider;
@@ -19,6 +20,8 @@ const COMPILED: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/deploy-script");
 impl Operator {
     /// Runs the script with the deployer's key and these roles; what it says.
     fn runs_the_script(&self, roles: &[(&str, &str)]) -> String {
+        static COMPILER: Mutex<()> = Mutex::new(());
+        let _alone = COMPILER.lock().unwrap_or_else(PoisonError::into_inner);
         let compiled = Path::new(COMPILED);
         let mut forge = Command::new(FORGE);
         forge.args(["script", "script/Deploy.s.sol", "--skip", "test", "--broadcast"]);
@@ -44,11 +47,8 @@ async fn it_deploys_what_chain_deploy_deploys_and_leaves_the_payer_no_right() {
     let contract = ZamaJobsRegistry::new(registry, operator.provider());
     assert_eq!(contract.defaultAdmin().call().await.unwrap(), STRANGER.parse::<Address>().unwrap());
     assert_eq!(contract.defaultAdminDelay().call().await.unwrap().to::<u32>(), 86_400, "a day");
-    let roles = [
-        B256::ZERO,
-        contract.CONFIRMER_ROLE().call().await.unwrap(),
-        contract.PAUSER_ROLE().call().await.unwrap(),
-    ];
+    let roles =
+        [B256::ZERO, contract.CONFIRMER_ROLE().call().await.unwrap(), contract.PAUSER_ROLE().call().await.unwrap()];
     for account in [DEPLOYER.parse().unwrap(), DEPLOYMENT.deployer] {
         for role in roles {
             assert!(!contract.hasRole(role, account).call().await.unwrap(), "{account} holds {role}");
