@@ -15,5 +15,6 @@ mod nodes;
 mod reorganisations;
 mod sender;
 mod sender_dies;
+mod signers;
 mod stack;
 mod worker;

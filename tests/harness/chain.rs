@@ -1,7 +1,7 @@
 //! What the chain says, asked without the product's help.
 
 use alloy::consensus::Transaction as _;
-use alloy::primitives::{B256, Bytes, U256};
+use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::providers::{Provider, ProviderBuilder};
 use chain::verify::{Report, Source, verify_receipt};
 use contracts::ZamaJobsRegistry;
@@ -94,6 +94,12 @@ impl Stack {
     pub async fn block_hash(&self, number: u64) -> B256 {
         let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
         provider.get_block_by_number(number.into()).await.unwrap().expect("the block is there").header.hash
+    }
+
+    /// Whose signature a transaction carries that the node has.
+    pub async fn sender(&self, hash: B256) -> Address {
+        let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
+        provider.get_transaction_by_hash(hash).await.unwrap().expect("the node has it").inner.signer()
     }
 
     /// What a transaction of the batcher's calls the registry with.
@@ -286,7 +292,7 @@ impl Stack {
     }
 
     /// Gives an account something to pay for gas with.
-    pub async fn funds(&self, account: alloy::primitives::Address) {
+    pub async fn funds(&self, account: Address) {
         self.calls_node("anvil_setBalance", serde_json::json!([account, "0x8ac7230489e80000"])).await;
     }
 

@@ -6,7 +6,8 @@ use alloy::rpc::types::TransactionRequest;
 use contracts::ZamaJobsRegistry;
 use serde_json::{Value, json};
 
-use crate::anvil::{Anvil, CONFIRMER, CONFIRMER_KEY};
+use crate::anvil::{Anvil, CONFIRMER, CONFIRMER_KEY, DEPLOYER_KEY};
+use crate::keystore::{Keystore, PASSWORD};
 use crate::stage::Operator;
 
 /// anvil's account 0.
@@ -188,6 +189,29 @@ async fn the_admins_key_may_stay_with_a_signing_server() {
     let run = operator.chain(&["pause", "--yes"]);
     assert!(run.code == Some(8) && run.stderr.contains("the signing server is unavailable"), "{run:?}");
     assert!(!run.stderr.contains("/key"), "{run:?}");
+}
+
+#[tokio::test]
+async fn the_admins_key_may_lie_in_an_encrypted_file() {
+    let mut operator = Operator::beside(Anvil::start(&[]));
+    let keystore = Keystore::import(operator.path("").as_path(), "admin", DEPLOYER_KEY);
+    operator.set("ZAMA__CHAIN__DEPLOYER_KEY", "");
+    operator.set("ZAMA__CHAIN__DEPLOYER_KEYSTORE", Keystore::path(&keystore.file));
+    operator.set("ZAMA__CHAIN__DEPLOYER_PASSWORD_FILE", Keystore::path(&keystore.password_file));
+    let run = operator.chain(&["deploy", "--yes", "--json"]);
+    assert_eq!((run.code, &run.json()["sender"]), (Some(0), &json!(DEPLOYER.to_lowercase())), "{run:?}");
+    operator.set("ZAMA__CHAIN__REGISTRY", run.json()["registry"].as_str().unwrap());
+
+    operator.set("ZAMA__CHAIN__DEPLOYER_PASSWORD_FILE", "");
+    let head = operator.head().await;
+    for (password, code) in [("a mistaken one", 2), (PASSWORD, 0)] {
+        operator.set("ZAMA__CHAIN__DEPLOYER_PASSWORD", password);
+        let run = operator.chain(&["grant-role", "pauser", STRANGER, "--yes"]);
+        assert_eq!(run.code, Some(code), "{run:?}");
+        assert!(!run.stderr.contains(password) && !run.stdout.contains(password), "{run:?}");
+        assert_eq!(run.stderr.contains("wants another password"), code == 2, "{run:?}");
+    }
+    assert_eq!(operator.head().await, head + 1);
 }
 
 #[tokio::test]

@@ -8,6 +8,9 @@ mod resync;
 mod stage;
 mod status;
 
+#[path = "../harness/keystore.rs"]
+mod keystore;
+
 #[path = "../../chain/tests/anvil/mod.rs"]
 mod anvil;
 #[allow(dead_code, reason = "the store's own tests use all of it")]
