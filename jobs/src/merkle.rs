@@ -254,6 +254,35 @@ mod tests {
         }
     }
 
+    /// The tree by its definition, from the root downwards: zero words stand where the leaves have ended.
+    fn root_by_definition(leaves: &[B256], width: usize) -> B256 {
+        if width == 1 {
+            return leaves.first().copied().unwrap_or_default();
+        }
+        let (left, right) = leaves.split_at(leaves.len().min(width / 2));
+        let halves = [root_by_definition(left, width / 2), root_by_definition(right, width / 2)];
+        keccak256(halves.as_flattened())
+    }
+
+    #[test]
+    fn every_size_has_the_root_of_the_definition_and_proves_its_outermost_leaves() {
+        let all: Vec<Leaf> = (0..1_025).map(|index| leaf(Index::new(index))).collect();
+        let hashes: Vec<B256> = all.iter().map(Leaf::hash).collect();
+        let mut width = 1;
+        for size in 1..=all.len() {
+            if size > width {
+                width *= 2;
+            }
+            let batch = Batch::seal(&all[..size]).unwrap();
+            assert_eq!(batch.root(), root_by_definition(&hashes[..size], width), "{size} leaves");
+            assert_eq!(1 << height(size), width, "{size} leaves");
+            for position in [0, size / 2, size - 1] {
+                let proof = batch.inclusion(position).unwrap().proof;
+                assert!(verify(batch.root(), hashes[position], position, size, &proof), "{position} of {size}");
+            }
+        }
+    }
+
     #[test]
     fn one_leaf_is_its_own_root() {
         let leaf = leaf(Index::new(5));
