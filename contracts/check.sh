@@ -35,6 +35,10 @@ node "$contracts/natspec.mjs" "$contracts"/src/*.sol || fail "something that is 
 FOUNDRY_OUT=$scratch/lint FOUNDRY_CACHE_PATH=$scratch/lint-cache "$forge" lint >"$scratch/lint.log" 2>&1 ||
   { cat "$scratch/lint.log" >&2; fail "lint found something"; }
 
+seed=$(sed -nE 's/^seed = "(0x[0-9a-f]+)"$/\1/p' "$contracts/foundry.toml")
+[ -n "$seed" ] || fail "foundry.toml pins no seed: a failure could not be repeated"
+echo "contracts: fuzz tests and invariants with the seed ${FOUNDRY_FUZZ_SEED:-$seed}; others, at length: make contracts-at-length"
+
 # A gas figure that differs from contracts/snapshots/gas.json fails its test.
 if ! "$forge" test >"$scratch/tests.log" 2>&1; then
   cat "$scratch/tests.log" >&2

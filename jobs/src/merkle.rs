@@ -260,7 +260,7 @@ mod tests {
             return leaves.first().copied().unwrap_or_default();
         }
         let (left, right) = leaves.split_at(leaves.len().min(width / 2));
-        let halves = [root_by_definition(left, width / 2), root_by_definition(right, width / 2)];
+        let halves = [left, right].map(|half| root_by_definition(half, width / 2).0);
         keccak256(halves.as_flattened())
     }
 
