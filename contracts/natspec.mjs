@@ -42,16 +42,16 @@ function* items(text) {
 }
 
 const missing = [];
-const seen = {};
+const seen = new Map();
 for (const file of process.argv.slice(2)) {
   for (const [item, doc, wanted] of items(readFileSync(file, "utf8"))) {
     const [kind] = item.split(" ");
-    seen[kind] = (seen[kind] ?? 0) + 1;
+    seen.set(kind, (seen.get(kind) ?? 0) + 1);
     const absent = wanted.filter(([, pattern]) => !pattern.test(doc)).map(([what]) => what);
     if (absent.length > 0) missing.push(`${file}: ${item}: ${absent.join(", ")}`);
   }
 }
 for (const line of missing) console.error(line);
-const found = Object.entries(seen).map(([kind, count]) => `${count} ${kind}`);
+const found = [...seen].map(([kind, count]) => `${count} ${kind}`);
 console.log(`documentation of ${found.join(", ") || "nothing"}`);
 process.exit(missing.length === 0 && found.length > 0 ? 0 : 1);
