@@ -10,7 +10,7 @@ use retrieval::{Domain, Retrieval, Signer};
 use serde_json::{Value, json};
 
 use super::story::{KeyHolder, bytes};
-use super::verified_files::{Submitted, each_file_is_held_against_the_leaf};
+use super::verified_files::{Submitted, both_verifiers_agree, each_file_is_held_against_the_leaf};
 use crate::harness::{JobHandle, Stack};
 
 const ALGORITHM: &str = "encrypted_maximum";
@@ -58,6 +58,7 @@ async fn what_is_computed_under_a_client_s_key_its_client_opens() {
 
     let submitted = Submitted { job, algorithm, types: "u8*3", inputs: &inputs };
     each_file_is_held_against_the_leaf(&holder, &submitted).await;
+    both_verifiers_agree(job, &holder.owner.zama).await;
 }
 
 #[tokio::test]

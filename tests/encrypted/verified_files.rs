@@ -1,10 +1,11 @@
-//! `zama-jobs verify` with all that an encrypted job's leaf commits to: inputs, program, key and result, as files.
+//! `zama-jobs verify` with all that an encrypted job's leaf commits to: inputs, program, key and result, as files. And the
+//! verifier in TypeScript, on the same receipt and chain.
 
 use client::{EncryptedInputs, EncryptedJob};
 use serde_json::{Value, json};
 
 use super::story::KeyHolder;
-use crate::harness::{JobHandle, Run, Zama};
+use crate::harness::{JobHandle, PROGRAM, Run, Zama};
 
 /// A flag of `verify` and its value.
 type Given = (&'static str, String);
@@ -70,6 +71,20 @@ pub async fn each_file_is_held_against_the_leaf(holder: &KeyHolder<'_>, submitte
         failed.sort_by_key(|name| expected.iter().position(|expected| expected == name));
         assert_eq!(failed, expected, "{wrong:?}: {report:#}");
     }
+}
+
+/// Both verifiers, on what a forger would change about an encrypted job's receipt.
+pub async fn both_verifiers_agree(job: JobHandle<'_>, zama: &Zama<'_>) {
+    let stack = zama.stack;
+    let receipt = stack.place.path(&format!("{}-compared", job.id));
+    std::fs::write(&receipt, serde_json::to_vec(&job.receipt().await).unwrap()).unwrap();
+    let check = concat!(env!("CARGO_MANIFEST_DIR"), "/contracts/examples/verify-receipt/check.sh");
+    let mut check = std::process::Command::new(check);
+    check.env("ZAMA_BIN", PROGRAM).arg(receipt);
+    let run = Run::of(check.args(["--rpc", &stack.rpc, "--registry", &stack.registry, "--brief"]));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.stdout.contains("another handle: zama-jobs 7, TypeScript 7"), "{run:?}");
+    assert!(run.stdout.contains("the honest receipt: zama-jobs 0, TypeScript 0"), "{run:?}");
 }
 
 fn verified(zama: &Zama<'_>, receipt: &str, given: &[Given], code: i32) -> Value {

@@ -35,7 +35,7 @@ pub use keystore::{Keystore, PASSWORD};
 pub use outage::Outage;
 pub use own_worker::OwnWorker;
 pub use patience::{eventually, until, within_a_minute};
-pub use place::{PartStatus, Place, quantity};
+pub use place::{PROGRAM, PartStatus, Place, quantity};
 pub use process::{Process, descendants};
 pub use program::Run;
 pub use second_api::SecondApi;
