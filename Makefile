@@ -18,7 +18,7 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 ARGS ?=
 
 .PHONY: help setup setup-tests build demo dev test test-rooms test-encrypted test-failures test-dev flips fhe-oracle lago-clients verifiers merkle-differential \
-	chain-at-length contracts gas-table bench-starts bench-cancels bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
+	chain-at-length contracts contracts-at-length gas-table bench-starts bench-cancels bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -40,6 +40,9 @@ dev: setup build ## Start the whole stack and leave it running.
 
 contracts: setup
 	contracts/check.sh
+
+contracts-at-length: setup ## Fuzz tests and invariants with a seed of chance (FUZZ_SEED; minutes: contracts/fuzz.sh).
+	contracts/fuzz.sh
 
 gas-table: setup ## Measure confirmation beside its alternatives and write the README's table.
 	contracts/gas-table.sh

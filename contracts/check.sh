@@ -31,9 +31,18 @@ cmp -s "$scratch/artifact.json" "$committed" ||
 "$forge" fmt --check || fail "not formatted; run tools/forge.sh fmt"
 
 node "$contracts/natspec.mjs" "$contracts"/src/*.sol || fail "something that is seen from outside is not documented"
+# And it sees what is not: the first line documents the contract, nothing its three variables.
+printf '/// @title T\n/// @notice N\ncontract C {\n    %s\n    %s\n    %s\n}\n' 'uint256 public constant A = 1;' \
+  'address public b;' 'mapping(uint256 word => uint256 mask) public c;' >"$scratch/undocumented.sol"
+unseen=$(node "$contracts/natspec.mjs" "$scratch/undocumented.sol" 2>&1 | grep -c 'variable [Abc]: @notice') || true
+[ "$unseen" -eq 3 ] || fail "the check of the documentation sees $unseen of 3 variables without any"
 
 FOUNDRY_OUT=$scratch/lint FOUNDRY_CACHE_PATH=$scratch/lint-cache "$forge" lint >"$scratch/lint.log" 2>&1 ||
   { cat "$scratch/lint.log" >&2; fail "lint found something"; }
+
+seed=$(sed -nE 's/^seed = "(0x[0-9a-f]+)"$/\1/p' "$contracts/foundry.toml")
+[ -n "$seed" ] || fail "foundry.toml pins no seed: a failure could not be repeated"
+echo "contracts: fuzz tests and invariants with the seed ${FOUNDRY_FUZZ_SEED:-$seed}; others, at length: make contracts-at-length"
 
 # A gas figure that differs from contracts/snapshots/gas.json fails its test.
 if ! "$forge" test >"$scratch/tests.log" 2>&1; then

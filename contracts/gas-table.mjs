@@ -1,5 +1,6 @@
 // Makes the README's gas table from what test/gas/GasTable.t.sol measured.
-//   node gas-table.mjs FOLDER README [--check]      each file in FOLDER: a JSON object a line {way, size, gas, data}
+//   node gas-table.mjs FOLDER README [--check]      each file in FOLDER: JSON objects, a line {way, size, data} for each
+//                                                   transaction, a line {way, size, gas} with the mean of a job's gas
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -82,7 +83,12 @@ const number = (value) => Math.round(value).toLocaleString("en-US");
 const decimal = (value) => (value < 20 ? value.toFixed(1) : number(value));
 
 function render(rows) {
-  const find = (way, size) => rows.find((row) => row.way === way && row.size === size);
+  const find = (way, size) => {
+    const measured = rows.filter((row) => row.way === way && row.size === size);
+    const calls = measured.filter(({ data }) => data).map(({ data }) => Buffer.from(data.slice(2), "hex"));
+    return measured.length ? { gas: measured.find(({ gas }) => gas).gas, calls } : undefined;
+  };
+  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const line = (cells) => `| ${cells.join(" | ")} |`;
   const table = (title, cell) => {
     const body = WAYS.map(([way, label]) => {
@@ -94,14 +100,15 @@ function render(rows) {
   };
   const gas = table("gas a job, in batches of", (row, size) => `${number(row.gas)}${row.gas * size > GAS_CAP ? "¹" : ""}`);
   const data = table("bytes a job, in batches of", (row, size) => {
-    const call = Buffer.from(row.data.slice(2), "hex");
-    return `${decimal(call.length / size)} / ${decimal(fjordSize(transaction(call)) / size)}`;
+    const bytes = mean(row.calls.map((call) => call.length));
+    const charged = mean(row.calls.map((call) => fjordSize(transaction(call))));
+    return `${decimal(bytes / size)} / ${decimal(charged / size)}`;
   });
   return `${gas}
 
 ¹ more than one transaction may use (EIP-7825).
 
-On an L2 the data is what costs: bytes of calldata, and behind the stroke the compressed bytes that an OP-stack chain charges for (Fjord: max(100, 0.8365 · FastLZ − 42.5856) of the signed transaction, each at 16 · base fee scalar · L1 base fee + blob scalar · L1 blob base fee).
+On an L2 the data is what costs. Means over the same batches, which fill whole words of the bitmap: bytes of calldata, and behind the stroke the compressed bytes that an OP-stack chain charges for (Fjord: max(100, 0.8365 · FastLZ − 42.5856) of the signed transaction, each at 16 · base fee scalar · L1 base fee + blob scalar · L1 blob base fee).
 
 ${data}`;
 }

@@ -7,15 +7,15 @@ use std::fmt;
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::providers::{Provider, RootProvider};
 use alloy::sol_types::SolCall;
-use contracts::ZamaJobsRegistry;
 use contracts::ZamaJobsRegistry::{
     ZamaJobsRegistryErrors, ZamaJobsRegistryInstance, grantRoleCall, pauseCall, revokeRoleCall, setKeyManagerCall,
     unpauseCall,
 };
+use contracts::{DEPLOYMENT, ZamaJobsRegistry};
 
 use crate::account::{Account, Mined, Place, Sending};
 use crate::client::require_registry;
-use crate::deploy::{self, Admin, DEPLOYER};
+use crate::deploy::{self, Admin};
 use crate::{ChainError, RevertReason, fees, sender};
 
 /// What an account may do at a registry.
@@ -90,7 +90,9 @@ impl Change {
     #[must_use]
     pub fn call(self, registry: Address) -> ContractCall {
         let data = match self {
-            Self::Deploy { admin } => return ContractCall { to: DEPLOYER, data: deploy::creation(admin) },
+            Self::Deploy { admin } => {
+                return ContractCall { to: DEPLOYMENT.deployer, data: DEPLOYMENT.call(admin) };
+            }
             Self::Grant { role, account } => grantRoleCall { role: role.id(), account }.abi_encode(),
             Self::Revoke { role, account } => revokeRoleCall { role: role.id(), account }.abi_encode(),
             Self::PinKeyManager(manager) => setKeyManagerCall { manager }.abi_encode(),
@@ -291,7 +293,7 @@ mod tests {
         let expected = [vec![0x2f, 0x2f, 0xf1, 0x5d], Role::Confirmer.id().to_vec(), account.into_word().to_vec()];
         assert_eq!((grant.to, grant.data.to_vec()), (registry, expected.concat()), "grantRole(bytes32,address)");
         let deploy = Change::Deploy { admin: account }.call(registry);
-        assert_eq!(deploy.to, DEPLOYER);
+        assert_eq!(deploy.to, DEPLOYMENT.deployer);
         assert!(deploy.data.ends_with(account.into_word().as_slice()), "the constructor's last argument");
     }
 }

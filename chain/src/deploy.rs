@@ -2,24 +2,19 @@
 
 use std::time::Duration;
 
-use alloy::primitives::{Address, B256, Bytes, address, aliases::U48, keccak256};
+use alloy::primitives::Address;
 use alloy::providers::{Provider, RootProvider};
-use alloy::sol_types::{SolCall, SolConstructor};
-use contracts::ZamaJobsRegistry;
-use contracts::ZamaJobsRegistry::{constructorCall, grantRoleCall, setKeyManagerCall};
+use alloy::sol_types::SolCall;
+use contracts::ZamaJobsRegistry::{grantRoleCall, setKeyManagerCall};
+use contracts::{DEPLOYMENT, ZamaJobsRegistry};
 
 use crate::account::{Account, Mined, Sending};
 use crate::client::require_registry;
 use crate::{ChainError, Signer};
 
-/// Arachnid's deployment proxy: same address on every chain, present on anvil from the start.
-pub(crate) const DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
-/// Seconds that a transfer of the default admin role must wait: one day.
-const ADMIN_DELAY: u64 = 86_400;
-
 /// Where the registry stands when `admin` deploys it.
 pub fn registry_address(admin: Address) -> Address {
-    DEPLOYER.create2_from_code(salt(), init_code(admin))
+    DEPLOYMENT.address(admin)
 }
 
 /// Deploys the registry if it is not there yet and grants `confirmer` CONFIRMER_ROLE if it does not hold it. The
@@ -85,7 +80,7 @@ pub(crate) async fn ensure_code(
     let mut mined = None;
     if provider.get_code_at(registry).await?.is_empty() {
         require_deployer(provider).await?;
-        let sent = payer.send(DEPLOYER, creation(admin), how).await;
+        let sent = payer.send(DEPLOYMENT.deployer, DEPLOYMENT.call(admin), how).await;
         mined = match sent {
             Ok(sent) => Some(sent),
             // Another deployer may have been faster; what counts is whether the code is there.
@@ -100,13 +95,9 @@ pub(crate) async fn ensure_code(
 
 /// Refuses a chain without the contract that deploys.
 pub(crate) async fn require_deployer(provider: &RootProvider) -> Result<(), ChainError> {
-    let is_missing = provider.get_code_at(DEPLOYER).await?.is_empty();
-    if is_missing { Err(ChainError::NoDeployer(DEPLOYER)) } else { Ok(()) }
-}
-
-/// What [`DEPLOYER`] is called with.
-pub(crate) fn creation(admin: Address) -> Bytes {
-    [salt().as_slice(), &init_code(admin)].concat().into()
+    let deployer = DEPLOYMENT.deployer;
+    let is_missing = provider.get_code_at(deployer).await?.is_empty();
+    if is_missing { Err(ChainError::NoDeployer(deployer)) } else { Ok(()) }
 }
 
 async fn ensure_role(deployer: &Account, registry: Address, confirmer: Address) -> Result<(), ChainError> {
@@ -118,14 +109,4 @@ async fn ensure_role(deployer: &Account, registry: Address, confirmer: Address) 
         tracing::info!(%registry, %confirmer, "{confirmer} may confirm batches now");
     }
     Ok(())
-}
-
-/// The same in contracts/script/Deploy.s.sol.
-fn salt() -> B256 {
-    keccak256("zama-jobs/registry/v1")
-}
-
-fn init_code(admin: Address) -> Vec<u8> {
-    let arguments = constructorCall { adminDelay: U48::from(ADMIN_DELAY), admin }.abi_encode();
-    [ZamaJobsRegistry::BYTECODE.as_ref(), &arguments].concat()
 }

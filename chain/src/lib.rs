@@ -6,6 +6,8 @@
 mod access;
 mod account;
 mod administration;
+#[cfg(feature = "aws-kms")]
+mod aws_key;
 mod client;
 mod confirmation;
 mod deploy;
@@ -24,6 +26,7 @@ mod sender;
 mod signer;
 mod signing;
 mod signing_server;
+mod silence;
 pub mod verify;
 
 pub use access::{AccessChange, ConfirmedLeaf};

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use alloy::consensus::{SignableTransaction, TxEip1559};
 use alloy::network::TxSignerSync;
@@ -54,6 +55,22 @@ impl Signer {
         let key = PrivateKeySigner::from_slice(key.as_slice())
             .map_err(|_| ChainError::Configuration("the keystore file holds no valid key".to_owned()))?;
         Ok(Self(Kind::Local(key)))
+    }
+
+    /// With a key in AWS KMS (id, ARN or alias) that signs for `address`; asks nothing yet. All that one signature takes
+    /// ends within the time-out.
+    #[cfg(feature = "aws-kms")]
+    pub fn aws_key(key: &str, address: Address, timeout: Duration) -> Result<Self, ChainError> {
+        Ok(Self::remote(Arc::new(crate::aws_key::AwsKey::new(key, address, timeout))))
+    }
+
+    /// # Errors
+    /// Always: this program was built without the feature.
+    #[cfg(not(feature = "aws-kms"))]
+    pub fn aws_key(_key: &str, _address: Address, _timeout: Duration) -> Result<Self, ChainError> {
+        let without =
+            "this program was built without AWS KMS; build it with `--features aws-kms`, or use a signing server";
+        Err(ChainError::Configuration(without.to_owned()))
     }
 
     /// Through somebody else, who keeps the key.
@@ -130,6 +147,13 @@ mod tests {
         assert_eq!(service(KEY, KEY).sign(&mut transaction).await.unwrap(), local);
         let refused = service(KEY, OTHER).sign(&mut transaction).await.unwrap_err().to_string();
         assert!(refused.contains("cannot sign for"), "{refused}");
+    }
+
+    #[cfg(not(feature = "aws-kms"))]
+    #[test]
+    fn a_program_without_aws_kms_says_so() {
+        let refused = Signer::aws_key("alias/confirmer", Address::ZERO, Duration::from_secs(1)).unwrap_err();
+        assert!(matches!(&refused, ChainError::Configuration(why) if why.contains("--features aws-kms")), "{refused}");
     }
 
     #[test]

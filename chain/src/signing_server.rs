@@ -1,8 +1,7 @@
 //! A signing server that keeps an account's key and answers `eth_signTransaction`: Web3Signer before a cloud's key
 //! management service, a vault or a hardware module; geth; anvil.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use alloy::consensus::{TxEip1559, TxEnvelope};
 use alloy::eips::eip2718::Decodable2718;
@@ -13,19 +12,15 @@ use alloy::rpc::types::TransactionRequest;
 use serde::Deserialize;
 
 use crate::signer::{RemoteSigner, Signing};
+use crate::silence::Silence;
 use crate::{ChainError, rpc};
-
-/// How long one that gave no answer is not asked again: whoever has many transactions to sign waits for the time-out of
-/// one of them, not of each.
-const REST: Duration = Duration::from_secs(5);
 
 /// One account at a signing server. Every request ends within the time-out. Clones share what they know of the server.
 #[derive(Clone, Debug)]
 pub struct SigningServer {
     provider: RootProvider,
     address: Address,
-    /// Why it gave no answer, and until when it is left alone.
-    silence: Arc<Mutex<Option<(String, Instant)>>>,
+    silence: Silence,
 }
 
 impl SigningServer {
@@ -34,18 +29,16 @@ impl SigningServer {
     /// # Errors
     /// The URL is none.
     pub fn new(url: &str, address: Address, timeout: Duration) -> Result<Self, ChainError> {
-        Ok(Self { provider: rpc::provider(url, timeout)?, address, silence: Arc::default() })
+        Ok(Self { provider: rpc::provider(url, timeout)?, address, silence: Silence::default() })
     }
 
     async fn ask(&self, transaction: &TxEip1559) -> Result<Signature, ChainError> {
-        if let Some(why) = self.rests() {
-            return Err(ChainError::SignerUnavailable(why));
-        }
+        self.silence.is_over()?;
         let mut request = TransactionRequest { from: Some(self.address), ..transaction.clone().into() };
         // Web3Signer reads `data` alone, others `input`.
         request.set_input_and_data();
         let asked = self.provider.raw_request("eth_signTransaction".into(), (request,)).await;
-        let answer: Answer = asked.map_err(ChainError::of_signer).inspect_err(|error| self.note(error))?;
+        let answer: Answer = asked.map_err(ChainError::of_signer).inspect_err(|error| self.silence.note(error))?;
         let answer = answer.raw();
         let refused = |why: &str| ChainError::SignerRefused(why.to_owned());
         let Ok(TxEnvelope::Eip1559(signed)) = TxEnvelope::decode_2718(&mut answer.as_ref()) else {
@@ -55,18 +48,6 @@ impl SigningServer {
             return Err(refused("it signed another transaction than it was asked for"));
         }
         Ok(*signed.signature())
-    }
-
-    fn rests(&self) -> Option<String> {
-        let silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner);
-        silence.as_ref().filter(|(_, until)| *until > Instant::now()).map(|(why, _)| why.clone())
-    }
-
-    fn note(&self, error: &ChainError) {
-        if let ChainError::SignerUnavailable(why) = error {
-            let until = Instant::now() + REST;
-            *self.silence.lock().unwrap_or_else(PoisonError::into_inner) = Some((why.clone(), until));
-        }
     }
 }
 

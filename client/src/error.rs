@@ -137,7 +137,15 @@ mod tests {
         {
             assert!(problem(code).is_transient(), "{code}");
         }
-        for code in [JobNotFound, JobValidationFailed, IdempotencyKeyReused, TokenExpired, ResultNotReady, StillInUse] {
+        for code in [
+            JobNotFound,
+            JobValidationFailed,
+            IdempotencyKeyReused,
+            TokenExpired,
+            ResultNotReady,
+            StillInUse,
+            DataDamaged,
+        ] {
             assert!(!problem(code).is_transient(), "{code}");
         }
         assert!(!ClientError::Tls("its certificate is for another name".to_owned()).is_transient());

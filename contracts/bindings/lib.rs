@@ -3,9 +3,11 @@
 
 mod code;
 mod convert;
+mod deployment;
 mod statement;
 
 pub use code::is_registry_code;
+pub use deployment::{DEPLOYMENT, Deployment};
 pub use registry::ZamaJobsRegistry;
 pub use statement::BatchStatement;
 

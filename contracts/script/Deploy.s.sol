@@ -6,8 +6,8 @@ import {console} from "forge-std/console.sol";
 
 import {ZamaJobsRegistry} from "../src/ZamaJobsRegistry.sol";
 
-/// @notice Deploys the registry to the address that `zama-jobs chain deploy` uses as well (same deployer contract, salt
-/// and arguments) and sets its roles up. Whoever pays for the deployment gets no right: all roles come from ADMIN, which
+/// @notice Deploys the registry to the address that `zama-jobs chain deploy` uses as well (deployer contract, salt and
+/// arguments of both are those of deployment.json) and sets its roles up. Whoever pays for the deployment gets no right: all roles come from ADMIN, which
 /// may be a multi-signature wallet. If ADMIN is the paying account, its calls are sent, too; otherwise they are printed,
 /// for ADMIN to make. Running it again changes nothing and prints what ADMIN has not made yet.
 /// @dev ADMIN=0x... CONFIRMER=0x... [PAUSER=0x...] [KEY_MANAGER=0x...] \
@@ -17,9 +17,11 @@ import {ZamaJobsRegistry} from "../src/ZamaJobsRegistry.sol";
 /// beginDefaultAdminTransfer(successor); a day later the successor calls acceptDefaultAdminTransfer().
 contract Deploy is Script {
     /// @notice Arachnid's deterministic deployment proxy: the same address on every chain that has it.
-    address public constant DEPLOYER = 0x4e59b44847b379578588920cA78FbF26c0B4956C;
-    bytes32 public constant SALT = keccak256("zama-jobs/registry/v1");
-    uint48 public constant ADMIN_DELAY = 1 days;
+    address public immutable DEPLOYER;
+    /// @notice The salt of CREATE2.
+    bytes32 public immutable SALT;
+    /// @notice Seconds that a transfer of the default admin role must wait.
+    uint48 public immutable ADMIN_DELAY;
 
     /// @notice The chain lacks the contract that makes the address deterministic. Anybody can put it there: send 0.01 ETH
     /// to 0x3fAB184622Dc19b6109349B94811493BF2a45362 and publish the proxy's presigned transaction
@@ -34,6 +36,14 @@ contract Deploy is Script {
         address confirmer;
         address pauser;
         address keyManager;
+    }
+
+    /// @notice Reads the parameters.
+    constructor() {
+        string memory parameters = vm.readFile("deployment.json");
+        DEPLOYER = vm.parseJsonAddress(parameters, ".deployer");
+        SALT = keccak256(bytes(vm.parseJsonString(parameters, ".salt")));
+        ADMIN_DELAY = uint48(vm.parseJsonUint(parameters, ".adminDelaySeconds"));
     }
 
     /// @notice Deploys and sets up as the environment says.
@@ -61,7 +71,7 @@ contract Deploy is Script {
     }
 
     /// @notice Where the registry of this admin stands on every chain.
-    function registryAddress(address admin) public pure returns (address) {
+    function registryAddress(address admin) public view returns (address) {
         return vm.computeCreate2Address(SALT, keccak256(_initCode(admin)), DEPLOYER);
     }
 
@@ -94,7 +104,7 @@ contract Deploy is Script {
         }
     }
 
-    function _initCode(address admin) private pure returns (bytes memory) {
+    function _initCode(address admin) private view returns (bytes memory) {
         return abi.encodePacked(type(ZamaJobsRegistry).creationCode, abi.encode(ADMIN_DELAY, admin));
     }
 }

@@ -53,6 +53,8 @@ pub enum Retry {
     Later,
     /// Get a new token, then send the same request.
     Authenticate,
+    /// The same request fails until an operator has done something.
+    Operator,
 }
 
 error_codes! {
@@ -93,6 +95,7 @@ error_codes! {
     QuotaExceeded "QUOTA_EXCEEDED" 429 Later "The quota is used up";
     TooManyActiveJobs "TOO_MANY_ACTIVE_JOBS" 429 Later "Too many jobs are active";
     InternalError "INTERNAL_ERROR" 500 Later "The service failed";
+    DataDamaged "DATA_DAMAGED" 500 Operator "Stored data is damaged";
     ServiceUnavailable "SERVICE_UNAVAILABLE" 503 Later "The service is unavailable for a moment";
     RequestTimeout "REQUEST_TIMEOUT" 504 Later "The request took too long";
     ComputeFailed "COMPUTE_FAILED" 422 Change "The computation has no result";

@@ -60,15 +60,20 @@ impl Batch {
             return Err(SealError::Empty);
         }
         let indices: Vec<Index> = leaves.iter().map(|leaf| leaf.index).collect();
-        let entries = entries_of(&indices)?;
-        let mut level: Vec<B256> = leaves.iter().map(Leaf::hash).collect();
-        level.resize(leaves.len().next_power_of_two(), B256::ZERO);
+        Ok(Self::over(entries_of(&indices)?, leaves.iter().map(Leaf::hash).collect()))
+    }
+
+    /// The tree over these hashes of leaves, of which there is at least one.
+    fn over(entries: Vec<Entry>, hashes: Vec<B256>) -> Self {
+        let count = hashes.len();
+        let mut level = hashes;
+        level.resize(count.next_power_of_two(), B256::ZERO);
         let mut levels = vec![level];
         while let Some(top) = levels.last().filter(|top| top.len() > 1) {
             let above = top.chunks_exact(2).map(|pair| hash_pair(pair[0], pair[1])).collect();
             levels.push(above);
         }
-        Ok(Self { entries, levels, count: leaves.len() })
+        Self { entries, levels, count }
     }
 
     /// The batch's root.
@@ -251,6 +256,36 @@ mod tests {
             let _ = (are_canonical(&entries), rank(&entries, Index::new(index)), entries_hash(&entries));
             let proof = vec![B256::ZERO; length];
             prop_assert!(!verify(B256::ZERO, B256::ZERO, position, usize::MAX, &proof));
+        }
+    }
+
+    /// The tree by its definition, from the root downwards: zero words stand where the leaves have ended.
+    fn root_by_definition(leaves: &[B256], width: usize) -> B256 {
+        if width == 1 {
+            return leaves.first().copied().unwrap_or_default();
+        }
+        let (left, right) = leaves.split_at(leaves.len().min(width / 2));
+        let halves = [left, right].map(|half| root_by_definition(half, width / 2).0);
+        keccak256(halves.as_flattened())
+    }
+
+    #[test]
+    fn every_size_has_the_root_of_the_definition_and_proves_its_outermost_leaves() {
+        let indices: Vec<Index> = (0..1_025).map(Index::new).collect();
+        let hashes: Vec<B256> = indices.iter().map(|index| leaf(*index).hash()).collect();
+        let mut width = 1;
+        for size in 1..=hashes.len() {
+            if size > width {
+                width *= 2;
+            }
+            // As sealing does, which would hash the same leaves again for each size.
+            let batch = Batch::over(entries_of(&indices[..size]).unwrap(), hashes[..size].to_vec());
+            assert_eq!(batch.root(), root_by_definition(&hashes[..size], width), "{size} leaves");
+            assert_eq!(1 << height(size), width, "{size} leaves");
+            for position in [0, size / 2, size - 1] {
+                let proof = batch.inclusion(position).unwrap().proof;
+                assert!(verify(batch.root(), hashes[position], position, size, &proof), "{position} of {size}");
+            }
         }
     }
 

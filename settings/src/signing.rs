@@ -2,7 +2,8 @@
 
 use crate::Chain;
 
-/// One account's settings: a signing server, an encrypted file, or the key itself, whichever is set first in this order.
+/// One account's settings: a signing server, a key in AWS KMS, an encrypted file, or the key itself, whichever is set first
+/// in this order.
 #[derive(Clone, Copy)]
 pub struct SigningAccount<'a> {
     /// How its keys begin: `chain.{name}_key`.
@@ -13,7 +14,9 @@ pub struct SigningAccount<'a> {
     pub password: &'a str,
     pub password_file: &'a str,
     pub signer_url: &'a str,
-    /// For whom the signing server signs.
+    /// Id, ARN or alias.
+    pub aws_key: &'a str,
+    /// For whom the signing server or AWS KMS signs.
     pub address: &'a str,
 }
 
@@ -28,6 +31,7 @@ impl Chain {
             password: &self.confirmer_password,
             password_file: &self.confirmer_password_file,
             signer_url: &self.confirmer_signer_url,
+            aws_key: &self.confirmer_aws_key,
             address: &self.confirmer_address,
         }
     }
@@ -42,6 +46,7 @@ impl Chain {
             password: &self.deployer_password,
             password_file: &self.deployer_password_file,
             signer_url: &self.deployer_signer_url,
+            aws_key: &self.deployer_aws_key,
             address: &self.deployer_address,
         }
     }

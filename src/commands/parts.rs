@@ -10,8 +10,8 @@ use ::blobs::remote::{Fetcher, KnownHosts};
 use ::chain::{ChainConfig, Endpoints, FeePolicy, Signer, SigningServer};
 use ::temporal::Target;
 use ::temporal::codec::KeyRing;
-use alloy::primitives::U256;
 use alloy::primitives::utils::parse_ether;
+use alloy::primitives::{Address, U256};
 use anyhow::{Context, Result, bail};
 use settings::{Settings, SigningAccount};
 use store::uploads::{Quota, Quotas};
@@ -73,17 +73,23 @@ pub(crate) fn confirmer(settings: &Settings) -> Result<Signer> {
     signer(settings, settings.chain.confirmer())
 }
 
-/// Who signs an account's transactions: a signing server, an encrypted key, or a plain one, whichever is set first in
-/// this order.
+/// Who signs an account's transactions: a signing server, AWS KMS, an encrypted key, or a plain one, whichever is set first
+/// in this order.
 pub(crate) fn signer(settings: &Settings, account: SigningAccount<'_>) -> Result<Signer> {
     let name = account.name;
+    let timeout = Duration::from_secs(settings.chain.rpc_timeout_seconds);
+    let address = || -> Result<Address> {
+        account.address.parse().with_context(|| format!("chain.{name}_address is not an address"))
+    };
     if !account.signer_url.is_empty() {
-        let address = account.address.parse().with_context(|| format!("chain.{name}_address is not an address"))?;
-        let timeout = Duration::from_secs(settings.chain.rpc_timeout_seconds);
-        let server = SigningServer::new(account.signer_url, address, timeout);
+        let server = SigningServer::new(account.signer_url, address()?, timeout);
         return Ok(Signer::remote(Arc::new(
             server.with_context(|| format!("chain.{name}_signer_url cannot be used"))?,
         )));
+    }
+    if !account.aws_key.is_empty() {
+        return Signer::aws_key(account.aws_key, address()?, timeout)
+            .with_context(|| format!("chain.{name}_aws_key cannot be used"));
     }
     if account.keystore.is_empty() {
         return Signer::private_key(account.key).with_context(|| format!("chain.{name}_key cannot be used"));

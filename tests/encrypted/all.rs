@@ -14,4 +14,5 @@ mod retrieval;
 mod stolen_api;
 mod story;
 mod theft;
+mod verified_files;
 mod worker;

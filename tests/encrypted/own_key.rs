@@ -10,6 +10,7 @@ use retrieval::{Domain, Retrieval, Signer};
 use serde_json::{Value, json};
 
 use super::story::{KeyHolder, bytes};
+use super::verified_files::{Submitted, both_verifiers_agree, each_file_is_held_against_the_leaf};
 use crate::harness::{JobHandle, Stack};
 
 const ALGORITHM: &str = "encrypted_maximum";
@@ -38,7 +39,8 @@ async fn retrieves(holder: &KeyHolder<'_>, job: JobHandle<'_>) -> Value {
 async fn what_is_computed_under_a_client_s_key_its_client_opens() {
     let holder = KeyHolder::of(Stack::encrypted()).await;
     let inputs = holder.encrypts(bytes(&[3, 250, 7])).await;
-    let job = holder.submits("encrypted_statistical_analysis", json!({}), &inputs).await;
+    let algorithm = "encrypted_statistical_analysis";
+    let job = holder.submits(algorithm, json!({}), &inputs).await;
     let completed = job.completes().await;
     // (3 * 62558 - 260^2) / 9, rounded down.
     let expected = json!({"count": 3, "sum": 260, "mean": 86, "min": 3, "max": 250, "variance": 13341});
@@ -53,6 +55,10 @@ async fn what_is_computed_under_a_client_s_key_its_client_opens() {
     let stranger = another_key().await;
     let refused = Box::pin(holder.owner.client.decrypt(job.id, &stranger, &holder.owner.trust())).await.unwrap_err();
     assert!(matches!(refused, EncryptedError::OtherKey { .. }), "{refused}");
+
+    let submitted = Submitted { job, algorithm, types: "u8*3", inputs: &inputs };
+    each_file_is_held_against_the_leaf(&holder, &submitted).await;
+    both_verifiers_agree(job, &holder.owner.zama).await;
 }
 
 #[tokio::test]

@@ -60,15 +60,17 @@ const LITTLE_MEMORY: (&str, &str) = ("ZAMA__FHE__CHILD_MEMORY_MIB", "600");
 pub struct KeyHolder<'a> {
     pub owner: Owner<'a>,
     pub key: OwnKey,
+    /// What was uploaded.
+    pub evaluation_key: Vec<u8>,
 }
 
 impl<'a> KeyHolder<'a> {
     pub async fn of(stack: &'a Stack) -> Self {
         let (owner, files) = (Owner::of(stack).await, OwnKeyFiles::generate().await.unwrap());
         let key = OwnKey::from_bytes(&files.secret_key, files.key_id).unwrap();
-        let uploaded = owner.uploads_key(files.evaluation_key).await;
+        let uploaded = owner.uploads_key(files.evaluation_key.clone()).await;
         assert_eq!((uploaded.key_id, uploaded.status), (files.key_id, KeyStatus::Ready), "{uploaded:?}");
-        Self { owner, key }
+        Self { owner, key, evaluation_key: files.evaluation_key }
     }
 
     pub async fn encrypts(&self, values: Vec<ClearValue>) -> EncryptedInputs {

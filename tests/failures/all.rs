@@ -2,10 +2,12 @@
 
 mod api;
 mod backlog;
+mod batcher_told;
 mod billing;
 mod cancel;
 mod chain;
 mod database;
+mod dropped;
 mod engine;
 mod health;
 mod limits;
@@ -13,5 +15,6 @@ mod nodes;
 mod reorganisations;
 mod sender;
 mod sender_dies;
+mod signers;
 mod stack;
 mod worker;

@@ -1,4 +1,4 @@
-//! Transactions that do not get through: dropped, too cheap, overtaken by another program with the same key.
+//! Transactions that do not get through: too cheap, refused, overtaken by another program with the same key.
 
 use serde_json::json;
 use sqlx::Row;
@@ -8,20 +8,6 @@ use crate::harness::{ADMIN, CONFIRMER, FaultyNode, Manner, OwnWorker, Stack, fac
 /// Patience that a test can wait for.
 const SOON: (&str, &str) = ("ZAMA__CHAIN__FEE_PATIENCE_SECONDS", "3");
 const GWEI: u128 = 1_000_000_000;
-
-#[tokio::test]
-async fn a_transaction_that_the_node_dropped_is_sent_again() {
-    let stack = Stack::own();
-    let zama = stack.tenant();
-    stack.stops_mining().await;
-    let job = zama.submit(&factor(91)).await;
-    let dropped = stack.waiting_transaction().await;
-    stack.calls_node("anvil_dropTransaction", json!([dropped.hash])).await;
-    stack.mines().await;
-    zama.recovers(&[job.id]).await;
-    let sent = stack.sent().await;
-    assert_eq!(sent.iter().map(|sent| sent.nonce).collect::<Vec<_>>(), vec![dropped.nonce; sent.len()], "{sent:?}");
-}
 
 #[tokio::test]
 async fn a_base_fee_that_leaps_is_followed_with_the_same_nonce() {

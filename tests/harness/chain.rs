@@ -1,7 +1,7 @@
 //! What the chain says, asked without the product's help.
 
 use alloy::consensus::Transaction as _;
-use alloy::primitives::{B256, Bytes, U256};
+use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::providers::{Provider, ProviderBuilder};
 use chain::verify::{Report, Source, verify_receipt};
 use contracts::ZamaJobsRegistry;
@@ -11,6 +11,7 @@ use sqlx::Row;
 
 use super::job::JobHandle;
 use super::patience::until;
+use super::place::quantity;
 use super::stack::Stack;
 
 /// anvil's account 1, which a development stack confirms with.
@@ -95,6 +96,12 @@ impl Stack {
         provider.get_block_by_number(number.into()).await.unwrap().expect("the block is there").header.hash
     }
 
+    /// Whose signature a transaction carries that the node has.
+    pub async fn sender(&self, hash: B256) -> Address {
+        let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
+        provider.get_transaction_by_hash(hash).await.unwrap().expect("the node has it").inner.signer()
+    }
+
     /// What a transaction of the batcher's calls the registry with.
     pub async fn calldata(&self, hash: B256) -> Bytes {
         let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
@@ -141,6 +148,12 @@ impl Stack {
     pub async fn raw(&self, hash: B256) -> Bytes {
         let query = sqlx::query("SELECT raw FROM chain_transactions WHERE tx_hash = $1").bind(hash.to_vec());
         self.rows(query).await[0].get::<Vec<u8>, _>("raw").into()
+    }
+
+    /// A signed transaction for the node's pool, which may have it already.
+    pub async fn offers(&self, raw: &Bytes) {
+        let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
+        let _: Result<B256, _> = provider.raw_request("eth_sendRawTransaction".into(), (raw,)).await;
     }
 
     /// What an account owns, in wei.
@@ -279,7 +292,7 @@ impl Stack {
     }
 
     /// Gives an account something to pay for gas with.
-    pub async fn funds(&self, account: alloy::primitives::Address) {
+    pub async fn funds(&self, account: Address) {
         self.calls_node("anvil_setBalance", serde_json::json!([account, "0x8ac7230489e80000"])).await;
     }
 
@@ -291,6 +304,13 @@ impl Stack {
             (pool["pending"] != "0x0").then_some(())
         })
         .await;
+    }
+
+    /// How many transactions wait at the node for a block, and how many for another transaction before them.
+    pub async fn pool(&self) -> (u64, u64) {
+        let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
+        let pool: serde_json::Value = provider.raw_request("txpool_status".into(), ()).await.unwrap();
+        (quantity(&pool["pending"]).unwrap(), quantity(&pool["queued"]).unwrap())
     }
 
     /// Waits until the chain's last blocks stand in the node's file.

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 use temporalio_client::{ActivityIdentifier, Client, ClientOptions, Connection, ConnectionOptions, RpcOptions, Url};
 
 use super::patience::until;
@@ -64,9 +66,26 @@ impl Stack {
 
     /// What the UI says of a running workflow: it asks the workflow itself, and opens the answer by the codec server.
     pub fn current_details(&self, workflow: &str) -> String {
+        self.current_details_if_any(workflow).unwrap_or_else(|| panic!("{workflow} has no details"))
+    }
+
+    /// The same of a workflow that need not have said anything yet.
+    pub fn current_details_if_any(&self, workflow: &str) -> Option<String> {
         let asked = ["workflow", "metadata", "--workflow-id", workflow, "--codec-endpoint", &self.codec()];
-        let told = self.temporal(&asked);
-        told["queryResult"][0]["currentDetails"].as_str().unwrap_or_else(|| panic!("no details: {told}")).to_owned()
+        let told = self.asks_temporal(&asked).ok()?;
+        Some(told["queryResult"][0]["currentDetails"].as_str()?.to_owned())
+    }
+
+    /// What the activity that a workflow waits for told with its last heartbeat, opened by the codec server; none between
+    /// two activities.
+    pub async fn heartbeat(&self, workflow: &str) -> Option<Value> {
+        let sealed = self.pending(workflow)?["heartbeatDetails"].take();
+        let payloads = sealed.get("payloads").unwrap_or(&sealed);
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = http.post(format!("{}/decode", self.codec())).json(&json!({ "payloads": payloads }));
+        let opened: Value = request.send().await.ok()?.json().await.ok()?;
+        let told = STANDARD.decode(opened["payloads"][0]["data"].as_str()?).unwrap();
+        Some(serde_json::from_slice(&told).unwrap())
     }
 
     /// Waits until the list shows as many: it follows the starts at some distance.

@@ -6,13 +6,14 @@ use alloy::rpc::types::TransactionRequest;
 use contracts::ZamaJobsRegistry;
 use serde_json::{Value, json};
 
-use crate::anvil::{Anvil, CONFIRMER, CONFIRMER_KEY};
+use crate::anvil::{Anvil, CONFIRMER, CONFIRMER_KEY, DEPLOYER_KEY};
+use crate::keystore::{Keystore, PASSWORD};
 use crate::stage::Operator;
 
 /// anvil's account 0.
-const DEPLOYER: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
+pub const DEPLOYER: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
 /// anvil's account 2: unlocked and rich.
-const STRANGER: &str = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";
+pub const STRANGER: &str = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";
 
 impl Operator {
     /// What a wallet does with calls that were printed for it.
@@ -191,6 +192,29 @@ async fn the_admins_key_may_stay_with_a_signing_server() {
 }
 
 #[tokio::test]
+async fn the_admins_key_may_lie_in_an_encrypted_file() {
+    let mut operator = Operator::beside(Anvil::start(&[]));
+    let keystore = Keystore::import(operator.path("").as_path(), "admin", DEPLOYER_KEY);
+    operator.set("ZAMA__CHAIN__DEPLOYER_KEY", "");
+    operator.set("ZAMA__CHAIN__DEPLOYER_KEYSTORE", Keystore::path(&keystore.file));
+    operator.set("ZAMA__CHAIN__DEPLOYER_PASSWORD_FILE", Keystore::path(&keystore.password_file));
+    let run = operator.chain(&["deploy", "--yes", "--json"]);
+    assert_eq!((run.code, &run.json()["sender"]), (Some(0), &json!(DEPLOYER.to_lowercase())), "{run:?}");
+    operator.set("ZAMA__CHAIN__REGISTRY", run.json()["registry"].as_str().unwrap());
+
+    operator.set("ZAMA__CHAIN__DEPLOYER_PASSWORD_FILE", "");
+    let head = operator.head().await;
+    for (password, code) in [("a mistaken one", 2), (PASSWORD, 0)] {
+        operator.set("ZAMA__CHAIN__DEPLOYER_PASSWORD", password);
+        let run = operator.chain(&["grant-role", "pauser", STRANGER, "--yes"]);
+        assert_eq!(run.code, Some(code), "{run:?}");
+        assert!(!run.stderr.contains(password) && !run.stdout.contains(password), "{run:?}");
+        assert_eq!(run.stderr.contains("wants another password"), code == 2, "{run:?}");
+    }
+    assert_eq!(operator.head().await, head + 1);
+}
+
+#[tokio::test]
 async fn what_hangs_is_told_by_its_hash_and_can_be_replaced() {
     let operator = deployed();
     let node = async |method: &'static str, params: Value| -> Value {
@@ -225,4 +249,47 @@ async fn no_command_shows_a_node_s_key() {
         assert!(run.stdout.contains(&port.to_string()) || run.stderr.contains(&port.to_string()), "{run:?}");
         assert!(!run.stdout.contains("0123456789abcdef") && !run.stderr.contains("0123456789abcdef"), "{run:?}");
     }
+}
+
+/// Every setting that production wants to be other than in development.
+const PRODUCTION: [(&str, &str); 17] = [
+    ("ZAMA__ENVIRONMENT", "production"),
+    ("ZAMA__AUTH__KEYS_SECRET", ""),
+    ("ZAMA__AUTH__REQUEST_KEY_SECRET", ""),
+    ("ZAMA__AUTH__SIGNING_KEY_FILE", ""),
+    ("ZAMA__BILLING__LAGO_KEY", ""),
+    ("ZAMA__BLOBS__URL", "file:///nowhere"),
+    ("ZAMA__CHAIN__CONFIRMER_KEY", ""),
+    ("ZAMA__CHAIN__DEPLOYER_KEY", ""),
+    ("ZAMA__DATABASE__URL", "postgres://nobody@127.0.0.1:1/none"),
+    ("ZAMA__KMS__API_CREDENTIAL", ""),
+    ("ZAMA__KMS__STORAGE_SECRET", ""),
+    ("ZAMA__KMS__URL", ""),
+    ("ZAMA__KMS__WORKER_ADDRESSES", ""),
+    ("ZAMA__KMS__WORKER_CREDENTIAL", ""),
+    ("ZAMA__TEMPORAL__CODEC_KEYS", ""),
+    ("ZAMA__WORKER__ATTESTATION_KEY", ""),
+    ("ZAMA__CHAIN__DEPLOYER_ADDRESS", DEPLOYER),
+];
+
+#[tokio::test]
+async fn in_production_whoever_pays_is_not_the_admin() {
+    let mut operator = Operator::beside(Anvil::start(&[]));
+    let warned = operator.chain(&["deploy", "--print-call"]);
+    assert_eq!(warned.code, Some(0), "{warned:?}");
+    assert!(warned.stderr.contains("production refuses that"), "{warned:?}");
+    for (key, value) in PRODUCTION {
+        operator.set(key, value);
+    }
+    operator.set("ZAMA__CHAIN__DEPLOYER_SIGNER_URL", operator.anvil.rpc_url.clone());
+    let confirmer = CONFIRMER.to_string();
+    let deploy = ["deploy", "--confirmer", confirmer.as_str()];
+    for refused in [&["--yes", "--json"][..], &["--yes", "--json", "--admin", DEPLOYER], &["--print-call", "--json"]] {
+        let run = operator.chain(&[&deploy[..], refused].concat());
+        assert_eq!((run.code, &run.json()["error"]["exit_code"]), (Some(2), &json!(2)), "{refused:?}: {run:?}");
+        assert!(run.stderr.contains("--admin"), "{run:?}");
+        assert_eq!(operator.head().await, 0, "nothing was sent");
+    }
+    let run = operator.chain(&[&deploy[..], &["--admin", STRANGER, "--yes", "--json"]].concat());
+    assert_eq!((run.code, &run.json()["changed"]), (Some(0), &json!(true)), "{run:?}");
 }

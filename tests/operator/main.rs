@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod changes;
+mod forge_script;
 mod resync;
 mod stage;
 mod status;
+
+#[path = "../harness/keystore.rs"]
+mod keystore;
 
 #[path = "../../chain/tests/anvil/mod.rs"]
 mod anvil;

@@ -10,7 +10,8 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use super::problem::MEDIA_TYPE;
 
 /// What any operation may answer.
-const ANYWHERE: [ErrorCode; 3] = [ErrorCode::InternalError, ErrorCode::ServiceUnavailable, ErrorCode::RequestTimeout];
+const ANYWHERE: [ErrorCode; 4] =
+    [ErrorCode::InternalError, ErrorCode::DataDamaged, ErrorCode::ServiceUnavailable, ErrorCode::RequestTimeout];
 
 /// What an operation that needs a token may answer, and at its end what one that needs a scope may.
 const PROTECTED: [ErrorCode; 7] = [

@@ -3,6 +3,7 @@
 //! A problem knows nothing of the request that it answers. [`render`] adds what only the request knows.
 
 use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 
 use axum::Json;
@@ -13,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::Utc;
 use jobs::error_code::Retry;
 use jobs::{ErrorCode, FieldError, wire};
+use metrics::counter;
 use store::StoreError;
 
 use super::request_id::RequestId;
@@ -20,6 +22,9 @@ use crate::ApiState;
 
 /// Media type of problem documents (RFC 9457).
 pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Counter of requests that met stored data which makes no sense, by what is damaged.
+const DAMAGED: &str = "zama_damaged_data_total";
 
 /// A refused request.
 #[derive(Clone, Debug)]
@@ -68,6 +73,14 @@ impl Problem {
         Self::new(ErrorCode::InternalError, "The service failed.")
     }
 
+    /// Stored data that our own code could not have written: whoever sends the request again gets the same answer, so
+    /// that an operator is told at once. `what` is damaged, `detail` leads to it; clients learn neither.
+    pub fn damaged(what: &'static str, detail: impl fmt::Display) -> Self {
+        counter!(DAMAGED, "what" => what).increment(1);
+        tracing::error!(data.what = what, error = %detail, "stored data is damaged");
+        Self::new(ErrorCode::DataDamaged, "Data that the answer needs is damaged.")
+    }
+
     /// What a caught panic becomes.
     pub fn from_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
         let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
@@ -81,7 +94,7 @@ impl Problem {
             (ErrorCode::InternalError, _) => Some(5),
             (ErrorCode::RequestInProgress, _) => Some(1),
             (_, Retry::Later) => Some(2),
-            (_, Retry::Change | Retry::Authenticate) => None,
+            (_, Retry::Change | Retry::Authenticate | Retry::Operator) => None,
         })
     }
 }
@@ -91,6 +104,9 @@ impl From<StoreError> for Problem {
         if error.is_unavailable() {
             tracing::warn!(error = ?error, "the database is unavailable");
             return Self::new(ErrorCode::ServiceUnavailable, "The database is unavailable.");
+        }
+        if let StoreError::Corrupt { what, .. } = &error {
+            return Self::damaged(*what, &error);
         }
         tracing::error!(error = ?error, "the store failed");
         Self::internal()

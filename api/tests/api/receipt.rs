@@ -5,7 +5,7 @@ use jobs::leaf::LeafStatus;
 use jobs::receipt::Receipt;
 use sha2::{Digest as _, Sha256};
 
-use crate::app::{RESULT, TestApp};
+use crate::app::{Call, RESULT, TestApp};
 
 #[tokio::test]
 async fn it_leads_from_the_result_to_the_root() {
@@ -77,4 +77,35 @@ async fn a_failed_job_has_one_where_the_tenant_wants_it() {
     assert_eq!((receipt.leaf.hash(), receipt.root), (receipt.leaf_hash, receipt.leaf_hash), "alone in its batch");
     app.get(&ada, &of("result")).await.problem("COMPUTE_FAILED");
     app.get(&ada, &format!("/v1/jobs/{without}/receipt")).await.problem("COMPUTE_FAILED");
+}
+
+/// Somebody wrote to the database: sent again, the request fails again, so it is answered at once and operators are told.
+#[tokio::test]
+async fn a_damaged_batch_is_told_at_once() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    let id = app.accepted(&ada).await;
+    app.complete(&id).await;
+    let path = format!("/v1/jobs/{id}/receipt");
+    app.get(&ada, &path).await.expect(200);
+    for (what, damage) in [
+        ("batch", "UPDATE confirmations SET leaf_index = leaf_index + 7"),
+        ("batch", "UPDATE batches SET root = sha256(root)"),
+        ("block hash", "UPDATE batches SET block_hash = '\\x5b5b'"),
+    ] {
+        let before = damaged(&app, what).await;
+        app.execute(damage).await;
+        let answer = app.get(&ada, &path).await;
+        answer.problem("DATA_DAMAGED");
+        assert!(!answer.headers.contains_key("retry-after"), "{damage}: nothing mends it by itself");
+        assert!(damaged(&app, what).await > before, "{damage}: the metric tells");
+    }
+    app.get(&ada, &format!("/v1/jobs/{id}")).await.problem("DATA_DAMAGED");
+}
+
+/// How often the metric has told of damaged data of this kind.
+async fn damaged(app: &TestApp, what: &str) -> u64 {
+    let text = String::from_utf8(app.send(Call::get("/metrics")).await.body.to_vec()).unwrap();
+    let line = format!("zama_damaged_data_total{{what=\"{what}\"}} ");
+    text.lines().find_map(|told| told.strip_prefix(&line)?.parse().ok()).unwrap_or(0)
 }

@@ -368,3 +368,11 @@ async fn a_token_that_cannot_be_renewed_is_told_and_nothing_goes_on_for_ever() {
     assert!(error.is_expired_token(), "{error}");
     assert_eq!(server.header("host").len(), 3, "once more, and no further");
 }
+
+#[tokio::test]
+async fn what_only_an_operator_can_mend_is_asked_once() {
+    let (server, client) = Server::start(vec![problem(ErrorCode::DataDamaged)]).await;
+    let refused = client.receipt(id()).await.unwrap_err();
+    assert!(matches!(&refused, ClientError::Problem(problem) if problem.code == ErrorCode::DataDamaged), "{refused}");
+    assert_eq!(server.asked(|_| ()).len(), 1);
+}

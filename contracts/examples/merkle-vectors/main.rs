@@ -1,8 +1,8 @@
 //! Writes vectors for the differential test of the Merkle code, a line a group: hex of its ABI encoding. The verdicts in
 //! them are those of `jobs::merkle`; `contracts/test/differential` holds the registry to them.
 //!
-//! `merkle-vectors CASES SEED` writes at least so many cases over batches of all sizes from 1 to 1,025;
-//! `merkle-vectors sample` the few that are committed.
+//! `merkle-vectors CASES SEED` writes at least so many cases over batches of sizes from 1 to 1,025;
+//! `merkle-vectors sizes SEED` one batch of each of these sizes; `merkle-vectors sample` the few that are committed.
 
 mod groups;
 mod random;
@@ -18,8 +18,8 @@ use groups::Group;
 use random::Random;
 
 const LARGEST: usize = 1_025;
-/// Leaves of each batch that are tried with everything.
-const PICKS: usize = 4;
+/// Leaves of each batch that are tried with everything: a batch costs both sides far more than its cases.
+const PICKS: usize = 16;
 const SAMPLE_SIZES: [usize; 7] = [1, 2, 3, 5, 8, 9, 33];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -28,8 +28,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut output = BufWriter::new(stdout().lock());
     match arguments.as_slice() {
         ["sample"] => sample(&mut output)?,
+        ["sizes", seed] => sizes(&mut output, seed.parse()?)?,
         [cases, seed] => vectors(&mut output, cases.parse()?, seed.parse()?)?,
-        _ => return Err("usage: merkle-vectors CASES SEED | sample".into()),
+        _ => return Err("usage: merkle-vectors CASES SEED | sizes SEED | sample".into()),
     }
     Ok(output.flush()?)
 }
@@ -42,6 +43,21 @@ fn sample(output: &mut impl Write) -> Result<(), Box<dyn Error>> {
         write(output, &groups::any_entries(&mut random))?;
     }
     Ok(())
+}
+
+fn sizes(output: &mut impl Write, seed: u64) -> Result<(), Box<dyn Error>> {
+    let mut random = Random::new(seed);
+    for size in 1..=LARGEST {
+        write(output, &groups::honest(&mut random, size, 1)?)?;
+    }
+    // The other side wants to see a batch that it refuses, too.
+    loop {
+        let group = groups::any_entries(&mut random);
+        write(output, &group)?;
+        if !group.canonical {
+            return Ok(());
+        }
+    }
 }
 
 fn vectors(output: &mut impl Write, cases: usize, seed: u64) -> Result<(), Box<dyn Error>> {

@@ -3,8 +3,10 @@
 # on honest receipts and on forged ones.
 #
 #   ZAMA_BIN=target/debug/zama-jobs contracts/examples/verify-receipt/check.sh                    the fixtures, offline
-#   ZAMA_BIN=… contracts/examples/verify-receipt/check.sh --dev          and a job's on the chain of a stack of its own
-#   ZAMA_BIN=… contracts/examples/verify-receipt/check.sh receipt.json --rpc URL [--registry 0x…]  one, on its chain
+#   ZAMA_BIN=… contracts/examples/verify-receipt/check.sh --dev          and on the chain of a stack of its own: a completed
+#                                                                        job's and a failed one's
+#   ZAMA_BIN=… contracts/examples/verify-receipt/check.sh receipt.json --rpc URL [--registry 0x…]  one, on its chain;
+#       with --brief only what a forger would change about its kind of job (tests/encrypted does so with an encrypted one's)
 #
 # ZAMA_TOOLS_DIR is where the pinned packages go; default /var/lib/zama-jobs/tools for root, else ~/.cache/zama-jobs/tools
 set -euo pipefail
@@ -49,7 +51,16 @@ free_ports() {
     })();'
 }
 
-# A stack, three jobs at once, and the receipt of the last.
+# zama-jobs as the stack's owner; what it says besides its answer goes to the log.
+zama() {
+  "$ZAMA_BIN" "$@" 2>>"$work/dev.log" || { cat "$work/dev.log" >&2; return 1; }
+}
+
+submitted() {
+  zama submit "$@" --json | sed -n 's/.*"job_id": "\(.*\)".*/\1/p'
+}
+
+# A stack with three jobs at once, and one that fails because its time is up.
 on_a_stack() {
   mkdir "$work/stack"
   # PostgreSQL runs as another user when we are root.
@@ -62,15 +73,29 @@ on_a_stack() {
     kill -0 "$stack" 2>/dev/null || { cat "$work/dev.log" >&2; return 1; }
     sleep 0.2
   done
-  for number in 1299709 15485863 104729; do
-    job=$("$ZAMA_BIN" submit prime_factorization --number "$number" --json 2>>"$work/dev.log" | sed -n 's/.*"job_id": "\(.*\)".*/\1/p')
-  done
-  "$ZAMA_BIN" wait "$job" --max-wait 2m >>"$work/dev.log" 2>&1 || { cat "$work/dev.log" >&2; return 1; }
-  "$ZAMA_BIN" receipt "$job" -o "$work/receipt.json" 2>>"$work/dev.log"
   # shellcheck disable=SC1091
   . "$work/stack/.zama/dev.env"
-  echo "a receipt of job $job, on chain:"
-  compare "$work/receipt.json" --rpc "$ZAMA_RPC" --registry "$ZAMA_REGISTRY"
+  zama chain confirm-failed dev on >>"$work/dev.log"
+  # Two primes of 64 bits are not found within a second.
+  failed=$(submitted prime_factorization --number 340282366920938460843936948965011886881 --timeout 1s)
+  for number in 1299709 15485863 104729; do
+    completed=$(submitted prime_factorization --number "$number")
+  done
+  zama wait "$completed" --max-wait 2m >>"$work/dev.log"
+  on_chain completed "$completed"
+  until [ "$("$ZAMA_BIN" status "$failed" --json 2>>"$work/dev.log" | sed -n 's/.*"tx_hash": "\(.*\)".*/\1/p')" ]; do
+    kill -0 "$stack" || return 1
+    sleep 0.2
+  done
+  on_chain failed "$failed" --brief
+}
+
+on_chain() {
+  local kind=$1 job=$2
+  shift 2
+  zama receipt "$job" -o "$work/$kind.json"
+  echo "a receipt of the $kind job $job, on chain:"
+  compare "$work/$kind.json" --rpc "$ZAMA_RPC" --registry "$ZAMA_REGISTRY" "$@"
 }
 
 fixtures() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause-Clear
 pragma solidity ^0.8.28;
 
-import {Entry} from "../../src/IndexSet.sol";
+import {Entry, IndexSet} from "../../src/IndexSet.sol";
 import {PositionalMerkle} from "../../src/PositionalMerkle.sol";
 import {Leaf, ZamaJobsRegistry} from "../../src/ZamaJobsRegistry.sol";
 import {BatchFixture} from "../BatchFixture.sol";
@@ -42,7 +42,11 @@ contract MerkleDifferentialTest is BatchFixture {
         uint256 refusedBatches;
         uint256 cases;
         uint256 accepted;
+        uint256 sizes;
     }
+
+    /// Numbers of leaves of the batches of which both have accepted a leaf at its rank.
+    mapping(uint256 size => bool proved) private proved;
 
     function test_RustAndSolidityGiveTheSameVerdicts() public {
         string memory file = vm.envOr("MERKLE_VECTORS", string("test/differential/sample.hex"));
@@ -55,12 +59,14 @@ contract MerkleDifferentialTest is BatchFixture {
             tally.refusedBatches += more.refusedBatches;
             tally.cases += more.cases;
             tally.accepted += more.accepted;
+            tally.sizes += more.sizes;
         }
         vm.closeFile(file);
         emit log_named_uint("groups", tally.groups);
         emit log_named_uint("batches that both refuse", tally.refusedBatches);
         emit log_named_uint("cases", tally.cases);
         emit log_named_uint("cases that both accept", tally.accepted);
+        emit log_named_uint("sizes of batches with one", tally.sizes);
         // A file in which nothing is true, or everything, would prove little.
         assertGt(tally.refusedBatches, 0);
         assertGt(tally.accepted, tally.cases / 20);
@@ -90,6 +96,7 @@ contract MerkleDifferentialTest is BatchFixture {
             bool included = registry.verifyInclusion(group.root, group.entries, one.leaf, one.proof);
             assertEq(included, one.included, string.concat("leaf case ", vm.toString(i)));
             if (included) ++tally.accepted;
+            if (included && _isFirstOfItsSize(group.entries)) ++tally.sizes;
         }
         for (uint256 i = 0; i < group.nodes.length; ++i) {
             NodeCase memory one = group.nodes[i];
@@ -99,6 +106,15 @@ contract MerkleDifferentialTest is BatchFixture {
         }
         tally.cases = group.leaves.length + group.nodes.length;
         return (true, tally);
+    }
+
+    function _isFirstOfItsSize(Entry[] memory entries) private returns (bool isFirst) {
+        uint256 size;
+        for (uint256 i = 0; i < entries.length; ++i) {
+            size += IndexSet.popcount(entries[i].mask);
+        }
+        isFirst = !proved[size];
+        proved[size] = true;
     }
 
     function leads(bytes32 root, NodeCase calldata one) external pure returns (bool) {

@@ -5,18 +5,19 @@ use alloy::primitives::Address;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
-use settings::Settings;
+use settings::{Deployment, Settings};
 
 use super::accounts::account;
 use super::calls::Calls;
-use super::exit::ChainExit;
+use super::exit::{ChainExit, WrongSetUp};
 use super::plan::{self, Carried, SendArgs};
 use super::{Format, admin, confirmer, deployer};
 
 #[derive(Args)]
 pub struct DeployArgs {
     /// The registry's first admin, a multi-signature wallet for instance. Whoever pays for the deployment gets no right
-    /// then, and what the admin has still to call is printed [default: the account that pays, which sends all of it]
+    /// then, and what the admin has still to call is printed. Production wants one [default: the account that pays, which
+    /// sends all of it]
     #[arg(long, value_name = "ADDRESS", value_parser = account)]
     admin: Option<Address>,
     /// Address of the key manager to pin; `zama-jobs kms init` prints it.
@@ -63,6 +64,9 @@ pub(super) async fn run(settings: &Settings, args: &DeployArgs, format: Format) 
     }
     let payer = deployer(settings)?;
     let first_admin = args.admin.unwrap_or(payer.address());
+    if first_admin == payer.address() {
+        keeps_its_rights(settings.environment, first_admin)?;
+    }
     let Plan { registry, ours, the_admins } =
         Plan::new(Some(payer.address()), first_admin, confirmer, args.key_manager);
     if args.send.print_call {
@@ -93,6 +97,18 @@ pub(super) async fn run(settings: &Settings, args: &DeployArgs, format: Format) 
     Ok(carried.exit())
 }
 
+/// Whoever pays has a key on a machine that sends transactions: in production it is nobody's admin.
+fn keeps_its_rights(environment: Deployment, payer: Address) -> Result<(), WrongSetUp> {
+    let kept = format!("{payer} pays for the registry and stays its admin, with every right");
+    if environment == Deployment::Production {
+        return Err(WrongSetUp(format!(
+            "{kept}; production refuses that: name another account, a multi-signature wallet for instance, with --admin"
+        )));
+    }
+    eprintln!("{kept}; production refuses that and wants --admin");
+    Ok(())
+}
+
 /// Deploys without a question, pins the key manager if one is named, and returns the registry's address: for whoever sets
 /// up a development stack.
 ///
@@ -114,6 +130,15 @@ pub async fn deploy(settings: &Settings, key_manager: Option<&str>) -> Result<St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn in_production_whoever_pays_keeps_no_right() {
+        let payer = Address::repeat_byte(1);
+        assert!(keeps_its_rights(Deployment::Development, payer).is_ok());
+        let refused = keeps_its_rights(Deployment::Production, payer).unwrap_err();
+        assert!(refused.0.contains("--admin"), "{refused}");
+        assert_eq!(ChainExit::of(&refused.into()), ChainExit::SetUp);
+    }
 
     #[test]
     fn whoever_pays_for_anothers_registry_makes_nothing_but_the_deployment() {

@@ -94,6 +94,5 @@ fn fixed<const N: usize>(column: &[u8]) -> Result<[u8; N], Problem> {
 }
 
 fn corrupt(error: &dyn std::error::Error) -> Problem {
-    tracing::error!(%error, "a stored job is corrupt");
-    Problem::internal()
+    Problem::damaged("job", error)
 }

@@ -46,11 +46,12 @@ pub async fn receipt(
         let error = found.error.filter(|_| !found.is_to_be_confirmed);
         return Err(unavailable::problem("receipt", found.status, error));
     };
-    let receipt = build(id, &parts).ok_or_else(|| {
-        tracing::error!(job.id = %id, "the stored batch does not lead to the receipt's root");
-        Problem::internal()
-    })?;
-    Ok(Json(receipt))
+    build(id, &parts).map(Json).ok_or_else(|| damaged(id))
+}
+
+/// The batch's row, or what its leaves are made of, is not what it was when the batch was sealed.
+pub(super) fn damaged(id: JobId) -> Problem {
+    Problem::damaged("batch", format_args!("the stored batch of job {id} does not lead to its root"))
 }
 
 /// Builds the batch's tree again and finds the job in it. `None` when it is not the tree that was confirmed.

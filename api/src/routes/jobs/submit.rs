@@ -211,10 +211,7 @@ fn accepted(state: &ApiState, submission: &Submission, now: DateTime<Utc>) -> Ac
 
 /// The first 202, as it was stored with its key.
 fn stored(response: &str) -> Result<Accepted, Problem> {
-    serde_json::from_str(response).map_err(|error| {
-        tracing::error!(%error, "a stored response is corrupt");
-        Problem::internal()
-    })
+    serde_json::from_str(response).map_err(|error| Problem::damaged("response", error))
 }
 
 fn accept(accepted: &Accepted) -> Response {

@@ -86,10 +86,9 @@ pub async fn fhe_result(
 
 fn payload_of(id: JobId, job: &RetrievableJob) -> Result<EncryptedRequest, Problem> {
     let payload = serde_json::from_str(&job.payload).ok();
-    payload.and_then(|payload: Value| EncryptedRequest::parse_payload(&payload).ok()).ok_or_else(|| {
-        tracing::error!(job.id = %id, "a stored payload is corrupt");
-        Problem::internal()
-    })
+    payload
+        .and_then(|payload: Value| EncryptedRequest::parse_payload(&payload).ok())
+        .ok_or_else(|| Problem::damaged("payload", format_args!("job {id} has another payload than was admitted")))
 }
 
 impl Asked {

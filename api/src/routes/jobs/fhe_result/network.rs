@@ -32,8 +32,10 @@ pub(super) async fn answer(state: &ApiState, asked: &Asked) -> Result<Answer, Pr
     let found = store::receipts::find(&state.pool, reader, asked.job_id).await?;
     let parts = found.and_then(|found| found.parts);
     let parts = parts.ok_or_else(|| unavailable::problem("confirmed result", JobStatus::Confirming, None))?;
-    let (leaf, inclusion) = receipt::included(asked.job_id, &parts).ok_or_else(|| corrupt(asked, "batch"))?;
-    let lineage = parts.handle.ok_or_else(|| corrupt(asked, "attestation"))?;
+    let (leaf, inclusion) = receipt::included(asked.job_id, &parts).ok_or_else(|| receipt::damaged(asked.job_id))?;
+    let lineage = parts.handle.ok_or_else(|| {
+        Problem::damaged("attestation", format_args!("the completed encrypted job {} has none", asked.job_id))
+    })?;
 
     let key = SystemKey::result(asked.job_id, BlobHash(asked.result_hash));
     let result = state.blobs.get_system_verified(&key, BlobHash(asked.result_hash), MAX_RESULT_BYTES).await;
@@ -71,9 +73,4 @@ fn recipient(asked: &Asked) -> Result<PublicKey, Problem> {
         (None, None) => return Err(refused("is missing: neither the job nor the request has one".to_owned())),
     };
     key.map_err(|error| refused(format!("is not acceptable: {error}")))
-}
-
-fn corrupt(asked: &Asked, what: &str) -> Problem {
-    tracing::error!(job.id = %asked.job_id, "the {what} of a completed encrypted job is missing or wrong");
-    Problem::internal()
 }
