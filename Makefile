@@ -66,7 +66,7 @@ test-failures:
 test-dev:
 	$(ALONE) $(CARGO) test --workspace --test dev -- --test-threads 3
 
-flips: ## Flip 300 bits of every kind of outside bytes (minutes; `make test` takes a sample).
+flips: ## Flip 300 bits of evaluation keys (minutes; `make test` flips 15, and 300 of all other outside bytes).
 	$(CARGO) test --workspace --lib -- --ignored --nocapture three_hundred
 
 lago-clients: ## Hold the Lago stand-in to Lago's official clients.
@@ -103,7 +103,7 @@ bench-fhe-keys: ## Time and size of key generation and of reading keys, as the d
 	$(CARGO) test --workspace --lib -- --ignored --nocapture --exact keys::tests::how_long_keys_take
 
 # Some minutes: ZAMA_ORACLE_SECONDS says how many seconds (600).
-fhe-oracle: ## Encrypted algorithms against clear oracles under real parameters, at length.
+fhe-oracle: ## Encrypted algorithms against clear oracles under real parameters of both modes, at length.
 	$(CARGO) test --workspace --lib -- --ignored --nocapture real_parameters_agree_with_the_oracle_at_length
 
 lint: ## Clippy, warnings are errors.

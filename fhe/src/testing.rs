@@ -12,6 +12,27 @@ use crate::inputs::{Inputs, Origin};
 use crate::keys::{BoundParts, ClientKeys, EvaluationKey, KeyMode, NetworkKeys, NetworkPublicKey, SecretKey};
 use crate::value::EncryptedValue;
 
+/// Chance that can be repeated: the seed is the same in every run unless ZAMA_TEST_SEED names another, and is printed.
+pub(crate) struct Chance(u64);
+
+impl Chance {
+    pub(crate) fn new() -> Self {
+        let asked = std::env::var("ZAMA_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = asked.unwrap_or(2026);
+        println!("ZAMA_TEST_SEED={seed}");
+        Self(seed)
+    }
+
+    /// A number from 0 to below the bound. SplitMix64.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
+    }
+}
+
 pub(crate) struct Network {
     pub(crate) bytes: NetworkKeys,
     pub(crate) public: NetworkPublicKey,

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use kms::at_rest::StorageSecret;
 use kms::keys::{KeySet, Origin, Step};
 use kms::{Certificates, Config, Credentials, Finality, Trust, Witness};
-use settings::{Kms, Settings};
+use settings::{Keeper, Kms, Settings};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +29,7 @@ pub enum KmsCommand {
 /// Settings that cannot be used, a folder that others may enter, an address that is taken, or another storage secret
 /// than the keys were written with.
 pub fn run(settings: &Settings, command: Option<KmsCommand>) -> Result<()> {
+    settings.check_secrets(Keeper::KeyManager)?;
     settings.check_key_manager()?;
     match command {
         None => process::run(settings, Role::Server, |stop| serve(settings, stop)),

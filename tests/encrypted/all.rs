@@ -2,7 +2,9 @@
 
 mod algorithms;
 mod cancel;
+mod certificates;
 mod checkpoint;
+mod command_line;
 mod deadly;
 mod foreign;
 mod grant;
@@ -14,4 +16,5 @@ mod retrieval;
 mod stolen_api;
 mod story;
 mod theft;
+mod undisturbed;
 mod worker;

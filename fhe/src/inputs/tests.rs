@@ -57,30 +57,33 @@ fn a_proven_list_goes_through_with_its_types_and_values() {
     assert_eq!(decrypted(&inputs, &keys.secret), expected);
 }
 
-/// One bool moves everything behind it across the borders of proofs, each of which covers 1,024 blocks.
+/// One bool moves everything behind it across the borders of proofs. Each covers 32 blocks here, with a shorter reference
+/// string, as it covers 1,024 with the network's.
 #[test]
 fn a_long_list_is_expanded_in_parts_and_only_where_it_is_wanted() {
     let keys = testing::network();
+    let crs = tfhe::zk::CompactPkeCrs::from_config(crate::parameters::network_config(), 64).expect("our parameters");
+    let public = crate::keys::NetworkPublicKey { key: keys.public.key.clone(), crs };
     let mut values = vec![ClearValue::Bool(true)];
-    values.extend((0..65_u64).map(|index| ClearValue::U64(index.wrapping_mul(0x0123_4567_89ab_cdef))));
-    let blob = network_blob(&values);
-    let blocks = 1 + 65 * 32;
+    values.extend((0..4_u64).map(|index| ClearValue::U64((index + 1).wrapping_mul(0x0123_4567_89ab_cdef))));
+    let blob = encrypt::for_network(&values, &public, &testing::origin()).expect("encryption");
+    let read_ours = |blob| read_network(blob, &public, &testing::origin());
     let mut told = Vec::new();
     let received = read_ours(&blob).expect("our own list");
-    let wanted = |index| index == 0 || index == 32 || index == 64;
+    let wanted = |index| index == 0 || index == 1 || index == 4;
     let made = received.into_wanted(&keys.evaluation, &seeds(1), &wanted, &mut |pbs| {
         told.push(pbs);
         ControlFlow::Continue(())
     });
     let inputs = made.expect("our own list").expect("nobody stopped it");
-    assert_eq!(told, [1024, 2048, blocks]);
+    assert_eq!(told, [32, 64, 96, 128, 129]);
     let number = |index: usize| testing::number(values[index]);
-    assert_eq!(decrypted(&inputs, &keys.secret), [0, 32, 64].map(number));
+    assert_eq!(decrypted(&inputs, &keys.secret), [0, 1, 4].map(number));
     assert_eq!(inputs.values.iter().filter(|value| value.is_some()).count(), 3);
 
     let received = read_ours(&blob).expect("our own list");
     let mut parts = 0;
-    let stopped = received.into_wanted(&keys.evaluation, &seeds(1), &|index| index == 65, &mut |_| {
+    let stopped = received.into_wanted(&keys.evaluation, &seeds(1), &|index| index == 4, &mut |_| {
         parts += 1;
         ControlFlow::Break(())
     });
@@ -132,6 +135,24 @@ fn a_list_for_another_network_key_is_a_key_mismatch() {
         crate::keys::NetworkPublicKey { key: tfhe::CompactPublicKey::new(&secret), crs: ours.public.crs.clone() };
     let blob = encrypt::for_network(&[ClearValue::U8(1)], &other, &testing::origin()).expect("encryption");
     assert_eq!(refusal(read_ours(&blob)), Refusal::KeyMismatch);
+}
+
+/// They have no check of their parameters, and a few flipped bits of one abort the process that opens it.
+#[test]
+fn a_compressed_list_is_refused_at_both_doors() {
+    let keys = testing::network();
+    let list = tfhe::with_server_key_as_context(keys.evaluation.server_key().clone(), || {
+        let value = <tfhe::FheUint8 as tfhe::prelude::FheEncrypt<u8, _>>::encrypt(7u8, &keys.secret.0);
+        tfhe::CompressedCiphertextListBuilder::new().push(value).build().expect("our parameters")
+    });
+    let list = crate::bytes::write(&list);
+    assert_eq!(refusal(read_ours(&list)), Refusal::CiphertextInvalid);
+    let mut array = Vec::new();
+    ciborium::into_writer(&Value::Array(vec![Value::Bytes(list.clone())]), &mut array).expect("memory");
+    for blob in [list, array] {
+        let error = read_client(&blob, &testing::client().evaluation).err().expect("refused");
+        assert_eq!(error.reason, Refusal::CiphertextInvalid, "{error}");
+    }
 }
 
 #[test]
