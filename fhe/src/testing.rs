@@ -52,9 +52,9 @@ pub(crate) fn network() -> &'static Network {
         let names = ["network-secret", "network-public", "network-evaluation", "network-crs"];
         let [secret_key, public_key, evaluation_key, crs] = cached(names, || {
             let keys = NetworkKeys::generate(|_| {}).expect("our parameters are sound");
-            [keys.secret_key, keys.public_key, keys.evaluation_key, keys.crs]
+            [keys.secret_key.to_vec(), keys.public_key, keys.evaluation_key, keys.crs]
         });
-        let bytes = NetworkKeys { secret_key, public_key, evaluation_key, crs };
+        let bytes = NetworkKeys { secret_key: secret_key.into(), public_key, evaluation_key, crs };
         let digest = Sha256::digest(&bytes.evaluation_key).into();
         let parts = BoundParts::new(bytes.id(), digest, &bytes.public_key, &bytes.crs).expect("their own id");
         Network {
@@ -71,12 +71,12 @@ pub(crate) fn client() -> &'static Client {
     KEYS.get_or_init(|| {
         let [secret_key, evaluation_key] = cached(["client-secret", "client-evaluation"], || {
             let keys = ClientKeys::generate();
-            [keys.secret_key, keys.evaluation_key]
+            [keys.secret_key.to_vec(), keys.evaluation_key]
         });
         Client {
             evaluation: EvaluationKey::from_bytes(&evaluation_key, KeyMode::Client).expect("our own key"),
             secret: SecretKey::from_bytes(&secret_key).expect("our own key"),
-            bytes: ClientKeys { secret_key, evaluation_key },
+            bytes: ClientKeys { secret_key: secret_key.into(), evaluation_key },
         }
     })
 }

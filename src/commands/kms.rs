@@ -8,6 +8,7 @@ use ::chain::Node;
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
+use nix::sys::prctl::set_dumpable;
 use kms::at_rest::StorageSecret;
 use kms::keys::{KeySet, Origin, Step};
 use kms::{Certificates, Config, Credentials, Finality, Trust, Witness};
@@ -31,6 +32,8 @@ pub enum KmsCommand {
 pub fn run(settings: &Settings, command: Option<KmsCommand>) -> Result<()> {
     settings.check_secrets(Keeper::KeyManager)?;
     settings.check_key_manager()?;
+    // The network's secret key is in our memory: no core file, and nothing for other processes of our user.
+    set_dumpable(false).context("Failed to close this process to others of its user")?;
     match command {
         None => process::run(settings, Role::Server, |stop| serve(settings, stop)),
         Some(KmsCommand::Init) => process::run(settings, Role::Tool, |_stop| async {
