@@ -5,7 +5,7 @@ use fhe::encrypt::for_network;
 use jobs::ErrorCode::{self, CiphertextInvalid, JobValidationFailed, KeyMismatch};
 use serde_json::json;
 
-use super::story::{KeyHolder, Owner, bytes};
+use super::story::{KeyHolder, Owner, WORKER_LIFE, bytes};
 use crate::harness::{JobHandle, Stack, WORKER, network_public_key, other_network_key};
 
 const ALGORITHM: &str = "encrypted_maximum";
@@ -21,6 +21,7 @@ pub async fn was_not_computed(stack: &Stack, job: JobHandle<'_>) {
 /// Submits each blob: its job alone fails, with this code, in the worker that serves all the time.
 async fn each_fails_its_job(owner: &Owner<'_>, wrong: Vec<(&str, Vec<u8>, ErrorCode)>) {
     let stack = owner.zama.stack;
+    let _lives = WORKER_LIFE.read().await;
     let worker = stack.place.part(WORKER);
     for (what, blob, code) in wrong {
         let job = owner.submits(ALGORITHM, json!({}), blob).await;

@@ -43,12 +43,15 @@ fn request_until(deadline: Option<u64>, stack: &Stack, job: &Job, signer: &Signe
     };
     let domain = Domain { chain_id: 31_337, registry: stack.registry.parse().unwrap() };
     let signature = signer.sign(retrieval.digest(domain)).unwrap();
-    json!({
+    let mut body = json!({
         "clientSignature": format!("0x{}", alloy::hex::encode(signature.to_bytes())),
         "retrievalNonce": format!("0x{}", alloy::hex::encode(nonce)),
         "client_public_key": recipient.public_key().unwrap().to_pem(),
-        "deadline": deadline.unwrap_or_default(),
-    })
+    });
+    if let Some(deadline) = deadline {
+        body["deadline"] = json!(deadline);
+    }
+    body
 }
 
 pub async fn asks(owner: &Owner<'_>, job: &Job, body: &Value) -> Answer {

@@ -6,7 +6,7 @@ use client::{
     Retrieve, Submitter, Trust, Upload, UploadedKey, unwatched,
 };
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use tokio::sync::{Mutex, MutexGuard, OnceCell, RwLock};
 
 use crate::harness::{CHECKPOINTS_OFTEN, JobHandle, Stack, USER, Zama, until};
 
@@ -59,6 +59,10 @@ pub async fn disturbed() -> (&'static Stack, MutexGuard<'static, ()>) {
 
 /// Enough to load a client's key and to compute, too little for 512 values of 64 bits beside the key.
 const LITTLE_MEMORY: (&str, &str) = ("ZAMA__FHE__CHILD_MEMORY_MIB", "600");
+
+/// The FHE worker of the stack that tests share: held for writing by whoever kills it, for reading by whoever cannot do
+/// with its death.
+pub static WORKER_LIFE: RwLock<()> = RwLock::const_new(());
 
 /// Keys of a client, made once: whoever uploads them is another holder.
 pub async fn own_keys() -> &'static OwnKeyFiles {

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::refusals::was_not_computed;
 use super::retrieval::{asks, request};
-use super::story::{KeyHolder, Owner, bytes, power, powers};
+use super::story::{KeyHolder, Owner, WORKER_LIFE, bytes, power, powers};
 use crate::harness::{JobHandle, Stack, WORKER};
 
 /// Whoever stops the worker of queue `jobs` is alone with it.
@@ -65,6 +65,7 @@ async fn a_row_that_is_forged_before_anything_is_computed_has_nothing_computed()
     // The thief has the victim's bytes, and uploads them as its own.
     thief.uploads(blob.clone()).await;
 
+    let _lives = WORKER_LIFE.read().await;
     let _still = STILL.lock().await;
     let outage = stack.stops("worker");
     let resigned = victim.submits(ALGORITHM, json!({}), blob.clone()).await;
@@ -91,6 +92,7 @@ async fn a_row_that_is_forged_before_anything_is_computed_has_nothing_computed()
 async fn the_victim_s_checkpoint_under_the_thief_s_job_is_not_gone_on_from() {
     let stack = Stack::encrypted();
     let (victim, thief) = (Owner::regular(stack).await, Owner::thief(stack).await);
+    let _lives = WORKER_LIFE.read().await;
     let blob = thief.encrypts(bytes(&[3])).await;
     let own = thief.submits("program", powers(PRODUCTS), blob.clone()).await;
     own.completes().await;

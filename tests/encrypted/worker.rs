@@ -2,9 +2,9 @@
 
 use jobs::ErrorCode;
 
-use super::story::{KeyHolder, Owner, bytes, disturbed, power, powers};
+use super::story::{KeyHolder, Owner, WORKER_LIFE, bytes, disturbed, power, powers};
 use super::undisturbed;
-use crate::harness::{JobHandle, WORKER, until};
+use crate::harness::{JobHandle, Stack, WORKER, until};
 
 /// Some four seconds on two cores, with a checkpoint a second.
 const PRODUCTS: usize = 16;
@@ -53,8 +53,9 @@ async fn whoever_is_killed_another_goes_on_to_the_same_result_and_it_is_billed_o
 /// process that nobody disturbs.
 #[tokio::test]
 async fn a_network_job_whose_process_and_worker_are_killed_has_the_hash_that_it_has_undisturbed() {
-    let (stack, _turn) = disturbed().await;
+    let stack = Stack::encrypted();
     let owner = Owner::regular(stack).await;
+    let _mine = WORKER_LIFE.write().await;
     let inputs = owner.encrypts(bytes(&[3])).await;
     let job = owner.submits("program", powers(PRODUCTS), inputs.clone()).await;
     stack.has_a_checkpoint(job).await;
