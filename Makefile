@@ -58,7 +58,7 @@ test-rooms:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace -- --skip stack_failures:: --skip stack_encrypted:: --skip stack_dev::
 
 test-encrypted:
-	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test encrypted
+	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test encrypted -- --test-threads 6
 
 test-failures:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test failures -- --test-threads 6
@@ -66,7 +66,7 @@ test-failures:
 test-dev:
 	$(ALONE) $(CARGO) test --workspace --test dev -- --test-threads 3
 
-flips: ## Flip 300 bits of evaluation keys (minutes; `make test` flips 15, and 300 of all other outside bytes).
+flips: ## Flip 300 bits of every kind of outside bytes as it is (minutes; `make test` takes cheaper ones).
 	$(CARGO) test --workspace --lib -- --ignored --nocapture three_hundred
 
 lago-clients: ## Hold the Lago stand-in to Lago's official clients.

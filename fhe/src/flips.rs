@@ -1,6 +1,7 @@
 //! Single bits flipped at random in every kind of bytes that comes from outside, three hundred of each kind, and in
-//! results, which the key manager reads itself. Evaluation keys that are read to their end cost most: CI takes a sample
-//! of them, `make flips` three hundred. Which bits, the seed says ([`Chance`]).
+//! results, which the key manager reads itself. Two kinds cost much: proofs under the network's own reference string, and
+//! evaluation keys that are read to their end. CI flips proofs under a shorter string and a sample of such keys, `make
+//! flips` three hundred of both. Which bits, the seed says ([`Chance`]).
 
 use jobs::fhe::program::{OutputValue, ValueId};
 
@@ -9,7 +10,7 @@ use crate::decrypt::decrypt;
 use crate::encrypt;
 use crate::execution::Execution;
 use crate::inputs::{Refusal, Seeds, read_client, read_network};
-use crate::keys::{EvaluationKey, KeyId, KeyMode};
+use crate::keys::{EvaluationKey, KeyId, KeyMode, NetworkPublicKey};
 use crate::testing::{self, Chance};
 
 const FLIPS: usize = 300;
@@ -41,16 +42,14 @@ impl Chance {
 }
 
 /// Nothing that was changed keeps its proof: what passes is the same list, spelled otherwise.
-#[test]
-fn no_flipped_proven_list_is_another_that_passes() {
-    let keys = testing::network();
+fn proven_lists(key: &NetworkPublicKey) {
     let values = [ClearValue::U8(1), ClearValue::U8(2)];
-    let good = encrypt::for_network(&values, &keys.public, &testing::origin()).expect("encryption");
-    let hash = read_network(&good, &keys.public, &testing::origin()).expect("our own list").hash();
+    let good = encrypt::for_network(&values, key, &testing::origin()).expect("encryption");
+    let hash = read_network(&good, key, &testing::origin()).expect("our own list").hash();
     let (mut chance, mut same) = (Chance::new(), 0);
     for _ in 0..FLIPS {
         let Flipped { bytes, place } = chance.flips(&good);
-        match read_network(&bytes, &keys.public, &testing::origin()) {
+        match read_network(&bytes, key, &testing::origin()) {
             Err(refused) => assert_ne!(refused.reason, Refusal::InputsUnfit, "{place}"),
             Ok(received) => {
                 assert_eq!(received.hash(), hash, "another list with a proof: {place}");
@@ -60,6 +59,17 @@ fn no_flipped_proven_list_is_another_that_passes() {
     }
     assert!(same < FLIPS / 10, "hardly a bit means nothing");
     println!("{FLIPS} flipped proven lists: {} refused, {same} are the same", FLIPS - same);
+}
+
+#[test]
+fn no_flipped_proven_list_is_another_that_passes() {
+    proven_lists(testing::short_public());
+}
+
+#[test]
+#[ignore = "a minute long: make flips"]
+fn three_hundred_flipped_proven_lists() {
+    proven_lists(&testing::network().public);
 }
 
 /// No proof protects a client from itself: what passes is another input, and says so by its hash, or the same one,

@@ -6,10 +6,12 @@ use std::sync::OnceLock;
 
 use jobs::fhe::program::{Program, ValueType};
 use sha2::{Digest, Sha256};
+use tfhe::zk::CompactPkeCrs;
 
 use crate::clear::ClearValue;
 use crate::inputs::{Inputs, Origin};
 use crate::keys::{BoundParts, ClientKeys, EvaluationKey, KeyMode, NetworkKeys, NetworkPublicKey, SecretKey};
+use crate::parameters::network_config;
 use crate::value::EncryptedValue;
 
 /// Chance that can be repeated: the seed is the same in every run unless ZAMA_TEST_SEED names another, and is printed.
@@ -63,6 +65,19 @@ pub(crate) fn network() -> &'static Network {
             secret: SecretKey::from_bytes(&bytes.secret_key).expect("our own key"),
             bytes,
         }
+    })
+}
+
+/// Plaintext bits that a proof under [`short_public`] covers: 32 blocks.
+const SHORT_BITS: usize = 64;
+
+/// The network's public key with a shorter reference string, under which proofs are made and verified in a fraction of the
+/// time. Everything else about them is as it is.
+pub(crate) fn short_public() -> &'static NetworkPublicKey {
+    static KEY: OnceLock<NetworkPublicKey> = OnceLock::new();
+    KEY.get_or_init(|| {
+        let crs = CompactPkeCrs::from_config(network_config(), SHORT_BITS).expect("our parameters");
+        NetworkPublicKey { key: network().public.key.clone(), crs }
     })
 }
 

@@ -62,12 +62,11 @@ fn a_proven_list_goes_through_with_its_types_and_values() {
 #[test]
 fn a_long_list_is_expanded_in_parts_and_only_where_it_is_wanted() {
     let keys = testing::network();
-    let crs = tfhe::zk::CompactPkeCrs::from_config(crate::parameters::network_config(), 64).expect("our parameters");
-    let public = crate::keys::NetworkPublicKey { key: keys.public.key.clone(), crs };
+    let public = testing::short_public();
     let mut values = vec![ClearValue::Bool(true)];
     values.extend((0..4_u64).map(|index| ClearValue::U64((index + 1).wrapping_mul(0x0123_4567_89ab_cdef))));
-    let blob = encrypt::for_network(&values, &public, &testing::origin()).expect("encryption");
-    let read_ours = |blob| read_network(blob, &public, &testing::origin());
+    let blob = encrypt::for_network(&values, public, &testing::origin()).expect("encryption");
+    let read_ours = |blob: &[u8]| read_network(blob, public, &testing::origin());
     let mut told = Vec::new();
     let received = read_ours(&blob).expect("our own list");
     let wanted = |index| index == 0 || index == 1 || index == 4;

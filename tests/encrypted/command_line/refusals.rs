@@ -41,10 +41,10 @@ async fn what_is_wrong_on_this_side_is_told_at_once() {
     };
     for (variable, arguments) in [
         ("ZAMA_RPC", &["keys", "network"][..]),
-        ("ZAMA_REGISTRY", &["keys", "network"]),
-        ("ZAMA_SUBMITTER_KEY", &["encrypt", "--values", "u8:1", "-o", "x"]),
-        ("ZAMA_RPC", &["decrypt", &id]),
-        ("ZAMA_RPC", &["revoke", "--job", &id, "--grantee", &grantee]),
+        ("ZAMA_REGISTRY", &["keys", "network"][..]),
+        ("ZAMA_SUBMITTER_KEY", &["encrypt", "--values", "u8:1", "-o", "x"][..]),
+        ("ZAMA_RPC", &["decrypt", &id][..]),
+        ("ZAMA_RPC", &["revoke", "--job", &id, "--grantee", &grantee][..]),
     ] {
         let run = without(variable, arguments);
         assert!(run.stderr.contains(variable), "{arguments:?} without {variable}: {run:?}");
