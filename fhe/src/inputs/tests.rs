@@ -20,8 +20,9 @@ fn values() -> Vec<ClearValue> {
     ]
 }
 
+/// Under the short reference string, as is everything here but the first test.
 fn network_blob(values: &[ClearValue]) -> Vec<u8> {
-    encrypt::for_network(values, &testing::network().public, &testing::origin()).expect("encryption")
+    encrypt::for_network(values, testing::short_public(), &testing::origin()).expect("encryption")
 }
 
 fn client_blob(values: &[ClearValue]) -> Vec<u8> {
@@ -29,7 +30,7 @@ fn client_blob(values: &[ClearValue]) -> Vec<u8> {
 }
 
 fn read_ours(blob: &[u8]) -> Result<Received, InputError> {
-    read_network(blob, &testing::network().public, &testing::origin())
+    read_network(blob, testing::short_public(), &testing::origin())
 }
 
 fn seeds(job: u8) -> Seeds {
@@ -50,7 +51,8 @@ fn decrypted(inputs: &Inputs, key: &SecretKey) -> Vec<u64> {
 #[test]
 fn a_proven_list_goes_through_with_its_types_and_values() {
     let keys = testing::network();
-    let received = read_ours(&network_blob(&values())).expect("our own list");
+    let blob = encrypt::for_network(&values(), &keys.public, &testing::origin()).expect("encryption");
+    let received = read_network(&blob, &keys.public, &testing::origin()).expect("our own list");
     assert_eq!(received.types(), testing::types(&values()));
     let inputs = received.into_inputs(&keys.evaluation, &seeds(1)).expect("our own list");
     let expected: Vec<u64> = values().into_iter().map(testing::number).collect();
@@ -62,11 +64,9 @@ fn a_proven_list_goes_through_with_its_types_and_values() {
 #[test]
 fn a_long_list_is_expanded_in_parts_and_only_where_it_is_wanted() {
     let keys = testing::network();
-    let public = testing::short_public();
     let mut values = vec![ClearValue::Bool(true)];
     values.extend((0..4_u64).map(|index| ClearValue::U64((index + 1).wrapping_mul(0x0123_4567_89ab_cdef))));
-    let blob = encrypt::for_network(&values, public, &testing::origin()).expect("encryption");
-    let read_ours = |blob: &[u8]| read_network(blob, public, &testing::origin());
+    let blob = network_blob(&values);
     let mut told = Vec::new();
     let received = read_ours(&blob).expect("our own list");
     let wanted = |index| index == 0 || index == 1 || index == 4;
@@ -115,12 +115,11 @@ fn randomness_is_fresh_for_each_job_and_the_same_for_one() {
 
 #[test]
 fn a_proof_holds_for_its_origin_alone() {
-    let keys = testing::network();
     let blob = network_blob(&[ClearValue::U8(1)]);
     let other_tenant = Origin { tenant: "acme2".to_owned(), ..testing::origin() };
     let other_submitter = Origin { submitter: [0x5b; 20], ..testing::origin() };
     for origin in [other_tenant, other_submitter] {
-        assert_eq!(refusal(read_network(&blob, &keys.public, &origin)), Refusal::CiphertextInvalid);
+        assert_eq!(refusal(read_network(&blob, testing::short_public(), &origin)), Refusal::CiphertextInvalid);
     }
     assert!(read_ours(&blob).is_ok());
 }
@@ -129,9 +128,8 @@ fn a_proof_holds_for_its_origin_alone() {
 fn a_list_for_another_network_key_is_a_key_mismatch() {
     let mut secret = tfhe::ClientKey::generate(crate::parameters::network_config());
     tfhe::prelude::Tagged::tag_mut(&mut secret).set_data(b"another key");
-    let ours = testing::network();
-    let other =
-        crate::keys::NetworkPublicKey { key: tfhe::CompactPublicKey::new(&secret), crs: ours.public.crs.clone() };
+    let crs = testing::short_public().crs.clone();
+    let other = crate::keys::NetworkPublicKey { key: tfhe::CompactPublicKey::new(&secret), crs };
     let blob = encrypt::for_network(&[ClearValue::U8(1)], &other, &testing::origin()).expect("encryption");
     assert_eq!(refusal(read_ours(&blob)), Refusal::KeyMismatch);
 }
@@ -156,11 +154,11 @@ fn a_compressed_list_is_refused_at_both_doors() {
 
 #[test]
 fn a_proof_that_is_cheap_for_its_sender_is_refused() {
-    let keys = testing::network();
-    let mut builder = tfhe::ProvenCompactCiphertextList::builder(&keys.public.key);
+    let public = testing::short_public();
+    let mut builder = tfhe::ProvenCompactCiphertextList::builder(&public.key);
     let list = builder
         .push(7u8)
-        .build_with_proof_packed(&keys.public.crs, &testing::origin().metadata(), tfhe::zk::ZkComputeLoad::Verify)
+        .build_with_proof_packed(&public.crs, &testing::origin().metadata(), tfhe::zk::ZkComputeLoad::Verify)
         .expect("encryption");
     let blob = crate::bytes::write(&list);
     let error = read_ours(&blob).err().expect("refused");
@@ -170,13 +168,13 @@ fn a_proof_that_is_cheap_for_its_sender_is_refused() {
 
 #[test]
 fn types_that_are_not_taken_and_wrong_counts_do_not_fit() {
-    let keys = testing::network();
+    let public = testing::short_public();
     let build = |push: &dyn Fn(&mut tfhe::CompactCiphertextListBuilder)| {
-        let mut builder = tfhe::ProvenCompactCiphertextList::builder(&keys.public.key);
+        let mut builder = tfhe::ProvenCompactCiphertextList::builder(&public.key);
         push(&mut builder);
         let metadata = testing::origin().metadata();
         let load = tfhe::zk::ZkComputeLoad::Proof;
-        let list = builder.build_with_proof_packed(&keys.public.crs, &metadata, load).expect("encryption");
+        let list = builder.build_with_proof_packed(&public.crs, &metadata, load).expect("encryption");
         crate::bytes::write(&list)
     };
     let signed = build(&|builder| {
