@@ -61,7 +61,7 @@ test-rooms:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --no-fail-fast -- --skip stack_failures:: --skip stack_encrypted:: --skip stack_dev::
 
 test-encrypted:
-	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test encrypted
+	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test encrypted -- --test-threads 6
 
 test-failures:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test failures -- --test-threads 6
@@ -69,7 +69,7 @@ test-failures:
 test-dev:
 	$(ALONE) $(CARGO) test --workspace --test dev -- --test-threads 3
 
-flips: ## Flip 300 bits of every kind of outside bytes (minutes; `make test` takes a sample).
+flips: ## Flip 300 bits of every kind of outside bytes as it is (minutes; `make test` takes cheaper ones).
 	$(CARGO) test --workspace --lib -- --ignored --nocapture three_hundred
 
 lago-clients: ## Hold the Lago stand-in to Lago's official clients.
@@ -106,7 +106,7 @@ bench-fhe-keys: ## Time and size of key generation and of reading keys, as the d
 	$(CARGO) test --workspace --lib -- --ignored --nocapture --exact keys::tests::how_long_keys_take
 
 # Some minutes: ZAMA_ORACLE_SECONDS says how many seconds (600).
-fhe-oracle: ## Encrypted algorithms against clear oracles under real parameters, at length.
+fhe-oracle: ## Encrypted algorithms against clear oracles under real parameters of both modes, at length.
 	$(CARGO) test --workspace --lib -- --ignored --nocapture real_parameters_agree_with_the_oracle_at_length
 
 lint: ## Clippy, warnings are errors.

@@ -12,6 +12,7 @@ mod location;
 pub mod remote;
 mod store;
 mod system;
+mod unlinked;
 mod verified;
 
 pub use error::{BlobError, PutError};

@@ -11,6 +11,7 @@ use object_store::prefix::PrefixStore;
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 
 use crate::BlobError;
+use crate::unlinked::Unlinked;
 
 /// A request waits for the store no longer than this, repeats included.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -61,7 +62,8 @@ fn local(path: &str) -> Result<Opened, BlobError> {
     let folder = std::path::absolute(path).map_err(BlobError::Folder)?;
     let prefix = Path::from_absolute_path(&folder).map_err(|error| BlobError::Location(error.to_string()))?;
     let files = LocalFileSystem::new().with_fsync(true);
-    Ok(Opened { objects: Arc::new(PrefixStore::new(files, prefix)), folder: Some(folder) })
+    let objects = Unlinked::new(PrefixStore::new(files, prefix), &folder);
+    Ok(Opened { objects: Arc::new(objects), folder: Some(folder) })
 }
 
 fn s3(rest: &str, config: &S3) -> Result<Opened, BlobError> {

@@ -13,7 +13,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 
 use crate::incoming::{self, Staged, Terms};
 use crate::verified::verified;
-use crate::{BlobError, BlobHash, Config, PutError, keys, location};
+use crate::{BlobError, BlobHash, Config, PutError, keys, location, unlinked};
 
 /// A stored blob of a tenant.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -164,8 +164,12 @@ impl BlobStore {
     pub async fn sweep(&self, age: Duration) -> Result<usize, BlobError> {
         match &self.folder {
             Some(folder) => {
-                let incoming = folder.join(keys::INCOMING);
-                let swept = tokio::task::spawn_blocking(move || sweep_folder(&incoming, age)).await;
+                let folder = folder.clone();
+                let swept = tokio::task::spawn_blocking(move || {
+                    unlinked::look(&folder, &Path::from(keys::INCOMING))?;
+                    sweep_folder(&folder.join(keys::INCOMING), age)
+                })
+                .await;
                 swept.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(BlobError::Folder)
             }
             None => self.sweep_bucket(age).await,

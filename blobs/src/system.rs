@@ -10,7 +10,7 @@ use object_store::ObjectStore as _;
 use object_store::path::Path;
 
 use crate::keys::{all_checkpoints, checkpoints};
-use crate::{BlobError, BlobHash, BlobStore, BlobStream, SystemKey};
+use crate::{BlobError, BlobHash, BlobStore, BlobStream, SystemKey, unlinked};
 
 impl BlobStore {
     /// Stores an object, in place of one that has the key already.
@@ -85,6 +85,7 @@ impl BlobStore {
     pub async fn remove_empty_checkpoint_folders(&self) -> Result<(), BlobError> {
         let Some(folder) = &self.folder else { return Ok(()) };
         let all = all_checkpoints();
+        unlinked::look(folder, &all).map_err(BlobError::Folder)?;
         let entries = match std::fs::read_dir(folder.join(all.as_ref() as &str)) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),

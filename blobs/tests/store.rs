@@ -166,3 +166,58 @@ async fn a_folder_that_cannot_be_used_is_unavailable() {
     let put = store.put(&tenant("acme"), Bytes::from_static(b"x")).await;
     assert!(matches!(put, Err(BlobError::Unavailable(_))), "{put:?}");
 }
+
+#[tokio::test]
+async fn a_folder_that_somebody_made_a_link_is_not_followed() {
+    let (folder, store) = opened();
+    let (job, hash) = (JobId::generate(), BlobHash::of(b"result"));
+    let (key, checkpoint) = (SystemKey::result(job, hash), SystemKey::checkpoint(job, 1));
+    for key in [&key, &checkpoint] {
+        store.put_system(key, Bytes::from_static(b"result")).await.unwrap();
+    }
+    let blob = store.put(&tenant("acme"), Bytes::from_static(b"blob")).await.unwrap();
+    let (inside, outside) = (folder.path().join("blobs"), folder.path().join("outside"));
+    let linked = |result: Result<(), BlobError>| match result {
+        Err(BlobError::Unavailable(error)) => assert!(error.to_string().contains("symbolic link"), "{error}"),
+        Err(BlobError::Folder(error)) => assert!(error.to_string().contains("symbolic link"), "{error}"),
+        other => panic!("{other:?}"),
+    };
+    for (part, step) in [("system/results", 0), ("system/checkpoints", 1), ("tenants/acme", 2), ("incoming", 3)] {
+        std::fs::create_dir_all(inside.join(part)).unwrap();
+        std::fs::rename(inside.join(part), &outside).unwrap();
+        std::os::unix::fs::symlink(&outside, inside.join(part)).unwrap();
+        let before = files(&outside);
+        match step {
+            0 => {
+                linked(store.get_system_verified(&key, hash, 100).await.map(drop));
+                linked(store.stream_system(&key, hash).await.map(drop));
+                linked(store.put_system(&key, Bytes::from_static(b"other")).await);
+                linked(store.delete_system(&key).await);
+            }
+            1 => {
+                linked(store.checkpoints(job).await.map(drop));
+                linked(store.jobs_with_checkpoints().await.map(drop));
+                linked(store.remove_empty_checkpoint_folders().await);
+            }
+            2 => {
+                linked(store.get(&tenant("acme"), blob.sha256, LIMIT).await.map(drop));
+                linked(store.head(&tenant("acme"), blob.sha256).await.map(drop));
+                linked(store.put(&tenant("acme"), Bytes::from_static(b"other")).await.map(drop));
+                linked(store.delete(&tenant("acme"), blob.sha256).await);
+            }
+            _ => {
+                linked(store.stage(Bytes::from_static(b"other")).await.map(drop));
+                let upload = store.put_stream(&tenant("acme"), Terms::at_most(LIMIT), chunked(b"other")).await;
+                assert!(matches!(upload, Err(PutError::Store(BlobError::Unavailable(_)))), "{upload:?}");
+                std::fs::write(outside.join("somebody-s"), "file").unwrap();
+                linked(store.sweep(Duration::ZERO).await.map(drop));
+                assert!(outside.join("somebody-s").exists());
+                continue;
+            }
+        }
+        assert_eq!(files(&outside), before, "{part}");
+        std::fs::remove_file(inside.join(part)).unwrap();
+        std::fs::rename(&outside, inside.join(part)).unwrap();
+    }
+    assert_eq!(store.get_system_verified(&key, hash, 100).await.unwrap(), "result", "it is where it was");
+}

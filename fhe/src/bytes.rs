@@ -9,6 +9,7 @@ use tfhe::conformance::ParameterSetConformant;
 use tfhe::named::Named;
 use tfhe::safe_serialization::{DeserializationConfig, SerializationConfig};
 use tfhe::{Unversionize, Versionize};
+use zeroize::Zeroizing;
 
 /// Why bytes are not the object that they should be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -69,6 +70,17 @@ pub(crate) fn write<T: Serialize + Versionize + Named>(object: &T) -> Vec<u8> {
     SerializationConfig::new_with_unlimited_size()
         .serialize_into(object, &mut bytes)
         .expect("serialising to memory does not fail");
+    bytes
+}
+
+/// The bytes of a secret object of at most so many bytes, wiped when they are dropped.
+pub(crate) fn write_secret<T: Serialize + Versionize + Named>(object: &T, most: usize) -> Zeroizing<Vec<u8>> {
+    // All the room at once: bytes that grow leave copies behind that nobody wipes.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(most));
+    SerializationConfig::new_with_unlimited_size()
+        .serialize_into(object, &mut *bytes)
+        .expect("serialising to memory does not fail");
+    assert!(bytes.len() <= most, "a secret of {} bytes has copies", bytes.len());
     bytes
 }
 

@@ -6,11 +6,34 @@ use std::sync::OnceLock;
 
 use jobs::fhe::program::{Program, ValueType};
 use sha2::{Digest, Sha256};
+use tfhe::zk::CompactPkeCrs;
 
 use crate::clear::ClearValue;
 use crate::inputs::{Inputs, Origin};
 use crate::keys::{BoundParts, ClientKeys, EvaluationKey, KeyMode, NetworkKeys, NetworkPublicKey, SecretKey};
+use crate::parameters::network_config;
 use crate::value::EncryptedValue;
+
+/// Chance that can be repeated: the seed is the same in every run unless ZAMA_TEST_SEED names another, and is printed.
+pub(crate) struct Chance(u64);
+
+impl Chance {
+    pub(crate) fn new() -> Self {
+        let asked = std::env::var("ZAMA_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = asked.unwrap_or(2026);
+        println!("ZAMA_TEST_SEED={seed}");
+        Self(seed)
+    }
+
+    /// A number from 0 to below the bound. SplitMix64.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
+    }
+}
 
 pub(crate) struct Network {
     pub(crate) bytes: NetworkKeys,
@@ -31,9 +54,9 @@ pub(crate) fn network() -> &'static Network {
         let names = ["network-secret", "network-public", "network-evaluation", "network-crs"];
         let [secret_key, public_key, evaluation_key, crs] = cached(names, || {
             let keys = NetworkKeys::generate(|_| {}).expect("our parameters are sound");
-            [keys.secret_key, keys.public_key, keys.evaluation_key, keys.crs]
+            [keys.secret_key.to_vec(), keys.public_key, keys.evaluation_key, keys.crs]
         });
-        let bytes = NetworkKeys { secret_key, public_key, evaluation_key, crs };
+        let bytes = NetworkKeys { secret_key: secret_key.into(), public_key, evaluation_key, crs };
         let digest = Sha256::digest(&bytes.evaluation_key).into();
         let parts = BoundParts::new(bytes.id(), digest, &bytes.public_key, &bytes.crs).expect("their own id");
         Network {
@@ -45,17 +68,30 @@ pub(crate) fn network() -> &'static Network {
     })
 }
 
+/// Plaintext bits that a proof under [`short_public`] covers: 32 blocks.
+const SHORT_BITS: usize = 64;
+
+/// The network's public key with a shorter reference string, under which proofs are made and verified in a fraction of the
+/// time. Everything else about them is as it is.
+pub(crate) fn short_public() -> &'static NetworkPublicKey {
+    static KEY: OnceLock<NetworkPublicKey> = OnceLock::new();
+    KEY.get_or_init(|| {
+        let crs = CompactPkeCrs::from_config(network_config(), SHORT_BITS).expect("our parameters");
+        NetworkPublicKey { key: network().public.key.clone(), crs }
+    })
+}
+
 pub(crate) fn client() -> &'static Client {
     static KEYS: OnceLock<Client> = OnceLock::new();
     KEYS.get_or_init(|| {
         let [secret_key, evaluation_key] = cached(["client-secret", "client-evaluation"], || {
             let keys = ClientKeys::generate();
-            [keys.secret_key, keys.evaluation_key]
+            [keys.secret_key.to_vec(), keys.evaluation_key]
         });
         Client {
             evaluation: EvaluationKey::from_bytes(&evaluation_key, KeyMode::Client).expect("our own key"),
             secret: SecretKey::from_bytes(&secret_key).expect("our own key"),
-            bytes: ClientKeys { secret_key, evaluation_key },
+            bytes: ClientKeys { secret_key: secret_key.into(), evaluation_key },
         }
     })
 }

@@ -72,6 +72,8 @@ error_codes! {
     AttestationInvalid "ATTESTATION_INVALID" 403 Change "The result is not attested";
     ResultUnverified "RESULT_UNVERIFIED" 403 Change "The result is not the confirmed one";
     SignatureInvalid "SIGNATURE_INVALID" 403 Change "The signature is not valid";
+    SignatureExpired "SIGNATURE_EXPIRED" 403 Change "The signature has expired";
+    AccessRevoked "ACCESS_REVOKED" 403 Change "Access to the result was revoked";
     NotFound "NOT_FOUND" 404 Change "There is nothing at this address";
     JobNotFound "JOB_NOT_FOUND" 404 Change "There is no such job";
     MethodNotAllowed "METHOD_NOT_ALLOWED" 405 Change "The method is not allowed here";

@@ -22,7 +22,7 @@ pub enum Refusal {
     OtherJob,
     #[error("the job has no result")]
     NoResult,
-    #[error("the signed deadline has passed")]
+    #[error("the deadline that was signed has passed")]
     Expired,
     #[error(transparent)]
     PublicKey(#[from] InvalidKey),
@@ -67,7 +67,9 @@ impl Refusal {
             Self::Malformed(_) | Self::PublicKey(_) => ErrorCode::InvalidRequest,
             Self::TooLarge => ErrorCode::PayloadTooLarge,
             Self::OtherResult | Self::OtherJob | Self::NoResult | Self::NotIncluded => ErrorCode::ResultUnverified,
-            Self::Signature(_) | Self::NotTheOwner | Self::Revoked | Self::Expired => ErrorCode::SignatureInvalid,
+            Self::Signature(_) | Self::NotTheOwner => ErrorCode::SignatureInvalid,
+            Self::Expired => ErrorCode::SignatureExpired,
+            Self::Revoked => ErrorCode::AccessRevoked,
             Self::Attestation(_) => ErrorCode::AttestationInvalid,
             Self::OtherKey => ErrorCode::KeyMismatch,
             Self::GrantNotFinal | Self::NotConfirmed | Self::NotFinal => ErrorCode::ResultNotReady,
@@ -112,5 +114,18 @@ mod tests {
         assert!(!seen.is_retryable());
         assert!(ClientError::from(Status::from(Refusal::ChainDisagrees)).is_retryable());
         assert!(matches!(ClientError::from(Status::unauthenticated("no")), ClientError::Credential(_)));
+    }
+
+    /// The API makes a sentence of it, which the page shows as its example.
+    #[test]
+    fn the_pages_show_what_is_said() {
+        for refusal in [Refusal::NotTheOwner, Refusal::Expired, Refusal::Revoked] {
+            let page = format!("{}/../docs/errors/{}.md", env!("CARGO_MANIFEST_DIR"), refusal.code());
+            let page = std::fs::read_to_string(page).unwrap();
+            let said = refusal.to_string();
+            let (first, rest) = said.split_at(1);
+            let detail = format!("\"detail\": \"{}{rest}.\"", first.to_uppercase());
+            assert!(page.contains(&detail), "{detail}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Layers, later ones win: the defaults, an optional file, environment variables `ZAMA__SECTION__KEY`.
 
 mod bounds;
+mod keepers;
 mod key_manager;
 mod limits;
 mod production;
@@ -14,6 +15,7 @@ use anyhow::{Context, Result};
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
+pub use keepers::Keeper;
 pub use limits::{Limits, Plan};
 pub use signing::SigningAccount;
 

@@ -8,7 +8,7 @@ use ::api::token::Authority;
 use ::api::{ApiState, CertificateFiles, Door, Gate, Meters, Storage, Tls, recorder, router, serve, sweep_uploads};
 use anyhow::{Context, Result, bail};
 use retrieval::Domain;
-use settings::Settings;
+use settings::{Keeper, Settings};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workflows::{BatcherInput, ReporterInput};
@@ -23,6 +23,7 @@ const IDLE: Duration = Duration::from_secs(10);
 /// # Errors
 /// Settings that cannot be used, or an address that is taken.
 pub fn run(settings: &Settings) -> Result<()> {
+    settings.check_secrets(Keeper::Nobody)?;
     process::run(settings, Role::Server, |stop| start(settings, stop))
 }
 

@@ -11,7 +11,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use kms::at_rest::StorageSecret;
 use kms::keys::{KeySet, Origin, Step};
 use kms::{Certificates, Config, Credentials, Finality, Trust, Witness};
-use settings::{Kms, Settings};
+use nix::sys::prctl::set_dumpable;
+use settings::{Keeper, Kms, Settings};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +30,10 @@ pub enum KmsCommand {
 /// Settings that cannot be used, a folder that others may enter, an address that is taken, or another storage secret
 /// than the keys were written with.
 pub fn run(settings: &Settings, command: Option<KmsCommand>) -> Result<()> {
+    settings.check_secrets(Keeper::KeyManager)?;
     settings.check_key_manager()?;
+    // The network's secret key is in our memory: no core file, and nothing for other processes of our user.
+    set_dumpable(false).context("Failed to close this process to others of its user")?;
     match command {
         None => process::run(settings, Role::Server, |stop| serve(settings, stop)),
         Some(KmsCommand::Init) => process::run(settings, Role::Tool, |_stop| async {

@@ -14,7 +14,7 @@ use axum::routing::get;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use metrics_util::MetricKindMask;
 use retrieval::Domain;
-use settings::{ComputePause, Development, Settings};
+use settings::{ComputePause, Development, Keeper, Settings};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workflows::task_queue::Queue;
@@ -37,12 +37,14 @@ const BATCH_BUCKETS: [f64; 11] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0,
 pub fn run(settings: &Settings, queues: Option<String>) -> Result<()> {
     let queues = Queue::parse_list(queues.as_ref().unwrap_or(&settings.worker.queue)).map_err(anyhow::Error::msg)?;
     if queues == [Queue::Fhe] {
+        settings.check_secrets(Keeper::FheWorker)?;
         return process::run(settings, Role::Server, |stop| start_fhe(settings, stop));
     }
     ensure!(
         !queues.contains(&Queue::Fhe),
         "queue fhe is served by a process of its own: run `worker --queue fhe` beside"
     );
+    settings.check_secrets(Keeper::Nobody)?;
     process::run(settings, Role::Server, |stop| start(settings, queues, stop))
 }
 

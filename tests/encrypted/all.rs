@@ -2,7 +2,9 @@
 
 mod algorithms;
 mod cancel;
+mod certificates;
 mod checkpoint;
+mod command_line;
 mod deadly;
 mod foreign;
 mod grant;
@@ -14,5 +16,6 @@ mod retrieval;
 mod stolen_api;
 mod story;
 mod theft;
+mod undisturbed;
 mod verified_files;
 mod worker;

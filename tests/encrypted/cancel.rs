@@ -21,7 +21,7 @@ async fn is_cancelled(stack: &Stack, job: JobHandle<'_>) {
 #[tokio::test]
 async fn a_running_computation_stops_and_its_process_serves_another() {
     let (stack, _turn) = disturbed().await;
-    let holder = KeyHolder::of(stack).await;
+    let holder = KeyHolder::regular(stack).await;
     let inputs = holder.encrypts(bytes(&[3])).await;
     let job = holder.submits("program", powers(LONG), &inputs).await;
     stack.has_a_checkpoint(job).await;
@@ -43,7 +43,7 @@ async fn a_running_computation_stops_and_its_process_serves_another() {
 #[tokio::test]
 async fn a_wish_that_temporal_has_not_heard_of_is_no_failure() {
     let (stack, _turn) = disturbed().await;
-    let holder = KeyHolder::of(stack).await;
+    let holder = KeyHolder::regular(stack).await;
     let inputs = holder.encrypts(bytes(&[3])).await;
     let outage = stack.stops(WORKER);
     let job = holder.submits("program", powers(2), &inputs).await;

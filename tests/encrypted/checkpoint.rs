@@ -11,7 +11,7 @@ const PRODUCTS: usize = 16;
 #[tokio::test]
 async fn a_checkpoint_with_another_s_mac_is_refused_and_the_result_is_the_same() {
     let (stack, _turn) = disturbed().await;
-    let holder = KeyHolder::of(stack).await;
+    let holder = KeyHolder::regular(stack).await;
     let inputs = holder.encrypts(bytes(&[3])).await;
     let honest = holder.submits("program", powers(PRODUCTS), &inputs).await;
     let expected = honest.completes().await.result.unwrap().hash;

@@ -13,7 +13,7 @@ const PRODUCTS: usize = 4;
 #[tokio::test]
 async fn bytes_that_kill_their_reader_fail_their_job_alone() {
     let (stack, _turn) = disturbed().await;
-    let holder = KeyHolder::of(stack).await;
+    let holder = KeyHolder::regular(stack).await;
     let worker = stack.place.part(WORKER);
     let good = holder.encrypts(bytes(&[3])).await;
     let deadly = holder.encrypts(vec![ClearValue::U64(u64::MAX); 512]).await;

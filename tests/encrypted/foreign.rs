@@ -81,7 +81,7 @@ async fn fails(owner: &Owner<'_>, url: &str) -> Job {
 #[tokio::test]
 async fn inputs_are_fetched_once_from_a_server_that_proves_its_name_and_from_nowhere_else() {
     let stack = Stack::encrypted();
-    let owner = Owner::of(stack).await;
+    let owner = Owner::regular(stack).await;
     let server = Server::start(owner.encrypts(bytes(&[5, 9])).await);
     let url = |path: &str| format!("https://{FOREIGN_HOST}:{PORT}{path}");
 

@@ -27,7 +27,8 @@ async fn grants(stack: &Stack, receipt: &Receipt, grantee: Address) {
 #[tokio::test]
 async fn a_grantee_of_another_tenant_opens_the_result() {
     let stack = Stack::encrypted();
-    let (owner, friend) = (Owner::of(stack).await, Owner::of(stack).await);
+    // Transactions of one account at once would take each other's place.
+    let (owner, friend) = (Owner::colleague(stack, "granter").await, Owner::of(stack).await);
     let blob = owner.encrypts(bytes(&[5, 9])).await;
     let job = owner.submits("encrypted_maximum", json!({}), blob).await.completes().await;
     let receipt: Receipt = serde_json::from_value(owner.client.receipt(job.job_id).await.unwrap()).unwrap();

@@ -12,7 +12,7 @@ const WAITS: &str = "waits for what is away";
 #[tokio::test]
 async fn a_result_waits_for_the_database_and_is_computed_once() {
     let (stack, _turn) = disturbed().await;
-    let holder = KeyHolder::of(stack).await;
+    let holder = KeyHolder::regular(stack).await;
     let inputs = holder.encrypts(bytes(&[3])).await;
     let waited = stack.says(WORKER, WAITS);
     let job = holder.submits("program", powers(PRODUCTS), &inputs).await;

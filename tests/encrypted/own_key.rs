@@ -9,7 +9,7 @@ use reqwest::Method;
 use retrieval::{Domain, Retrieval, Signer};
 use serde_json::{Value, json};
 
-use super::story::{KeyHolder, bytes};
+use super::story::{KeyHolder, Owner, bytes, own_keys};
 use super::verified_files::{Submitted, both_verifiers_agree, each_file_is_held_against_the_leaf};
 use crate::harness::{JobHandle, Stack};
 
@@ -37,7 +37,7 @@ async fn retrieves(holder: &KeyHolder<'_>, job: JobHandle<'_>) -> Value {
 
 #[tokio::test]
 async fn what_is_computed_under_a_client_s_key_its_client_opens() {
-    let holder = KeyHolder::of(Stack::encrypted()).await;
+    let holder = KeyHolder::regular(Stack::encrypted()).await;
     let inputs = holder.encrypts(bytes(&[3, 250, 7])).await;
     let algorithm = "encrypted_statistical_analysis";
     let job = holder.submits(algorithm, json!({}), &inputs).await;
@@ -64,25 +64,25 @@ async fn what_is_computed_under_a_client_s_key_its_client_opens() {
 #[tokio::test]
 async fn ciphertexts_under_another_key_than_the_job_names_are_a_mismatch() {
     let stack = Stack::encrypted();
-    let holder = KeyHolder::of(stack).await;
+    let holder = KeyHolder::regular(stack).await;
     let foreign = another_key().await.encrypt(bytes(&[1, 2])).await.unwrap();
     let named = EncryptedInputs::new(foreign.bytes().clone(), JobKey::client(holder.key.id()));
     let failed = holder.submits(ALGORITHM, json!({}), &named).await.fails().await;
     assert_eq!(failed.error.unwrap().code, ErrorCode::KeyMismatch);
 
     // A key is its tenant's own.
-    let stranger = KeyHolder::of(stack).await;
-    let url = stranger.owner.uploads(foreign.bytes().to_vec()).await;
+    let stranger = Owner::of(stack).await;
+    let url = stranger.uploads(foreign.bytes().to_vec()).await;
     let payload = json!({"algorithm": ALGORITHM, "encrypted_data_url": url, "key": named.key().to_json()});
-    let refused = stranger.owner.zama.posts(&json!({"type": "fhe_compute", "payload": payload}), &[]).await;
+    let refused = stranger.zama.posts(&json!({"type": "fhe_compute", "payload": payload}), &[]).await;
     assert_eq!((refused.status, refused.code()), (400, "JOB_VALIDATION_FAILED"), "{refused:?}");
     assert_eq!(refused.body["errors"][0]["pointer"], "/payload/key/key_id");
 }
 
 #[tokio::test]
 async fn an_evaluation_key_that_was_cut_or_changed_is_refused_and_serves_no_job() {
-    let holder = KeyHolder::of(Stack::encrypted()).await;
-    let good = OwnKeyFiles::generate().await.unwrap().evaluation_key;
+    let holder = KeyHolder::regular(Stack::encrypted()).await;
+    let good = &own_keys().await.evaluation_key;
     let mut flipped = good.clone();
     // In the name of what the bytes are.
     flipped[20] ^= 1;

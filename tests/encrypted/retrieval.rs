@@ -4,35 +4,54 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use client::{AccessChange, AccessRequest, ChainTrust, Retrieve, Submitter};
+use jobs::JobId;
 use jobs::wire::Job;
 use reqwest::Method;
 use retrieval::{Domain, RecipientKey, Retrieval, Signer};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
-use super::story::{Owner, bytes};
+use super::story::{Owner, REGULAR, bytes};
 use crate::harness::{Answer, Stack, until};
 
-async fn a_job(owner: &Owner<'_>) -> Job {
-    let blob = owner.encrypts(bytes(&[5, 9])).await;
-    owner.submits("encrypted_maximum", json!({}), blob).await.completes().await
+/// A completed job of the regular owner, for all tests that ask for its result.
+pub async fn a_job(owner: &Owner<'_>) -> Job {
+    static JOB: OnceCell<JobId> = OnceCell::const_new();
+    assert_eq!(owner.zama.tenant, REGULAR, "the job is not this owner's");
+    let computed = JOB.get_or_init(async || {
+        let blob = owner.encrypts(bytes(&[5, 9])).await;
+        let job = owner.submits("encrypted_maximum", json!({}), blob).await;
+        job.completes().await;
+        job.id
+    });
+    owner.zama.job(*computed.await).now().await
 }
 
 /// A request as the owner's machine makes it, signed by whoever.
 pub fn request(stack: &Stack, job: &Job, signer: &Signer, nonce: [u8; 32]) -> Value {
+    request_until(None, stack, job, signer, nonce)
+}
+
+/// The same, that holds until then.
+fn request_until(deadline: Option<u64>, stack: &Stack, job: &Job, signer: &Signer, nonce: [u8; 32]) -> Value {
     let recipient = RecipientKey::generate();
     let retrieval = Retrieval {
         job_id: job.job_id,
         nonce: nonce.into(),
         public_key_hash: recipient.public_key().unwrap().hash(),
-        deadline: None,
+        deadline,
     };
     let domain = Domain { chain_id: 31_337, registry: stack.registry.parse().unwrap() };
     let signature = signer.sign(retrieval.digest(domain)).unwrap();
-    json!({
+    let mut body = json!({
         "clientSignature": format!("0x{}", alloy::hex::encode(signature.to_bytes())),
         "retrievalNonce": format!("0x{}", alloy::hex::encode(nonce)),
         "client_public_key": recipient.public_key().unwrap().to_pem(),
-    })
+    });
+    if let Some(deadline) = deadline {
+        body["deadline"] = json!(deadline);
+    }
+    body
 }
 
 pub async fn asks(owner: &Owner<'_>, job: &Job, body: &Value) -> Answer {
@@ -42,7 +61,7 @@ pub async fn asks(owner: &Owner<'_>, job: &Job, body: &Value) -> Answer {
 #[tokio::test]
 async fn another_implementation_signs_retrieves_and_opens() {
     let stack = Stack::encrypted();
-    let owner = Owner::of(stack).await;
+    let owner = Owner::regular(stack).await;
     let job = a_job(&owner).await;
     let key_manager = owner.opens(owner.zama.job(job.job_id)).await.key_manager().unwrap();
     let given = json!({
@@ -73,7 +92,7 @@ async fn another_implementation_signs_retrieves_and_opens() {
 #[tokio::test]
 async fn a_nonce_serves_one_request() {
     let stack = Stack::encrypted();
-    let owner = Owner::of(stack).await;
+    let owner = Owner::regular(stack).await;
     let job = a_job(&owner).await;
     let signer = Signer::from_hex(&owner.secret).unwrap();
     let first = request(stack, &job, &signer, [1; 32]);
@@ -89,7 +108,7 @@ async fn a_nonce_serves_one_request() {
 #[tokio::test]
 async fn a_grantee_reads_with_its_own_key_until_it_is_revoked() {
     let stack = Stack::encrypted();
-    let owner = Owner::of(stack).await;
+    let owner = Owner::regular(stack).await;
     stack.funds(owner.submitter.address()).await;
     let job = a_job(&owner).await;
     let friend = Submitter::from(Signer::random());
@@ -124,13 +143,16 @@ async fn a_grantee_reads_with_its_own_key_until_it_is_revoked() {
 }
 
 #[tokio::test]
-async fn nobody_else_signs_for_it() {
+async fn nobody_else_signs_for_it_and_nobody_too_late() {
     let stack = Stack::encrypted();
-    let (owner, stranger) = (Owner::of(stack).await, Owner::of(stack).await);
+    let (owner, stranger) = (Owner::regular(stack).await, Owner::of(stack).await);
     let job = a_job(&owner).await;
     let thief = Signer::from_hex(&stranger.secret).unwrap();
     let refused = asks(&owner, &job, &request(stack, &job, &thief, [2; 32])).await;
     assert_eq!((refused.status, refused.code()), (403, "SIGNATURE_INVALID"), "{refused:?}");
+    let owner_s = Signer::from_hex(&owner.secret).unwrap();
+    let late = asks(&owner, &job, &request_until(Some(1_700_000_000), stack, &job, &owner_s, [2; 32])).await;
+    assert_eq!((late.status, late.code()), (403, "SIGNATURE_EXPIRED"), "{late:?}");
     let unknown = asks(&stranger, &job, &request(stack, &job, &thief, [2; 32])).await;
     assert_eq!((unknown.status, unknown.code()), (404, "JOB_NOT_FOUND"), "{unknown:?}");
 }

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 
-use crate::harness::Stack;
+use super::story::REGULAR;
+use crate::harness::{Stack, USER};
 
 fn word(value: &Value) -> B256 {
     value.as_str().unwrap().parse().unwrap()
@@ -18,7 +19,7 @@ fn word(value: &Value) -> B256 {
 #[tokio::test]
 async fn nobody_encrypts_under_a_key_that_the_pinned_key_manager_did_not_sign() {
     let stack = Stack::encrypted();
-    let zama = stack.tenant();
+    let zama = stack.user_of(REGULAR, USER);
     let trust = Trust::chain(stack.rpc.clone(), stack.registry.parse().unwrap());
     let genuine = Client::new(&stack.api, &zama.token).unwrap();
     Box::pin(genuine.network_key(&trust, None, &unwatched())).await.map(|_| ()).unwrap();

@@ -6,10 +6,15 @@ use client::{EncryptedInputs, JobKey};
 use jobs::{ErrorCode, JobStatus};
 use retrieval::Signer;
 use serde_json::json;
+use tokio::sync::Mutex;
 
+use super::refusals::was_not_computed;
 use super::retrieval::{asks, request};
-use super::story::{KeyHolder, Owner, bytes, power, powers};
+use super::story::{KeyHolder, Owner, WORKER_LIFE, bytes, power, powers};
 use crate::harness::{JobHandle, Stack, WORKER};
+
+/// Whoever stops the worker of queue `jobs` is alone with it.
+static STILL: Mutex<()> = Mutex::const_new(());
 
 const ALGORITHM: &str = "encrypted_maximum";
 const PRODUCTS: usize = 16;
@@ -25,8 +30,9 @@ fn stolen_result(stack: &Stack, job: JobHandle<'_>) -> Vec<u8> {
 #[tokio::test]
 async fn a_row_that_makes_the_victim_s_result_the_thief_s_is_confirmed_and_opens_nothing() {
     let stack = Stack::encrypted();
-    let (victim, thief) = (Owner::of(stack).await, Owner::of(stack).await);
+    let (victim, thief) = (Owner::regular(stack).await, Owner::thief(stack).await);
     let signer = Signer::from_hex(&thief.secret).unwrap();
+    let _still = STILL.lock().await;
     let blob = victim.encrypts(bytes(&[5, 9])).await;
     let job = victim.submits(ALGORITHM, json!({}), blob).await;
     job.reaches(JobStatus::Processing).await;
@@ -49,10 +55,44 @@ async fn a_row_that_makes_the_victim_s_result_the_thief_s_is_confirmed_and_opens
     assert!(refused.body.get("ciphertext").is_none(), "{refused:?}");
 }
 
+/// The proof of the inputs names the victim, whatever the row says, and nobody computes on inputs without their proof.
+#[tokio::test]
+async fn a_row_that_is_forged_before_anything_is_computed_has_nothing_computed() {
+    let stack = Stack::encrypted();
+    let (victim, thief) = (Owner::regular(stack).await, Owner::thief(stack).await);
+    let signer = Signer::from_hex(&thief.secret).unwrap();
+    let blob = victim.encrypts(bytes(&[5, 9])).await;
+    // The thief has the victim's bytes, and uploads them as its own.
+    thief.uploads(blob.clone()).await;
+
+    let _lives = WORKER_LIFE.read().await;
+    let _still = STILL.lock().await;
+    let outage = stack.stops("worker");
+    let resigned = victim.submits(ALGORITHM, json!({}), blob.clone()).await;
+    let moved = victim.submits(ALGORITHM, json!({}), blob).await;
+    for (job, tenant) in [(resigned, &victim.zama.tenant), (moved, &thief.zama.tenant)] {
+        let forgery = "UPDATE jobs SET tenant = $2, submitter = $3 WHERE id = $1 AND status = 'PENDING'";
+        let forgery = sqlx::query(forgery).bind(job.id.0).bind(tenant.clone()).bind(signer.address().to_vec());
+        assert_eq!(stack.execute(forgery).await, 1, "nothing was begun yet");
+    }
+    outage.over();
+
+    let moved = thief.zama.job(moved.id);
+    for job in [resigned, moved] {
+        let failed = job.fails().await;
+        assert_eq!(failed.error.as_ref().unwrap().code, ErrorCode::CiphertextInvalid, "{failed:#?}");
+        was_not_computed(stack, job).await;
+    }
+    let failed = moved.now().await;
+    let refused = asks(&thief, &failed, &request(stack, &failed, &signer, [1; 32])).await;
+    assert_eq!((refused.status, refused.code()), (422, "CIPHERTEXT_INVALID"), "{refused:?}");
+}
+
 #[tokio::test]
 async fn the_victim_s_checkpoint_under_the_thief_s_job_is_not_gone_on_from() {
     let stack = Stack::encrypted();
-    let (victim, thief) = (Owner::of(stack).await, Owner::of(stack).await);
+    let (victim, thief) = (Owner::regular(stack).await, Owner::thief(stack).await);
+    let _lives = WORKER_LIFE.read().await;
     let blob = thief.encrypts(bytes(&[3])).await;
     let own = thief.submits("program", powers(PRODUCTS), blob.clone()).await;
     own.completes().await;
@@ -74,7 +114,7 @@ async fn the_victim_s_checkpoint_under_the_thief_s_job_is_not_gone_on_from() {
 #[tokio::test]
 async fn the_victim_s_ciphertexts_are_no_inputs_of_the_thief() {
     let stack = Stack::encrypted();
-    let (victim, thief) = (Owner::of(stack).await, KeyHolder::of(stack).await);
+    let (victim, thief) = (Owner::regular(stack).await, KeyHolder::being(Owner::thief(stack).await).await);
     let inputs = victim.encrypts(bytes(&[5, 9])).await;
     let job = victim.submits(ALGORITHM, json!({}), inputs.clone()).await;
     job.completes().await;

@@ -2,8 +2,9 @@
 
 use jobs::ErrorCode;
 
-use super::story::{KeyHolder, bytes, disturbed, power, powers};
-use crate::harness::{JobHandle, WORKER, until};
+use super::story::{KeyHolder, Owner, WORKER_LIFE, bytes, disturbed, power, powers};
+use super::undisturbed;
+use crate::harness::{JobHandle, Stack, WORKER, until};
 
 /// Some four seconds on two cores, with a checkpoint a second.
 const PRODUCTS: usize = 16;
@@ -24,7 +25,7 @@ async fn billed(job: JobHandle<'_>) -> Vec<(String, u64)> {
 #[tokio::test]
 async fn whoever_is_killed_another_goes_on_to_the_same_result_and_it_is_billed_once() {
     let (stack, _turn) = disturbed().await;
-    let holder = KeyHolder::of(stack).await;
+    let holder = KeyHolder::regular(stack).await;
     let inputs = holder.encrypts(bytes(&[3])).await;
     let undisturbed = holder.submits("program", powers(PRODUCTS), &inputs).await;
     let expected = undisturbed.completes().await.result.unwrap().hash;
@@ -48,10 +49,45 @@ async fn whoever_is_killed_another_goes_on_to_the_same_result_and_it_is_billed_o
     }
 }
 
+/// Fresh randomness is drawn for each job, so that no other job's result is the same: this one is computed once more, by a
+/// process that nobody disturbs.
+#[tokio::test]
+async fn a_network_job_whose_process_and_worker_are_killed_has_the_hash_that_it_has_undisturbed() {
+    let stack = Stack::encrypted();
+    let owner = Owner::regular(stack).await;
+    let _mine = WORKER_LIFE.write().await;
+    let inputs = owner.encrypts(bytes(&[3])).await;
+    let job = owner.submits("program", powers(PRODUCTS), inputs.clone()).await;
+    stack.has_a_checkpoint(job).await;
+    let process = stack.computing_process().unwrap();
+    process.kill_9();
+    until("another attempt computes", async || {
+        let attempts = stack.attempts(job).await;
+        assert!(!job.now().await.status.is_terminal(), "{attempts:?}");
+        attempts.get(1)?.pbs
+    })
+    .await;
+    let next = stack.computing_process().unwrap();
+    stack.kills(WORKER);
+    let completed = job.completes().await;
+
+    assert!(!process.is_alive() && !next.is_alive(), "processes are left behind");
+    assert_eq!(stack.says_of(WORKER, "resuming", &job.id.to_string()), 2);
+    let outcomes: Vec<_> = stack.attempts(job).await.into_iter().map(|attempt| attempt.outcome).collect();
+    assert_eq!(outcomes, [Some("died".to_owned()), None, Some("computed".to_owned())]);
+    assert_eq!(completed.result.unwrap().hash, undisturbed::result_hash(&owner, job, inputs).await);
+    let opened: serde_json::Value = serde_json::from_str(owner.opens(job).await.json()).unwrap();
+    assert_eq!(opened, power(3, PRODUCTS));
+    let billed = billed(job).await;
+    assert_eq!(billed.iter().map(|(metric, _)| metric.as_str()).collect::<Vec<_>>(), BILLED);
+    // Sixteen products of 28 bootstrappings, and four for the input.
+    assert!(billed.contains(&("fhe_compute_units".to_owned(), 5)), "{billed:?}");
+}
+
 #[tokio::test]
 async fn a_computation_that_dies_three_times_fails_its_job_alone_and_is_not_billed() {
     let (stack, _turn) = disturbed().await;
-    let holder = KeyHolder::of(stack).await;
+    let holder = KeyHolder::regular(stack).await;
     let worker = stack.place.part(WORKER);
     let inputs = holder.encrypts(bytes(&[3])).await;
     let job = holder.submits("program", powers(PRODUCTS), &inputs).await;

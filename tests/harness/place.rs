@@ -14,6 +14,7 @@ use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tempfile::TempDir;
 
+use super::network_keys::{NETWORK_KEYS, make_network_keys};
 use super::program::Run;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_zama-jobs");
@@ -24,8 +25,6 @@ const PLAIN: &str = "postgres,temporal,anvil,lago,worker,api";
 const WITHOUT_WORKER: &str = "postgres,temporal,anvil,lago,api";
 /// Those of `zama-jobs dev`, and two for more processes of the API.
 pub const PORTS_A_STACK: u16 = 14;
-/// A key manager's folder, kept between runs.
-const NETWORK_KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/kms-seed-1");
 /// Folders of stacks are named by this and the process that made them.
 const PREFIX: &str = "zama-jobs-test-";
 
@@ -94,12 +93,9 @@ impl Place {
         Self::make(Some(WITHOUT_WORKER), settings)
     }
 
-    /// For everything. The network's keys are made once and copied from then on: making them takes twelve seconds.
+    /// For everything, with a copy of the stacks' network keys.
     pub fn encrypted(settings: &[(&'static str, &'static str)]) -> Self {
-        let mut init = Command::new(PROGRAM);
-        init.args(["kms", "init"]).env("ZAMA__KMS__DATA_DIR", NETWORK_KEYS);
-        let made = init.output().unwrap();
-        assert!(made.status.success(), "{made:?}");
+        make_network_keys();
         let seed = [("ZAMA__DEVELOPMENT__KMS_SEED_DIR", NETWORK_KEYS)];
         Self::make(None, &[settings, &seed].concat())
     }

@@ -24,6 +24,19 @@ impl Run {
         Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
+    /// The value that stands behind a label, a line each.
+    pub fn line(&self, label: &str) -> &str {
+        let value = self.stdout.lines().find_map(|line| line.strip_prefix(label)?.strip_prefix("  "));
+        value.unwrap_or_else(|| panic!("no {label} in {self:?}")).trim()
+    }
+
+    /// Ended so.
+    #[must_use]
+    pub fn ends(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        self
+    }
+
     /// What a script reads: stdout is one document and nothing else.
     pub fn document<T: DeserializeOwned>(&self) -> T {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))

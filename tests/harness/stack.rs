@@ -27,6 +27,9 @@ const FOR_EVER: &[(&str, &str)] =
 /// workflows have billed.
 pub const NO_REPORTER: (&str, &str) = ("ZAMA__METERING__REPORTER_SECONDS", "3600");
 
+/// The user of a token unless another one is named.
+pub const USER: &str = "developer";
+
 /// Another company's host, for `encrypted_data_url`.
 pub const FOREIGN_HOST: &str = "blobs.example.test";
 const FOREIGN_AUTHORITY: (&str, &str) = (
@@ -119,13 +122,18 @@ impl Stack {
     pub fn tenant(&self) -> Zama<'_> {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let tenant = format!("tenant-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let token = self.token(&tenant);
+        let token = self.token(&tenant, USER);
         Zama::new(self, tenant, token)
     }
 
-    fn token(&self, tenant: &str) -> String {
+    /// A user of a tenant that tests share: a computing process, which loads keys for seconds, serves one tenant alone.
+    pub fn user_of(&self, tenant: &str, user: &str) -> Zama<'_> {
+        Zama::new(self, tenant.to_owned(), self.token(tenant, user))
+    }
+
+    fn token(&self, tenant: &str, user: &str) -> String {
         let mut command = Command::new(PROGRAM);
-        command.args(["token", "--tenant", tenant, "--ttl", "12h"]);
+        command.args(["token", "--tenant", tenant, "--user", user, "--ttl", "12h"]);
         command.env("ZAMA__DATABASE__URL", &self.database);
         command.env("ZAMA__API__PUBLIC_URL", &self.api);
         command.env("ZAMA__AUTH__SIGNING_KEY_FILE", self.place.data_dir().join("token-signing.pem"));

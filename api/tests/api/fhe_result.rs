@@ -64,10 +64,11 @@ async fn nobody_elses_signature_is_accepted() {
         ("another's", lea.signed(&id, 1, B256::ZERO, None)),
         ("of another job", ada.signed(&other, 1, B256::ZERO, None)),
         ("for a sealed answer", ada.signed(&id, 1, B256::repeat_byte(1), None)),
-        ("that has expired", ada.signed(&id, 1, B256::ZERO, past)),
     ] {
         assert_eq!(app.retrieve(&ada.user, &id, &body).await.problem("SIGNATURE_INVALID")["status"], 403, "{what}");
     }
+    app.retrieve(&ada.user, &id, &ada.signed(&id, 1, B256::ZERO, past)).await.problem("SIGNATURE_EXPIRED");
+    app.retrieve(&ada.user, &id, &lea.signed(&id, 1, B256::ZERO, past)).await.problem("SIGNATURE_INVALID");
     let mut changed = ada.signed(&id, 1, B256::ZERO, None);
     changed["retrievalNonce"] = json!(B256::repeat_byte(7));
     app.retrieve(&ada.user, &id, &changed).await.problem("SIGNATURE_INVALID");
@@ -116,6 +117,8 @@ async fn the_key_managers_refusals_reach_the_client() {
     let body = ada.signed(&id, 1, B256::ZERO, None);
     for code in [
         ErrorCode::SignatureInvalid,
+        ErrorCode::SignatureExpired,
+        ErrorCode::AccessRevoked,
         ErrorCode::NonceReplayed,
         ErrorCode::ResultNotReady,
         ErrorCode::KeyMismatch,

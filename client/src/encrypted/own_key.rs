@@ -30,7 +30,7 @@ impl OwnKeyFiles {
     pub async fn generate() -> Result<Self, EncryptedError> {
         let keys = tokio::task::spawn_blocking(ClientKeys::generate).await?;
         let key_id = B256::from(keys.id().0);
-        Ok(Self { secret_key: Zeroizing::new(keys.secret_key), evaluation_key: keys.evaluation_key, key_id })
+        Ok(Self { secret_key: keys.secret_key, evaluation_key: keys.evaluation_key, key_id })
     }
 }
 

@@ -144,7 +144,9 @@ fn unix_after(time: Duration) -> u64 {
 fn blame(error: ClientError, submitter: &Submitter, confirmed: &Confirmed) -> EncryptedError {
     let (owner, signer) = (confirmed.owner, submitter.address());
     match &error {
-        ClientError::Problem(problem) if problem.code == ErrorCode::SignatureInvalid && owner != signer => {
+        ClientError::Problem(problem)
+            if matches!(problem.code, ErrorCode::SignatureInvalid | ErrorCode::AccessRevoked) && owner != signer =>
+        {
             EncryptedError::OtherSubmitter { source: error, owner, signer }
         }
         _ => error.into(),

@@ -74,7 +74,7 @@ fn another_keys_result_and_garbage_are_refused() {
         let value = <tfhe::FheUint2 as tfhe::prelude::FheEncrypt<u8, _>>::encrypt(1u8, &key.0);
         bytes::write(&value)
     };
-    let evaluation = testing::client().bytes.secret_key.clone();
+    let evaluation = testing::client().bytes.secret_key.to_vec();
     for bad in [vec![], trailing, wide, evaluation, good[..good.len() - 1].to_vec()] {
         assert!(matches!(refused(bad), DecryptError::Value { .. }));
     }

@@ -20,8 +20,9 @@ fn values() -> Vec<ClearValue> {
     ]
 }
 
+/// Under the short reference string, as is everything here but the first test.
 fn network_blob(values: &[ClearValue]) -> Vec<u8> {
-    encrypt::for_network(values, &testing::network().public, &testing::origin()).expect("encryption")
+    encrypt::for_network(values, testing::short_public(), &testing::origin()).expect("encryption")
 }
 
 fn client_blob(values: &[ClearValue]) -> Vec<u8> {
@@ -29,7 +30,7 @@ fn client_blob(values: &[ClearValue]) -> Vec<u8> {
 }
 
 fn read_ours(blob: &[u8]) -> Result<Received, InputError> {
-    read_network(blob, &testing::network().public, &testing::origin())
+    read_network(blob, testing::short_public(), &testing::origin())
 }
 
 fn seeds(job: u8) -> Seeds {
@@ -50,37 +51,38 @@ fn decrypted(inputs: &Inputs, key: &SecretKey) -> Vec<u64> {
 #[test]
 fn a_proven_list_goes_through_with_its_types_and_values() {
     let keys = testing::network();
-    let received = read_ours(&network_blob(&values())).expect("our own list");
+    let blob = encrypt::for_network(&values(), &keys.public, &testing::origin()).expect("encryption");
+    let received = read_network(&blob, &keys.public, &testing::origin()).expect("our own list");
     assert_eq!(received.types(), testing::types(&values()));
     let inputs = received.into_inputs(&keys.evaluation, &seeds(1)).expect("our own list");
     let expected: Vec<u64> = values().into_iter().map(testing::number).collect();
     assert_eq!(decrypted(&inputs, &keys.secret), expected);
 }
 
-/// One bool moves everything behind it across the borders of proofs, each of which covers 1,024 blocks.
+/// One bool moves everything behind it across the borders of proofs. Each covers 32 blocks here, with a shorter reference
+/// string, as it covers 1,024 with the network's.
 #[test]
 fn a_long_list_is_expanded_in_parts_and_only_where_it_is_wanted() {
     let keys = testing::network();
     let mut values = vec![ClearValue::Bool(true)];
-    values.extend((0..65_u64).map(|index| ClearValue::U64(index.wrapping_mul(0x0123_4567_89ab_cdef))));
+    values.extend((0..4_u64).map(|index| ClearValue::U64((index + 1).wrapping_mul(0x0123_4567_89ab_cdef))));
     let blob = network_blob(&values);
-    let blocks = 1 + 65 * 32;
     let mut told = Vec::new();
     let received = read_ours(&blob).expect("our own list");
-    let wanted = |index| index == 0 || index == 32 || index == 64;
+    let wanted = |index| index == 0 || index == 1 || index == 4;
     let made = received.into_wanted(&keys.evaluation, &seeds(1), &wanted, &mut |pbs| {
         told.push(pbs);
         ControlFlow::Continue(())
     });
     let inputs = made.expect("our own list").expect("nobody stopped it");
-    assert_eq!(told, [1024, 2048, blocks]);
+    assert_eq!(told, [32, 64, 96, 128, 129]);
     let number = |index: usize| testing::number(values[index]);
-    assert_eq!(decrypted(&inputs, &keys.secret), [0, 32, 64].map(number));
+    assert_eq!(decrypted(&inputs, &keys.secret), [0, 1, 4].map(number));
     assert_eq!(inputs.values.iter().filter(|value| value.is_some()).count(), 3);
 
     let received = read_ours(&blob).expect("our own list");
     let mut parts = 0;
-    let stopped = received.into_wanted(&keys.evaluation, &seeds(1), &|index| index == 65, &mut |_| {
+    let stopped = received.into_wanted(&keys.evaluation, &seeds(1), &|index| index == 4, &mut |_| {
         parts += 1;
         ControlFlow::Break(())
     });
@@ -113,12 +115,11 @@ fn randomness_is_fresh_for_each_job_and_the_same_for_one() {
 
 #[test]
 fn a_proof_holds_for_its_origin_alone() {
-    let keys = testing::network();
     let blob = network_blob(&[ClearValue::U8(1)]);
     let other_tenant = Origin { tenant: "acme2".to_owned(), ..testing::origin() };
     let other_submitter = Origin { submitter: [0x5b; 20], ..testing::origin() };
     for origin in [other_tenant, other_submitter] {
-        assert_eq!(refusal(read_network(&blob, &keys.public, &origin)), Refusal::CiphertextInvalid);
+        assert_eq!(refusal(read_network(&blob, testing::short_public(), &origin)), Refusal::CiphertextInvalid);
     }
     assert!(read_ours(&blob).is_ok());
 }
@@ -127,20 +128,37 @@ fn a_proof_holds_for_its_origin_alone() {
 fn a_list_for_another_network_key_is_a_key_mismatch() {
     let mut secret = tfhe::ClientKey::generate(crate::parameters::network_config());
     tfhe::prelude::Tagged::tag_mut(&mut secret).set_data(b"another key");
-    let ours = testing::network();
-    let other =
-        crate::keys::NetworkPublicKey { key: tfhe::CompactPublicKey::new(&secret), crs: ours.public.crs.clone() };
+    let crs = testing::short_public().crs.clone();
+    let other = crate::keys::NetworkPublicKey { key: tfhe::CompactPublicKey::new(&secret), crs };
     let blob = encrypt::for_network(&[ClearValue::U8(1)], &other, &testing::origin()).expect("encryption");
     assert_eq!(refusal(read_ours(&blob)), Refusal::KeyMismatch);
 }
 
+/// They have no check of their parameters, and a few flipped bits of one abort the process that opens it.
+#[test]
+fn a_compressed_list_is_refused_at_both_doors() {
+    let keys = testing::network();
+    let list = tfhe::with_server_key_as_context(keys.evaluation.server_key().clone(), || {
+        let value = <tfhe::FheUint8 as tfhe::prelude::FheEncrypt<u8, _>>::encrypt(7u8, &keys.secret.0);
+        tfhe::CompressedCiphertextListBuilder::new().push(value).build().expect("our parameters")
+    });
+    let list = crate::bytes::write(&list);
+    assert_eq!(refusal(read_ours(&list)), Refusal::CiphertextInvalid);
+    let mut array = Vec::new();
+    ciborium::into_writer(&Value::Array(vec![Value::Bytes(list.clone())]), &mut array).expect("memory");
+    for blob in [list, array] {
+        let error = read_client(&blob, &testing::client().evaluation).err().expect("refused");
+        assert_eq!(error.reason, Refusal::CiphertextInvalid, "{error}");
+    }
+}
+
 #[test]
 fn a_proof_that_is_cheap_for_its_sender_is_refused() {
-    let keys = testing::network();
-    let mut builder = tfhe::ProvenCompactCiphertextList::builder(&keys.public.key);
+    let public = testing::short_public();
+    let mut builder = tfhe::ProvenCompactCiphertextList::builder(&public.key);
     let list = builder
         .push(7u8)
-        .build_with_proof_packed(&keys.public.crs, &testing::origin().metadata(), tfhe::zk::ZkComputeLoad::Verify)
+        .build_with_proof_packed(&public.crs, &testing::origin().metadata(), tfhe::zk::ZkComputeLoad::Verify)
         .expect("encryption");
     let blob = crate::bytes::write(&list);
     let error = read_ours(&blob).err().expect("refused");
@@ -150,13 +168,13 @@ fn a_proof_that_is_cheap_for_its_sender_is_refused() {
 
 #[test]
 fn types_that_are_not_taken_and_wrong_counts_do_not_fit() {
-    let keys = testing::network();
+    let public = testing::short_public();
     let build = |push: &dyn Fn(&mut tfhe::CompactCiphertextListBuilder)| {
-        let mut builder = tfhe::ProvenCompactCiphertextList::builder(&keys.public.key);
+        let mut builder = tfhe::ProvenCompactCiphertextList::builder(&public.key);
         push(&mut builder);
         let metadata = testing::origin().metadata();
         let load = tfhe::zk::ZkComputeLoad::Proof;
-        let list = builder.build_with_proof_packed(&keys.public.crs, &metadata, load).expect("encryption");
+        let list = builder.build_with_proof_packed(&public.crs, &metadata, load).expect("encryption");
         crate::bytes::write(&list)
     };
     let signed = build(&|builder| {

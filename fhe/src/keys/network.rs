@@ -6,7 +6,9 @@ use tfhe::prelude::Tagged;
 use tfhe::shortint::parameters::CompactPublicKeyEncryptionParameters;
 use tfhe::zk::{CompactPkeCrs, new_compact_pke_crs_conformance_params};
 use tfhe::{ClientKey, CompactPublicKey, CompressedServerKey, Tag};
+use zeroize::Zeroizing;
 
+use super::secret::MAX_SECRET_KEY;
 use super::{KeyError, KeyId, mark};
 use crate::bytes::{self, contained};
 use crate::parameters::{CRS_BITS, network_config};
@@ -47,8 +49,8 @@ impl Stage {
 
 /// The network's keys, each as its bytes.
 pub struct NetworkKeys {
-    /// Decrypts everything: leaves the key manager never.
-    pub secret_key: Vec<u8>,
+    /// Decrypts everything: leaves the key manager never. Wiped when it is dropped.
+    pub secret_key: Zeroizing<Vec<u8>>,
     pub public_key: Vec<u8>,
     pub evaluation_key: Vec<u8>,
     pub crs: Vec<u8>,
@@ -74,7 +76,7 @@ impl NetworkKeys {
         let crs =
             CompactPkeCrs::from_config(config, CRS_BITS).map_err(|error| KeyError::Generation(error.to_string()))?;
         Ok(Self {
-            secret_key: bytes::write(&secret_key),
+            secret_key: bytes::write_secret(&secret_key, MAX_SECRET_KEY),
             public_key: bytes::write(&public_key),
             evaluation_key: bytes::write(&evaluation_key),
             crs: bytes::write(&crs),

@@ -10,9 +10,9 @@ use crate::bytes::{self, ReadError};
 use crate::profile;
 
 /// Largest secret key, in bytes: 49 KB in practice.
-const MAX_SECRET_KEY: usize = 1024 * 1024;
+pub(super) const MAX_SECRET_KEY: usize = 1024 * 1024;
 
-/// The key of the network or of a client. It has no `Debug`.
+/// The key of the network or of a client. It has no `Debug`. tfhe does not wipe it when it is dropped.
 pub struct SecretKey(pub(crate) ClientKey);
 
 impl SecretKey {

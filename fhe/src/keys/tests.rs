@@ -78,7 +78,7 @@ fn how_long_keys_take() {
         .expect("our parameters");
     eprintln!("{:>6.2} s done", start.elapsed().as_secs_f64());
     for (name, bytes) in [
-        ("secret key", &keys.secret_key),
+        ("secret key", &*keys.secret_key),
         ("public key", &keys.public_key),
         ("evaluation key", &keys.evaluation_key),
         ("common reference string", &keys.crs),

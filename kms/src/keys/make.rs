@@ -25,7 +25,6 @@ pub(super) fn make(folder: &Path, secret: &StorageSecret, progress: &dyn Fn(Step
     progress(Step::Writing);
     let key_id = B256::from(keys.id().0);
     let NetworkKeys { secret_key, public_key, evaluation_key, crs } = keys;
-    let secret_key = Zeroizing::new(secret_key);
     let signer = Signer::random();
     let manifest = Manifest {
         key_id,

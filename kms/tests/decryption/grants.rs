@@ -38,8 +38,9 @@ async fn a_grantee_reads_from_the_final_grant_until_it_is_revoked() {
     // At once, though the revocation is not final: and no earlier answer is repeated either.
     revoke(&stage, &job, &friend).await;
     assert!(!granted().await);
-    stage.refuses(asked, ErrorCode::SignatureInvalid).await;
-    stage.refuses(stage.asks(&friend, &job, &key), ErrorCode::SignatureInvalid).await;
+    stage.refuses(asked, ErrorCode::AccessRevoked).await;
+    stage.refuses(stage.asks(&friend, &job, &key), ErrorCode::AccessRevoked).await;
+    // Once that is final, too, the account is one that holds no grant.
     stage.mine(5).await;
     stage.refuses(stage.asks(&friend, &job, &key), ErrorCode::SignatureInvalid).await;
 }

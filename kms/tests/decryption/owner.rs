@@ -32,7 +32,7 @@ async fn a_request_that_expired_or_names_the_job_otherwise_is_refused() {
     let asked = stage.asks(&stage.owner, &job, &key);
 
     let expired = Retrieval { deadline: Some(1_700_000_000), ..asked.retrieval };
-    stage.refuses(stage.asks_with(&stage.owner, &job, &key, expired), ErrorCode::SignatureInvalid).await;
+    stage.refuses(stage.asks_with(&stage.owner, &job, &key, expired), ErrorCode::SignatureExpired).await;
     let in_time = Retrieval { deadline: Some(4_000_000_000), ..asked.retrieval };
     stage.client.decrypt(stage.asks_with(&stage.owner, &job, &key, in_time)).await.unwrap();
 

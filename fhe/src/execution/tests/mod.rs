@@ -10,6 +10,7 @@ use rand::Rng;
 
 use super::{Execution, ExecutionError};
 use crate::dry_run::counting_keys;
+use crate::keys::{EvaluationKey, SecretKey};
 use crate::value::EncryptedValue;
 
 const NUMBERS: [ValueType; 4] = ValueType::NUMBERS;
@@ -21,6 +22,12 @@ struct Key {
     server: tfhe::ServerKey,
 }
 
+/// Runs on one thread: the fast key's bootstrappings are shorter than handing a part of them to another thread.
+fn alone<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    crate::profile::pin();
+    rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread").install(work)
+}
+
 /// The fast key without security.
 fn fast() -> Key {
     let keys = counting_keys();
@@ -29,10 +36,14 @@ fn fast() -> Key {
 
 fn real() -> Key {
     let keys = crate::testing::client();
-    Key { client: keys.secret.0.clone(), server: keys.evaluation.server_key().clone() }
+    Key::of(&keys.secret, &keys.evaluation)
 }
 
 impl Key {
+    fn of(secret: &SecretKey, evaluation: &EvaluationKey) -> Self {
+        Self { client: secret.0.clone(), server: evaluation.server_key().clone() }
+    }
+
     /// The one operation, on the values.
     fn evaluate(&self, operation: Operation, values: &[(ValueType, u64)]) -> Result<(ValueType, u64), ExecutionError> {
         let output = jobs::fhe::program::OutputValue::Encrypted(ValueId(values.len() as u32));

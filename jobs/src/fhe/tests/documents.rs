@@ -8,7 +8,7 @@ use serde_json::json;
 use super::request;
 use crate::fhe::program::{Binary, ValueType};
 use crate::fhe::schema::payload_schema;
-use crate::fhe::units::units;
+use crate::fhe::units::{PBS_A_SECOND, estimated_seconds, units};
 use crate::fhe::{EncryptedRequest, FheAlgorithm, MAX_PROGRAM_PBS, price};
 
 fn committed(name: &str, expected: &str) {
@@ -36,19 +36,22 @@ fn costs() -> String {
     let mut page = String::from(
         "# What encrypted jobs cost\n\n\
          Work on ciphertexts is counted in programmable bootstrappings (PBS). **1 FHE unit is 100 PBS begun**; a worker \
-         on two cores makes about 100 PBS a second. The number follows from the program and the types of its inputs \
+         on two cores makes about {PBS_A_SECOND} PBS a second (19 to 24 ms of one core each, measured with \
+         `make bench-fhe-prices` on x86_64 with AVX-512), from which the seconds below follow; the first one after a start \
+         or a change of tenants may wait for a process that loads its keys. The number follows from the program and the types of its inputs \
          alone, never from a clock. Inputs under the network's key take 1 PBS for each two bits (bool 1, u8 4, u16 8, u32 16, \
          u64 32), which the figures below contain; inputs under a client's own key take none. Beside it a job costs 1 compute unit for each KiB of its payload and of its inputs. \
          A job that was cancelled or that failed by its own fault pays for whole units of what was done.\n\n\
          At admission the most that the request can cost is reserved; `parameters.value_type` and `parameters.count` make \
          that exact. This page is written by the code (`jobs/src/fhe/price/`), whose numbers are compared with what \
-         tfhe-rs 1.8.2 does.\n\n## Algorithms\n\n| algorithm | inputs | PBS | FHE units |\n|---|---|---|---|\n",
-    );
+         tfhe-rs 1.8.2 does.\n\n## Algorithms\n\n| algorithm | inputs | PBS | FHE units | seconds |\n|---|---|---|---|---|\n",
+    )
+    .replace("{PBS_A_SECOND}", &PBS_A_SECOND.to_string());
     for (algorithm, parameters, what, kind, count) in examples() {
         let request = request(algorithm, parameters);
         let pbs = pbs(&request, kind, count);
-        writeln!(page, "| `{algorithm}`{what} | {count} × {kind} | {} | {} |", grouped(pbs), grouped(units(pbs)))
-            .unwrap();
+        let (price, seconds) = (grouped(units(pbs)), estimated_seconds(pbs));
+        writeln!(page, "| `{algorithm}`{what} | {count} × {kind} | {} | {price} | {seconds} |", grouped(pbs)).unwrap();
     }
     page.push_str(
         "\n## Operations of programs\n\nPBS of one operation on two encrypted numbers, and with a clear one. A program of \

@@ -27,7 +27,8 @@ use crate::token::{Principal, Scope};
 use request::{RetrievalBody, Wish};
 
 errors!(Errors: Token, InvalidRequest, JobNotFound, BodyTimeout, ResultNotReady, JobCancelled, PayloadTooLarge,
-    InvalidContentType, SignatureInvalid, AttestationInvalid, ResultUnverified, NonceReplayed, KeyMismatch; ENDINGS);
+    InvalidContentType, SignatureInvalid, SignatureExpired, AccessRevoked, AttestationInvalid, ResultUnverified,
+    NonceReplayed, KeyMismatch; ENDINGS);
 
 /// A request that can be answered: the job, and what its owner wants.
 struct Asked {
@@ -111,7 +112,7 @@ fn check_deadline(wish: &Wish) -> Result<(), Problem> {
     let now = u64::try_from(Utc::now().timestamp()).unwrap_or_default();
     match wish.deadline {
         Some(deadline) if deadline != 0 && deadline < now => {
-            Err(signature_invalid("The deadline that was signed has passed."))
+            Err(Problem::new(ErrorCode::SignatureExpired, "The deadline that was signed has passed."))
         }
         _ => Ok(()),
     }
