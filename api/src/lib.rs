@@ -16,7 +16,7 @@ pub mod token;
 
 pub use housekeeping::sweep_uploads;
 pub use network_key::NetworkKeys;
-pub use openapi::openapi;
+pub use openapi::{openapi, openapi_yaml};
 pub use policy::api_keys::MAX_API_KEYS;
 pub use policy::client_address::{Networks, TrustedProxies};
 pub use policy::cors::CorsPolicy;

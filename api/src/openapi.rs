@@ -1,5 +1,8 @@
 //! The OpenAPI document: written by the handlers' annotations, locked by a test against `openapi.yml`.
 
+use anyhow::Context as _;
+use chrono::DateTime;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -18,6 +21,7 @@ use utoipa::{Modify, OpenApi};
                        `X-Zama-Signature`).",
         license(name = "BSD-3-Clause-Clear", identifier = "BSD-3-Clause-Clear")
     ),
+    servers((url = "/", description = "The server that this document comes from.")),
     components(schemas(jobs::wire::Problem)),
     modifiers(&BearerToken),
     tags(
@@ -63,5 +67,62 @@ pub(crate) fn base() -> utoipa::openapi::OpenApi {
 /// The whole document, as `openapi.yml` holds it.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    crate::router::documented().into_openapi()
+    let mut document = crate::router::documented().into_openapi();
+    for operation in document.paths.paths.values_mut().flat_map(operations) {
+        // Nothing is required, rather than not said.
+        operation.security.get_or_insert_default();
+    }
+    document
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, patch, .. } = item;
+    [get, put, post, delete, patch].into_iter().flatten()
+}
+
+/// The text of `openapi.yml`.
+///
+/// # Errors
+/// A document that cannot be written, which would be a bug.
+pub fn openapi_yaml() -> anyhow::Result<String> {
+    let text = openapi().to_yaml().context("Failed to write the document")?;
+    Ok(text.lines().map(|line| quoted(line) + "\n").collect())
+}
+
+/// Words that YAML 1.1, which many still read, takes for true and false.
+const WORDS: [&str; 6] = ["on", "off", "yes", "no", "y", "n"];
+
+/// Puts what many readers of YAML would take for a number, a time or a truth value into quotes.
+fn quoted(line: &str) -> String {
+    let item = line.trim_start().trim_start_matches("- ");
+    let value = item.split_once(": ").map_or(item, |(_, value)| value);
+    let is_hex = value.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let is_time = value.ends_with('Z') && DateTime::parse_from_rfc3339(value).is_ok();
+    match line.strip_suffix(value) {
+        Some(start) if is_hex || is_time || WORDS.contains(&value) => format!("{start}'{value}'"),
+        _ => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_looks_like_something_else_is_quoted() {
+        for (plain, expected) in [
+            ("  submitter: 0x70997970c51812dc", "  submitter: '0x70997970c51812dc'"),
+            ("    - 0x5e5e", "    - '0x5e5e'"),
+            ("    - nonce: 0x9d", "    - nonce: '0x9d'"),
+            ("  created_at: 2026-03-14T09:26:53.589Z", "  created_at: '2026-03-14T09:26:53.589Z'"),
+            ("        - off", "        - 'off'"),
+            ("  signature: '0x5e'", "  signature: '0x5e'"),
+            ("  description: 0x-hex; used once", "  description: 0x-hex; used once"),
+            ("  url: https://api.example.com/v1/jobs/0x5e", "  url: https://api.example.com/v1/jobs/0x5e"),
+            ("  status: 500", "  status: 500"),
+            ("paths:", "paths:"),
+        ] {
+            assert_eq!(quoted(plain), expected);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::policy::problem::Problem;
 
 errors!(Errors: Public);
 
-static YAML: LazyLock<Option<String>> = LazyLock::new(|| crate::openapi().to_yaml().ok());
+static YAML: LazyLock<Option<String>> = LazyLock::new(|| crate::openapi_yaml().ok());
 static JSON: LazyLock<Option<String>> = LazyLock::new(|| crate::openapi().to_json().ok());
 
 /// The OpenAPI document as YAML

@@ -74,7 +74,7 @@ struct Query {
 /// A row stands for one metric of one job. With `jobs:read:team` these are the rows of the whole tenant, else those of
 /// the caller's own jobs. An unknown job has no rows. `totals` count all rows that match, on every page.
 #[utoipa::path(
-    get, path = "/v1/usage", tag = "billing", params(Query), security(("bearer" = ["jobs:read"])),
+    get, path = "/v1/usage", operation_id = "get_usage", tag = "billing", params(Query), security(("bearer" = ["jobs:read"])),
     responses(
         (status = 200, description = "Totals, and a page of rows.", body = Usage,
          example = json!({

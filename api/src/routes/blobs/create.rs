@@ -48,7 +48,9 @@ pub struct Blob {
          example = json!({"sha256": "0xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "size": 3,
              "url": "https://api.example.com/v1/blobs/0xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"})),
         (status = 200, description = "The tenant had the blob already.", body = Blob,
-         headers(("Location" = String, description = "The blob."))),
+         headers(("Location" = String, description = "The blob.")),
+         example = json!({"sha256": "0xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "size": 3,
+             "url": "https://api.example.com/v1/blobs/0xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"})),
         Errors
     )
 )]

@@ -39,7 +39,7 @@ errors!(Errors: Token, InvalidRequest, BodyTimeout, StorageQuotaExceeded, Payloa
          ),
          example = json!(client_key_example())),
         (status = 200, description = "The key was uploaded and checked before.", body = ClientKey,
-         headers(("Location" = String, description = "The key."))),
+         headers(("Location" = String, description = "The key.")), example = json!(client_key_example())),
         Errors
     )
 )]

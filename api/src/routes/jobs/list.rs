@@ -52,7 +52,7 @@ struct Query {
 /// Newest first. With `jobs:read:team` these are the jobs of the whole tenant, else those that the caller submitted.
 /// A parameter that is not listed here is refused.
 #[utoipa::path(
-    get, path = "/v1/jobs", tag = "jobs", params(Query), security(("bearer" = ["jobs:read"])),
+    get, path = "/v1/jobs", operation_id = "list_jobs", tag = "jobs", params(Query), security(("bearer" = ["jobs:read"])),
     responses(
         (status = 200, description = "A page of jobs.", body = JobPage,
          example = json!({"data": [crate::routes::jobs::new_job::job_example()], "next_cursor": null, "has_more": false})),

@@ -52,7 +52,7 @@ errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, In
 /// gets the same 202 again, and there is one job. With `Prefer: wait=N` the answer is 200 and the finished job if it
 /// ends within N seconds and the token may read it: without `jobs:read` the preference is not heeded.
 #[utoipa::path(
-    post, path = "/v1/jobs", tag = "jobs", security(("bearer" = ["jobs:submit"])),
+    post, path = "/v1/jobs", operation_id = "submit_job", tag = "jobs", security(("bearer" = ["jobs:submit"])),
     params(
         ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
          description = "The client's name for this submission: visible ASCII, not secret, its tenant's for 24 hours. \

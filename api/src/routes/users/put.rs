@@ -45,7 +45,7 @@ pub struct UserRole {
     responses(
         (status = 200, description = "The user as it is now.", body = User, example = json!(example())),
         (status = 201, description = "The user is new.", body = User,
-         headers(("Location" = String, description = "The user."))),
+         headers(("Location" = String, description = "The user.")), example = json!(example())),
         Errors
     )
 )]
