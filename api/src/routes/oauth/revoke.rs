@@ -41,7 +41,8 @@ pub struct Revocation {
 #[utoipa::path(
     post, path = "/v1/oauth/revoke", operation_id = "revoke_token", tag = "oauth",
     security(("client" = []), ()),
-    request_body(content = Revocation, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = Revocation, content_type = "application/x-www-form-urlencoded",
+                 example = json!({"token": "zjr_Yc0n...", "token_type_hint": "refresh_token", "client_id": "zama-jobs-cli"})),
     responses(
         (status = 200, description = "The token is not valid."),
         (status = 400, description = "Refused: `invalid_grant` when the token is another client's.",

@@ -71,7 +71,8 @@ pub struct TokenResponse {
 #[utoipa::path(
     post, path = "/v1/oauth/token", operation_id = "create_token", tag = "oauth",
     security(("client" = []), ()),
-    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded",
+                 example = json!({"grant_type": "client_credentials", "scope": "jobs:submit jobs:read"})),
     responses(
         (status = 200, description = "The token.", body = TokenResponse,
          headers(("Cache-Control" = String, description = "`no-store`.")),

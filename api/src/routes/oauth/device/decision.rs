@@ -38,7 +38,8 @@ pub struct DeviceDecision {
 /// is used up by that, and by five codes of devices that there are not.
 #[utoipa::path(
     post, path = "/v1/oauth/device/decision", operation_id = "decide_login", tag = "oauth",
-    request_body(content = DeviceDecision, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = DeviceDecision, content_type = "application/x-www-form-urlencoded",
+                 example = json!({"user_code": "BCDF-GHJK", "login_code": "ABCD-EFGH-2345-6789", "decision": "approve"})),
     responses(
         (status = 200, description = "It is decided.", body = String, content_type = "text/html",
          example = "<!doctype html>"),
