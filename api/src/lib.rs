@@ -14,7 +14,7 @@ mod server;
 mod state;
 pub mod token;
 
-pub use housekeeping::sweep_uploads;
+pub use housekeeping::{chain_audit, sweep_uploads};
 pub use network_key::NetworkKeys;
 pub use openapi::{openapi, openapi_yaml};
 pub use policy::api_keys::MAX_API_KEYS;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use ::api::dispatcher::{self, Policy};
 use ::api::token::Authority;
-use ::api::{ApiState, CertificateFiles, Door, Gate, Meters, Storage, Tls, recorder, router, serve, sweep_uploads};
+use ::api::{
+    ApiState, CertificateFiles, Door, Gate, Meters, Storage, Tls, chain_audit, recorder, router, serve, sweep_uploads,
+};
 use anyhow::{Context, Result, bail};
 use retrieval::Domain;
 use settings::Settings;
@@ -74,6 +76,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let watched = stop.clone();
     let issuer = tokio::spawn(async move { tokens.watch(watched).await });
     let sweeper = tokio::spawn(sweep_uploads(pool.clone(), blobs, stop.clone()));
+    let chainer = tokio::spawn(chain_audit(pool.clone(), stop.clone()));
     serve(listener, router(state), door, stop.clone().cancelled_owned()).await?;
     stop.cancel();
     dispatcher.await.context("the dispatcher died")?;
@@ -81,6 +84,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     gatekeeper.await.context("the watch over limits and rules died")?;
     issuer.await.context("the watch over keys and revocations died")?;
     sweeper.await.context("the sweeper of uploads died")?;
+    chainer.await.context("whoever chains the audit log died")?;
     codec.await.context("the codec server died")?
 }
 

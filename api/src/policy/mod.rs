@@ -2,6 +2,7 @@
 
 pub mod api_key_path;
 pub mod api_keys;
+pub mod audit_trail;
 pub mod authentication;
 pub mod body;
 pub mod client_address;

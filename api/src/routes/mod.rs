@@ -1,6 +1,7 @@
 //! The endpoints: a folder a resource, a file an endpoint.
 
 pub mod api_keys;
+pub mod audit;
 pub mod blobs;
 pub mod docs;
 pub mod errors;

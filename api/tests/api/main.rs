@@ -6,6 +6,7 @@ mod admission_limits;
 mod answer;
 mod api_keys;
 mod app;
+mod audit;
 #[path = "../../../store/tests/store/database.rs"]
 mod database;
 

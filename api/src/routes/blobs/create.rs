@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::{Octets, url};
 use crate::ApiState;
 use crate::errors;
+use crate::policy::audit_trail::Trail;
 use crate::policy::problem::Problem;
 use crate::policy::upload::{Upload, UploadHeaders, Uploaded, take_in};
 use crate::token::Principal;
@@ -57,9 +58,10 @@ pub struct Blob {
 pub async fn create(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
+    trail: Trail,
     upload: Result<Upload, Problem>,
 ) -> Result<Response, Problem> {
-    let Uploaded { blob, is_new } = take_in(&state, &principal, upload, Kind::Blob).await?;
+    let Uploaded { blob, is_new } = take_in(&state, (&principal, &trail), upload, Kind::Blob).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let sha256 = B256::from(blob.sha256.0);
     let url = url(&state, sha256);

@@ -12,6 +12,7 @@ use store::uploads::Kind;
 use super::presentation::{ClientKey, client_key_example};
 use crate::ApiState;
 use crate::errors;
+use crate::policy::audit_trail::Trail;
 use crate::policy::problem::Problem;
 use crate::policy::upload::{Upload, UploadHeaders, Uploaded, take_in};
 use crate::routes::blobs::Octets;
@@ -46,9 +47,10 @@ errors!(Errors: Token, InvalidRequest, BodyTimeout, StorageQuotaExceeded, Payloa
 pub async fn create(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
+    trail: Trail,
     upload: Result<Upload, Problem>,
 ) -> Result<Response, Problem> {
-    let Uploaded { blob, .. } = take_in(&state, &principal, upload, Kind::ClientKey).await?;
+    let Uploaded { blob, .. } = take_in(&state, (&principal, &trail), upload, Kind::ClientKey).await?;
     let key = client_keys::find(&state.pool, &principal.tenant, blob.sha256.0).await?.ok_or_else(Problem::internal)?;
     let pending = key.status == KeyStatus::Pending;
     if pending {

@@ -7,6 +7,7 @@ use axum::extract::State;
 use jobs::JobId;
 use jobs::wire::{Accepted, Job};
 use serde::Serialize;
+use serde_json::json;
 use store::cancel::Cancelled;
 use utoipa::openapi::schema::{AnyOfBuilder, Schema};
 use utoipa::openapi::{Ref, RefOr};
@@ -15,6 +16,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::presentation::{present, summarize};
 use crate::ApiState;
 use crate::errors;
+use crate::policy::audit_trail::Trail;
 use crate::policy::job_path::{JobPath, not_found};
 use crate::policy::problem::Problem;
 use crate::token::{Principal, Scope};
@@ -34,7 +36,9 @@ pub enum JobOrSummary {
 impl PartialSchema for JobOrSummary {
     fn schema() -> RefOr<Schema> {
         let either = AnyOfBuilder::new().item(Ref::from_schema_name("Job")).item(Ref::from_schema_name("Accepted"));
-        either.description(Some("The job, or what its submission was answered with, as far as the token may read it.")).into()
+        either
+            .description(Some("The job, or what its submission was answered with, as far as the token may read it."))
+            .into()
     }
 }
 
@@ -59,9 +63,11 @@ pub async fn cancel(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
     JobPath(id): JobPath,
+    trail: Trail,
 ) -> Result<Json<JobOrSummary>, Problem> {
     principal.require(Scope::JobsSubmit)?;
-    match store::cancel::request(&state.pool, principal.canceller(), id).await? {
+    let note = trail.note(&principal, json!({}));
+    match store::cancel::request(&state.pool, principal.canceller(), id, &note).await? {
         Cancelled::NoSuchJob => return Err(refusal(&state, &principal, id).await?),
         // The wish is committed; whether the workflow hears it now or from the sweep is only a matter of seconds.
         Cancelled::Requested(Some(run)) => state.dispatcher.cancel(run),

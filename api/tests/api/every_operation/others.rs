@@ -28,9 +28,16 @@ fn comparable(answer: &Answer, name: &str) -> (u16, String, Vec<(String, String)
 /// Everything of a tenant that a stranger could want to know or to change.
 async fn snapshot(app: &TestApp, world: &World) -> Vec<Value> {
     let mut seen = Vec::new();
-    for path in
-        ["/v1/jobs", "/v1/blobs", "/v1/fhe/keys", "/v1/api-keys", "/v1/users", "/v1/usage", "/v1/tenants/current"]
-    {
+    for path in [
+        "/v1/jobs",
+        "/v1/blobs",
+        "/v1/audit",
+        "/v1/fhe/keys",
+        "/v1/api-keys",
+        "/v1/users",
+        "/v1/usage",
+        "/v1/tenants/current",
+    ] {
         let mut page = app.get(&world.caller, path).await.expect(200);
         // Noted when a key is used, by whoever has it.
         if let Some(keys) = page["data"].as_array_mut().filter(|_| path == "/v1/api-keys") {

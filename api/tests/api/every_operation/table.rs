@@ -122,6 +122,8 @@ pub const TABLE: &[Row] = &[
     row("POST", "/v1/api-keys/{id}/rotate", ANY, ["201", "201", "201", LACKS], Nothing),
     row("DELETE", "/v1/api-keys/{id}", ANY, ["204", "204", "204", LACKS], Nothing),
 
+    row("GET", "/v1/audit", ADMIN, [LACKS, LACKS, "200", LACKS], Nothing),
+    row("GET", "/v1/audit/export", ADMIN, [LACKS, LACKS, "200", LACKS], Nothing),
     row("GET", "/v1/users", ADMIN, [LACKS, LACKS, "200", LACKS], Nothing),
     row("GET", "/v1/users/{id}", ADMIN, [LACKS, LACKS, "200", LACKS], Nothing),
     row("PUT", "/v1/users/{id}", ADMIN, [LACKS, LACKS, "200", LACKS], Json(r#"{"role":"team_lead"}"#)),

@@ -59,15 +59,18 @@ pub async fn fhe_result(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
     JobPath(id): JobPath,
+    trail: Trail,
     body: Result<StrictJson, Problem>,
 ) -> Result<Json<Answer>, Problem> {
     principal.require(Scope::JobsRead)?;
     let wish = request::read(&body?.0)?;
+    trail.tell(json!({ "retrieval_nonce": wish.nonce }));
     let found = store::retrievals::find(&state.pool, principal.reader(), id).await?;
     let (tenant, job) = match found {
         Some(job) => (principal.tenant.clone(), job),
         None => Box::pin(grantee::admitted(&state, id, &wish)).await?.ok_or_else(|| not_found(id))?,
     };
+    trail.concerns(&tenant);
     if job.job_type != JobType::FheCompute {
         let detail = "The job is not an encrypted one; its result is at /result.";
         return Err(Problem::new(ErrorCode::InvalidRequest, detail));
