@@ -51,7 +51,7 @@ ALONE := MAKEFLAGS=
 # when it ends.
 test: setup-tests ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
-	$(MAKE) --jobs 4 --output-sync=target CASES=10000 \
+	TMPDIR=$$(tools/test-folder.sh) $(MAKE) --jobs 4 --output-sync=target CASES=10000 \
 		test-encrypted test-failures test-rooms contracts test-dev lago-clients verifiers merkle-differential
 
 test-rooms:

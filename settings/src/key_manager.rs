@@ -123,7 +123,7 @@ mod tests {
         Settings::load_with(None, variables)
     }
 
-    const PRODUCTION: [(&str, &str); 13] = [
+    const PRODUCTION: [(&str, &str); 14] = [
         ("ENVIRONMENT", "production"),
         ("AUTH__REQUEST_KEY_SECRET", ""),
         ("DATABASE__URL", "postgres://db/zama"),

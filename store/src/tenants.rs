@@ -95,7 +95,9 @@ pub async fn ensure_user(
     submitter: [u8; 20],
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "INSERT INTO users (tenant, id, role, submitter) VALUES ($1, $2, $3, $4)
+        // One at a time in a tenant: `ON CONFLICT` waits at its own index alone, not at that of the addresses.
+        "WITH tenant AS (SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE)
+         INSERT INTO users (tenant, id, role, submitter) SELECT id, $2, $3, $4 FROM tenant
          ON CONFLICT (tenant, id) DO UPDATE
             SET submitter = coalesce(users.submitter, EXCLUDED.submitter),
                 role = CASE WHEN array_position(ARRAY['developer', 'team_lead', 'admin'], EXCLUDED.role)

@@ -127,7 +127,7 @@ impl TestApp {
 
     /// A second process on the same database. Tokens that tests are given are the first one's alone.
     pub fn beside(&self) -> Self {
-        Self::build(self.pool.clone(), Setup { request_timeout: Duration::from_secs(30), quotas: PLENTY }, None)
+        Self::build(self.pool.clone(), Setup::default(), None)
     }
 
     /// A server whose database is away: nothing listens on the port.
