@@ -25,6 +25,7 @@ pub use policy::limits::Meters;
 pub use policy::observation::recorder;
 pub use policy::plan::{ActiveJobs, MonthlyUnits, Plan, Plans};
 pub use policy::request_signature::RequestKeys;
+pub use policy::retirement::{Retirement, Retirements};
 pub use policy::storage::Storage;
 pub use router::router;
 pub use routes::oauth::public_keys;

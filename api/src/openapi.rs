@@ -2,9 +2,10 @@
 
 use anyhow::Context as _;
 use chrono::DateTime;
-use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
+
+use crate::policy::operations;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -18,7 +19,10 @@ use utoipa::{Modify, OpenApi};
                        `RateLimit-Policy`, `RateLimit` and `X-RateLimit-Limit`, `-Remaining`, `-Reset`; what is beyond a \
                        limit is 429 with `Retry-After`. A tenant may ask that its requests come from its networks, and \
                        that they are signed (`X-Zama-Timestamp`, `X-Zama-Nonce`, `X-Zama-Content-SHA256`, \
-                       `X-Zama-Signature`).",
+                       `X-Zama-Signature`).\n\n\
+                       The version is the first part of the path. Where one, or an operation, is about to go, its answers carry \
+                       `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and a `Link` to what to do. `/v2` is a preview of one \
+                       resource, which may still change.",
         license(name = "BSD-3-Clause-Clear", identifier = "BSD-3-Clause-Clear")
     ),
     servers((url = "/", description = "The server that this document comes from.")),
@@ -30,6 +34,7 @@ use utoipa::{Modify, OpenApi};
         (name = "identity", description = "Who asks, and what it may."),
         (name = "oauth", description = "Access tokens: our own issuer (OAuth 2.0)."),
         (name = "billing", description = "What was metered."),
+        (name = "preview", description = "What comes with the next version. It may still change."),
         (name = "documentation", description = "This document and the pages about errors."),
         (name = "operations", description = "Is it up, and how is it doing."),
     )
@@ -68,16 +73,9 @@ pub(crate) fn base() -> utoipa::openapi::OpenApi {
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = crate::router::documented().into_openapi();
-    for operation in document.paths.paths.values_mut().flat_map(operations) {
-        // Nothing is required, rather than not said.
-        operation.security.get_or_insert_default();
-    }
+    // Nothing is required, rather than not said.
+    operations::for_each(&mut document, |_, _, operation| _ = operation.security.get_or_insert_default());
     document
-}
-
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    let PathItem { get, put, post, delete, patch, .. } = item;
-    [get, put, post, delete, patch].into_iter().flatten()
 }
 
 /// The text of `openapi.yml`.
@@ -85,7 +83,12 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 /// # Errors
 /// A document that cannot be written, which would be a bug.
 pub fn openapi_yaml() -> anyhow::Result<String> {
-    let text = openapi().to_yaml().context("Failed to write the document")?;
+    yaml(&openapi())
+}
+
+/// A document as YAML that every reader reads alike.
+pub(crate) fn yaml(document: &utoipa::openapi::OpenApi) -> anyhow::Result<String> {
+    let text = document.to_yaml().context("Failed to write the document")?;
     Ok(text.lines().map(|line| quoted(line) + "\n").collect())
 }
 

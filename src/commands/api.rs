@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workflows::{BatcherInput, ReporterInput};
 
-use super::{Role, health, key_manager, limits, parts, process};
+use super::{Role, health, key_manager, limits, parts, process, retirements};
 
 /// An open job that has not moved for this long is looked after.
 const IDLE: Duration = Duration::from_secs(10);
@@ -46,6 +46,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         domain,
         tokens: tokens.clone(),
         gate: gate.clone(),
+        retirements: retirements::retirements(settings)?,
         public_url: settings.public_url().to_owned(),
         max_body_bytes: settings.api.max_body_bytes,
         request_timeout: Duration::from_secs(settings.api.request_timeout_seconds),

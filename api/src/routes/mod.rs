@@ -20,3 +20,4 @@ pub mod submitter;
 pub mod tenants;
 pub mod usage;
 pub mod users;
+pub mod v2;

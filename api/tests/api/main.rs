@@ -52,4 +52,5 @@ mod time_limit;
 mod unread;
 mod usage;
 mod users;
+mod versions;
 mod wire;

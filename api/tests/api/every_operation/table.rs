@@ -106,6 +106,8 @@ pub const TABLE: &[Row] = &[
     row("POST", "/v1/jobs/{id}/fhe-result", READ, ["INVALID_REQUEST", "INVALID_REQUEST", "INVALID_REQUEST", "JOB_NOT_FOUND"], Json(RETRIEVAL)),
     row("POST", "/v1/jobs/{id}/cancel", SUBMIT, ["200", "200", "200", "JOB_NOT_FOUND"], Nothing),
 
+    row("GET", "/v2/jobs/{id}", READ, ["200", "200", "200", "JOB_NOT_FOUND"], Nothing),
+
     row("GET", "/v1/blobs", READ, all("200"), Nothing),
     row("GET", "/v1/blobs/{sha256}", READ, ["200", "200", "200", "NOT_FOUND"], Nothing),
     row("DELETE", "/v1/blobs/{sha256}", SUBMIT, ["204", "204", "204", "NOT_FOUND"], Nothing),
