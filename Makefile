@@ -55,7 +55,7 @@ test: setup-tests ## Run every test, against real engines.
 		test-encrypted test-failures test-rooms contracts test-dev lago-clients verifiers merkle-differential schemathesis
 
 test-rooms:
-	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace -- --skip stack_failures:: --skip stack_encrypted:: --skip stack_dev::
+	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --no-fail-fast -- --skip stack_failures:: --skip stack_encrypted:: --skip stack_dev::
 
 test-encrypted:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test encrypted
