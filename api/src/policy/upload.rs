@@ -44,7 +44,7 @@ pub struct UploadHeaders {
     #[param(rename = "Repr-Digest")]
     repr_digest: Option<String>,
     /// The same in hex.
-    #[param(rename = "X-Content-SHA256")]
+    #[param(rename = "X-Content-SHA256", pattern = "^(0x)?[0-9a-fA-F]{64}$")]
     content_sha256: Option<String>,
 }
 

@@ -15,8 +15,8 @@ errors!(Errors: Public);
 /// The OpenAPI document as YAML
 #[utoipa::path(
     get, path = "/openapi.yml", tag = "documentation",
-    responses((status = 200, description = "The document.", body = String, content_type = "application/yaml",
-               example = "openapi: 3.1.0"), Errors)
+    responses((status = 200, description = "The document.", body = serde_json::Value, content_type = "application/yaml",
+               example = json!({"openapi": "3.1.0"})), Errors)
 )]
 pub async fn yaml(State(state): State<Arc<ApiState>>) -> Result<Response, Problem> {
     answer("application/yaml", state.retirements.documents().map(|(yaml, _)| yaml))

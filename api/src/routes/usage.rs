@@ -63,6 +63,7 @@ struct Query {
     /// Only rows of this job.
     job_id: Option<uuid::Uuid>,
     /// `next_cursor` of the page before, with the same filter.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// At most this many rows.
     #[param(minimum = 1, maximum = 1000, default = 100)]

@@ -79,7 +79,8 @@ async fn body(state: &Arc<ApiState>, request: Request) -> Result<Value, Problem>
     if request.body().is_end_stream() && !request.headers().contains_key(header::CONTENT_TYPE) {
         return Ok(json!({}));
     }
-    StrictJson::from_request(request, state).await.map(|StrictJson(body)| body)
+    let StrictJson(body) = StrictJson::from_request(request, state).await?;
+    Ok(if body.is_null() { json!({}) } else { body })
 }
 
 fn ended(id: &ApiKeyId) -> Problem {

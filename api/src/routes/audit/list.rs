@@ -7,7 +7,7 @@ use axum::extract::State;
 use jobs::UserId;
 use jobs::audit::{ChainedEntry, Head};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::audit::{self, Filter};
 use utoipa::{IntoParams, ToSchema};
 
@@ -57,6 +57,7 @@ struct Query {
     #[param(default = false)]
     test_mode: Option<bool>,
     /// `next_cursor` of the page before, with the same filters.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// At most this many entries.
     #[param(minimum = 1, maximum = 100, default = 20)]

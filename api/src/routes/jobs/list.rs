@@ -38,9 +38,10 @@ struct Query {
     /// Only jobs made before this time (RFC 3339).
     created_before: Option<DateTime<Utc>>,
     /// Only jobs of this address.
-    #[param(example = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8")]
+    #[param(example = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8", pattern = "^0x[0-9a-fA-F]{40}$")]
     submitter: Option<String>,
     /// `next_cursor` of the page before, with the same filters.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// At most this many jobs.
     #[param(minimum = 1, maximum = 100, default = 20)]

@@ -28,7 +28,6 @@ errors!(Errors: Token, InvalidRequest, BodyTimeout, PayloadTooLarge, InvalidCont
 #[serde(deny_unknown_fields)]
 #[allow(dead_code)]
 pub struct TenantChange {
-    #[schema(nullable = false)]
     settings: Option<TenantSettingsChange>,
 }
 
@@ -38,7 +37,6 @@ pub struct TenantChange {
 #[allow(dead_code)]
 pub struct TenantSettingsChange {
     /// Whether jobs that fail are confirmed on chain too.
-    #[schema(nullable = false)]
     confirm_failed: Option<bool>,
 }
 

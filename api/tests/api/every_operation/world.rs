@@ -10,7 +10,6 @@ use crate::app::{Call, TestApp, User};
 /// A caller and what is theirs, or their tenant's where only admins have it.
 pub struct World {
     pub caller: User,
-    pub tenant: &'static str,
     /// COMPLETED; whoever asks for its end gets it as it is.
     pub job: String,
     pub api_key: String,
@@ -22,7 +21,7 @@ pub struct World {
 
 impl World {
     /// A caller with a tenant of its own.
-    pub async fn of(app: &TestApp, tenant: &'static str, role: Role) -> Self {
+    pub async fn of(app: &TestApp, tenant: &str, role: Role) -> Self {
         let caller = app.user(tenant, "cal", role).await;
         app.user(tenant, "zoe", Role::Developer).await;
         let job = app.accepted(&caller).await;
@@ -34,7 +33,7 @@ impl World {
             assert!(stored.status.is_success(), "{stored:?}");
         }
         let sha256 = format!("0x{}", BlobHash::of(bytes.as_bytes()));
-        Self { caller, tenant, job, api_key, sha256, user: "zoe".to_owned() }
+        Self { caller, job, api_key, sha256, user: "zoe".to_owned() }
     }
 
     /// Things that nobody has.
@@ -42,7 +41,6 @@ impl World {
         let api_key = jobs::ApiKey::generate(jobs::KeyMode::Live).id().to_string();
         Self {
             caller: caller.clone(),
-            tenant: "nobody",
             job: jobs::JobId::generate().to_string(),
             api_key,
             sha256: format!("0x{}", BlobHash::of(b"nobody has uploaded this")),
