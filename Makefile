@@ -17,7 +17,7 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 # Arguments for `make dev` and `make demo`, for example ARGS='--port-base 7700'.
 ARGS ?=
 
-.PHONY: help setup setup-tests build demo dev test test-rooms test-encrypted test-failures test-dev flips fhe-oracle lago-clients verifiers merkle-differential \
+.PHONY: help setup setup-tests build demo dev test test-rooms test-encrypted test-failures test-dev flips fhe-oracle lago-clients verifiers schemathesis merkle-differential \
 	chain-at-length contracts contracts-at-length gas-table bench-starts bench-cancels bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
 
 help: ## Show this list.
@@ -54,8 +54,8 @@ ALONE := MAKEFLAGS=
 # when it ends.
 test: setup-tests ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
-	TMPDIR=$$(tools/test-folder.sh) $(MAKE) --jobs 4 --output-sync=target CASES=10000 \
-		test-encrypted test-failures test-rooms contracts test-dev lago-clients verifiers merkle-differential
+	TMPDIR=$$(tools/test-folder.sh) $(MAKE) --jobs 4 --output-sync=target CASES=10000 TIME=60 \
+		test-encrypted test-failures test-rooms contracts test-dev lago-clients verifiers merkle-differential schemathesis
 
 test-rooms:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --no-fail-fast -- --skip stack_failures:: --skip stack_encrypted:: --skip stack_dev::
@@ -80,6 +80,11 @@ bench-starts: setup ## Measure workflow starts from a backlog against bare start
 
 bench-cancels: setup ## Measure how long a computation goes on after it was cancelled.
 	$(CARGO) test --workspace --bench cancels
+
+# TIME says for how many seconds; a run prints its seed, and ZAMA_TEST_SEED draws the same again.
+TIME ?= 600
+schemathesis: ## Hold the API to its own document, at length (`make test` takes a minute).
+	ZAMA_BIN=$(ZAMA_JOBS) tests/schemathesis/run.sh $(TIME)
 
 verifiers: ## Hold `zama-jobs verify` to the independent verifier in TypeScript.
 	ZAMA_BIN=$(ZAMA_JOBS) contracts/examples/verify-receipt/check.sh --dev

@@ -1,5 +1,5 @@
-//! What the process tidies up by itself: uploads that broke off, bytes of what was deleted, logins and keys that are
-//! over.
+//! What the process does by itself: it removes uploads that broke off, bytes of what was deleted, logins and keys that are
+//! over; and it chains the audit log.
 
 use std::time::Duration;
 
@@ -37,6 +37,22 @@ pub async fn sweep_uploads(pool: PgPool, blobs: BlobStore, stop: CancellationTok
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+/// Between two looks for entries of the audit log that are not chained yet.
+const CHAIN_EVERY: Duration = Duration::from_secs(1);
+
+/// Chains what was noted for the audit log, in all tenants' names, until `stop`; at last what was noted until then.
+pub async fn chain_audit(pool: PgPool, stop: CancellationToken) {
+    loop {
+        let is_over = stop.run_until_cancelled(tokio::time::sleep(CHAIN_EVERY)).await.is_none();
+        if let Err(error) = store::audit::chain_all(&pool).await {
+            tracing::debug!(error = ?error, "entries of the audit log wait to be chained");
+        }
+        if is_over {
+            return;
         }
     }
 }

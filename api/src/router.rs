@@ -9,10 +9,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::ApiState;
-use crate::policy::{cors, gate, observation, problem, request_id, security_headers, time_limit};
+use crate::policy::{
+    audit_trail, cors, gate, observation, problem, request_id, retirement, security_headers, time_limit,
+};
 use crate::routes::{
-    api_keys, blobs, docs, errors, fallback, fhe_keys, health, jobs, limits, livez, me, metrics, oauth, openapi,
-    readyz, submitter, tenants, usage, users,
+    api_keys, audit, blobs, docs, errors, fallback, fhe_keys, health, jobs, limits, livez, me, metrics, oauth, openapi,
+    readyz, submitter, tenants, usage, users, v2,
 };
 
 /// The routes with their documentation.
@@ -25,6 +27,8 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(jobs::result::result))
         .routes(routes!(jobs::receipt::receipt))
         .routes(routes!(jobs::fhe_result::fhe_result))
+        // Clients who look ahead
+        .routes(routes!(v2::job::job))
         // Clients: ciphertexts and keys
         .routes(routes!(blobs::list::list, blobs::create::create))
         .routes(routes!(blobs::get::get, blobs::delete::delete))
@@ -41,6 +45,8 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(api_keys::rotate::rotate))
         // Admins of a tenant
         .routes(routes!(tenants::get::get, tenants::change::change))
+        .routes(routes!(audit::list::list))
+        .routes(routes!(audit::export::export))
         .routes(routes!(users::list::list))
         .routes(routes!(users::get::get, users::put::put, users::delete::delete))
         // Clients and people: tokens
@@ -79,10 +85,12 @@ pub fn router(state: ApiState) -> Router {
         .method_not_allowed_fallback(fallback::wrong_method)
         .layer(CatchPanicLayer::custom(problem::Problem::from_panic))
         .layer(from_fn_with_state(state.clone(), time_limit::enforce))
+        .layer(from_fn_with_state(state.clone(), audit_trail::follow))
         .layer(from_fn(gate::attend))
         .layer(from_fn_with_state(state.clone(), cors::apply))
         .layer(from_fn_with_state(state.clone(), problem::render))
         .layer(from_fn(observation::record))
+        .layer(from_fn_with_state(state.clone(), retirement::announce))
         .layer(from_fn_with_state(state.clone(), security_headers::add))
         .layer(from_fn(request_id::assign))
         .with_state(state)

@@ -12,6 +12,7 @@ use crate::dispatcher;
 use crate::health::Health;
 use crate::network_key::NetworkKeys;
 use crate::policy::gate::Gate;
+use crate::policy::retirement::Retirements;
 use crate::policy::storage::Storage;
 use crate::token::Authority;
 
@@ -30,6 +31,8 @@ pub struct ApiState {
     pub tokens: Arc<Authority>,
     /// Limits and rules that requests must pass; whoever builds the server has it watch.
     pub gate: Arc<Gate>,
+    /// Versions and operations that are about to go.
+    pub retirements: Retirements,
     /// Origin under which clients reach the API, without a slash at its end.
     pub public_url: String,
     /// Largest JSON body, in bytes.

@@ -21,6 +21,7 @@
 //! [`Client::submit_encrypted`].
 
 mod api_keys;
+mod audit;
 mod cancel;
 pub mod cli;
 mod encrypted;
@@ -39,6 +40,7 @@ mod usage;
 mod wait;
 
 pub use api_keys::{ApiKey, ApiKeyFilter, ApiKeyPage, ApiKeyRotation, CreatedApiKey, NewApiKey};
+pub use audit::{AuditExport, AuditFilter, AuditPage};
 pub use cancel::Cancelled;
 pub use chain::{AccessChange, Mined};
 pub use encrypted::{

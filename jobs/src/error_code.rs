@@ -4,12 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 macro_rules! error_codes {
     ($($name:ident $code:literal $status:literal $retry:ident $title:literal;)*) => {
         /// A typed error, named to clients by its code.
-        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
+        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
         pub enum ErrorCode {
             $(#[doc = $title] #[serde(rename = $code)] $name,)*
         }
@@ -137,6 +139,17 @@ impl ErrorCode {
         if self.is_ours() { Self::JobFailed } else { self }
     }
 }
+
+/// By hand: the derived one does not see names that a macro was given.
+impl PartialSchema for ErrorCode {
+    fn schema() -> RefOr<Schema> {
+        let codes = ALL.iter().map(|code| code.as_str());
+        let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes));
+        schema.description(Some("A typed error; each has a page in `/docs/errors`.")).into()
+    }
+}
+
+impl ToSchema for ErrorCode {}
 
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,6 +2,7 @@
 
 pub mod algorithm;
 pub mod api_key;
+pub mod audit;
 pub mod canonical;
 pub mod causes;
 pub mod digest;

@@ -9,6 +9,7 @@ mod limits;
 mod production;
 mod signing;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -79,6 +80,20 @@ pub struct Api {
     pub tls_key_file: String,
     pub trusted_proxies: String,
     pub cors_origins: String,
+    /// By version (`v1`) or operation id.
+    #[serde(default)]
+    pub retirements: BTreeMap<String, Retirement>,
+}
+
+/// A version or an operation of the API that is about to go.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retirement {
+    pub deprecated_at: String,
+    #[serde(default)]
+    pub sunset_at: String,
+    #[serde(default)]
+    pub link: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use ::api::dispatcher::{self, Policy};
 use ::api::token::Authority;
-use ::api::{ApiState, CertificateFiles, Door, Gate, Meters, Storage, Tls, recorder, router, serve, sweep_uploads};
+use ::api::{
+    ApiState, CertificateFiles, Door, Gate, Meters, Storage, Tls, chain_audit, recorder, router, serve, sweep_uploads,
+};
 use anyhow::{Context, Result, bail};
 use retrieval::Domain;
 use settings::{Keeper, Settings};
@@ -13,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workflows::{BatcherInput, ReporterInput};
 
-use super::{Role, health, key_manager, limits, parts, process};
+use super::{Role, health, key_manager, limits, parts, process, retirements};
 
 /// An open job that has not moved for this long is looked after.
 const IDLE: Duration = Duration::from_secs(10);
@@ -45,6 +47,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         domain,
         tokens: tokens.clone(),
         gate: gate.clone(),
+        retirements: retirements::retirements(settings)?,
         public_url: settings.public_url().to_owned(),
         max_body_bytes: settings.api.max_body_bytes,
         request_timeout: Duration::from_secs(settings.api.request_timeout_seconds),
@@ -75,6 +78,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let watched = stop.clone();
     let issuer = tokio::spawn(async move { tokens.watch(watched).await });
     let sweeper = tokio::spawn(sweep_uploads(pool.clone(), blobs, stop.clone()));
+    let chainer = tokio::spawn(chain_audit(pool.clone(), stop.clone()));
     serve(listener, router(state), door, stop.clone().cancelled_owned()).await?;
     stop.cancel();
     dispatcher.await.context("the dispatcher died")?;
@@ -82,6 +86,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     gatekeeper.await.context("the watch over limits and rules died")?;
     issuer.await.context("the watch over keys and revocations died")?;
     sweeper.await.context("the sweeper of uploads died")?;
+    chainer.await.context("whoever chains the audit log died")?;
     codec.await.context("the codec server died")?
 }
 

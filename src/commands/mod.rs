@@ -17,6 +17,7 @@ pub mod openapi;
 pub mod parts;
 pub mod policy;
 mod process;
+mod retirements;
 pub mod temporal;
 pub mod tenants;
 pub mod token;

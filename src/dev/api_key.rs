@@ -6,8 +6,10 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use chrono::{TimeDelta, Utc};
 use jobs::{ApiKey, KeyMode, Role, TenantId, UserId};
+use serde_json::json;
 use store::PgPool;
 use store::api_keys::{Created, NewKey, State};
+use store::audit::Note;
 
 use super::data_dir::write_private;
 
@@ -37,7 +39,8 @@ pub async fn ensure(pool: &PgPool, file: &Path, tenant: &TenantId, user: &UserId
         created_by: user,
         expires_at: Utc::now() + LIFETIME,
     };
-    match store::api_keys::create(pool, &new, i64::MAX).await? {
+    let note = Note::by_operator(tenant, "dev", format!("/v1/api-keys/{}", key.id()), json!({ "user": user }));
+    match store::api_keys::create(pool, &new, i64::MAX, &note).await? {
         Created::New(_) => {}
         Created::NoSuchUser | Created::TooMany => bail!("there is no user {user} of {tenant}"),
     }

@@ -6,6 +6,7 @@ use jobs::usage::{FIRST_SEGMENT, Metric, row_id};
 use jobs::{IdempotencyKey, JobId, JobStatus, TenantId, UserId, idempotency, workflow_id};
 use sqlx::{PgConnection, PgPool};
 
+use crate::audit::Note;
 use crate::limits::{self, Active, AdmissionLimits, Limited, MonthUnits, Taken};
 use crate::uploads::Kind;
 use crate::{StoreError, begin, events};
@@ -24,6 +25,7 @@ pub struct Admission<'a> {
     pub request_id: &'a str,
     /// Body of the 202, kept for replays.
     pub response: &'a str,
+    pub audit: &'a Note,
 }
 
 /// What became of a submission.
@@ -205,6 +207,8 @@ async fn insert(
         ), usage AS (
             INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units, occurred_at)
             VALUES ($17, $2, $1, $18, $19, 1, $13)
+        ), audit AS (
+            INSERT INTO audit_notes (tenant, at, entry) VALUES ($2, $27, $28)
         )
         INSERT INTO idempotency_keys (tenant, key, content_hash, job_id, response, created_at)
         VALUES ($2, $20, $8, $1, $21, $13)
@@ -238,6 +242,8 @@ async fn insert(
         client_key.as_ref().map(<[u8; 32]>::as_slice),
         taken.slot,
         taken.month.map(|(month, _)| month),
+        admission.audit.entry.at,
+        admission.audit.take()?,
     )
     .execute(tx)
     .await;

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use jobs::{ApiKey, ApiKeyId, KeyMode, Scopes, TenantId, UserId};
 use sqlx::{PgConnection, PgPool};
 
+use crate::audit::Note;
 use crate::{StoreError, begin, sandboxes};
 
 pub use lookup::{Known, State, known, used};
@@ -149,7 +150,7 @@ macro_rules! select_keys {
 ///
 /// # Errors
 /// The database is away.
-pub async fn create(pool: &PgPool, new: &NewKey<'_>, limit: i64) -> Result<Created, StoreError> {
+pub async fn create(pool: &PgPool, new: &NewKey<'_>, limit: i64, audit: &Note) -> Result<Created, StoreError> {
     let mut tx = begin(pool).await?;
     // Locked, so that a user who is being deleted leaves no key behind, and a limit is one.
     let user = sqlx::query_scalar!(
@@ -177,6 +178,7 @@ pub async fn create(pool: &PgPool, new: &NewKey<'_>, limit: i64) -> Result<Creat
         sandboxes::ensure(&mut tx, new.tenant).await?;
     }
     let stored = insert(&mut tx, new).await?;
+    audit.write(&mut tx).await?;
     tx.commit().await?;
     Ok(Created::New(stored))
 }
@@ -257,7 +259,7 @@ pub async fn list(
 ///
 /// # Errors
 /// The database is away.
-pub async fn rotate(pool: &PgPool, rotation: &Rotation<'_>) -> Result<Rotated, StoreError> {
+pub async fn rotate(pool: &PgPool, rotation: &Rotation<'_>, audit: &Note) -> Result<Rotated, StoreError> {
     let Rotation { owner, old, new, created_by, expires_at, overlap_seconds } = *rotation;
     let mut tx = begin(pool).await?;
     let row = sqlx::query!(
@@ -294,6 +296,7 @@ pub async fn rotate(pool: &PgPool, rotation: &Rotation<'_>) -> Result<Rotated, S
     )
     .execute(&mut *tx)
     .await?;
+    audit.write(&mut tx).await?;
     tx.commit().await?;
     Ok(Rotated::Into(stored))
 }
@@ -302,7 +305,8 @@ pub async fn rotate(pool: &PgPool, rotation: &Rotation<'_>) -> Result<Rotated, S
 ///
 /// # Errors
 /// The database is away.
-pub async fn revoke(pool: &PgPool, owner: Owner<'_>, id: &ApiKeyId) -> Result<bool, StoreError> {
+pub async fn revoke(pool: &PgPool, owner: Owner<'_>, id: &ApiKeyId, audit: &Note) -> Result<bool, StoreError> {
+    let mut tx = begin(pool).await?;
     let revoked = sqlx::query!(
         "UPDATE api_keys SET revoked_at = coalesce(revoked_at, now())
           WHERE tenant = $1 AND id = $2 AND ($3::text IS NULL OR user_id = $3)",
@@ -310,7 +314,12 @@ pub async fn revoke(pool: &PgPool, owner: Owner<'_>, id: &ApiKeyId) -> Result<bo
         id.as_str(),
         owner.user_column()
     )
-    .execute(pool)
+    .execute(&mut *tx)
     .await?;
-    Ok(revoked.rows_affected() == 1)
+    if revoked.rows_affected() == 0 {
+        return Ok(false);
+    }
+    audit.write(&mut tx).await?;
+    tx.commit().await?;
+    Ok(true)
 }

@@ -4,6 +4,7 @@ use jobs::{JobId, JobStatus};
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use crate::audit::Note;
 use crate::jobs::Reader;
 use crate::transition::{Ending, Locked, Units, end, lock};
 use crate::{StoreError, begin};
@@ -30,7 +31,7 @@ pub enum Cancelled {
 ///
 /// # Errors
 /// The database is away.
-pub async fn request(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Cancelled, StoreError> {
+pub async fn request(pool: &PgPool, reader: Reader<'_>, job: JobId, audit: &Note) -> Result<Cancelled, StoreError> {
     let mut tx = begin(pool).await?;
     let sees =
         |row: &Locked| row.tenant == reader.tenant.as_str() && reader.user_column().is_none_or(|user| row.user == user);
@@ -56,6 +57,7 @@ pub async fn request(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Ca
         }
         _ => Cancelled::Done,
     };
+    audit.write(&mut tx).await?;
     tx.commit().await?;
     Ok(answer)
 }

@@ -5,6 +5,7 @@
 
 pub mod admission;
 pub mod api_keys;
+pub mod audit;
 pub mod batches;
 mod begin;
 pub mod blobs;

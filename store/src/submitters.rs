@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use jobs::{TenantId, UserId};
 use sqlx::PgPool;
 
+use crate::audit::Note;
 use crate::jobs::bytes;
 use crate::{StoreError, begin};
 
@@ -45,7 +46,8 @@ pub enum Registered {
 ///
 /// # Errors
 /// The database is away.
-pub async fn challenge(pool: &PgPool, challenge: &Challenge<'_>) -> Result<bool, StoreError> {
+pub async fn challenge(pool: &PgPool, challenge: &Challenge<'_>, audit: &Note) -> Result<bool, StoreError> {
+    let mut tx = begin(pool).await?;
     let noted = sqlx::query!(
         "WITH forgotten AS (
              DELETE FROM submitter_challenges
@@ -64,8 +66,12 @@ pub async fn challenge(pool: &PgPool, challenge: &Challenge<'_>) -> Result<bool,
         challenge.expires_at,
         OPEN_CHALLENGES - 1
     )
-    .execute(pool)
+    .execute(&mut *tx)
     .await?;
+    if noted.rows_affected() == 1 {
+        audit.write(&mut tx).await?;
+    }
+    tx.commit().await?;
     Ok(noted.rows_affected() == 1)
 }
 
@@ -99,6 +105,7 @@ pub async fn register(
     tenant: &TenantId,
     user: &UserId,
     nonce: &[u8; 32],
+    audit: &Note,
 ) -> Result<Registered, StoreError> {
     let mut tx = begin(pool).await?;
     let challenge = sqlx::query!(
@@ -131,6 +138,7 @@ pub async fn register(
     .await;
     match registered {
         Ok(Some(at)) => {
+            audit.write(&mut tx).await?;
             tx.commit().await?;
             Ok(Registered::At(at))
         }

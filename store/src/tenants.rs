@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use jobs::{TenantId, UserId};
 use sqlx::PgPool;
 
-use crate::StoreError;
+use crate::audit::Note;
+use crate::{StoreError, begin};
 
 /// A tenant as operators and billing see it.
 #[derive(Clone, Debug)]
@@ -58,7 +59,13 @@ pub async fn ensure_tenant(pool: &PgPool, tenant: &TenantId, plan: &str) -> Resu
 ///
 /// # Errors
 /// The database is away.
-pub async fn set_plan(pool: &PgPool, tenant: &TenantId, plan: &str) -> Result<Option<String>, StoreError> {
+pub async fn set_plan(
+    pool: &PgPool,
+    tenant: &TenantId,
+    plan: &str,
+    audit: &Note,
+) -> Result<Option<String>, StoreError> {
+    let mut tx = begin(pool).await?;
     let before = sqlx::query_scalar!(
         r#"WITH before AS (SELECT id, plan FROM tenants WHERE id = $1 AND sandbox_of IS NULL FOR UPDATE),
                 changed AS (UPDATE tenants t SET plan = $2 FROM before b WHERE t.id = b.id OR t.sandbox_of = b.id)
@@ -66,8 +73,12 @@ pub async fn set_plan(pool: &PgPool, tenant: &TenantId, plan: &str) -> Result<Op
         tenant.as_str(),
         plan
     )
-    .fetch_optional(pool)
+    .fetch_optional(&mut *tx)
     .await?;
+    if before.is_some() {
+        audit.write(&mut tx).await?;
+        tx.commit().await?;
+    }
     Ok(before)
 }
 
@@ -169,7 +180,9 @@ pub async fn set_failed_jobs(
     pool: &PgPool,
     tenant: &TenantId,
     failed: FailedJobs,
+    audit: &Note,
 ) -> Result<Option<FailedJobs>, StoreError> {
+    let mut tx = begin(pool).await?;
     let before = sqlx::query_scalar!(
         r#"WITH before AS (SELECT id, confirm_failed FROM tenants WHERE id = $1 FOR UPDATE)
            UPDATE tenants t SET confirm_failed = $2 FROM before b WHERE t.id = b.id
@@ -177,8 +190,12 @@ pub async fn set_failed_jobs(
         tenant.as_str(),
         failed == FailedJobs::Confirmed
     )
-    .fetch_optional(pool)
+    .fetch_optional(&mut *tx)
     .await?;
+    if before.is_some() {
+        audit.write(&mut tx).await?;
+        tx.commit().await?;
+    }
     Ok(before.map(FailedJobs::of_column))
 }
 

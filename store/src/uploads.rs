@@ -6,6 +6,7 @@
 use jobs::{TenantId, UserId};
 use sqlx::{PgPool, Postgres, Transaction};
 
+use crate::audit::Note;
 use crate::{StoreError, begin, blobs, client_keys};
 
 /// What is stored.
@@ -164,6 +165,14 @@ impl Custody {
             .execute(&mut *self.tx)
             .await?;
         Ok(())
+    }
+
+    /// Tells the audit log of the change.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn audit(&mut self, note: &Note) -> Result<(), StoreError> {
+        note.write(&mut self.tx).await
     }
 
     /// Gives the right back: what was changed is so from now on.

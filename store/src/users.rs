@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use jobs::{Role, TenantId, UserId};
 use sqlx::{PgConnection, PgPool};
 
+use crate::audit::Note;
 use crate::jobs::bytes;
 use crate::{StoreError, begin};
 
@@ -133,7 +134,7 @@ pub async fn list(
 ///
 /// # Errors
 /// The database is away.
-pub async fn put(pool: &PgPool, tenant: &TenantId, user: &UserId, role: Role) -> Result<Put, StoreError> {
+pub async fn put(pool: &PgPool, tenant: &TenantId, user: &UserId, role: Role, audit: &Note) -> Result<Put, StoreError> {
     let mut tx = begin(pool).await?;
     if !administer(&mut tx, tenant).await? {
         return Ok(Put::NoSuchTenant);
@@ -152,6 +153,7 @@ pub async fn put(pool: &PgPool, tenant: &TenantId, user: &UserId, role: Role) ->
     )
     .fetch_one(&mut *tx)
     .await?;
+    audit.write(&mut tx).await?;
     tx.commit().await?;
     let submitter = row.submitter.map(|address| bytes("submitter", &address)).transpose()?;
     let user = User { id: user.clone(), role, submitter, created_at: row.created_at };
@@ -162,7 +164,7 @@ pub async fn put(pool: &PgPool, tenant: &TenantId, user: &UserId, role: Role) ->
 ///
 /// # Errors
 /// The database is away.
-pub async fn remove(pool: &PgPool, tenant: &TenantId, user: &UserId) -> Result<Removed, StoreError> {
+pub async fn remove(pool: &PgPool, tenant: &TenantId, user: &UserId, audit: &Note) -> Result<Removed, StoreError> {
     let mut tx = begin(pool).await?;
     administer(&mut tx, tenant).await?;
     if is_last_admin(&mut tx, tenant, user).await? {
@@ -185,6 +187,7 @@ pub async fn remove(pool: &PgPool, tenant: &TenantId, user: &UserId) -> Result<R
     sqlx::query!("DELETE FROM submitter_challenges WHERE tenant = $1 AND user_id = $2", tenant.as_str(), user.as_str())
         .execute(&mut *tx)
         .await?;
+    audit.write(&mut tx).await?;
     tx.commit().await?;
     Ok(Removed::Gone)
 }

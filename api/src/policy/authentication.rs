@@ -10,6 +10,7 @@ use store::api_keys::Owner;
 use store::jobs::Reader;
 
 use super::api_keys;
+use super::audit_trail::Trail;
 use super::observation::Caller;
 use super::problem::Problem;
 use crate::ApiState;
@@ -100,6 +101,9 @@ impl FromRequestParts<Arc<ApiState>> for Verified {
         }
         if let Some(caller) = parts.extensions.get::<Caller>() {
             caller.is(&verified.principal);
+        }
+        if let Some(trail) = parts.extensions.get::<Trail>() {
+            trail.is_of(&verified.principal);
         }
         state.gate.admit(&state.pool, parts, &verified.principal).await?;
         Ok(verified)

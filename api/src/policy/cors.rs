@@ -23,9 +23,9 @@ const SENT: HeaderValue = HeaderValue::from_static(
 );
 /// What pages may read beside the headers that any page may.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "etag, idempotency-key, idempotency-replayed, link, location, preference-applied, ratelimit, ratelimit-policy, \
+    "deprecation, etag, idempotency-key, idempotency-replayed, link, location, preference-applied, ratelimit, ratelimit-policy, \
      repr-digest, retry-after, www-authenticate, x-quota-warning, x-ratelimit-limit, x-ratelimit-remaining, \
-     x-ratelimit-reset, x-request-id, x-result-hash",
+     x-ratelimit-reset, x-request-id, x-result-hash, sunset",
 );
 /// Seconds for which a browser remembers the answer.
 const REMEMBERED: HeaderValue = HeaderValue::from_static("600");

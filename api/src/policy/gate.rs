@@ -1,6 +1,7 @@
 //! What every request with a valid credential passes before its handler sees it: its tenant's networks, the rates of its
 //! tenant's plan, its tenant's signature. Authentication calls [`Gate::admit`], so that no route with a lock is without it.
 
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -75,6 +76,11 @@ impl Gate {
     pub(super) fn is_secure(&self, request: &Request) -> bool {
         let peer = request.extensions().get::<Peer>();
         peer.is_some_and(|peer| self.proxies.is_secure(peer, request.headers()))
+    }
+
+    /// Where a request comes from, as far as that is known.
+    pub(super) fn client(&self, request: &Request) -> Option<IpAddr> {
+        request.extensions().get::<Peer>().and_then(|peer| self.proxies.client(peer, request.headers()))
     }
 
     /// Lets a request in, or says why not. The rules of its tenant are an extension of it from then on; one that has them

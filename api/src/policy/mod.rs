@@ -2,6 +2,7 @@
 
 pub mod api_key_path;
 pub mod api_keys;
+pub mod audit_trail;
 pub mod authentication;
 pub mod body;
 pub mod client_address;
@@ -14,12 +15,14 @@ pub mod gate;
 pub mod job_path;
 pub mod limits;
 pub mod observation;
+pub mod operations;
 pub mod plan;
 pub mod prefer;
 pub mod problem;
 pub mod query;
 pub mod request_id;
 pub mod request_signature;
+pub mod retirement;
 pub mod security_headers;
 pub mod sha256_path;
 pub mod storage;

@@ -3,6 +3,7 @@
 use blobs::{BlobHash, BlobStore, Staged};
 use jobs::{ErrorCode, TenantId};
 use store::PgPool;
+use store::audit::Note;
 use store::uploads::{Custody, Kind, NewUpload, Noted, Quota, Quotas, Removed, Stored, Unwanted, unwanted};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -53,7 +54,7 @@ impl Storage {
 /// STORAGE_QUOTA_EXCEEDED; SERVICE_UNAVAILABLE.
 pub async fn put(
     state: &ApiState,
-    tenant: &TenantId,
+    (tenant, audit): (&TenantId, &Note),
     kind: Kind,
     new: NewUpload<'_>,
     staged: &Staged,
@@ -75,6 +76,7 @@ pub async fn put(
         }
     };
     state.blobs.keep(tenant, staged).await?;
+    custody.audit(audit).await?;
     custody.release().await?;
     Ok(put)
 }
@@ -83,11 +85,19 @@ pub async fn put(
 ///
 /// # Errors
 /// NOT_FOUND, also of another tenant's; STILL_IN_USE; SERVICE_UNAVAILABLE.
-pub async fn delete(state: &ApiState, tenant: &TenantId, kind: Kind, sha256: BlobHash) -> Result<(), Problem> {
+pub async fn delete(
+    state: &ApiState,
+    (tenant, audit): (&TenantId, &Note),
+    kind: Kind,
+    sha256: BlobHash,
+) -> Result<(), Problem> {
     let _turn = state.storage.turn().await?;
     let mut custody = Custody::of(&state.pool, tenant).await?;
     match custody.remove(kind, sha256.0).await? {
-        Removed::Gone => custody.release().await?,
+        Removed::Gone => {
+            custody.audit(audit).await?;
+            custody.release().await?;
+        }
         Removed::Missing => return Err(not_found(sha256)),
         Removed::InUse => {
             let detail = format!("A job that has not ended needs the {}.", name(kind));
@@ -128,7 +138,7 @@ async fn remove_bytes(pool: &PgPool, blobs: &BlobStore, unwanted: &Unwanted) -> 
 fn full(kind: Kind, stored: Stored, quota: Quota) -> Problem {
     let (name, path) = (name(kind), path(kind));
     let detail = format!(
-        "The tenant has {} {name}s of {} bytes in all, and may have {} of {} bytes: delete one (DELETE {path}).",
+        "The tenant has {} {name}s of {} bytes in all, and may have {} of {} bytes: delete one (DELETE {path}/HASH).",
         stored.count, stored.bytes, quota.count, quota.bytes
     );
     Problem::new(ErrorCode::StorageQuotaExceeded, detail)
@@ -141,9 +151,11 @@ fn name(kind: Kind) -> &'static str {
     }
 }
 
-fn path(kind: Kind) -> &'static str {
+/// Where tenants find what they have of a kind.
+#[must_use]
+pub fn path(kind: Kind) -> &'static str {
     match kind {
-        Kind::Blob => "/v1/blobs/{sha256}",
-        Kind::ClientKey => "/v1/fhe/keys/{key_id}",
+        Kind::Blob => "/v1/blobs",
+        Kind::ClientKey => "/v1/fhe/keys",
     }
 }

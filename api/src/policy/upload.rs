@@ -13,14 +13,16 @@ use bytes::Bytes;
 use futures::stream::{self, Stream};
 use http_body_util::BodyExt as _;
 use jobs::ErrorCode;
+use serde_json::json;
 use store::uploads::{Kind, NewUpload};
 use utoipa::IntoParams;
 
+use super::audit_trail::Trail;
 use super::authentication::unregistered;
 use super::body::check_content_encoding;
 use super::conditional::REPR_DIGEST;
 use super::problem::Problem;
-use super::storage::{Put, put};
+use super::storage::{Put, path, put};
 use crate::ApiState;
 use crate::token::{Principal, Scope};
 
@@ -42,7 +44,7 @@ pub struct UploadHeaders {
     #[param(rename = "Repr-Digest")]
     repr_digest: Option<String>,
     /// The same in hex.
-    #[param(rename = "X-Content-SHA256")]
+    #[param(rename = "X-Content-SHA256", pattern = "^(0x)?[0-9a-fA-F]{64}$")]
     content_sha256: Option<String>,
 }
 
@@ -86,7 +88,7 @@ impl FromRequest<Arc<ApiState>> for Upload {
 /// As [`Upload::stage`]; STORAGE_QUOTA_EXCEEDED; INSUFFICIENT_SCOPE, and INVALID_TOKEN of a user who is not registered.
 pub async fn take_in(
     state: &ApiState,
-    principal: &Principal,
+    (principal, trail): (&Principal, &Trail),
     upload: Result<Upload, Problem>,
     kind: Kind,
 ) -> Result<Uploaded, Problem> {
@@ -100,7 +102,9 @@ pub async fn take_in(
     let staged = upload.stage(state, limit(kind)).await?;
     let blob = staged.blob();
     let new = NewUpload { user, sha256: blob.sha256.0, size: blob.size };
-    let put = put(state, tenant, kind, new, &staged).await?;
+    let target = format!("{}/0x{}", path(kind), blob.sha256);
+    let note = trail.note_at(principal, target, json!({ "size": blob.size }));
+    let put = put(state, (tenant, &note), kind, new, &staged).await?;
     Ok(Uploaded { blob, is_new: put == Put::New })
 }
 

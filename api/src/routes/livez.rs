@@ -18,7 +18,10 @@ pub struct State {
 /// Is the process alive
 ///
 /// Looks at nothing else: restart the process when this fails.
-#[utoipa::path(get, path = "/livez", tag = "operations", responses((status = 200, description = "It is.", body = State), Errors))]
+#[utoipa::path(
+    get, path = "/livez", tag = "operations",
+    responses((status = 200, description = "It is.", body = State, example = json!({"status": "alive"})), Errors)
+)]
 pub async fn livez() -> Json<State> {
     Json(State { status: "alive" })
 }

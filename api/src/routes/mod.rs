@@ -1,6 +1,7 @@
 //! The endpoints: a folder a resource, a file an endpoint.
 
 pub mod api_keys;
+pub mod audit;
 pub mod blobs;
 pub mod docs;
 pub mod errors;
@@ -19,3 +20,4 @@ pub mod submitter;
 pub mod tenants;
 pub mod usage;
 pub mod users;
+pub mod v2;

@@ -63,6 +63,7 @@ struct Query {
     /// Only rows of this job.
     job_id: Option<uuid::Uuid>,
     /// `next_cursor` of the page before, with the same filter.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// At most this many rows.
     #[param(minimum = 1, maximum = 1000, default = 100)]
@@ -74,7 +75,7 @@ struct Query {
 /// A row stands for one metric of one job. With `jobs:read:team` these are the rows of the whole tenant, else those of
 /// the caller's own jobs. An unknown job has no rows. `totals` count all rows that match, on every page.
 #[utoipa::path(
-    get, path = "/v1/usage", tag = "billing", params(Query), security(("bearer" = ["jobs:read"])),
+    get, path = "/v1/usage", operation_id = "get_usage", tag = "billing", params(Query), security(("bearer" = ["jobs:read"])),
     responses(
         (status = 200, description = "Totals, and a page of rows.", body = Usage,
          example = json!({

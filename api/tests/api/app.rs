@@ -18,7 +18,7 @@ use std::time::Duration;
 use api::dispatcher;
 use api::health::Health;
 use api::token::{Authority, AuthorityConfig, Credential, KeysSecret, Principal, Role, Scopes, TokenIssuer};
-use api::{ApiState, Gate, GatePolicy, NetworkKeys, Storage, router};
+use api::{ApiState, Gate, GatePolicy, NetworkKeys, Retirements, Storage, router};
 use axum::Router;
 use blobs::BlobStore;
 use retrieval::Domain;
@@ -63,11 +63,17 @@ struct Setup {
     request_timeout: Duration,
     quotas: Quotas,
     gate: GatePolicy,
+    retirements: Retirements,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { request_timeout: Duration::from_secs(30), quotas: PLENTY, gate: policy() }
+        Self {
+            request_timeout: Duration::from_secs(30),
+            quotas: PLENTY,
+            gate: policy(),
+            retirements: Retirements::default(),
+        }
     }
 }
 
@@ -116,6 +122,10 @@ impl TestApp {
 
     pub async fn with_policy(gate: GatePolicy) -> Self {
         Self::set_up(Setup { gate, ..Setup::default() }).await
+    }
+
+    pub async fn with_retirements(retirements: Retirements) -> Self {
+        Self::set_up(Setup { retirements, ..Setup::default() }).await
     }
 
     async fn set_up(setup: Setup) -> Self {
@@ -169,6 +179,7 @@ impl TestApp {
             domain: DOMAIN,
             tokens: tokens.clone(),
             gate: gate.clone(),
+            retirements: setup.retirements,
             public_url: PUBLIC_URL.to_owned(),
             max_body_bytes: MAX_BODY_BYTES,
             request_timeout: setup.request_timeout,

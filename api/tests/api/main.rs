@@ -6,6 +6,7 @@ mod admission_limits;
 mod answer;
 mod api_keys;
 mod app;
+mod audit;
 #[path = "../../../store/tests/store/database.rs"]
 mod database;
 
@@ -51,4 +52,5 @@ mod time_limit;
 mod unread;
 mod usage;
 mod users;
+mod versions;
 mod wire;

@@ -5,6 +5,7 @@ use blobs::BlobHash;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use store::admission::Admitted;
+use store::audit::Note;
 use store::client_keys::{self, KeyVerdict};
 use store::fhe::inputs::JobInput;
 use store::uploads::{Custody, Kind, NewUpload, Noted, Quota, Quotas};
@@ -187,6 +188,7 @@ async fn a_job_is_not_admitted_on_a_blob_that_was_just_deleted() {
         estimated_completion: now,
         request_id: "r",
         response: "{}",
+        audit: &Note::by_operator(&acme, "test", String::new(), json!({})),
     };
     let admitted = store::admission::admit(&app.pool, admission).await.unwrap();
     assert!(matches!(admitted, Admitted::Missing(Kind::Blob)), "{admitted:?}");

@@ -21,7 +21,7 @@ Exit codes:
   4  the job failed
   5  the job was cancelled
   6  the time for waiting was up
-  7  a receipt, key or sealed result does not verify
+  7  a receipt, key, sealed result or audit log does not verify
   8  nothing is known against it, but the EVM node gave no answer: it could not be checked";
 
 /// How a command ended.
@@ -42,7 +42,7 @@ pub enum Exit {
     JobCancelled = 5,
     /// The time for waiting was up.
     TimedOut = 6,
-    /// A receipt, key or sealed result does not verify.
+    /// A receipt, key, sealed result or audit log does not verify.
     NotVerified = 7,
     /// The EVM node gave no answer, so that a receipt or key manager could not be checked.
     Unchecked = 8,

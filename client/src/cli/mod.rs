@@ -2,6 +2,7 @@
 
 mod access;
 mod api_keys;
+mod audit;
 mod card;
 mod chain_args;
 mod credentials;
@@ -93,6 +94,9 @@ pub enum JobsCommand {
     /// Keys that programs use in place of access tokens.
     #[command(subcommand)]
     ApiKeys(api_keys::ApiKeysCommand),
+    /// What was done in the tenant's name, for its admins: list, export, verify.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Show what was metered.
     #[command(after_help = EXIT_CODES)]
     Usage(usage::UsageArgs),
@@ -132,6 +136,7 @@ pub async fn run(command: JobsCommand, globals: Globals) -> ExitCode {
         JobsCommand::Revoke(args) => Box::pin(access::change(&session, &args, AccessChange::Revoke)).await,
         JobsCommand::Keys(command) => Box::pin(keys::keys(&session, &command)).await,
         JobsCommand::ApiKeys(command) => Box::pin(api_keys::api_keys(&session, &command)).await,
+        JobsCommand::Audit(command) => Box::pin(audit::audit(&session, &command)).await,
         JobsCommand::Usage(args) => usage::usage(&session, &args).await,
         JobsCommand::Login(args) => Box::pin(login::login(&session, &args)).await,
         JobsCommand::Logout => Box::pin(login::logout(&session)).await,

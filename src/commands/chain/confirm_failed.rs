@@ -5,6 +5,7 @@ use clap::Args;
 use jobs::TenantId;
 use serde_json::json;
 use settings::Settings;
+use store::audit::Note;
 use store::tenants::{self, FailedJobs};
 
 use super::exit::{ChainExit, WrongSetUp};
@@ -26,7 +27,11 @@ pub(super) async fn run(settings: &Settings, args: &ConfirmFailedArgs, format: F
     store::reach(&pool).await?;
     let tenant = &args.tenant;
     let before = match args.switch {
-        Some(switch) => tenants::set_failed_jobs(&pool, tenant, switch).await?,
+        Some(switch) => {
+            let about = json!({ "confirm_failed": switch == FailedJobs::Confirmed });
+            let note = Note::by_operator(tenant, "chain confirm-failed", format!("/v1/tenants/{tenant}"), about);
+            tenants::set_failed_jobs(&pool, tenant, switch, &note).await?
+        }
         None => tenants::failed_jobs(&pool, tenant).await?,
     };
     let before = before.ok_or_else(|| WrongSetUp(format!("there is no tenant {tenant}")))?;

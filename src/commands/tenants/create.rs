@@ -8,6 +8,7 @@ use serde_json::json;
 use settings::Settings;
 use store::PgPool;
 use store::api_keys::{Created, NewKey};
+use store::audit::Note;
 use store::{tenants, users};
 
 use super::super::parts;
@@ -15,6 +16,9 @@ use super::{Format, plan};
 
 /// Name of a first admin's key, in its list of keys.
 const KEY_NAME: &str = "first admin";
+
+/// What the audit log calls it.
+const ACTION: &str = "tenants create";
 
 /// Lifetime of a first admin's key, in days: time to sign in and make another one.
 const KEY_DAYS: i64 = 7;
@@ -46,7 +50,9 @@ pub(super) async fn run(settings: &Settings, args: &CreateArgs, format: Format) 
     store::reach(&pool).await?;
     let is_new = tenants::ensure_tenant(&pool, tenant, &args.plan).await?;
     if let Some(admin) = &args.admin {
-        users::put(&pool, tenant, admin, UserRole::Admin).await?;
+        let about = json!({ "role": UserRole::Admin });
+        let note = Note::by_operator(tenant, ACTION, format!("/v1/users/{admin}"), about);
+        users::put(&pool, tenant, admin, UserRole::Admin, &note).await?;
     }
     let key = match (&args.admin, args.api_key) {
         (Some(admin), true) => Some(key(&pool, tenant, admin).await?),
@@ -74,7 +80,8 @@ async fn key(pool: &PgPool, tenant: &TenantId, admin: &UserId) -> Result<ApiKey>
         created_by: admin,
         expires_at: chrono::Utc::now() + chrono::TimeDelta::days(KEY_DAYS),
     };
-    match store::api_keys::create(pool, &new, api::MAX_API_KEYS).await? {
+    let note = Note::by_operator(tenant, ACTION, format!("/v1/api-keys/{}", key.id()), json!({ "user": admin }));
+    match store::api_keys::create(pool, &new, api::MAX_API_KEYS, &note).await? {
         Created::New(_) => Ok(key),
         Created::NoSuchUser => bail!("there is no user {admin}"),
         Created::TooMany => bail!("the admin {admin} has too many keys in force: revoke one"),

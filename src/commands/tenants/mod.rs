@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use jobs::TenantId;
 use serde_json::{Value, json};
 use settings::Settings;
+use store::audit::Note;
 use store::tenants::{self, FailedJobs, Tenant};
 
 use super::{Role, parts, process};
@@ -92,8 +93,9 @@ async fn set_plan(settings: &Settings, args: &SetPlanArgs, format: Format) -> Re
     let SetPlanArgs { tenant, plan } = args;
     let pool = parts::pool(settings)?;
     store::reach(&pool).await?;
-    let before =
-        tenants::set_plan(&pool, tenant, plan).await?.with_context(|| format!("there is no tenant {tenant}"))?;
+    let note = Note::by_operator(tenant, "tenants set-plan", format!("/v1/tenants/{tenant}"), json!({ "plan": plan }));
+    let before = tenants::set_plan(&pool, tenant, plan, &note).await?;
+    let before = before.with_context(|| format!("there is no tenant {tenant}"))?;
     let document = json!({ "tenant": tenant, "plan": plan, "changed": before != *plan });
     format.answer(&document, || format!("{tenant} is on plan {plan}\n"))
 }

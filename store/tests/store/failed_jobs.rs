@@ -8,10 +8,12 @@ use store::tenants::{FailedJobs, failed_jobs, set_failed_jobs};
 use store::transition::{self, Ending, Units};
 use store::{receipts, sealing};
 
+use crate::audit::note_of;
 use crate::outbox::Outbox;
 
 async fn set(outbox: &Outbox, to: FailedJobs) -> Option<FailedJobs> {
-    set_failed_jobs(&outbox.pool, &"acme".parse().unwrap(), to).await.unwrap()
+    let tenant = "acme".parse().unwrap();
+    set_failed_jobs(&outbox.pool, &tenant, to, &note_of(&tenant)).await.unwrap()
 }
 
 /// An outbox whose tenant has its failed jobs confirmed.

@@ -7,6 +7,7 @@ mod outbox;
 mod relay;
 
 mod admission;
+mod audit;
 mod batches;
 mod begin;
 mod encrypted;

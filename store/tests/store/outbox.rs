@@ -19,6 +19,7 @@ use store::starts;
 use store::transition;
 use uuid::Uuid;
 
+use crate::audit::note_of;
 use crate::database::TestDatabase;
 
 /// The registry that batches of [`Outbox::seal`] are for.
@@ -87,6 +88,7 @@ impl Outbox {
             estimated_completion: now,
             request_id: "r",
             response: "{}",
+            audit: &note_of(&tenant),
         };
         (job_id, admit(&self.pool, admission).await.unwrap())
     }
@@ -137,7 +139,7 @@ impl Outbox {
     pub async fn cancel(&self, job: JobId) -> store::cancel::Cancelled {
         let tenant = "acme".parse().unwrap();
         let reader = Reader { tenant: &tenant, user: Some(&self.user) };
-        store::cancel::request(&self.pool, reader, job).await.unwrap()
+        store::cancel::request(&self.pool, reader, job, &note_of(&tenant)).await.unwrap()
     }
 
     /// Usage of a job as metric and units, by metric.

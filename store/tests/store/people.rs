@@ -8,6 +8,7 @@ use store::limits::rules;
 use store::users::{self, Put, Removed, Standing};
 use store::{api_keys, tenants};
 
+use crate::audit::note_of;
 use crate::database::TestDatabase;
 
 struct House {
@@ -23,7 +24,10 @@ impl House {
         let (pool, tenant, ada) = (database.pool.clone(), "acme".parse().unwrap(), "ada".parse().unwrap());
         assert!(tenants::ensure_tenant(&pool, &tenant, "default").await.unwrap());
         assert!(!tenants::ensure_tenant(&pool, &tenant, "another").await.unwrap(), "it keeps its plan");
-        assert!(matches!(users::put(&pool, &tenant, &ada, Role::Developer).await.unwrap(), Put::Created(_)));
+        assert!(matches!(
+            users::put(&pool, &tenant, &ada, Role::Developer, &note_of(&tenant)).await.unwrap(),
+            Put::Created(_)
+        ));
         Self { pool, tenant, ada, _database: database }
     }
 
@@ -37,7 +41,7 @@ impl House {
             created_by: &self.ada,
             expires_at: Utc::now() + TimeDelta::days(1),
         };
-        api_keys::create(&self.pool, &new, 1_000).await.unwrap()
+        api_keys::create(&self.pool, &new, 1_000, &note_of(&self.tenant)).await.unwrap()
     }
 }
 
@@ -50,12 +54,12 @@ async fn a_deleted_user_leaves_no_key_behind() {
     let deletion = async {
         // In the middle of them.
         while sqlx::query_scalar::<_, i64>("SELECT count(*) FROM api_keys").fetch_one(&house.pool).await.unwrap() < 3 {}
-        users::remove(&house.pool, &house.tenant, &house.ada).await.unwrap()
+        users::remove(&house.pool, &house.tenant, &house.ada, &note_of(&house.tenant)).await.unwrap()
     };
     let (made, removed) = tokio::join!(creations, deletion);
     assert_eq!(removed, Removed::Gone);
     assert!(made.iter().any(|made| matches!(made, Created::New(_))));
-    users::put(&house.pool, &house.tenant, &house.ada, Role::Developer).await.unwrap();
+    users::put(&house.pool, &house.tenant, &house.ada, Role::Developer, &note_of(&house.tenant)).await.unwrap();
     for key in &keys {
         let known = api_keys::known(&house.pool, key.id()).await.unwrap();
         assert!(known.is_none_or(|known| known.state == State::Revoked), "{key:?}");
@@ -73,9 +77,9 @@ async fn a_sandbox_has_its_tenants_users_and_plan() {
     let standing = users::standing(pool, &sandbox, ada).await.unwrap();
     assert_eq!(standing, Some(Standing { role: Role::Developer, submitter: None }));
     assert_eq!(users::find(pool, &sandbox, ada).await.unwrap(), None);
-    assert_eq!(tenants::set_plan(pool, tenant, "team").await.unwrap().as_deref(), Some("default"));
+    assert_eq!(tenants::set_plan(pool, tenant, "team", &note_of(tenant)).await.unwrap().as_deref(), Some("default"));
     assert_eq!(tenants::find(pool, sandbox.as_str()).await.unwrap().unwrap().plan, "team");
-    assert_eq!(tenants::set_plan(pool, &sandbox, "free").await.unwrap(), None, "it is its tenant's");
+    assert_eq!(tenants::set_plan(pool, &sandbox, "free", &note_of(tenant)).await.unwrap(), None, "it is its tenant's");
     let listed: Vec<String> =
         tenants::list(pool).await.unwrap().into_iter().map(|tenant| tenant.id.to_string()).collect();
     assert_eq!(listed, ["acme"]);
@@ -109,7 +113,7 @@ async fn somebody_elses_tenant_is_no_sandbox() {
         created_by: &house.ada,
         expires_at: Utc::now() + TimeDelta::days(1),
     };
-    assert!(api_keys::create(&house.pool, &new, 10).await.is_err());
+    assert!(api_keys::create(&house.pool, &new, 10, &note_of(&house.tenant)).await.is_err());
     let owner = Owner { tenant: &house.tenant, user: None };
     assert!(api_keys::find(&house.pool, owner, key.id()).await.unwrap().is_none());
 }

@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{SubsecRound as _, Utc};
 use jobs::{ErrorCode, FieldError, KeyMode, Role, Scope, Scopes};
+use serde_json::json;
 use store::api_keys::{Created, NewKey};
 
 use super::presentation::{ApiKey, CreatedApiKey, created_example};
@@ -15,6 +16,7 @@ use super::request::{self, NewApiKey};
 use crate::ApiState;
 use crate::errors;
 use crate::policy::api_keys::{MAX_API_KEYS, TEST_KEY_ROLE};
+use crate::policy::audit_trail::Trail;
 use crate::policy::authentication::unregistered;
 use crate::policy::body::StrictJson;
 use crate::policy::problem::Problem;
@@ -42,6 +44,7 @@ errors!(Errors: AnyToken, InvalidRequest, InsufficientScope, NotFound, BodyTimeo
 pub async fn create(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
+    trail: Trail,
     body: Result<StrictJson, Problem>,
 ) -> Result<Response, Problem> {
     principal.require_key_management()?;
@@ -64,7 +67,10 @@ pub async fn create(
         created_by: &principal.user,
         expires_at: wish.expires_at,
     };
-    match store::api_keys::create(&state.pool, &new, MAX_API_KEYS).await? {
+    let (mode, until) = (wish.mode.as_str(), wish.expires_at);
+    let about = json!({"user": user, "scopes": scopes.to_string(), "mode": mode, "expires_at": until});
+    let note = trail.note_at(&principal, format!("/v1/api-keys/{}", key.id()), about);
+    match store::api_keys::create(&state.pool, &new, MAX_API_KEYS, &note).await? {
         Created::New(stored) => Ok(shown_once(&state, &key, ApiKey::of(&state, stored))),
         Created::NoSuchUser => Err(no_user(&principal, user)),
         Created::TooMany => {

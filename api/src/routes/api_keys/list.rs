@@ -41,6 +41,7 @@ struct Query {
     #[param(example = "ci-bot")]
     user: Option<String>,
     /// `next_cursor` of the page before, with the same filter.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// At most this many keys.
     #[param(minimum = 1, maximum = 100, default = 20)]

@@ -37,16 +37,15 @@ pub struct NewApiKey {
     #[schema(min_length = 1, max_length = 100, example = "nightly import")]
     name: String,
     /// Among those of the caller's credential and of the user's role; all of these when absent.
-    #[schema(nullable = false, min_items = 1, example = json!(["jobs:submit", "jobs:read"]))]
+    #[schema(min_items = 1, example = json!(["jobs:submit", "jobs:read"]))]
     scopes: Option<Vec<String>>,
     /// A `zj_test_` key: the same interface on the tenant's sandbox, free; without `jobs:admin`.
-    #[schema(nullable = false, default = false)]
+    #[schema(default = false)]
     test_mode: Option<bool>,
     /// A year ahead at most, and when absent.
-    #[schema(nullable = false)]
     expires_at: Option<DateTime<Utc>>,
     /// Whom the key is to speak for; the caller when absent. Another user's needs `jobs:admin`.
-    #[schema(nullable = false, example = "ci-bot")]
+    #[schema(example = "ci-bot")]
     user: Option<String>,
 }
 
@@ -56,10 +55,9 @@ pub struct NewApiKey {
 #[allow(dead_code)]
 pub struct ApiKeyRotation {
     /// Seconds for which the old key goes on; 0 ends it at once.
-    #[schema(nullable = false, minimum = 0, maximum = 2_592_000, default = 86_400)]
+    #[schema(minimum = 0, maximum = 2_592_000, default = 86_400)]
     overlap_seconds: Option<i64>,
     /// When the new key expires, a year ahead at most; it lasts as long as the old one was to last when absent.
-    #[schema(nullable = false)]
     expires_at: Option<DateTime<Utc>>,
 }
 

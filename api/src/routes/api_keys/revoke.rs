@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use serde_json::json;
 
 use crate::ApiState;
 use crate::errors;
 use crate::policy::api_key_path::{ApiKeyPath, not_found};
+use crate::policy::audit_trail::Trail;
 use crate::policy::problem::Problem;
 use crate::token::Principal;
 
@@ -26,9 +28,11 @@ pub async fn revoke(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
     ApiKeyPath(id): ApiKeyPath,
+    trail: Trail,
 ) -> Result<StatusCode, Problem> {
     principal.require_key_management()?;
-    match store::api_keys::revoke(&state.pool, principal.key_owner(), &id).await? {
+    let note = trail.note(&principal, json!({}));
+    match store::api_keys::revoke(&state.pool, principal.key_owner(), &id, &note).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(not_found(&id)),
     }

@@ -17,6 +17,7 @@ use super::request::{self, ApiKeyRotation};
 use crate::ApiState;
 use crate::errors;
 use crate::policy::api_key_path::{ApiKeyPath, not_found};
+use crate::policy::audit_trail::Trail;
 use crate::policy::body::StrictJson;
 use crate::policy::problem::Problem;
 use crate::token::Principal;
@@ -44,6 +45,7 @@ pub async fn rotate(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
     ApiKeyPath(id): ApiKeyPath,
+    trail: Trail,
     request: Request,
 ) -> Result<Response, Problem> {
     principal.require_key_management()?;
@@ -63,7 +65,9 @@ pub async fn rotate(
         expires_at: wish.expires_at,
         overlap_seconds: f64::from(i32::try_from(wish.overlap_seconds).unwrap_or(i32::MAX)),
     };
-    match store::api_keys::rotate(&state.pool, &rotation).await? {
+    let about = json!({"replaced_by": new.id().as_str(), "overlap_seconds": wish.overlap_seconds});
+    let note = trail.note(&principal, about);
+    match store::api_keys::rotate(&state.pool, &rotation, &note).await? {
         Rotated::Into(stored) => Ok(shown_once(&state, &new, ApiKey::of(&state, stored))),
         Rotated::NoSuchKey => Err(not_found(&id)),
         Rotated::Ended => Err(ended(&id)),
@@ -75,7 +79,8 @@ async fn body(state: &Arc<ApiState>, request: Request) -> Result<Value, Problem>
     if request.body().is_end_stream() && !request.headers().contains_key(header::CONTENT_TYPE) {
         return Ok(json!({}));
     }
-    StrictJson::from_request(request, state).await.map(|StrictJson(body)| body)
+    let StrictJson(body) = StrictJson::from_request(request, state).await?;
+    Ok(if body.is_null() { json!({}) } else { body })
 }
 
 fn ended(id: &ApiKeyId) -> Problem {

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::{Octets, url};
 use crate::ApiState;
 use crate::errors;
+use crate::policy::audit_trail::Trail;
 use crate::policy::problem::Problem;
 use crate::policy::upload::{Upload, UploadHeaders, Uploaded, take_in};
 use crate::token::Principal;
@@ -48,16 +49,19 @@ pub struct Blob {
          example = json!({"sha256": "0xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "size": 3,
              "url": "https://api.example.com/v1/blobs/0xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"})),
         (status = 200, description = "The tenant had the blob already.", body = Blob,
-         headers(("Location" = String, description = "The blob."))),
+         headers(("Location" = String, description = "The blob.")),
+         example = json!({"sha256": "0xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "size": 3,
+             "url": "https://api.example.com/v1/blobs/0xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"})),
         Errors
     )
 )]
 pub async fn create(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
+    trail: Trail,
     upload: Result<Upload, Problem>,
 ) -> Result<Response, Problem> {
-    let Uploaded { blob, is_new } = take_in(&state, &principal, upload, Kind::Blob).await?;
+    let Uploaded { blob, is_new } = take_in(&state, (&principal, &trail), upload, Kind::Blob).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let sha256 = B256::from(blob.sha256.0);
     let url = url(&state, sha256);

@@ -65,6 +65,7 @@ pub struct BlobEntry {
 #[allow(dead_code)]
 struct Query {
     /// `next_cursor` of the page before.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// At most this many blobs.
     #[param(minimum = 1, maximum = 100, default = 100)]

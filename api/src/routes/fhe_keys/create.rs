@@ -12,6 +12,7 @@ use store::uploads::Kind;
 use super::presentation::{ClientKey, client_key_example};
 use crate::ApiState;
 use crate::errors;
+use crate::policy::audit_trail::Trail;
 use crate::policy::problem::Problem;
 use crate::policy::upload::{Upload, UploadHeaders, Uploaded, take_in};
 use crate::routes::blobs::Octets;
@@ -39,16 +40,17 @@ errors!(Errors: Token, InvalidRequest, BodyTimeout, StorageQuotaExceeded, Payloa
          ),
          example = json!(client_key_example())),
         (status = 200, description = "The key was uploaded and checked before.", body = ClientKey,
-         headers(("Location" = String, description = "The key."))),
+         headers(("Location" = String, description = "The key.")), example = json!(client_key_example())),
         Errors
     )
 )]
 pub async fn create(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
+    trail: Trail,
     upload: Result<Upload, Problem>,
 ) -> Result<Response, Problem> {
-    let Uploaded { blob, .. } = take_in(&state, &principal, upload, Kind::ClientKey).await?;
+    let Uploaded { blob, .. } = take_in(&state, (&principal, &trail), upload, Kind::ClientKey).await?;
     let key = client_keys::find(&state.pool, &principal.tenant, blob.sha256.0).await?.ok_or_else(Problem::internal)?;
     let pending = key.status == KeyStatus::Pending;
     if pending {

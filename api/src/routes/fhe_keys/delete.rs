@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use serde_json::json;
 use store::uploads::Kind;
 
 use crate::ApiState;
 use crate::errors;
+use crate::policy::audit_trail::Trail;
 use crate::policy::problem::Problem;
 use crate::policy::sha256_path::Sha256Path;
 use crate::policy::storage;
@@ -30,8 +32,10 @@ pub async fn delete(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
     Sha256Path(key_id): Sha256Path,
+    trail: Trail,
 ) -> Result<StatusCode, Problem> {
     principal.require(Scope::JobsSubmit)?;
-    storage::delete(&state, &principal.tenant, Kind::ClientKey, key_id).await?;
+    let note = trail.note(&principal, json!({}));
+    storage::delete(&state, (&principal.tenant, &note), Kind::ClientKey, key_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -27,7 +27,7 @@ errors!(Errors: Token, NotFound);
     get, path = "/v1/fhe/keys/network/{part}", operation_id = "get_network_key_part", tag = "fhe",
     security(("bearer" = ["jobs:read"])),
     params(
-        ("part" = Part, Path, description = "Which part.", example = "public-key"),
+        ("part" = inline(Part), Path, description = "Which part.", example = "public-key"),
         ("If-None-Match" = Option<String>, Header, description = "`ETag` of the bytes that the client has.")
     ),
     responses(

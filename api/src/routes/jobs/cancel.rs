@@ -7,12 +7,16 @@ use axum::extract::State;
 use jobs::JobId;
 use jobs::wire::{Accepted, Job};
 use serde::Serialize;
+use serde_json::json;
 use store::cancel::Cancelled;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{AnyOfBuilder, Schema};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::presentation::{present, summarize};
 use crate::ApiState;
 use crate::errors;
+use crate::policy::audit_trail::Trail;
 use crate::policy::job_path::{JobPath, not_found};
 use crate::policy::problem::Problem;
 use crate::token::{Principal, Scope};
@@ -20,13 +24,25 @@ use crate::token::{Principal, Scope};
 errors!(Errors: Token, JobNotFound);
 
 /// The job, as far as the token may read it.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 #[serde(untagged)]
 pub enum JobOrSummary {
     Job(Box<Job>),
     /// Of a token without `jobs:read`, or of a job that it does not let its bearer read.
     Summary(Accepted),
 }
+
+/// By hand: a whole job has all members of a summary, so that it is both and not one of them.
+impl PartialSchema for JobOrSummary {
+    fn schema() -> RefOr<Schema> {
+        let either = AnyOfBuilder::new().item(Ref::from_schema_name("Job")).item(Ref::from_schema_name("Accepted"));
+        either
+            .description(Some("The job, or what its submission was answered with, as far as the token may read it."))
+            .into()
+    }
+}
+
+impl ToSchema for JobOrSummary {}
 
 /// Cancel a job
 ///
@@ -35,7 +51,7 @@ pub enum JobOrSummary {
 /// billed. Callers cancel what they submitted, those with `jobs:admin` the jobs of the whole tenant; `jobs:read:team`
 /// reads and does not cancel. The job is answered whole to a token that may read it, else as its submission was.
 #[utoipa::path(
-    post, path = "/v1/jobs/{id}/cancel", tag = "jobs", security(("bearer" = ["jobs:submit"])),
+    post, path = "/v1/jobs/{id}/cancel", operation_id = "cancel_job", tag = "jobs", security(("bearer" = ["jobs:submit"])),
     params(("id" = uuid::Uuid, Path, description = "The job.", example = "019cebab-804e-7c41-9b5e-3f2a8d6c1e07")),
     responses(
         (status = 200, description = "The job as it is now.", body = JobOrSummary,
@@ -47,9 +63,11 @@ pub async fn cancel(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
     JobPath(id): JobPath,
+    trail: Trail,
 ) -> Result<Json<JobOrSummary>, Problem> {
     principal.require(Scope::JobsSubmit)?;
-    match store::cancel::request(&state.pool, principal.canceller(), id).await? {
+    let note = trail.note(&principal, json!({}));
+    match store::cancel::request(&state.pool, principal.canceller(), id, &note).await? {
         Cancelled::NoSuchJob => return Err(refusal(&state, &principal, id).await?),
         // The wish is committed; whether the workflow hears it now or from the sweep is only a matter of seconds.
         Cancelled::Requested(Some(run)) => state.dispatcher.cancel(run),

@@ -23,7 +23,7 @@ errors!(Errors: Token, JobNotFound);
 /// `ETag` changes with the job; send it as `If-None-Match` and get 304 while nothing changed. Without
 /// `jobs:read:team` a caller sees the jobs that it submitted.
 #[utoipa::path(
-    get, path = "/v1/jobs/{id}", tag = "jobs", security(("bearer" = ["jobs:read"])),
+    get, path = "/v1/jobs/{id}", operation_id = "get_job", tag = "jobs", security(("bearer" = ["jobs:read"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The job.", example = "019cebab-804e-7c41-9b5e-3f2a8d6c1e07"),
         ("If-None-Match" = Option<String>, Header, description = "`ETag` of the version that the client has.")

@@ -38,9 +38,10 @@ struct Query {
     /// Only jobs made before this time (RFC 3339).
     created_before: Option<DateTime<Utc>>,
     /// Only jobs of this address.
-    #[param(example = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8")]
+    #[param(example = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8", pattern = "^0x[0-9a-fA-F]{40}$")]
     submitter: Option<String>,
     /// `next_cursor` of the page before, with the same filters.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// At most this many jobs.
     #[param(minimum = 1, maximum = 100, default = 20)]
@@ -52,7 +53,7 @@ struct Query {
 /// Newest first. With `jobs:read:team` these are the jobs of the whole tenant, else those that the caller submitted.
 /// A parameter that is not listed here is refused.
 #[utoipa::path(
-    get, path = "/v1/jobs", tag = "jobs", params(Query), security(("bearer" = ["jobs:read"])),
+    get, path = "/v1/jobs", operation_id = "list_jobs", tag = "jobs", params(Query), security(("bearer" = ["jobs:read"])),
     responses(
         (status = 200, description = "A page of jobs.", body = JobPage,
          example = json!({"data": [crate::routes::jobs::new_job::job_example()], "next_cursor": null, "has_more": false})),

@@ -18,13 +18,11 @@ pub struct NewJob {
     #[serde(rename = "type")]
     job_type: JobType,
     payload: Payload,
-    #[schema(nullable = false, default = "normal")]
+    #[schema(default = "normal")]
     priority: Option<Priority>,
     /// Says again what `type` says; `useFHE` is another name of it.
-    #[schema(nullable = false)]
     use_fhe: Option<bool>,
     /// The job fails if it has no result by then; at most 30 days ahead.
-    #[schema(nullable = false)]
     deadline: Option<DateTime<Utc>>,
 }
 
@@ -44,7 +42,6 @@ pub enum Payload {
 pub struct PlainPayload {
     algorithm: Algorithm,
     input: Input,
-    #[schema(nullable = false)]
     parameters: Option<Parameters>,
 }
 
@@ -58,12 +55,9 @@ pub struct EncryptedPayload {
     #[schema(max_length = 2048)]
     encrypted_data_url: String,
     /// P-256 key that the result is sealed to, as PEM of its SPKI, unless the retrieval names another one.
-    #[schema(nullable = false)]
     client_public_key: Option<String>,
-    #[schema(nullable = false)]
     key: Option<KeyReference>,
     /// With the algorithm's own parameters.
-    #[schema(nullable = false)]
     parameters: Option<EncryptedParameters>,
 }
 
@@ -72,10 +66,10 @@ pub struct EncryptedPayload {
 #[serde(deny_unknown_fields)]
 #[allow(dead_code)]
 pub struct KeyReference {
-    #[schema(nullable = false, default = "network")]
+    #[schema(default = "network")]
     mode: Option<KeyMode>,
     /// Required in client mode; in network mode the current key is meant when it is absent.
-    #[schema(nullable = false, pattern = "^0x[0-9a-fA-F]{64}$")]
+    #[schema(pattern = "^0x[0-9a-fA-F]{64}$")]
     key_id: Option<String>,
 }
 
@@ -85,40 +79,35 @@ pub struct KeyReference {
 #[allow(dead_code)]
 pub struct EncryptedParameters {
     /// Seconds of computing after which the job fails.
-    #[schema(minimum = 1, maximum = 3600, default = 900, nullable = false)]
+    #[schema(minimum = 1, maximum = 3600, default = 900)]
     timeout: Option<u32>,
     /// Always `tfhe`.
-    #[schema(nullable = false, default = "tfhe")]
+    #[schema(default = "tfhe")]
     fhe_scheme: Option<String>,
     /// Always 128 bits.
-    #[schema(nullable = false, default = 128, minimum = 128, maximum = 128)]
+    #[schema(default = 128, minimum = 128, maximum = 128)]
     security_level: Option<u32>,
     /// Type of the inputs: with `count` it makes the price exact before the job runs.
-    #[schema(nullable = false)]
     value_type: Option<ValueType>,
     /// How many inputs there are.
-    #[schema(nullable = false, minimum = 1, maximum = 512)]
+    #[schema(minimum = 1, maximum = 512)]
     count: Option<u32>,
     /// Of `encrypted_statistical_analysis`: any of count, sum, mean, min, max, variance.
-    #[schema(nullable = false)]
     statistics: Option<Vec<String>>,
     /// Of `encrypted_linear_score`, one for each input.
-    #[schema(nullable = false, max_items = 256)]
+    #[schema(max_items = 256)]
     weights: Option<Vec<i32>>,
     /// Of `encrypted_linear_score`.
-    #[schema(nullable = false)]
     bias: Option<i32>,
     /// Of `encrypted_linear_score`.
-    #[schema(nullable = false)]
     threshold: Option<i32>,
     /// Of `encrypted_set_membership`: a set that everybody may read.
-    #[schema(nullable = false, max_items = 512)]
+    #[schema(max_items = 512)]
     set: Option<Vec<IntegerOrDecimal>>,
     /// Of `encrypted_set_membership`: `true` when the set is the inputs after the first.
-    #[schema(nullable = false)]
     encrypted_set: Option<bool>,
     /// Of `program`: `{inputs, steps, outputs}`.
-    #[schema(nullable = false, value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>)]
     program: Option<Value>,
 }
 
@@ -177,7 +166,7 @@ pub struct MatrixMultiplicationInput {
 #[allow(dead_code)]
 pub struct Parameters {
     /// Seconds of computing after which the job fails.
-    #[schema(minimum = 1, maximum = 3600, default = 300, nullable = false)]
+    #[schema(minimum = 1, maximum = 3600, default = 300)]
     timeout: Option<u32>,
 }
 

@@ -27,7 +27,7 @@ errors!(Errors: Token, JobNotFound, ResultNotReady, JobCancelled; ENDINGS);
 /// receipt.json`. It exists once the job is COMPLETED; where the tenant has failed jobs confirmed, a FAILED job has one
 /// too, as soon as its batch is on chain.
 #[utoipa::path(
-    get, path = "/v1/jobs/{id}/receipt", tag = "jobs", security(("bearer" = ["jobs:read"])),
+    get, path = "/v1/jobs/{id}/receipt", operation_id = "get_receipt", tag = "jobs", security(("bearer" = ["jobs:read"])),
     params(("id" = uuid::Uuid, Path, description = "The job.", example = "019cebab-804e-7c41-9b5e-3f2a8d6c1e07")),
     responses(
         (status = 200, description = "The receipt.", body = Receipt, example = json!(receipt_example())),

@@ -26,7 +26,7 @@ errors!(Errors: Token, JobNotFound, ResultNotReady, JobCancelled; ENDINGS);
 /// of ciphertexts of an encrypted one (`POST /v1/jobs/{id}/fhe-result` decrypts). A failed job is answered with the code
 /// in its `error`.
 #[utoipa::path(
-    get, path = "/v1/jobs/{id}/result", tag = "jobs", security(("bearer" = ["jobs:read"])),
+    get, path = "/v1/jobs/{id}/result", operation_id = "get_result", tag = "jobs", security(("bearer" = ["jobs:read"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The job.", example = "019cebab-804e-7c41-9b5e-3f2a8d6c1e07"),
         ("If-None-Match" = Option<String>, Header, description = "`ETag` of the result that the client has.")

@@ -12,6 +12,7 @@ use jobs::field_error::MAX_FIELD_ERRORS;
 use jobs::submission::{self, Refusal, Submission};
 use jobs::wire::{Accepted, Job};
 use jobs::{ErrorCode, FieldError, IdempotencyKey, JobId, JobStatus};
+use serde_json::{Value, json};
 use store::admission::{Admission, Admitted, admit};
 
 use super::new_job::{NewJob, accepted_example, encrypted_submission_example, job_example, submission_example};
@@ -21,6 +22,7 @@ use super::units_left::{quota_warning, refusal as limited};
 use super::wait::until_terminal;
 use crate::ApiState;
 use crate::errors;
+use crate::policy::audit_trail::Trail;
 use crate::policy::authentication::{unregistered, without_submitter};
 use crate::policy::body::StrictJson;
 use crate::policy::prefer;
@@ -52,7 +54,7 @@ errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, In
 /// gets the same 202 again, and there is one job. With `Prefer: wait=N` the answer is 200 and the finished job if it
 /// ends within N seconds and the token may read it: without `jobs:read` the preference is not heeded.
 #[utoipa::path(
-    post, path = "/v1/jobs", tag = "jobs", security(("bearer" = ["jobs:submit"])),
+    post, path = "/v1/jobs", operation_id = "submit_job", tag = "jobs", security(("bearer" = ["jobs:submit"])),
     params(
         ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
          description = "The client's name for this submission: visible ASCII, not secret, its tenant's for 24 hours. \
@@ -93,6 +95,7 @@ pub async fn submit(
     principal: Principal,
     Extension(request_id): Extension<RequestId>,
     Extension(rules): Extension<Arc<Rules>>,
+    trail: Trail,
     request: Request,
 ) -> Result<Response, Problem> {
     principal.require(Scope::JobsSubmit)?;
@@ -130,6 +133,7 @@ pub async fn submit(
             estimated_completion: accepted.estimated_completion,
             request_id: request_id.as_str(),
             response: &response,
+            audit: &trail.note_at(&principal, format!("/v1/jobs/{}", accepted.job_id), detail(&submission)),
         },
     )
     .await?;
@@ -160,6 +164,11 @@ pub async fn submit(
         answer.headers_mut().insert(QUOTA_WARNING, warning);
     }
     Ok(answer)
+}
+
+/// What the audit log says of a job beside its id.
+fn detail(submission: &Submission) -> Value {
+    json!({"algorithm": submission.algorithm(), "content_hash": submission.content_hash})
 }
 
 /// A job that is accepted, now or before.

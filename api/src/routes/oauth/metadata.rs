@@ -57,26 +57,34 @@ pub struct Metadata {
     get, path = "/.well-known/oauth-authorization-server", operation_id = "get_issuer", tag = "oauth",
     responses(
         (status = 200, description = "The metadata.", body = Metadata,
-         headers(("Cache-Control" = String, description = "How long it may be kept."))),
+         headers(("Cache-Control" = String, description = "How long it may be kept.")),
+         example = json!(Metadata::of("https://api.example.com", "https://api.example.com"))),
         Errors
     )
 )]
 pub async fn metadata(State(state): State<Arc<ApiState>>) -> Result<Response, Problem> {
-    let at = |path: &str| format!("{}{path}", state.public_url);
-    let metadata = Metadata {
-        issuer: state.tokens.issuer().to_owned(),
-        token_endpoint: at(token::PATH),
-        jwks_uri: at(jwks::PATH),
-        revocation_endpoint: at("/v1/oauth/revoke"),
-        device_authorization_endpoint: at(device::AUTHORIZATION_PATH),
-        scopes_supported: ALL_SCOPES.into_iter().map(Scope::as_str).collect(),
-        response_types_supported: [],
-        grant_types_supported: grants::ALL.into_iter().map(grants::GrantType::as_str).collect(),
-        token_endpoint_auth_methods_supported: AUTHENTICATION,
-        token_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
-        revocation_endpoint_auth_methods_supported: AUTHENTICATION,
-        revocation_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
-        service_documentation: at("/docs"),
-    };
+    let metadata = Metadata::of(state.tokens.issuer(), &state.public_url);
     Ok(([(header::CACHE_CONTROL, KEPT)], Json(metadata)).into_response())
+}
+
+impl Metadata {
+    /// Of an issuer whose server is at `origin`.
+    fn of(issuer: &str, origin: &str) -> Self {
+        let at = |path: &str| format!("{origin}{path}");
+        Self {
+            issuer: issuer.to_owned(),
+            token_endpoint: at(token::PATH),
+            jwks_uri: at(jwks::PATH),
+            revocation_endpoint: at("/v1/oauth/revoke"),
+            device_authorization_endpoint: at(device::AUTHORIZATION_PATH),
+            scopes_supported: ALL_SCOPES.into_iter().map(Scope::as_str).collect(),
+            response_types_supported: [],
+            grant_types_supported: grants::ALL.into_iter().map(grants::GrantType::as_str).collect(),
+            token_endpoint_auth_methods_supported: AUTHENTICATION,
+            token_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
+            revocation_endpoint_auth_methods_supported: AUTHENTICATION,
+            revocation_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
+            service_documentation: at("/docs"),
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use serde_json::json;
 use store::oauth::sessions::{self, Ended};
 use utoipa::ToSchema;
 
@@ -14,6 +15,7 @@ use super::grants::lifetimes;
 use super::refusal::{OAuthError, OAuthRefusal, Refusal, not_stored};
 use super::token::Errors;
 use crate::ApiState;
+use crate::policy::audit_trail::{Actor, Trail};
 use crate::token::secret::{SecretKind, hash};
 use crate::token::{COMMAND_LINE, Rejection};
 
@@ -41,7 +43,8 @@ pub struct Revocation {
 #[utoipa::path(
     post, path = "/v1/oauth/revoke", operation_id = "revoke_token", tag = "oauth",
     security(("client" = []), ()),
-    request_body(content = Revocation, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = Revocation, content_type = "application/x-www-form-urlencoded",
+                 example = json!({"token": "zjr_Yc0n...", "token_type_hint": "refresh_token", "client_id": "zama-jobs-cli"})),
     responses(
         (status = 200, description = "The token is not valid."),
         (status = 400, description = "Refused: `invalid_grant` when the token is another client's.",
@@ -54,13 +57,18 @@ pub struct Revocation {
         Errors
     )
 )]
-pub async fn revoke(State(state): State<Arc<ApiState>>, headers: HeaderMap, form: Form) -> Result<Response, Refusal> {
+pub async fn revoke(
+    State(state): State<Arc<ApiState>>,
+    trail: Trail,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<Response, Refusal> {
     let token = form.require("token")?;
     let client = Box::pin(authenticate(&state, &headers, &form)).await?;
     if token.starts_with(SecretKind::RefreshToken.prefix()) {
         Box::pin(end_session(&state, client.id(), token)).await?;
     } else {
-        Box::pin(revoke_access_token(&state, client.id(), token)).await?;
+        Box::pin(revoke_access_token(&state, &trail, client.id(), token)).await?;
     }
     Ok(not_stored(()))
 }
@@ -77,7 +85,7 @@ async fn end_session(state: &Arc<ApiState>, client: &str, token: &str) -> Result
     }
 }
 
-async fn revoke_access_token(state: &Arc<ApiState>, client: &str, token: &str) -> Result<(), Refusal> {
+async fn revoke_access_token(state: &Arc<ApiState>, trail: &Trail, client: &str, token: &str) -> Result<(), Refusal> {
     let (verified, id) = match state.tokens.identify(token).await {
         Ok(known) => known,
         Err(Rejection::Unknown) => return Err(Refusal::unavailable()),
@@ -88,6 +96,8 @@ async fn revoke_access_token(state: &Arc<ApiState>, client: &str, token: &str) -
         return Err(foreign());
     }
     state.tokens.revoke(&id).await?;
+    trail.tell(json!({ "token": id.jti }));
+    trail.is_of(Actor::of_client(&verified.principal, client));
     tracing::info!(client.id = client, tenant.id = %verified.principal.tenant, "an access token was revoked");
     Ok(())
 }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::client_authentication::authenticate;
@@ -15,6 +16,7 @@ use super::grants::{self, GrantType};
 use super::refusal::{OAuthError, OAuthRefusal, Refusal, not_stored};
 use crate::ApiState;
 use crate::errors;
+use crate::policy::audit_trail::{Actor, Trail};
 
 /// Its path; with the server's origin before it an audience of assertions.
 pub const PATH: &str = "/v1/oauth/token";
@@ -71,7 +73,8 @@ pub struct TokenResponse {
 #[utoipa::path(
     post, path = "/v1/oauth/token", operation_id = "create_token", tag = "oauth",
     security(("client" = []), ()),
-    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded",
+                 example = json!({"grant_type": "client_credentials", "scope": "jobs:submit jobs:read"})),
     responses(
         (status = 200, description = "The token.", body = TokenResponse,
          headers(("Cache-Control" = String, description = "`no-store`.")),
@@ -86,7 +89,12 @@ pub struct TokenResponse {
         Errors
     )
 )]
-pub async fn token(State(state): State<Arc<ApiState>>, headers: HeaderMap, form: Form) -> Result<Response, Refusal> {
+pub async fn token(
+    State(state): State<Arc<ApiState>>,
+    trail: Trail,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<Response, Refusal> {
     let asked = form.require("grant_type")?;
     let unknown = || Refusal::new(OAuthError::UnsupportedGrantType, "There is no such grant here.");
     let grant = GrantType::of(asked).ok_or_else(unknown)?;
@@ -97,5 +105,11 @@ pub async fn token(State(state): State<Arc<ApiState>>, headers: HeaderMap, form:
         GrantType::RefreshToken => Box::pin(grants::refresh_token(&state, &client, &form)).await?,
         GrantType::DeviceCode => Box::pin(grants::device_code(&state, &client, &form)).await?,
     };
+    // Who it speaks for stands in the token: an entry of the audit log is that user's.
+    let actor = Actor::of_token(&state, &answer.access_token).await;
+    trail.tell(json!({"grant": grant.as_str(), "scope": answer.scope}));
+    if let Some(actor) = actor {
+        trail.is_of(actor);
+    }
     Ok(not_stored(Json(answer)))
 }

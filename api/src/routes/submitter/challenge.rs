@@ -9,13 +9,14 @@ use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use retrieval::{Domain, Registration};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::submitters;
 use utoipa::ToSchema;
 
 use super::request::{self, NewSubmitterChallenge};
 use crate::ApiState;
 use crate::errors;
+use crate::policy::audit_trail::Trail;
 use crate::policy::authentication::unregistered;
 use crate::policy::body::StrictJson;
 use crate::policy::problem::Problem;
@@ -54,10 +55,12 @@ pub struct SubmitterChallenge {
 pub async fn challenge(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
+    trail: Trail,
     body: Result<StrictJson, Problem>,
 ) -> Result<(StatusCode, Json<SubmitterChallenge>), Problem> {
     principal.require_access_token()?;
     let submitter = request::read_address(&body?.0)?;
+    let note = trail.note(&principal, json!({ "submitter": submitter }));
     let registration = Registration {
         tenant: principal.tenant,
         user: principal.user,
@@ -74,7 +77,7 @@ pub async fn challenge(
         nonce: registration.nonce.0,
         expires_at: answer.expires_at,
     };
-    if !submitters::challenge(&state.pool, &noted).await? {
+    if !submitters::challenge(&state.pool, &noted, &note).await? {
         return Err(unregistered());
     }
     Ok((StatusCode::CREATED, Json(answer)))

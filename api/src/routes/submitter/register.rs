@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use super::request::{self, Proof, SubmitterProof};
 use crate::ApiState;
 use crate::errors;
+use crate::policy::audit_trail::Trail;
 use crate::policy::authentication::unregistered;
 use crate::policy::body::StrictJson;
 use crate::policy::problem::Problem;
@@ -50,6 +51,7 @@ pub struct RegisteredSubmitter {
 pub async fn register(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
+    trail: Trail,
     body: Result<StrictJson, Problem>,
 ) -> Result<Json<RegisteredSubmitter>, Problem> {
     principal.require_access_token()?;
@@ -58,7 +60,8 @@ pub async fn register(
     let asked = submitters::asked(&state.pool, &principal.tenant, &principal.user, &nonce).await?;
     let asked = asked.ok_or_else(|| invalid("There is no such challenge of this user; ask for one, and sign that."))?;
     let submitter = check(&state, &principal, &proof, &asked)?;
-    match submitters::register(&state.pool, &principal.tenant, &principal.user, &nonce).await? {
+    let note = trail.note(&principal, json!({ "submitter": submitter }));
+    match submitters::register(&state.pool, &principal.tenant, &principal.user, &nonce, &note).await? {
         Registered::At(registered_at) => Ok(Json(RegisteredSubmitter { submitter, registered_at })),
         Registered::Replayed => {
             Err(Problem::new(ErrorCode::NonceReplayed, "The challenge was used before; ask for another one."))

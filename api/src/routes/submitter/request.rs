@@ -15,7 +15,7 @@ use crate::policy::problem::Problem;
 #[serde(deny_unknown_fields)]
 #[allow(dead_code)]
 pub struct NewSubmitterChallenge {
-    #[schema(example = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8")]
+    #[schema(example = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8", pattern = "^0x[0-9a-fA-F]{40}$")]
     submitter: String,
 }
 
@@ -25,8 +25,10 @@ pub struct NewSubmitterChallenge {
 #[allow(dead_code)]
 pub struct SubmitterProof {
     /// The challenge's.
+    #[schema(pattern = "^0x[0-9a-fA-F]{64}$")]
     nonce: String,
     /// 65 bytes (r, s, v), 0x-hex: the address's own over the challenge's typed data.
+    #[schema(pattern = "^0x[0-9a-fA-F]{130}$")]
     signature: String,
 }
 

@@ -8,13 +8,14 @@ use jobs::ErrorCode;
 use jobs::field_error::FieldErrors;
 use jobs::object::{At, Object};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::tenants::{FailedJobs, set_failed_jobs};
 use utoipa::ToSchema;
 
 use super::presentation::{Tenant, example};
 use crate::ApiState;
 use crate::errors;
+use crate::policy::audit_trail::Trail;
 use crate::policy::authentication::unregistered;
 use crate::policy::body::StrictJson;
 use crate::policy::problem::Problem;
@@ -27,7 +28,6 @@ errors!(Errors: Token, InvalidRequest, BodyTimeout, PayloadTooLarge, InvalidCont
 #[serde(deny_unknown_fields)]
 #[allow(dead_code)]
 pub struct TenantChange {
-    #[schema(nullable = false)]
     settings: Option<TenantSettingsChange>,
 }
 
@@ -37,7 +37,6 @@ pub struct TenantChange {
 #[allow(dead_code)]
 pub struct TenantSettingsChange {
     /// Whether jobs that fail are confirmed on chain too.
-    #[schema(nullable = false)]
     confirm_failed: Option<bool>,
 }
 
@@ -53,11 +52,13 @@ pub struct TenantSettingsChange {
 pub async fn change(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
+    trail: Trail,
     body: Result<StrictJson, Problem>,
 ) -> Result<Json<Tenant>, Problem> {
     principal.require(Scope::JobsAdmin)?;
     if let Some(failed) = read(&body?.0)? {
-        set_failed_jobs(&state.pool, &principal.tenant, failed).await?;
+        let note = trail.note(&principal, json!({ "confirm_failed": failed == FailedJobs::Confirmed }));
+        set_failed_jobs(&state.pool, &principal.tenant, failed, &note).await?;
     }
     let tenant = store::tenants::find(&state.pool, principal.tenant.as_str()).await?;
     tenant.map(|tenant| Json(tenant.into())).ok_or_else(unregistered)
@@ -80,8 +81,6 @@ fn read(body: &Value) -> Result<Option<FailedJobs>, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use serde_json::json;
 use store::users::Removed;
 
 use super::put::last_admin;
 use crate::ApiState;
 use crate::errors;
+use crate::policy::audit_trail::Trail;
 use crate::policy::problem::Problem;
 use crate::policy::user_path::{UserPath, not_found};
 use crate::token::{Principal, Scope};
@@ -29,9 +31,11 @@ pub async fn delete(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
     UserPath(id): UserPath,
+    trail: Trail,
 ) -> Result<StatusCode, Problem> {
     principal.require(Scope::JobsAdmin)?;
-    match store::users::remove(&state.pool, &principal.tenant, &id).await? {
+    let note = trail.note(&principal, json!({}));
+    match store::users::remove(&state.pool, &principal.tenant, &id, &note).await? {
         Removed::Gone => Ok(StatusCode::NO_CONTENT),
         Removed::Missing => Err(not_found(&id)),
         Removed::LastAdmin => Err(last_admin()),

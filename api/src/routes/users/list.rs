@@ -38,6 +38,7 @@ struct Query {
     /// Only users in this role.
     role: Option<Role>,
     /// `next_cursor` of the page before, with the same filter.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// At most this many users.
     #[param(minimum = 1, maximum = 100, default = 20)]

@@ -10,13 +10,14 @@ use jobs::field_error::FieldErrors;
 use jobs::object::{At, Object};
 use jobs::{ErrorCode, Role};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::users::Put;
 use utoipa::ToSchema;
 
 use super::presentation::{User, example};
 use crate::ApiState;
 use crate::errors;
+use crate::policy::audit_trail::Trail;
 use crate::policy::authentication::unregistered;
 use crate::policy::body::StrictJson;
 use crate::policy::problem::Problem;
@@ -45,7 +46,7 @@ pub struct UserRole {
     responses(
         (status = 200, description = "The user as it is now.", body = User, example = json!(example())),
         (status = 201, description = "The user is new.", body = User,
-         headers(("Location" = String, description = "The user."))),
+         headers(("Location" = String, description = "The user.")), example = json!(example())),
         Errors
     )
 )]
@@ -53,11 +54,13 @@ pub async fn put(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
     UserPath(id): UserPath,
+    trail: Trail,
     body: Result<StrictJson, Problem>,
 ) -> Result<Response, Problem> {
     principal.require(Scope::JobsAdmin)?;
     let role = read(&body?.0)?;
-    match store::users::put(&state.pool, &principal.tenant, &id, role).await? {
+    let note = trail.note(&principal, json!({ "role": role }));
+    match store::users::put(&state.pool, &principal.tenant, &id, role, &note).await? {
         Put::Created(user) => {
             let user = User::of(&state, user);
             let location = [(header::LOCATION, user.links.this.clone())];

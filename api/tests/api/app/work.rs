@@ -2,6 +2,7 @@
 
 use jobs::{JobId, Step};
 use sha2::{Digest as _, Sha256};
+use store::audit::Note;
 use store::batches::{self, Anchor, Registry};
 use store::cancel::WorkflowRun;
 use store::compute::{self, Computed};
@@ -76,7 +77,9 @@ impl TestApp {
     /// From now on failed jobs of the tenant go on chain.
     pub async fn confirms_failed_jobs(&self) {
         let set = store::tenants::FailedJobs::Confirmed;
-        store::tenants::set_failed_jobs(&self.pool, &"acme".parse().unwrap(), set).await.unwrap().expect("a tenant");
+        let tenant = "acme".parse().unwrap();
+        let note = Note::by_operator(&tenant, "test", String::new(), serde_json::json!({}));
+        store::tenants::set_failed_jobs(&self.pool, &tenant, set, &note).await.unwrap().expect("a tenant");
     }
 
     pub async fn fail(&self, job: &str, code: jobs::ErrorCode, detail: &str) {

@@ -51,7 +51,7 @@ struct Asked {
 /// tenant and whose request names the key to seal to. A nonce is used once; the identical request gets the identical
 /// answer for ten minutes.
 #[utoipa::path(
-    post, path = "/v1/jobs/{id}/fhe-result", tag = "jobs", security(("bearer" = ["jobs:read"])),
+    post, path = "/v1/jobs/{id}/fhe-result", operation_id = "retrieve_fhe_result", tag = "jobs", security(("bearer" = ["jobs:read"])),
     params(("id" = uuid::Uuid, Path, description = "The job.", example = "019cebab-804e-7c41-9b5e-3f2a8d6c1e07")),
     request_body(content = RetrievalBody, example = json!(request_example())),
     responses((status = 200, description = "The result.", body = Answer, example = json!(answer_example())), Errors)
@@ -60,15 +60,18 @@ pub async fn fhe_result(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
     JobPath(id): JobPath,
+    trail: Trail,
     body: Result<StrictJson, Problem>,
 ) -> Result<Json<Answer>, Problem> {
     principal.require(Scope::JobsRead)?;
     let wish = request::read(&body?.0)?;
+    trail.tell(json!({ "retrieval_nonce": wish.nonce }));
     let found = store::retrievals::find(&state.pool, principal.reader(), id).await?;
     let (tenant, job) = match found {
         Some(job) => (principal.tenant.clone(), job),
         None => Box::pin(grantee::admitted(&state, id, &wish)).await?.ok_or_else(|| not_found(id))?,
     };
+    trail.concerns(&tenant);
     if job.job_type != JobType::FheCompute {
         let detail = "The job is not an encrypted one; its result is at /result.";
         return Err(Problem::new(ErrorCode::InvalidRequest, detail));
@@ -120,8 +123,8 @@ fn check_deadline(wish: &Wish) -> Result<(), Problem> {
 
 fn request_example() -> Value {
     json!({
-        "clientSignature": format!("0x{}1b", "5e".repeat(64)),
-        "retrievalNonce": format!("0x{}", "9d".repeat(32))
+        "client_signature": format!("0x{}1b", "5e".repeat(64)),
+        "retrieval_nonce": format!("0x{}", "9d".repeat(32))
     })
 }
 

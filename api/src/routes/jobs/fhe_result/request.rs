@@ -16,17 +16,16 @@ use crate::policy::problem::Problem;
 #[allow(dead_code)]
 pub struct RetrievalBody {
     /// 65 bytes (r, s, v), 0x-hex; `clientSignature` is another name of it.
-    #[schema(example = "0x5e5e…1b")]
+    #[schema(pattern = "^0x[0-9a-fA-F]{130}$")]
     #[serde(alias = "clientSignature")]
     client_signature: String,
     /// 32 random bytes, 0x-hex; used once. `retrievalNonce` is another name of it.
+    #[schema(pattern = "^0x[0-9a-fA-F]{64}$")]
     #[serde(alias = "retrievalNonce")]
     retrieval_nonce: String,
     /// PEM (SubjectPublicKeyInfo, P-256) to seal to; the job's when absent. A grantee must send one.
-    #[schema(nullable = false)]
     client_public_key: Option<String>,
     /// Unix seconds until which the signature holds; signed as 0 when absent: no end.
-    #[schema(nullable = false)]
     deadline: Option<u64>,
 }
 

@@ -62,7 +62,8 @@ pub struct DeviceAuthorization {
 /// until the person has decided. The person proves who it is with a one-time login code (`zama-jobs login-code`).
 #[utoipa::path(
     post, path = "/v1/oauth/device_authorization", operation_id = "begin_login", tag = "oauth",
-    request_body(content = DeviceRequest, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = DeviceRequest, content_type = "application/x-www-form-urlencoded",
+                 example = json!({"client_id": "zama-jobs-cli", "scope": "jobs:submit jobs:read"})),
     responses(
         (status = 200, description = "The login waits for a person.", body = DeviceAuthorization,
          headers(("Cache-Control" = String, description = "`no-store`.")),

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde_json::json;
 use store::oauth::login_codes::{self, Decided, Decision};
 use utoipa::ToSchema;
 
 use super::page;
 use crate::ApiState;
+use crate::policy::audit_trail::{Actor, Trail};
 use crate::routes::oauth::form::Form;
 use crate::routes::oauth::refusal::Refusal;
 use crate::routes::oauth::token::Errors;
@@ -38,7 +40,8 @@ pub struct DeviceDecision {
 /// is used up by that, and by five codes of devices that there are not.
 #[utoipa::path(
     post, path = "/v1/oauth/device/decision", operation_id = "decide_login", tag = "oauth",
-    request_body(content = DeviceDecision, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = DeviceDecision, content_type = "application/x-www-form-urlencoded",
+                 example = json!({"user_code": "BCDF-GHJK", "login_code": "ABCD-EFGH-2345-6789", "decision": "approve"})),
     responses(
         (status = 200, description = "It is decided.", body = String, content_type = "text/html",
          example = "<!doctype html>"),
@@ -47,7 +50,11 @@ pub struct DeviceDecision {
         Errors
     )
 )]
-pub async fn decide(State(state): State<Arc<ApiState>>, form: Result<Form, Refusal>) -> Result<Response, Refusal> {
+pub async fn decide(
+    State(state): State<Arc<ApiState>>,
+    trail: Trail,
+    form: Result<Form, Refusal>,
+) -> Result<Response, Refusal> {
     let refused = |text: &str| Ok(page::sentence(StatusCode::BAD_REQUEST, text));
     let form = match form {
         Ok(form) => form,
@@ -69,6 +76,10 @@ pub async fn decide(State(state): State<Arc<ApiState>>, form: Result<Form, Refus
         Decided::NoDevice => refused("Nothing waits under the code of the terminal: it was mistyped, or has expired."),
         Decided::Done { tenant, user } => {
             let approved = decision == Decision::Approve;
+            trail.tell(json!({ "approved": approved }));
+            if let (Ok(tenant), Ok(user)) = (tenant.parse(), user.parse()) {
+                trail.is_of(Actor { tenant, user, credential: "login_code".to_owned() });
+            }
             tracing::info!(tenant.id = tenant, user.id = user, approved, "a person decided about a login");
             let text = match decision {
                 Decision::Approve => "It is let in. You may close this page.",

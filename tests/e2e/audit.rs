@@ -1,0 +1,60 @@
+//! The audit log on the command line: listed, exported, verified; and what somebody with every right on the database did.
+
+use std::process::{Command, Output};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{Stack, Zama, factor};
+
+/// `zama-jobs audit …` as an admin.
+fn audit(stack: &Stack, key: &str, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zama-jobs"));
+    command.env_clear().env("ZAMA_API", &stack.api).env("ZAMA_TOKEN", key).current_dir(stack.place.data_dir());
+    command.arg("audit").args(arguments).output().unwrap()
+}
+
+fn said(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+#[tokio::test]
+async fn a_log_is_whole_until_somebody_removes_something_of_it() {
+    let stack = Stack::shared();
+    let made = ["tenants", "create", "audited", "--plan", "development", "--admin", "amy", "--api-key", "--json"];
+    let made = stack.runs(&made, &[]).document::<Value>();
+    let key = made["api_key"].as_str().unwrap();
+    let amy = Zama::new(stack, "audited".to_owned(), key.to_owned());
+    for user in ["ada", "bob"] {
+        let put = amy.ask(Method::PUT, &format!("/v1/users/{user}"), &[], Some(&json!({"role": "developer"}))).await;
+        assert_eq!(put.unwrap().status, 201);
+    }
+    assert_eq!(amy.posts(&factor(91), &[]).await.code(), "SUBMITTER_MISSING", "which is no change");
+
+    let listed = said(&audit(stack, key, &["list", "--oldest-first", "--json"]));
+    let actions: Vec<&str> =
+        listed["data"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["tenants create", "tenants create", "put_user", "put_user"]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.ndjson");
+    let file = file.to_str().unwrap();
+    let exported = said(&audit(stack, key, &["export", "-o", file, "--json"]));
+    let kept = format!("4:{}", exported["head"]["hash"].as_str().unwrap());
+    for verify in [&["verify"][..], &["verify", "--head", &kept], &["verify", "--file", file, "--head", &kept]] {
+        let verified = audit(stack, key, &[verify, &["--json"]].concat());
+        assert_eq!((verified.status.code(), &said(&verified)["verified"]), (Some(0), &json!(true)), "{verified:?}");
+    }
+
+    // The newest entry goes, by a hand that no trigger holds.
+    let removal = "DO $$ BEGIN
+        SET LOCAL session_replication_role = replica;
+        DELETE FROM audit_log WHERE tenant = 'audited' AND seq = 4;
+    END $$";
+    stack.execute(sqlx::query(removal)).await;
+    let verified = audit(stack, key, &["verify"]);
+    assert_eq!(verified.status.code(), Some(7), "{verified:?}");
+    assert!(String::from_utf8_lossy(&verified.stdout).contains("the end is missing"), "{verified:?}");
+    assert_eq!(audit(stack, key, &["verify", "--file", file]).status.code(), Some(0), "the export has it still");
+    let developer = stack.tenant();
+    assert_eq!(audit(stack, &developer.token, &["verify"]).status.code(), Some(3), "nobody else's to read");
+}
