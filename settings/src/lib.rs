@@ -5,6 +5,7 @@
 mod bounds;
 mod key_manager;
 mod limits;
+mod oidc;
 mod production;
 mod signing;
 
@@ -15,6 +16,7 @@ use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
 pub use limits::{Limits, Plan};
+pub use oidc::{Oidc, OidcIssuer};
 pub use signing::SigningAccount;
 
 /// The commented defaults, also printed by `zama-jobs config`.
@@ -27,6 +29,7 @@ pub struct Settings {
     pub log: Log,
     pub api: Api,
     pub auth: Auth,
+    pub oidc: Oidc,
     pub limits: Limits,
     pub database: Database,
     pub blobs: Blobs,
@@ -87,6 +90,8 @@ pub struct Auth {
     pub keys_secret: String,
     pub signing_key_file: String,
     pub request_key_secret: String,
+    pub token_requests_per_minute: u32,
+    pub token_requests_burst: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]

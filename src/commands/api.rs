@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workflows::{BatcherInput, ReporterInput};
 
-use super::{Role, health, key_manager, limits, parts, process};
+use super::{Role, health, key_manager, limits, oidc, parts, process};
 
 /// An open job that has not moved for this long is looked after.
 const IDLE: Duration = Duration::from_secs(10);
@@ -35,6 +35,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let health = Arc::new(health::health(settings, &pool, target.clone())?);
     let gate = Arc::new(Gate::new(limits::gate_policy(settings)?, Meters::default()));
     let tokens = Arc::new(authority(settings, &pool)?);
+    let external = Arc::new(oidc::issuers(settings)?);
     let state = ApiState {
         pool: pool.clone(),
         dispatcher: handle,
@@ -43,6 +44,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         network_keys: key_manager::network_keys(settings)?,
         domain,
         tokens: tokens.clone(),
+        external: external.clone(),
         gate: gate.clone(),
         public_url: settings.public_url().to_owned(),
         max_body_bytes: settings.api.max_body_bytes,
@@ -73,6 +75,8 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let gatekeeper = tokio::spawn(async move { gate.watch(gate_pool, gate_stop).await });
     let watched = stop.clone();
     let issuer = tokio::spawn(async move { tokens.watch(watched).await });
+    let watched = stop.clone();
+    let others = tokio::spawn(async move { external.watch(watched).await });
     let sweeper = tokio::spawn(sweep_uploads(pool.clone(), blobs, stop.clone()));
     serve(listener, router(state), door, stop.clone().cancelled_owned()).await?;
     stop.cancel();
@@ -80,6 +84,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     watch.await.context("the watch over the parts died")?;
     gatekeeper.await.context("the watch over limits and rules died")?;
     issuer.await.context("the watch over keys and revocations died")?;
+    others.await.context("the watch over other issuers' keys died")?;
     sweeper.await.context("the sweeper of uploads died")?;
     codec.await.context("the codec server died")?
 }

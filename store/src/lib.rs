@@ -15,6 +15,7 @@ pub mod departure;
 mod error;
 mod events;
 pub mod fhe;
+pub mod identities;
 pub mod jobs;
 pub mod limits;
 pub mod lost;

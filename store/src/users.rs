@@ -5,6 +5,7 @@ use jobs::{Role, TenantId, UserId};
 use sqlx::{PgConnection, PgPool};
 
 use crate::jobs::bytes;
+use crate::oauth::revocations;
 use crate::{StoreError, begin};
 
 /// A user as administrators see it.
@@ -158,7 +159,7 @@ pub async fn put(pool: &PgPool, tenant: &TenantId, user: &UserId, role: Role) ->
     Ok(if row.is_new { Put::Created(user) } else { Put::Changed(user) })
 }
 
-/// Deletes a user and revokes its keys, in one transaction. Its jobs stay the tenant's.
+/// Deletes a user and revokes its keys and access tokens, in one transaction. Its jobs stay the tenant's.
 ///
 /// # Errors
 /// The database is away.
@@ -185,6 +186,7 @@ pub async fn remove(pool: &PgPool, tenant: &TenantId, user: &UserId) -> Result<R
     sqlx::query!("DELETE FROM submitter_challenges WHERE tenant = $1 AND user_id = $2", tenant.as_str(), user.as_str())
         .execute(&mut *tx)
         .await?;
+    revocations::delete_user(&mut tx, tenant, user).await?;
     tx.commit().await?;
     Ok(Removed::Gone)
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use api::dispatcher;
 use api::health::Health;
+use api::token::external::ExternalIssuers;
 use api::token::{Authority, AuthorityConfig, Credential, KeysSecret, Principal, Role, Scopes, TokenIssuer};
 use api::{ApiState, Gate, GatePolicy, NetworkKeys, Storage, router};
 use axum::Router;
@@ -63,11 +64,17 @@ struct Setup {
     request_timeout: Duration,
     quotas: Quotas,
     gate: GatePolicy,
+    external: ExternalIssuers,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { request_timeout: Duration::from_secs(30), quotas: PLENTY, gate: policy() }
+        Self {
+            request_timeout: Duration::from_secs(30),
+            quotas: PLENTY,
+            gate: policy(),
+            external: ExternalIssuers::default(),
+        }
     }
 }
 
@@ -87,6 +94,8 @@ pub struct TestApp {
     pub key_file: PathBuf,
     /// The issuer behind the OAuth endpoints; its keys stand in the database.
     pub tokens: Arc<Authority>,
+    /// Other issuers.
+    pub external: Arc<ExternalIssuers>,
     issuer: TokenIssuer,
     // Held so that what handlers send to the dispatcher is kept and not refused.
     _mailbox: dispatcher::Mailbox,
@@ -118,6 +127,10 @@ impl TestApp {
         Self::set_up(Setup { gate, ..Setup::default() }).await
     }
 
+    pub async fn with_issuers(external: ExternalIssuers) -> Self {
+        Self::set_up(Setup { external, ..Setup::default() }).await
+    }
+
     async fn set_up(setup: Setup) -> Self {
         let database = TestDatabase::create().await;
         let app = Self::build(database.pool.clone(), setup, Some(database));
@@ -128,6 +141,11 @@ impl TestApp {
     /// A second process on the same database. Tokens that tests are given are the first one's alone.
     pub fn beside(&self) -> Self {
         Self::build(self.pool.clone(), Setup::default(), None)
+    }
+
+    /// The same, where tokens of other issuers are accepted.
+    pub fn beside_with(&self, external: ExternalIssuers) -> Self {
+        Self::build(self.pool.clone(), Setup { external, ..Setup::default() }, None)
     }
 
     /// A server whose database is away: nothing listens on the port.
@@ -159,6 +177,7 @@ impl TestApp {
             key_file: Some(key_file.clone()),
             look_every: LOOK_EVERY,
         };
+        let external = Arc::new(setup.external);
         let tokens = Arc::new(Authority::new(pool.clone(), config).expect("the key is read"));
         let router = router(ApiState {
             pool: pool.clone(),
@@ -168,6 +187,7 @@ impl TestApp {
             network_keys: Some(NetworkKeys::new(seen.clone())),
             domain: DOMAIN,
             tokens: tokens.clone(),
+            external: external.clone(),
             gate: gate.clone(),
             public_url: PUBLIC_URL.to_owned(),
             max_body_bytes: MAX_BODY_BYTES,
@@ -186,6 +206,7 @@ impl TestApp {
             parts,
             key_file,
             tokens,
+            external,
             issuer,
             _mailbox: mailbox,
             folder,

@@ -89,7 +89,7 @@ pub async fn of(pool: &PgPool, tenants: &[String]) -> Result<Vec<TenantRules>, S
         .collect()
 }
 
-/// Changes a tenant's rules; `false` when there is no such tenant.
+/// Changes a tenant's rules, which are its sandbox's too; `false` when there is no such tenant.
 ///
 /// # Errors
 /// The database is away.
@@ -99,7 +99,7 @@ pub async fn change(pool: &PgPool, tenant: &TenantId, change: &Change) -> Result
                             signature_required = coalesce($4, signature_required),
                             unit_ceiling = CASE WHEN $5 THEN $6 ELSE unit_ceiling END,
                             fhe_unit_ceiling = CASE WHEN $7 THEN $8 ELSE fhe_unit_ceiling END
-          WHERE id = $1",
+          WHERE id = $1 AND sandbox_of IS NULL",
         tenant.as_str(),
         change.plan.as_deref(),
         change.allowed_networks.as_deref(),

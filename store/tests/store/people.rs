@@ -73,9 +73,10 @@ async fn a_sandbox_has_its_tenants_users_and_plan() {
     let standing = users::standing(pool, &sandbox, ada).await.unwrap();
     assert_eq!(standing, Some(Standing { role: Role::Developer, submitter: None }));
     assert_eq!(users::find(pool, &sandbox, ada).await.unwrap(), None);
-    assert_eq!(tenants::set_plan(pool, tenant, "team").await.unwrap().as_deref(), Some("default"));
+    let team = rules::Change { plan: Some("team".to_owned()), ..rules::Change::default() };
+    assert!(rules::change(pool, tenant, &team).await.unwrap());
     assert_eq!(tenants::find(pool, sandbox.as_str()).await.unwrap().unwrap().plan, "team");
-    assert_eq!(tenants::set_plan(pool, &sandbox, "free").await.unwrap(), None, "it is its tenant's");
+    assert!(!rules::change(pool, &sandbox, &team).await.unwrap(), "it is its tenant's");
     let listed: Vec<String> =
         tenants::list(pool).await.unwrap().into_iter().map(|tenant| tenant.id.to_string()).collect();
     assert_eq!(listed, ["acme"]);

@@ -21,7 +21,7 @@ use crate::policy::problem::Problem;
 use crate::policy::user_path;
 use crate::token::Principal;
 
-errors!(Errors: AnyToken, InvalidRequest, InsufficientScope, NotFound, BodyTimeout, TooManyApiKeys, PayloadTooLarge,
+errors!(Errors: AnyToken, MfaRequired, InvalidRequest, InsufficientScope, NotFound, BodyTimeout, TooManyApiKeys, PayloadTooLarge,
     InvalidContentType);
 
 /// Make an API key

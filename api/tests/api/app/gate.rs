@@ -45,6 +45,7 @@ pub fn policy() -> GatePolicy {
         proxies: TrustedProxies::default(),
         cors: CorsPolicy::default(),
         request_keys: RequestKeys::new(REQUEST_KEY_SECRET).unwrap(),
+        token_requests: None,
     }
 }
 
