@@ -110,9 +110,6 @@ fn start(folder: &Path, port: u16) -> Child {
 
 impl Drop for Keycloak {
     fn drop(&mut self) {
-        for process in crate::harness::descendants(i32::try_from(self.child.id()).unwrap()) {
-            process.kill_9();
-        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
