@@ -35,8 +35,14 @@ pub(super) struct KeyCache {
     source: Source,
     times: Times,
     known: RwLock<Arc<Known>>,
-    /// Held by whoever reads; when the last read ended.
-    reading: Mutex<Option<Instant>>,
+    /// Held by whoever reads.
+    reading: Mutex<LastRead>,
+}
+
+#[derive(Default)]
+struct LastRead {
+    ended_at: Option<Instant>,
+    failed: bool,
 }
 
 #[derive(Default)]
@@ -84,16 +90,17 @@ impl KeyCache {
         let mut last = self.reading.lock().await;
         // Somebody else may have read meanwhile.
         let is_known = self.believed().is_some_and(|known| known.keys.contains_key(id));
-        if !is_known && last.is_none_or(|last| last.elapsed() >= self.times.pause) {
+        if !is_known && last.ended_at.is_none_or(|at| at.elapsed() >= self.times.pause) {
             self.read(&mut last).await;
         }
     }
 
     /// Whether it succeeded. What was known stays where it did not.
-    async fn read(&self, last: &mut Option<Instant>) -> bool {
+    async fn read(&self, last: &mut LastRead) -> bool {
         let read_at = Instant::now();
         let read = self.source.fetch().await;
-        *last = Some(Instant::now());
+        let failed_before =
+            std::mem::replace(last, LastRead { ended_at: Some(Instant::now()), failed: read.is_err() }).failed;
         match read {
             Ok(keys) => {
                 let known = Known { keys, read_at: Some(read_at) };
@@ -102,7 +109,12 @@ impl KeyCache {
             }
             Err(error) => {
                 let (issuer, error) = (self.source.issuer(), format!("{error:#}"));
-                tracing::warn!(oidc.issuer = issuer, error, "the keys of {issuer} cannot be read");
+                // Told when it begins; it may last.
+                if failed_before {
+                    tracing::debug!(oidc.issuer = issuer, error, "the keys of {issuer} cannot be read yet");
+                } else {
+                    tracing::warn!(oidc.issuer = issuer, error, "the keys of {issuer} cannot be read");
+                }
                 false
             }
         }
