@@ -82,11 +82,16 @@ impl Keycloak {
         Self { child, issuer: format!("http://127.0.0.1:{port}/realms/zama"), folder }
     }
 
+    fn told(&self) -> String {
+        fs::read_to_string(self.folder.path().join("keycloak.log")).unwrap_or_default()
+    }
+
     /// Waits until the realm is served.
-    pub async fn serves(&self) {
+    pub async fn serves(&mut self) {
         let configuration = format!("{}/.well-known/openid-configuration", self.issuer);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         until("Keycloak serves the realm", async || {
+            assert!(self.child.try_wait().unwrap().is_none(), "Keycloak ended: {}", self.told());
             let answer = http.get(&configuration).send().await.ok()?;
             answer.status().is_success().then_some(())
         })
@@ -102,8 +107,8 @@ fn start(folder: &Path, port: u16) -> Child {
     command.arg(folder.join("bin/kc.sh"));
     command.args(["start-dev", "--import-realm", "--db=dev-mem", "--http-host=127.0.0.1"]);
     command.arg(format!("--http-port={port}"));
-    // Two cores are shared with other lots.
-    command.env("JAVA_OPTS_APPEND", "-XX:+UseSerialGC -XX:TieredStopAtLevel=1");
+    // It runs for a minute: what is compiled twice is not used.
+    command.env("JAVA_OPTS_APPEND", "-XX:TieredStopAtLevel=1");
     command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     crate::harness::spawn(command)
 }
@@ -113,8 +118,7 @@ impl Drop for Keycloak {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            let log = fs::read_to_string(self.folder.path().join("keycloak.log")).unwrap_or_default();
-            eprintln!("Keycloak said:\n{log}");
+            eprintln!("Keycloak said:\n{}", self.told());
         }
     }
 }

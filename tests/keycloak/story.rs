@@ -21,7 +21,7 @@ const SETTINGS: [(&str, &str); 6] = [
 pub fn told(home: &Home) {
     // Its ports alone are needed.
     let beside = Place::engines();
-    let keycloak = Keycloak::begin(home, beside.port_base);
+    let mut keycloak = Keycloak::begin(home, beside.port_base);
     let issuer: &'static str = keycloak.issuer.clone().leak();
     let own = [("ISSUER", issuer), ("MFA_AMR", "otp")];
     let settings: Vec<(&'static str, &'static str)> = SETTINGS
@@ -31,12 +31,12 @@ pub fn told(home: &Home) {
         .collect();
     let stack = Stack::api_alone(&settings);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(keycloak.serves());
     runtime.block_on(people(&keycloak, &stack));
 }
 
 async fn people(keycloak: &Keycloak, stack: &Stack) {
     stack.runs_command(&["tenants", "create", "acme", "--plan", "development"]);
-    keycloak.serves().await;
 
     // A developer: made a user when she first comes, works, and administers nothing.
     let ada = worker(stack, &Browser::new(keycloak).logs_in("ada", None).await);
