@@ -55,4 +55,14 @@ mod tests {
         let refused = Settings::load_with(None, zeros).expect_err("zeros are refused").to_string();
         assert_eq!(refused, "must be 1 or more: database.max_connections, fhe.children");
     }
+
+    #[test]
+    fn a_rate_lets_one_through_at_least() {
+        let burst = ("ZAMA__AUTH__TOKEN_REQUESTS_BURST".to_owned(), "0".to_owned());
+        let refused =
+            Settings::load_with(None, [burst.clone()]).expect_err("nobody would ever get a token").to_string();
+        assert!(refused.contains("auth.token_requests_burst"), "{refused}");
+        let unlimited = ("ZAMA__AUTH__TOKEN_REQUESTS_PER_MINUTE".to_owned(), "0".to_owned());
+        assert!(Settings::load_with(None, [burst, unlimited]).is_ok());
+    }
 }

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
-use crate::harness::{Place, Stack, Zama, factor};
+use crate::harness::{Place, Stack, Zama, factor, until};
 use crate::keycloak::{Home, Keycloak, SECRET};
 
 /// What an operator sets for the realm.
@@ -40,7 +40,12 @@ async fn people(keycloak: &Keycloak, stack: &Stack) {
 
     // A developer: made a user when she first comes, works, and administers nothing.
     let ada = worker(stack, &Browser::new(keycloak).logs_in("ada", None).await);
-    let me = ada.get("/v1/me").await.body;
+    // The API has been looking for an issuer that was not there yet: it looks again every few seconds.
+    let me = until("the API has the realm's keys", async || {
+        let answer = ada.get("/v1/me").await;
+        (answer.code() != "SERVICE_UNAVAILABLE").then_some(answer.body)
+    })
+    .await;
     assert_eq!((&me["tenant"], &me["role"], &me["submitter"]), (&json!("acme"), &json!("developer"), &Value::Null));
     assert!(me["user"].as_str().unwrap().starts_with("corp-"), "{me}");
     let refused = ada.posts(&factor(91), &[]).await;
