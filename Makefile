@@ -17,7 +17,7 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 # Arguments for `make dev` and `make demo`, for example ARGS='--port-base 7700'.
 ARGS ?=
 
-.PHONY: help setup setup-tests build demo dev test test-rooms test-encrypted test-failures test-dev flips fhe-oracle lago-clients verifiers schemathesis merkle-differential \
+.PHONY: help setup setup-tests build demo dev test test-rooms test-encrypted test-failures test-dev test-keycloak flips fhe-oracle lago-clients verifiers schemathesis merkle-differential \
 	chain-at-length contracts contracts-at-length gas-table bench-starts bench-cancels bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
 
 help: ## Show this list.
@@ -55,10 +55,10 @@ ALONE := MAKEFLAGS=
 test: setup-tests ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
 	TMPDIR=$$(tools/test-folder.sh) $(MAKE) --jobs 4 --output-sync=target CASES=10000 TIME=60 \
-		test-encrypted test-failures test-rooms contracts test-dev lago-clients verifiers merkle-differential schemathesis
+		test-encrypted test-failures test-rooms contracts test-dev test-keycloak lago-clients verifiers merkle-differential schemathesis
 
 test-rooms:
-	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --no-fail-fast -- --skip stack_failures:: --skip stack_encrypted:: --skip stack_dev::
+	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --no-fail-fast -- --skip stack_failures:: --skip stack_encrypted:: --skip stack_dev:: --skip keycloak::
 
 test-encrypted:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test encrypted -- --test-threads 6
@@ -68,6 +68,10 @@ test-failures:
 
 test-dev:
 	$(ALONE) $(CARGO) test --workspace --test dev -- --test-threads 3
+
+# Ignored by name where Java or Maven is missing.
+test-keycloak:
+	$(ALONE) $(CARGO) test --workspace --test keycloak
 
 flips: ## Flip 300 bits of every kind of outside bytes as it is (minutes; `make test` takes cheaper ones).
 	$(CARGO) test --workspace --lib -- --ignored --nocapture three_hundred

@@ -21,7 +21,7 @@ pub use policy::api_keys::MAX_API_KEYS;
 pub use policy::client_address::{Networks, TrustedProxies};
 pub use policy::cors::CorsPolicy;
 pub use policy::gate::{Gate, GatePolicy};
-pub use policy::limits::Meters;
+pub use policy::limits::{Meters, Rate};
 pub use policy::observation::recorder;
 pub use policy::plan::{ActiveJobs, MonthlyUnits, Plan, Plans};
 pub use policy::request_signature::RequestKeys;

@@ -15,6 +15,7 @@ use crate::policy::gate::Gate;
 use crate::policy::retirement::Retirements;
 use crate::policy::storage::Storage;
 use crate::token::Authority;
+use crate::token::external::ExternalIssuers;
 
 /// One for the whole server.
 pub struct ApiState {
@@ -29,6 +30,8 @@ pub struct ApiState {
     pub domain: Domain,
     /// Makes and checks access tokens; whoever builds the server has it watch the database.
     pub tokens: Arc<Authority>,
+    /// Other issuers whose tokens are accepted; whoever builds the server has it watch their keys.
+    pub external: Arc<ExternalIssuers>,
     /// Limits and rules that requests must pass; whoever builds the server has it watch.
     pub gate: Arc<Gate>,
     /// Versions and operations that are about to go.

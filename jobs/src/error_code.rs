@@ -66,8 +66,10 @@ error_codes! {
     InvalidIdempotencyKey "INVALID_IDEMPOTENCY_KEY" 400 Change "The idempotency key is not valid";
     InvalidToken "INVALID_TOKEN" 401 Authenticate "The access token is missing or not valid";
     TokenExpired "TOKEN_EXPIRED" 401 Authenticate "The access token has expired";
+    MfaRequired "MFA_REQUIRED" 401 Authenticate "A second factor is needed";
     CostCeilingExceeded "COST_CEILING_EXCEEDED" 402 Change "The job costs more than its ceiling";
     InsufficientScope "INSUFFICIENT_SCOPE" 403 Change "The access token lacks a scope";
+    IdentityNotMapped "IDENTITY_NOT_MAPPED" 403 Change "The identity is nobody here";
     AddressNotAllowed "ADDRESS_NOT_ALLOWED" 403 Change "Requests may not come from this address";
     OriginNotAllowed "ORIGIN_NOT_ALLOWED" 403 Change "Pages of this origin may not call the service";
     RequestSignatureInvalid "REQUEST_SIGNATURE_INVALID" 403 Change "The request is not signed as it must be";

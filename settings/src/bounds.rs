@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::{Settings, limits};
+use crate::{Settings, limits, oidc};
 
 /// Names every setting that is zero and must not be.
 pub(crate) fn check(settings: &Settings) -> Result<()> {
@@ -28,10 +28,19 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
         ("chain.fee_cap_gwei", settings.chain.fee_cap_gwei == 0),
         ("chain.tip_cap_gwei", settings.chain.tip_cap_gwei == 0),
         ("chain.fee_patience_seconds", settings.chain.fee_patience_seconds == 0),
+        ("oidc.timeout_seconds", settings.oidc.timeout_seconds == 0),
+        ("oidc.stale_hours", settings.oidc.stale_hours == 0),
         ("metering.reporter_seconds", settings.metering.reporter_seconds == 0),
     ];
     let zero: Vec<&str> = counts.iter().filter(|(_, is_zero)| *is_zero).map(|(key, _)| *key).collect();
     ensure!(zero.is_empty(), "must be 1 or more: {}", zero.join(", "));
+    let auth = &settings.auth;
+    let has_rate = auth.token_requests_per_minute > 0;
+    ensure!(
+        !has_rate || auth.token_requests_burst > 0,
+        "must be 1 or more where token requests have a limit: auth.token_requests_burst"
+    );
+    oidc::check(settings)?;
     limits::check(&settings.limits)
 }
 
@@ -45,5 +54,15 @@ mod tests {
             ["ZAMA__DATABASE__MAX_CONNECTIONS", "ZAMA__FHE__CHILDREN"].map(|key| (key.to_owned(), "0".to_owned()));
         let refused = Settings::load_with(None, zeros).expect_err("zeros are refused").to_string();
         assert_eq!(refused, "must be 1 or more: database.max_connections, fhe.children");
+    }
+
+    #[test]
+    fn a_rate_lets_one_through_at_least() {
+        let burst = ("ZAMA__AUTH__TOKEN_REQUESTS_BURST".to_owned(), "0".to_owned());
+        let refused =
+            Settings::load_with(None, [burst.clone()]).expect_err("nobody would ever get a token").to_string();
+        assert!(refused.contains("auth.token_requests_burst"), "{refused}");
+        let unlimited = ("ZAMA__AUTH__TOKEN_REQUESTS_PER_MINUTE".to_owned(), "0".to_owned());
+        assert!(Settings::load_with(None, [burst, unlimited]).is_ok());
     }
 }

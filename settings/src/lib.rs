@@ -6,6 +6,7 @@ mod bounds;
 mod keepers;
 mod key_manager;
 mod limits;
+mod oidc;
 mod production;
 mod signing;
 
@@ -18,6 +19,7 @@ use serde::Deserialize;
 
 pub use keepers::Keeper;
 pub use limits::{Limits, Plan};
+pub use oidc::{Oidc, OidcIssuer};
 pub use signing::SigningAccount;
 
 /// The commented defaults, also printed by `zama-jobs config`.
@@ -30,6 +32,7 @@ pub struct Settings {
     pub log: Log,
     pub api: Api,
     pub auth: Auth,
+    pub oidc: Oidc,
     pub limits: Limits,
     pub database: Database,
     pub blobs: Blobs,
@@ -104,6 +107,8 @@ pub struct Auth {
     pub keys_secret: String,
     pub signing_key_file: String,
     pub request_key_secret: String,
+    pub token_requests_per_minute: u32,
+    pub token_requests_burst: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]

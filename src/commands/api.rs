@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workflows::{BatcherInput, ReporterInput};
 
-use super::{Role, health, key_manager, limits, parts, process, retirements};
+use super::{Role, health, key_manager, limits, oidc, parts, process, retirements};
 
 /// An open job that has not moved for this long is looked after.
 const IDLE: Duration = Duration::from_secs(10);
@@ -38,6 +38,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let health = Arc::new(health::health(settings, &pool, target.clone())?);
     let gate = Arc::new(Gate::new(limits::gate_policy(settings)?, Meters::default()));
     let tokens = Arc::new(authority(settings, &pool)?);
+    let external = Arc::new(oidc::issuers(settings)?);
     let state = ApiState {
         pool: pool.clone(),
         dispatcher: handle,
@@ -46,6 +47,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         network_keys: key_manager::network_keys(settings)?,
         domain,
         tokens: tokens.clone(),
+        external: external.clone(),
         gate: gate.clone(),
         retirements: retirements::retirements(settings)?,
         public_url: settings.public_url().to_owned(),
@@ -77,6 +79,8 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let gatekeeper = tokio::spawn(async move { gate.watch(gate_pool, gate_stop).await });
     let watched = stop.clone();
     let issuer = tokio::spawn(async move { tokens.watch(watched).await });
+    let watched = stop.clone();
+    let others = tokio::spawn(async move { external.watch(watched).await });
     let sweeper = tokio::spawn(sweep_uploads(pool.clone(), blobs, stop.clone()));
     let chainer = tokio::spawn(chain_audit(pool.clone(), stop.clone()));
     serve(listener, router(state), door, stop.clone().cancelled_owned()).await?;
@@ -85,6 +89,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     watch.await.context("the watch over the parts died")?;
     gatekeeper.await.context("the watch over limits and rules died")?;
     issuer.await.context("the watch over keys and revocations died")?;
+    others.await.context("the watch over other issuers' keys died")?;
     sweeper.await.context("the sweeper of uploads died")?;
     chainer.await.context("whoever chains the audit log died")?;
     codec.await.context("the codec server died")?

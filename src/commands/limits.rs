@@ -1,6 +1,10 @@
 //! From settings to the limits and rules of the API.
 
-use ::api::{ActiveJobs, CorsPolicy, GatePolicy, MonthlyUnits, Networks, Plan, Plans, RequestKeys, TrustedProxies};
+use std::time::Duration;
+
+use ::api::{
+    ActiveJobs, CorsPolicy, GatePolicy, MonthlyUnits, Networks, Plan, Plans, Rate, RequestKeys, TrustedProxies,
+};
 use anyhow::{Result, anyhow};
 use settings::Settings;
 
@@ -16,7 +20,15 @@ pub fn gate_policy(settings: &Settings) -> Result<GatePolicy> {
         proxies: TrustedProxies(proxies),
         cors: CorsPolicy::read(&settings.api.cors_origins).map_err(named("api.cors_origins"))?,
         request_keys: request_keys(settings)?,
+        token_requests: token_requests(settings),
     })
+}
+
+/// Requests for tokens that one address may make.
+fn token_requests(settings: &Settings) -> Option<Rate> {
+    let auth = &settings.auth;
+    let (quota, burst) = (auth.token_requests_per_minute, auth.token_requests_burst);
+    (quota > 0).then_some(Rate { name: "minute", quota, window: Duration::from_secs(60), burst })
 }
 
 /// The keys that requests are signed with.

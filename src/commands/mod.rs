@@ -13,6 +13,7 @@ pub mod lago_standin;
 mod limits;
 pub mod login_code;
 pub mod migrate;
+mod oidc;
 pub mod openapi;
 pub mod parts;
 pub mod policy;

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use jobs::TenantId;
 use serde_json::{Value, json};
 use settings::Settings;
+use store::audit::Note;
 use store::limits::rules::{self, Change, Signature, TenantRules};
 use store::{PgPool, limits};
 
@@ -85,7 +86,9 @@ pub fn run(settings: &Settings, command: &PolicyCommand, as_json: bool) -> Resul
             PolicyCommand::NewKey { tenant, overlap } => {
                 known(&pool, tenant).await?;
                 let others_until = overlap.map(|overlap| Utc::now() + overlap);
-                let id = rules::new_key(&pool, tenant, others_until).await?;
+                let about = json!({ "others_until": others_until });
+                let note = Note::by_operator(tenant, "policy new-key", format!("/v1/tenants/{tenant}"), about);
+                let id = rules::new_key(&pool, tenant, others_until, &note).await?;
                 let key = request_keys(settings)?.of(tenant, id);
                 match as_json {
                     true => println!("{}", json!({"tenant": tenant, "id": id, "key": key})),
@@ -122,7 +125,13 @@ async fn set(settings: &Settings, pool: &PgPool, args: &SetArgs) -> Result<()> {
     if known(pool, &args.tenant).await?.keys.is_empty() && change.signature == Some(Signature::Required) {
         bail!("{0} has no key to sign with: zama-jobs policy new-key {0}", args.tenant);
     }
-    if !rules::change(pool, &args.tenant, &change).await? {
+    let about = json!({
+        "plan": change.plan, "allowed_networks": change.allowed_networks,
+        "signature_required": change.signature.map(|signature| signature == Signature::Required),
+        "compute_ceiling": change.compute_ceiling, "fhe_ceiling": change.fhe_ceiling,
+    });
+    let note = Note::by_operator(&args.tenant, "policy set", format!("/v1/tenants/{}", args.tenant), about);
+    if !rules::change(pool, &args.tenant, &change, &note).await? {
         bail!("there is no tenant {}", args.tenant);
     }
     Ok(())

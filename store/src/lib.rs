@@ -16,6 +16,7 @@ pub mod departure;
 mod error;
 mod events;
 pub mod fhe;
+pub mod identities;
 pub mod jobs;
 pub mod limits;
 pub mod lost;

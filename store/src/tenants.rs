@@ -55,33 +55,6 @@ pub async fn ensure_tenant(pool: &PgPool, tenant: &TenantId, plan: &str) -> Resu
     Ok(made.rows_affected() == 1)
 }
 
-/// Puts a tenant and its sandbox on a plan; returns the one before, `None` of a tenant that there is not.
-///
-/// # Errors
-/// The database is away.
-pub async fn set_plan(
-    pool: &PgPool,
-    tenant: &TenantId,
-    plan: &str,
-    audit: &Note,
-) -> Result<Option<String>, StoreError> {
-    let mut tx = begin(pool).await?;
-    let before = sqlx::query_scalar!(
-        r#"WITH before AS (SELECT id, plan FROM tenants WHERE id = $1 AND sandbox_of IS NULL FOR UPDATE),
-                changed AS (UPDATE tenants t SET plan = $2 FROM before b WHERE t.id = b.id OR t.sandbox_of = b.id)
-           SELECT plan AS "plan!" FROM before"#,
-        tenant.as_str(),
-        plan
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
-    if before.is_some() {
-        audit.write(&mut tx).await?;
-        tx.commit().await?;
-    }
-    Ok(before)
-}
-
 /// For development: creates a user with an address, or raises the role of the one that exists, whose address stays
 /// if it has one. A role is never lowered, so that a token of less takes nothing from the user's keys.
 ///
@@ -129,16 +102,16 @@ pub async fn list(pool: &PgPool) -> Result<Vec<Tenant>, StoreError> {
     rows.into_iter().map(Tenant::try_from).collect()
 }
 
-/// Reads a tenant, or a sandbox.
+/// Reads a tenant, or a sandbox, which is on its tenant's plan.
 ///
 /// # Errors
 /// The database is away.
 pub async fn find(pool: &PgPool, tenant: &str) -> Result<Option<Tenant>, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        r#"SELECT id, plan, created_at, billing_ready_at IS NOT NULL AS "billing_ready!", confirm_failed,
-                  sandbox_of IS NOT NULL AS "is_sandbox!"
-             FROM tenants WHERE id = $1"#,
+        r#"SELECT t.id, o.plan, t.created_at, t.billing_ready_at IS NOT NULL AS "billing_ready!", t.confirm_failed,
+                  t.sandbox_of IS NOT NULL AS "is_sandbox!"
+             FROM tenants t JOIN tenants o ON o.id = coalesce(t.sandbox_of, t.id) WHERE t.id = $1"#,
         tenant
     )
     .fetch_optional(pool)

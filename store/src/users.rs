@@ -6,6 +6,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::audit::Note;
 use crate::jobs::bytes;
+use crate::oauth::revocations;
 use crate::{StoreError, begin};
 
 /// A user as administrators see it.
@@ -160,7 +161,7 @@ pub async fn put(pool: &PgPool, tenant: &TenantId, user: &UserId, role: Role, au
     Ok(if row.is_new { Put::Created(user) } else { Put::Changed(user) })
 }
 
-/// Deletes a user and revokes its keys, in one transaction. Its jobs stay the tenant's.
+/// Deletes a user and revokes its keys and access tokens, in one transaction. Its jobs stay the tenant's.
 ///
 /// # Errors
 /// The database is away.
@@ -188,6 +189,7 @@ pub async fn remove(pool: &PgPool, tenant: &TenantId, user: &UserId, audit: &Not
         .execute(&mut *tx)
         .await?;
     audit.write(&mut tx).await?;
+    revocations::delete_user(&mut tx, tenant, user).await?;
     tx.commit().await?;
     Ok(Removed::Gone)
 }

@@ -13,6 +13,7 @@ mod login;
 mod one_job;
 mod people;
 mod policy;
+mod secrets;
 mod temporal_setup;
 mod tenants;
 mod workflow;

@@ -35,11 +35,11 @@ async fn an_operator_makes_a_tenant_and_its_admin_the_rest() {
     let again = cli_json(stack, &["tenants", "create", "acme-labs", "--admin", "amy"]);
     assert_eq!((&again["created"], &again["api_key"]), (&json!(false), &Value::Null));
     assert_eq!(cli_json(stack, &["tenants", "show", "acme-labs"])["plan"], "development");
-    assert_eq!(cli_json(stack, &["tenants", "set-plan", "acme-labs", "default"])["changed"], true);
-    assert_eq!(cli_json(stack, &["tenants", "set-plan", "acme-labs", "default"])["changed"], false);
+    assert_eq!(cli_json(stack, &["policy", "set", "acme-labs", "--plan", "default"])["plan"], "default");
+    assert_eq!(cli_json(stack, &["tenants", "show", "acme-labs"])["plan"], "default");
     let listed = cli_json(stack, &["tenants", "list"]);
     assert!(listed["data"].as_array().unwrap().iter().any(|tenant| tenant["id"] == "acme-labs"), "{listed}");
-    for unknown in [&["tenants", "show", "nobody"][..], &["tenants", "set-plan", "nobody", "default"]] {
+    for unknown in [&["tenants", "show", "nobody"][..], &["policy", "set", "nobody", "--plan", "default"]] {
         let refused = cli(stack, unknown);
         assert_eq!(refused.status.code(), Some(1), "{refused:?}");
         assert!(String::from_utf8_lossy(&refused.stderr).contains("there is no tenant nobody"));

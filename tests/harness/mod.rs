@@ -30,7 +30,7 @@ pub use answer::Answer;
 pub use chain::{ADMIN, CONFIRMER, Sent};
 pub use chance::Chance;
 pub use command_line::{Person, Waiting};
-pub use dev::{Demonstration, Dev};
+pub use dev::{Demonstration, Dev, spawn};
 pub use faulty_node::{FaultyNode, Manner};
 pub use fhe::{CHECKPOINTS_OFTEN, WORKER};
 pub use job::{JobHandle, UsageRow, block};

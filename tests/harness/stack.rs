@@ -102,6 +102,11 @@ impl Stack {
         Self::at(place)
     }
 
+    /// A stack that accepts jobs and runs none, with settings of its own.
+    pub fn api_alone(settings: &[(&'static str, &'static str)]) -> Self {
+        Self::at(Place::without_worker(settings))
+    }
+
     fn at(place: Place) -> Self {
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
         let dev = Dev::start(&place);

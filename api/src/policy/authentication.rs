@@ -1,4 +1,5 @@
-//! Who asks: a bearer token (RFC 6750) or an API key becomes a [`Principal`], and a principal must have the scope.
+//! Who asks: a bearer token (RFC 6750), of our own issuer or of another one, or an API key becomes a [`Principal`], and a
+//! principal must have the scope.
 
 use std::sync::Arc;
 
@@ -9,21 +10,26 @@ use jobs::{ErrorCode, api_key};
 use store::api_keys::Owner;
 use store::jobs::Reader;
 
-use super::api_keys;
 use super::audit_trail::Trail;
 use super::observation::Caller;
 use super::problem::Problem;
+use super::{api_keys, external_tokens};
 use crate::ApiState;
-use crate::token::{Credential, Principal, Rejection, Scope, Verified};
+use crate::token::{Assurance, Credential, Principal, Rejection, Scope, Verified};
 
-const REALM: &str = r#"Bearer realm="zama-jobs""#;
+pub(super) const REALM: &str = r#"Bearer realm="zama-jobs""#;
 
 impl Principal {
     /// # Errors
-    /// INSUFFICIENT_SCOPE when the token lacks the scope.
+    /// INSUFFICIENT_SCOPE when the token lacks the scope; MFA_REQUIRED when a second factor would bring it.
     pub fn require(&self, scope: Scope) -> Result<(), Problem> {
         if self.scopes.contains(scope) {
             return Ok(());
+        }
+        if let Credential::External(Assurance::TooLittle { acr_values }) = &self.credential
+            && scope == Scope::JobsAdmin
+        {
+            return Err(external_tokens::mfa_required(acr_values));
         }
         let challenge = format!(r#"{REALM}, error="insufficient_scope", scope="{scope}""#);
         let detail = format!("The token lacks the scope {scope}.");
@@ -35,7 +41,7 @@ impl Principal {
     /// # Errors
     /// INSUFFICIENT_SCOPE of an API key.
     pub fn require_access_token(&self) -> Result<(), Problem> {
-        if self.credential == Credential::AccessToken {
+        if let Credential::AccessToken | Credential::External(_) = self.credential {
             return Ok(());
         }
         let challenge = format!(r#"{REALM}, error="insufficient_scope""#);
@@ -50,7 +56,7 @@ impl Principal {
     /// INSUFFICIENT_SCOPE of an API key without `jobs:admin`.
     pub fn require_key_management(&self) -> Result<(), Problem> {
         match self.credential {
-            Credential::AccessToken => Ok(()),
+            Credential::AccessToken | Credential::External(_) => Ok(()),
             Credential::ApiKey { .. } => self.require(Scope::JobsAdmin),
         }
     }
@@ -92,6 +98,8 @@ impl FromRequestParts<Arc<ApiState>> for Verified {
         };
         let verified = if token.starts_with(api_key::PREFIX) {
             api_keys::verify(&state.pool, token).await?
+        } else if let Some(issuer) = state.external.of(token) {
+            external_tokens::verify(&state.pool, issuer, token).await?
         } else {
             state.tokens.verify(token).await.map_err(refusal)?
         };
@@ -130,7 +138,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     }
 }
 
-fn refusal(rejection: Rejection) -> Problem {
+pub(super) fn refusal(rejection: Rejection) -> Problem {
     let (code, detail) = match rejection {
         Rejection::Unknown => return Problem::new(ErrorCode::ServiceUnavailable, "The token cannot be checked now."),
         Rejection::Revoked => (ErrorCode::InvalidToken, "The access token was revoked.".to_owned()),

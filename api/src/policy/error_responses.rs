@@ -14,9 +14,10 @@ const ANYWHERE: [ErrorCode; 4] =
     [ErrorCode::InternalError, ErrorCode::DataDamaged, ErrorCode::ServiceUnavailable, ErrorCode::RequestTimeout];
 
 /// What an operation that needs a token may answer, and at its end what one that needs a scope may.
-const PROTECTED: [ErrorCode; 7] = [
+const PROTECTED: [ErrorCode; 8] = [
     ErrorCode::InvalidToken,
     ErrorCode::TokenExpired,
+    ErrorCode::IdentityNotMapped,
     ErrorCode::AddressNotAllowed,
     ErrorCode::RequestSignatureInvalid,
     ErrorCode::NonceReplayed,

@@ -1,11 +1,11 @@
 //! What every request with a valid credential passes before its handler sees it: its tenant's networks, the rates of its
 //! tenant's plan, its tenant's signature. Authentication calls [`Gate::admit`], so that no route with a lock is without it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use axum::extract::Request;
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -21,11 +21,12 @@ use uuid::Uuid;
 
 use super::client_address::{Peer, TrustedProxies};
 use super::cors::CorsPolicy;
-use super::limits::{self, Meters, Verdict, whole_seconds};
+use super::limits::{self, Meters, Rate, Verdict, whole_seconds};
 use super::plan::Plans;
 use super::problem::Problem;
 use super::request_signature::{self, Promised, RequestKeys};
 use super::tenant_rules::{Origin, Rules, RulesBook};
+use crate::ApiState;
 use crate::token::Principal;
 
 /// Between two looks at what other processes changed.
@@ -33,6 +34,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long a node counts that tells nothing of itself. Longer than a look and the database's slowness, so that a node that
 /// lives is not forgotten, and short, so that a dead one's share is soon the others'.
 const ALIVE: Duration = Duration::from_secs(5);
+/// The address of all whose own is not known.
+const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 /// Nonces that are forgotten at a look.
 const FORGOTTEN: i64 = 1000;
 
@@ -42,6 +45,8 @@ pub struct GatePolicy {
     pub proxies: TrustedProxies,
     pub cors: CorsPolicy,
     pub request_keys: RequestKeys,
+    /// Requests for tokens that one client address may make; `None`: any number.
+    pub token_requests: Option<Rate>,
 }
 
 /// One for the whole server.
@@ -52,6 +57,7 @@ pub struct Gate {
     proxies: TrustedProxies,
     cors: CorsPolicy,
     request_keys: RequestKeys,
+    token_requests: Option<Rate>,
 }
 
 /// What is found out about a request on its way in, for what is done on the way out; a request extension.
@@ -64,8 +70,8 @@ struct Passage {
 impl Gate {
     #[must_use]
     pub fn new(policy: GatePolicy, meters: Meters) -> Self {
-        let GatePolicy { plans, proxies, cors, request_keys } = policy;
-        Self { node: Uuid::new_v4(), rules: RulesBook::new(plans), meters, proxies, cors, request_keys }
+        let GatePolicy { plans, proxies, cors, request_keys, token_requests } = policy;
+        Self { node: Uuid::new_v4(), rules: RulesBook::new(plans), meters, proxies, cors, request_keys, token_requests }
     }
 
     pub(super) fn cors(&self) -> &CorsPolicy {
@@ -106,7 +112,7 @@ impl Gate {
         self.comes_from(parts, rules)?;
         let passage = parts.extensions.get::<Passage>().cloned().unwrap_or_default();
         if let Some(verdict) = self.meters.take(&principal.tenant, &rules.plan) {
-            let refusal = too_many(&verdict);
+            let refusal = too_many(&verdict, "The tenant's plan has");
             // A passage has one verdict: a request is metered once.
             let _ = passage.verdict.set(verdict);
             refusal.map_or(Ok(()), Err)?;
@@ -122,11 +128,28 @@ impl Gate {
         Ok(())
     }
 
+    /// Lets a request for a token in, which is nobody's yet, or says when to come again.
+    fn admit_token_request(&self, parts: &Parts) -> Result<(), Problem> {
+        let Some(rate) = self.token_requests else { return Ok(()) };
+        let verdict = self.meters.take_of_address(self.client(parts).unwrap_or(NOBODY), rate);
+        let refusal = too_many(&verdict, "An address has");
+        if let Some(passage) = parts.extensions.get::<Passage>() {
+            let _ = passage.verdict.set(verdict);
+        }
+        let Some(problem) = refusal else { return Ok(()) };
+        counter!("zama_policy_refusals_total", "code" => problem.code().as_str()).increment(1);
+        Err(problem)
+    }
+
+    /// Where a request comes from, where that is known.
+    fn client(&self, parts: &Parts) -> Option<IpAddr> {
+        let peer = parts.extensions.get::<Peer>()?;
+        self.proxies.client(peer, &parts.headers)
+    }
+
     fn comes_from(&self, parts: &Parts, rules: &Rules) -> Result<(), Problem> {
         let Origin::From(networks) = &rules.origin else { return Ok(()) };
-        let peer = parts.extensions.get::<Peer>();
-        let client = peer.and_then(|peer| self.proxies.client(peer, &parts.headers));
-        let detail = match client {
+        let detail = match self.client(parts) {
             Some(client) if networks.contain(client) => return Ok(()),
             Some(client) => format!("The request comes from {client}, which is in none of the tenant's networks."),
             None => "It is not known where the request comes from.".to_owned(),
@@ -167,12 +190,23 @@ impl Gate {
     }
 }
 
-fn too_many(verdict: &Verdict) -> Option<Problem> {
+/// A request for a token that its client's address may make now. Who guesses at secrets is slowed down here.
+pub struct TokenRequest;
+
+impl FromRequestParts<Arc<ApiState>> for TokenRequest {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<ApiState>) -> Result<Self, Problem> {
+        state.gate.admit_token_request(parts).map(|()| Self)
+    }
+}
+
+fn too_many(verdict: &Verdict, who_has: &str) -> Option<Problem> {
     let wait = verdict.wait?;
     let used_up = verdict.seen.iter().find(|seen| seen.left == 0);
     let detail = used_up.map_or_else(String::new, |seen| {
         let rate = &seen.share.rate;
-        format!("The tenant's plan has {} requests a {}, {} at once.", rate.quota, rate.name, rate.burst)
+        format!("{who_has} {} requests a {}, {} at once.", rate.quota, rate.name, rate.burst)
     });
     let seconds = whole_seconds(wait).max(1);
     Some(Problem::new(ErrorCode::RateLimitExceeded, detail).with_retry_after(seconds))

@@ -11,6 +11,7 @@ pub mod cors;
 pub mod cursor;
 pub mod download;
 pub mod error_responses;
+pub mod external_tokens;
 pub mod gate;
 pub mod job_path;
 pub mod limits;

@@ -37,7 +37,7 @@ impl Caller {
     pub(super) fn is(&self, principal: &Principal) {
         let api_key = match &principal.credential {
             Credential::ApiKey { id, .. } => Some(id.to_string()),
-            Credential::AccessToken => None,
+            Credential::AccessToken | Credential::External(_) => None,
         };
         let who = Who { tenant: principal.tenant.to_string(), user: principal.user.to_string(), api_key };
         // A second note would be of the same request's same token.

@@ -73,7 +73,7 @@ pub async fn me(
         test_mode: principal.credential.is_test(),
         api_key: match principal.credential {
             Credential::ApiKey { id, .. } => Some(id.to_string()),
-            Credential::AccessToken => None,
+            Credential::AccessToken | Credential::External(_) => None,
         },
     }))
 }

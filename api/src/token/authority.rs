@@ -4,7 +4,7 @@
 //! restart. A process that has not been able to read them for most of a minute accepts no token any more: a revocation
 //! counts within a minute, whatever is away.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -21,6 +21,7 @@ use super::claims::TokenId;
 use super::issuer::{Grant, Names, sign};
 use super::key::{Jwk, PublicKey, SigningKey, read_public};
 use super::keyring::{Keyring, add_first};
+use super::revocations::is_revoked;
 use super::sealed::KeysSecret;
 use super::verifier::{LEEWAY_SECONDS, Rejection, TokenVerifier, key_id};
 use super::{Principal, Verified};
@@ -61,8 +62,8 @@ pub struct Authority {
     look_every: Duration,
     fixed: Option<PublicKey>,
     known: RwLock<Arc<Known>>,
-    /// What this process revoked after the last look began, and when.
-    revoked_here: RwLock<HashMap<String, Instant>>,
+    /// What this process revoked after the last look began, and when: by its own time, and by the calendar.
+    revoked_here: RwLock<HashMap<String, (Instant, DateTime<Utc>)>>,
     /// Held by whoever looks; when the last look failed.
     looking: Mutex<Option<Instant>>,
 }
@@ -71,7 +72,8 @@ pub struct Authority {
 struct Known {
     keyring: Keyring,
     verifier: TokenVerifier,
-    revoked: HashSet<String>,
+    /// Since when what is.
+    revoked: HashMap<String, DateTime<Utc>>,
     read_at: Option<Instant>,
 }
 
@@ -98,7 +100,7 @@ impl Authority {
         let fixed = config.key_file.as_deref().map(read_public).transpose()?;
         let names = Names { issuer: config.issuer, audience: config.audience };
         let verifier = TokenVerifier::new(&fixed, &names.issuer, &names.audience);
-        let known = Known { keyring: Keyring::default(), verifier, revoked: HashSet::new(), read_at: None };
+        let known = Known { keyring: Keyring::default(), verifier, revoked: HashMap::new(), read_at: None };
         Ok(Self {
             pool,
             names,
@@ -125,8 +127,8 @@ impl Authority {
         let (verified, id) = self.identify(token).await?;
         let known = self.known();
         let here = self.revoked_here.read().unwrap_or_else(PoisonError::into_inner);
-        let is_revoked = |subject: String| known.revoked.contains(&subject) || here.contains_key(&subject);
-        if id.subjects().any(is_revoked) { Err(Rejection::Revoked) } else { Ok(verified) }
+        let since = |subject: &str| known.revoked.get(subject).max(here.get(subject).map(|(_, at)| at)).copied();
+        if is_revoked((&id, &verified.principal), since) { Err(Rejection::Revoked) } else { Ok(verified) }
     }
 
     /// The same of a token that may be revoked already, with what it is known by.
@@ -186,7 +188,7 @@ impl Authority {
     /// Notes what the database says already, so that it counts here at once.
     pub fn is_revoked(&self, subject: &str) {
         let mut here = self.revoked_here.write().unwrap_or_else(PoisonError::into_inner);
-        here.insert(subject.to_owned(), Instant::now());
+        here.insert(subject.to_owned(), (Instant::now(), Utc::now()));
     }
 
     /// The public keys whose tokens are accepted, those that will sign included.
@@ -260,14 +262,15 @@ impl Authority {
             add_first(&self.pool, &self.secret).await?;
             stored = keys::list(&self.pool).await?;
         }
-        let revoked: HashSet<String> = revocations::list(&self.pool).await?.into_iter().collect();
+        let revoked =
+            revocations::list(&self.pool).await?.into_iter().map(|revoked| (revoked.subject, revoked.at)).collect();
         let keyring = Keyring::open(&stored, &self.secret);
         let verifier = self.verifier(&keyring, now);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         *known = Arc::new(Known { keyring, verifier, revoked, read_at: Some(read_at) });
         drop(known);
         // What was revoked before the look began was in it.
-        self.revoked_here.write().unwrap_or_else(PoisonError::into_inner).retain(|_, at| *at >= read_at);
+        self.revoked_here.write().unwrap_or_else(PoisonError::into_inner).retain(|_, (at, _)| *at >= read_at);
         Ok(())
     }
 

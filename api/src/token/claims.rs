@@ -36,6 +36,7 @@ pub struct TokenId {
     pub jti: String,
     pub client: Option<String>,
     pub session: Option<Uuid>,
+    pub issued_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
 }
 

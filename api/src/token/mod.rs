@@ -2,9 +2,11 @@
 
 mod authority;
 mod claims;
+pub mod external;
 mod issuer;
 mod key;
 mod keyring;
+mod revocations;
 mod sealed;
 pub mod secret;
 mod verifier;
@@ -38,8 +40,24 @@ pub struct Principal {
 /// What a caller shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
+    /// Of our own issuer.
     AccessToken,
-    ApiKey { id: ApiKeyId, mode: KeyMode },
+    /// An access token of another issuer.
+    External(Assurance),
+    ApiKey {
+        id: ApiKeyId,
+        mode: KeyMode,
+    },
+}
+
+/// How sure an issuer was of whom it gave a token to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Assurance {
+    /// Enough for all that the scopes say.
+    Enough,
+    /// Not enough for `jobs:admin`, which is missing for that reason alone; how a client asks for more (`acr_values`, with
+    /// spaces between).
+    TooLittle { acr_values: String },
 }
 
 impl Credential {

@@ -108,9 +108,9 @@ fn verified(claims: Claims) -> Option<(Verified, TokenId)> {
     if claims.jti.is_empty() || scopes.beyond(role).is_some() {
         return None;
     }
-    let expires_at = DateTime::from_timestamp(claims.exp, 0)?;
+    let (issued_at, expires_at) = (DateTime::from_timestamp(claims.iat, 0)?, DateTime::from_timestamp(claims.exp, 0)?);
     let (tenant, user) = (claims.tenant.parse().ok()?, claims.sub.parse().ok()?);
     let principal = Principal { tenant, user, role, scopes, credential: Credential::AccessToken };
-    let id = TokenId { jti: claims.jti, client: claims.client_id, session: claims.sid, expires_at };
+    let id = TokenId { jti: claims.jti, client: claims.client_id, session: claims.sid, issued_at, expires_at };
     Some((Verified { principal, expires_at }, id))
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use api::dispatcher;
 use api::health::Health;
+use api::token::external::ExternalIssuers;
 use api::token::{Authority, AuthorityConfig, Credential, KeysSecret, Principal, Role, Scopes, TokenIssuer};
 use api::{ApiState, Gate, GatePolicy, NetworkKeys, Retirements, Storage, router};
 use axum::Router;
@@ -29,7 +30,7 @@ use store::uploads::{Quota, Quotas};
 use crate::database::TestDatabase;
 
 pub use encrypted::{Owner, result_bytes};
-pub use gate::{Hands, REQUEST_KEY_SECRET, policy};
+pub use gate::{Hands, REQUEST_KEY_SECRET, by_operator, policy};
 pub use health::Parts;
 pub use key_manager::{CRS, PUBLIC_KEY, Seen};
 pub use keys::Key;
@@ -64,6 +65,7 @@ struct Setup {
     quotas: Quotas,
     gate: GatePolicy,
     retirements: Retirements,
+    external: ExternalIssuers,
 }
 
 impl Default for Setup {
@@ -73,6 +75,7 @@ impl Default for Setup {
             quotas: PLENTY,
             gate: policy(),
             retirements: Retirements::default(),
+            external: ExternalIssuers::default(),
         }
     }
 }
@@ -93,6 +96,8 @@ pub struct TestApp {
     pub key_file: PathBuf,
     /// The issuer behind the OAuth endpoints; its keys stand in the database.
     pub tokens: Arc<Authority>,
+    /// Other issuers.
+    pub external: Arc<ExternalIssuers>,
     issuer: TokenIssuer,
     // Held so that what handlers send to the dispatcher is kept and not refused.
     _mailbox: dispatcher::Mailbox,
@@ -128,6 +133,10 @@ impl TestApp {
         Self::set_up(Setup { retirements, ..Setup::default() }).await
     }
 
+    pub async fn with_issuers(external: ExternalIssuers) -> Self {
+        Self::set_up(Setup { external, ..Setup::default() }).await
+    }
+
     async fn set_up(setup: Setup) -> Self {
         let database = TestDatabase::create().await;
         let app = Self::build(database.pool.clone(), setup, Some(database));
@@ -138,6 +147,11 @@ impl TestApp {
     /// A second process on the same database. Tokens that tests are given are the first one's alone.
     pub fn beside(&self) -> Self {
         Self::build(self.pool.clone(), Setup::default(), None)
+    }
+
+    /// The same, where tokens of other issuers are accepted.
+    pub fn beside_with(&self, external: ExternalIssuers) -> Self {
+        Self::build(self.pool.clone(), Setup { external, ..Setup::default() }, None)
     }
 
     /// A server whose database is away: nothing listens on the port.
@@ -169,6 +183,7 @@ impl TestApp {
             key_file: Some(key_file.clone()),
             look_every: LOOK_EVERY,
         };
+        let external = Arc::new(setup.external);
         let tokens = Arc::new(Authority::new(pool.clone(), config).expect("the key is read"));
         let router = router(ApiState {
             pool: pool.clone(),
@@ -178,6 +193,7 @@ impl TestApp {
             network_keys: Some(NetworkKeys::new(seen.clone())),
             domain: DOMAIN,
             tokens: tokens.clone(),
+            external: external.clone(),
             gate: gate.clone(),
             retirements: setup.retirements,
             public_url: PUBLIC_URL.to_owned(),
@@ -197,6 +213,7 @@ impl TestApp {
             parts,
             key_file,
             tokens,
+            external,
             issuer,
             _mailbox: mailbox,
             folder,

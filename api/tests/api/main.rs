@@ -19,6 +19,7 @@ mod cors;
 mod database_away;
 mod documentation;
 mod every_operation;
+mod external;
 mod fhe_keys;
 mod fhe_result;
 mod framing;

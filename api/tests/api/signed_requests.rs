@@ -9,14 +9,16 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use store::limits::rules::{self, Change, Signature};
 
-use crate::app::{Call, REQUEST_KEY_SECRET, TestApp, User, job};
+use crate::app::{Call, REQUEST_KEY_SECRET, TestApp, User, by_operator, job};
 
 const DOCUMENT: &str = include_str!("../../../docs/request-signing.md");
 
 /// A new key of `acme`.
 async fn new_key(app: &TestApp, overlap: Option<TimeDelta>) -> String {
     let acme = "acme".parse().unwrap();
-    let id = rules::new_key(&app.pool, &acme, overlap.map(|overlap| Utc::now() + overlap)).await.unwrap();
+    let id = rules::new_key(&app.pool, &acme, overlap.map(|overlap| Utc::now() + overlap), &by_operator(&acme))
+        .await
+        .unwrap();
     app.gate.look(&app.pool).await;
     RequestKeys::new(REQUEST_KEY_SECRET).unwrap().of(&acme, id)
 }

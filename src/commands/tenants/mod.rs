@@ -1,4 +1,5 @@
-//! `zama-jobs tenants`: what operators do for a tenant; what its own admins do goes through the API.
+//! `zama-jobs tenants`: what operators do for a tenant; what its own admins do goes through the API, and its plan is one of
+//! its rules (`zama-jobs policy`).
 
 mod create;
 
@@ -20,8 +21,6 @@ pub enum TenantsCommand {
     List,
     /// Show a tenant.
     Show(TenantArgs),
-    /// Put a tenant on another plan; repeating it changes nothing.
-    SetPlan(SetPlanArgs),
 }
 
 /// A command about one tenant.
@@ -29,16 +28,6 @@ pub enum TenantsCommand {
 pub struct TenantArgs {
     /// The tenant.
     tenant: TenantId,
-}
-
-/// What `set-plan` takes.
-#[derive(Args)]
-pub struct SetPlanArgs {
-    /// The tenant.
-    tenant: TenantId,
-    /// The plan.
-    #[arg(value_parser = plan)]
-    plan: String,
 }
 
 /// How the commands answer.
@@ -67,7 +56,6 @@ pub fn run(settings: &Settings, command: &TenantsCommand, json: bool) -> Result<
             TenantsCommand::Create(args) => Box::pin(create::run(settings, args, format)).await,
             TenantsCommand::List => list(settings, format).await,
             TenantsCommand::Show(args) => show(settings, &args.tenant, format).await,
-            TenantsCommand::SetPlan(args) => set_plan(settings, args, format).await,
         }
     })
 }
@@ -87,17 +75,6 @@ async fn show(settings: &Settings, tenant: &TenantId, format: Format) -> Result<
     store::reach(&pool).await?;
     let found = tenants::find(&pool, tenant.as_str()).await?.with_context(|| format!("there is no tenant {tenant}"))?;
     format.answer(&document(&found), || text(&found))
-}
-
-async fn set_plan(settings: &Settings, args: &SetPlanArgs, format: Format) -> Result<()> {
-    let SetPlanArgs { tenant, plan } = args;
-    let pool = parts::pool(settings)?;
-    store::reach(&pool).await?;
-    let note = Note::by_operator(tenant, "tenants set-plan", format!("/v1/tenants/{tenant}"), json!({ "plan": plan }));
-    let before = tenants::set_plan(&pool, tenant, plan, &note).await?;
-    let before = before.with_context(|| format!("there is no tenant {tenant}"))?;
-    let document = json!({ "tenant": tenant, "plan": plan, "changed": before != *plan });
-    format.answer(&document, || format!("{tenant} is on plan {plan}\n"))
 }
 
 fn document(tenant: &Tenant) -> Value {

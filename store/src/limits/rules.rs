@@ -6,7 +6,8 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::Ceilings;
-use crate::StoreError;
+use crate::audit::Note;
+use crate::{StoreError, begin};
 
 /// A tenant's rules, as they stand in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,17 +90,18 @@ pub async fn of(pool: &PgPool, tenants: &[String]) -> Result<Vec<TenantRules>, S
         .collect()
 }
 
-/// Changes a tenant's rules; `false` when there is no such tenant.
+/// Changes a tenant's rules, which are its sandbox's too; `false` when there is no such tenant.
 ///
 /// # Errors
 /// The database is away.
-pub async fn change(pool: &PgPool, tenant: &TenantId, change: &Change) -> Result<bool, StoreError> {
+pub async fn change(pool: &PgPool, tenant: &TenantId, change: &Change, audit: &Note) -> Result<bool, StoreError> {
+    let mut tx = begin(pool).await?;
     let done = sqlx::query!(
         "UPDATE tenants SET plan = coalesce($2, plan), allowed_networks = coalesce($3, allowed_networks),
                             signature_required = coalesce($4, signature_required),
                             unit_ceiling = CASE WHEN $5 THEN $6 ELSE unit_ceiling END,
                             fhe_unit_ceiling = CASE WHEN $7 THEN $8 ELSE fhe_unit_ceiling END
-          WHERE id = $1",
+          WHERE id = $1 AND sandbox_of IS NULL",
         tenant.as_str(),
         change.plan.as_deref(),
         change.allowed_networks.as_deref(),
@@ -109,9 +111,14 @@ pub async fn change(pool: &PgPool, tenant: &TenantId, change: &Change) -> Result
         change.fhe_ceiling.is_some(),
         change.fhe_ceiling.flatten().map(column)
     )
-    .execute(pool)
+    .execute(&mut *tx)
     .await?;
-    Ok(done.rows_affected() == 1)
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    audit.write(&mut tx).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Makes a key. Those before it are in force until `others_until`, where one is given.
@@ -122,8 +129,10 @@ pub async fn new_key(
     pool: &PgPool,
     tenant: &TenantId,
     others_until: Option<DateTime<Utc>>,
+    audit: &Note,
 ) -> Result<Uuid, StoreError> {
     let id = Uuid::now_v7();
+    let mut tx = begin(pool).await?;
     sqlx::query!(
         "WITH others AS (
              UPDATE request_keys SET expires_at = least(coalesce(expires_at, $3), $3)
@@ -133,8 +142,10 @@ pub async fn new_key(
         id,
         others_until
     )
-    .execute(pool)
+    .execute(&mut *tx)
     .await?;
+    audit.write(&mut tx).await?;
+    tx.commit().await?;
     Ok(id)
 }
 

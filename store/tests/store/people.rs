@@ -77,21 +77,22 @@ async fn a_sandbox_has_its_tenants_users_and_plan() {
     let standing = users::standing(pool, &sandbox, ada).await.unwrap();
     assert_eq!(standing, Some(Standing { role: Role::Developer, submitter: None }));
     assert_eq!(users::find(pool, &sandbox, ada).await.unwrap(), None);
-    assert_eq!(tenants::set_plan(pool, tenant, "team", &note_of(tenant)).await.unwrap().as_deref(), Some("default"));
+    let team = rules::Change { plan: Some("team".to_owned()), ..rules::Change::default() };
+    assert!(rules::change(pool, tenant, &team, &note_of(tenant)).await.unwrap());
     assert_eq!(tenants::find(pool, sandbox.as_str()).await.unwrap().unwrap().plan, "team");
-    assert_eq!(tenants::set_plan(pool, &sandbox, "free", &note_of(tenant)).await.unwrap(), None, "it is its tenant's");
+    assert!(!rules::change(pool, &sandbox, &team, &note_of(tenant)).await.unwrap(), "it is its tenant's");
     let listed: Vec<String> =
         tenants::list(pool).await.unwrap().into_iter().map(|tenant| tenant.id.to_string()).collect();
     assert_eq!(listed, ["acme"]);
 
-    let key = rules::new_key(pool, tenant, None).await.unwrap();
+    let key = rules::new_key(pool, tenant, None, &note_of(tenant)).await.unwrap();
     let networks = vec!["10.0.0.0/8".to_owned()];
     let strict = rules::Change {
         allowed_networks: Some(networks.clone()),
         signature: Some(rules::Signature::Required),
         ..rules::Change::default()
     };
-    assert!(rules::change(pool, tenant, &strict).await.unwrap());
+    assert!(rules::change(pool, tenant, &strict, &note_of(tenant)).await.unwrap());
     let [of_tests] = rules::of(pool, &[sandbox.to_string()]).await.unwrap().try_into().unwrap();
     assert_eq!((of_tests.tenant, of_tests.plan.as_str()), (sandbox, "team"));
     assert_eq!((of_tests.allowed_networks, of_tests.keys), (networks, vec![key]), "a test key is no way around them");

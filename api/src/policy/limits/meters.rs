@@ -1,24 +1,27 @@
-//! A meter for each tenant that was here lately.
+//! A meter for each tenant that was here lately, and for each address that asked for tokens.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jobs::TenantId;
 
-use super::gcra::{Bucket, Share};
+use super::gcra::{Bucket, Rate, Share};
 use crate::policy::plan::Plan;
 
 /// Time that never goes back, from any beginning.
 pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
-/// Meters of tenants, by process.
+/// Meters of tenants and addresses, by process.
 pub struct Meters {
     clock: Clock,
     /// Nodes that share the rates, this one included.
     nodes: AtomicU32,
     tenants: Mutex<HashMap<TenantId, [Bucket; RATES]>>,
+    /// Forgotten when they are full, which a bucket from which little was taken is within seconds.
+    addresses: Mutex<HashMap<IpAddr, Bucket>>,
 }
 
 /// Most rates that a plan has.
@@ -54,7 +57,7 @@ impl Meters {
     /// Meters by a clock of one's own.
     #[must_use]
     pub fn by(clock: Clock) -> Self {
-        Self { clock, nodes: AtomicU32::new(1), tenants: Mutex::default() }
+        Self { clock, nodes: AtomicU32::new(1), tenants: Mutex::default(), addresses: Mutex::default() }
     }
 
     /// From now on so many nodes share the rates.
@@ -91,16 +94,41 @@ impl Meters {
         Some(Verdict { wait, seen: seen.collect() })
     }
 
-    /// Forgets the meters of tenants whose buckets are full: a new one says the same.
+    /// Takes a request of a client's address, if the rate lets it through. Whoever has an IPv6 address has the 2^64 of its
+    /// network.
+    pub fn take_of_address(&self, address: IpAddr, rate: Rate) -> Verdict {
+        let share = rate.share(self.nodes.load(Ordering::Relaxed));
+        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = (self.clock)();
+        let bucket = addresses.entry(network(address)).or_default();
+        let taken = bucket.take(&share, now);
+        if let Ok(taken) = taken {
+            *bucket = taken;
+        }
+        let seen = Seen { share, left: bucket.left(&share, now), full_in: bucket.full_in(now) };
+        Verdict { wait: taken.err(), seen: vec![seen] }
+    }
+
+    /// Forgets the meters whose buckets are full: a new one says the same.
     pub fn forget_the_full(&self) {
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         let now = (self.clock)();
         tenants.retain(|_, buckets| buckets.iter().any(|bucket| bucket.full_in(now) > Duration::ZERO));
+        drop(tenants);
+        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        addresses.retain(|_, bucket| bucket.full_in(now) > Duration::ZERO);
     }
 
     #[cfg(test)]
     fn count(&self) -> usize {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
     }
 }
 
@@ -186,6 +214,23 @@ mod tests {
         meters.shared_by(1);
         hands.go(Duration::from_secs(60));
         assert_eq!(passes(), 6);
+    }
+
+    #[test]
+    fn an_address_does_not_use_up_anothers_and_a_network_of_ipv6_is_one() {
+        let hands = Hands::default();
+        let meters = hands.meters();
+        let rate = Rate { name: "minute", quota: 60, window: Duration::from_secs(60), burst: 2 };
+        let passes = |address: &str| meters.take_of_address(address.parse().expect("one"), rate).wait.is_none();
+        assert_eq!(["192.0.2.7", "::ffff:192.0.2.7", "192.0.2.7"].map(passes), [true, true, false]);
+        assert!(passes("192.0.2.8"));
+        assert_eq!(["2001:db8::1", "2001:db8::ffff", "2001:db8::1:0:0:1"].map(passes), [true, true, false]);
+        assert!(passes("2001:db8:0:1::1"));
+        hands.go(Duration::from_secs(1));
+        assert_eq!([passes("192.0.2.7"), passes("192.0.2.7")], [true, false]);
+        hands.go(Duration::from_secs(60));
+        meters.forget_the_full();
+        assert!(meters.addresses.lock().expect("the meters").is_empty());
     }
 
     #[test]

@@ -23,8 +23,8 @@ use crate::policy::problem::Problem;
 use crate::policy::user_path;
 use crate::token::Principal;
 
-errors!(Errors: AnyToken, InvalidRequest, InsufficientScope, NotFound, BodyTimeout, TooManyApiKeys, PayloadTooLarge,
-    InvalidContentType);
+errors!(Errors: AnyToken, MfaRequired, InvalidRequest, InsufficientScope, NotFound, BodyTimeout, TooManyApiKeys,
+    PayloadTooLarge, InvalidContentType);
 
 /// Make an API key
 ///

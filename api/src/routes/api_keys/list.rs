@@ -21,7 +21,7 @@ use crate::token::Principal;
 const MAX_PAGE: i64 = 100;
 const DEFAULT_PAGE: i64 = 20;
 
-errors!(Errors: AnyToken, InvalidRequest, InsufficientScope);
+errors!(Errors: AnyToken, MfaRequired, InvalidRequest, InsufficientScope);
 
 /// A page of API keys.
 #[derive(Serialize, ToSchema)]

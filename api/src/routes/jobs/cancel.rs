@@ -21,7 +21,7 @@ use crate::policy::job_path::{JobPath, not_found};
 use crate::policy::problem::Problem;
 use crate::token::{Principal, Scope};
 
-errors!(Errors: Token, JobNotFound);
+errors!(Errors: Token, MfaRequired, JobNotFound);
 
 /// The job, as far as the token may read it.
 #[derive(Serialize)]

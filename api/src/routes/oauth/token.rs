@@ -17,11 +17,13 @@ use super::refusal::{OAuthError, OAuthRefusal, Refusal, not_stored};
 use crate::ApiState;
 use crate::errors;
 use crate::policy::audit_trail::{Actor, Trail};
+use crate::policy::gate;
 
 /// Its path; with the server's origin before it an audience of assertions.
 pub const PATH: &str = "/v1/oauth/token";
 
 errors!(pub(super) Errors: Public, PayloadTooLarge, BodyTimeout);
+errors!(pub(super) MeteredErrors: Public, PayloadTooLarge, BodyTimeout, RateLimitExceeded);
 
 /// A request for a token; which parameters it needs depends on the grant.
 #[derive(ToSchema)]
@@ -86,12 +88,13 @@ pub struct TokenResponse {
          headers(("WWW-Authenticate" = String, description = "`Basic`.")),
          example = json!({"error": "invalid_client",
                           "error_description": "The client is not known, or did not prove itself."})),
-        Errors
+        MeteredErrors
     )
 )]
 pub async fn token(
     State(state): State<Arc<ApiState>>,
     trail: Trail,
+    _: gate::TokenRequest,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, Refusal> {

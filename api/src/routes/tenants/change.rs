@@ -21,7 +21,7 @@ use crate::policy::body::StrictJson;
 use crate::policy::problem::Problem;
 use crate::token::{Principal, Scope};
 
-errors!(Errors: Token, InvalidRequest, BodyTimeout, PayloadTooLarge, InvalidContentType);
+errors!(Errors: Token, MfaRequired, InvalidRequest, BodyTimeout, PayloadTooLarge, InvalidContentType);
 
 /// What is to change about a tenant; what is absent stays.
 #[derive(Deserialize, ToSchema)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::json;
+use store::oauth::revocations::user_subject;
 use store::users::Removed;
 
 use super::put::last_admin;
@@ -15,12 +16,13 @@ use crate::policy::problem::Problem;
 use crate::policy::user_path::{UserPath, not_found};
 use crate::token::{Principal, Scope};
 
-errors!(Errors: Token, NotFound, LastAdmin);
+errors!(Errors: Token, MfaRequired, NotFound, LastAdmin);
 
 /// Delete a user
 ///
-/// Its API keys end with it, at once; access tokens submit nothing more, and read until they expire. Its jobs go on and
-/// stay the tenant's, under its name: whoever is given the name later sees them. Its address is free again.
+/// Its API keys end with it, at once, and its access tokens and logins everywhere within a minute. Its jobs go on and stay
+/// the tenant's, under its name: whoever is given the name later sees them. Its address is free again. Who came from
+/// another issuer stays out until an admin makes the user again.
 #[utoipa::path(
     delete, path = "/v1/users/{id}", operation_id = "delete_user", tag = "identity",
     security(("bearer" = ["jobs:admin"])),
@@ -36,7 +38,10 @@ pub async fn delete(
     principal.require(Scope::JobsAdmin)?;
     let note = trail.note(&principal, json!({}));
     match store::users::remove(&state.pool, &principal.tenant, &id, &note).await? {
-        Removed::Gone => Ok(StatusCode::NO_CONTENT),
+        Removed::Gone => {
+            state.tokens.is_revoked(&user_subject(&principal.tenant, &id));
+            Ok(StatusCode::NO_CONTENT)
+        }
         Removed::Missing => Err(not_found(&id)),
         Removed::LastAdmin => Err(last_admin()),
     }

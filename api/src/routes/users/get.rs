@@ -12,7 +12,7 @@ use crate::policy::problem::Problem;
 use crate::policy::user_path::{UserPath, not_found};
 use crate::token::{Principal, Scope};
 
-errors!(Errors: Token, NotFound);
+errors!(Errors: Token, MfaRequired, NotFound);
 
 /// Read a user
 ///

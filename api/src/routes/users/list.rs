@@ -19,7 +19,7 @@ use crate::token::{Principal, Scope};
 const MAX_PAGE: i64 = 100;
 const DEFAULT_PAGE: i64 = 20;
 
-errors!(Errors: Token, InvalidRequest);
+errors!(Errors: Token, MfaRequired, InvalidRequest);
 
 /// A page of users.
 #[derive(Serialize, ToSchema)]

@@ -24,7 +24,7 @@ use crate::policy::problem::Problem;
 use crate::policy::user_path::UserPath;
 use crate::token::{Principal, Scope};
 
-errors!(Errors: Token, InvalidRequest, NotFound, BodyTimeout, LastAdmin, PayloadTooLarge, InvalidContentType);
+errors!(Errors: Token, MfaRequired, InvalidRequest, NotFound, BodyTimeout, LastAdmin, PayloadTooLarge, InvalidContentType);
 
 /// What a user is to be.
 #[derive(Deserialize, ToSchema)]

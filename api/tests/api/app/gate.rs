@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::{ActiveJobs, CorsPolicy, GatePolicy, Meters, MonthlyUnits, Plan, Plans, RequestKeys, TrustedProxies};
+use jobs::TenantId;
+use store::audit::Note;
 use store::limits::rules::{self, Change};
 
 use super::TestApp;
@@ -45,13 +47,20 @@ pub fn policy() -> GatePolicy {
         proxies: TrustedProxies::default(),
         cors: CorsPolicy::default(),
         request_keys: RequestKeys::new(REQUEST_KEY_SECRET).unwrap(),
+        token_requests: None,
     }
+}
+
+/// What the audit log is told of an operator's change.
+pub fn by_operator(tenant: &TenantId) -> Note {
+    Note::by_operator(tenant, "test", String::new(), serde_json::json!({}))
 }
 
 impl TestApp {
     /// Changes the rules of tenant `acme`, and has the server see it.
     pub async fn rules(&self, change: Change) {
-        assert!(rules::change(&self.pool, &"acme".parse().unwrap(), &change).await.unwrap());
+        let acme = "acme".parse().unwrap();
+        assert!(rules::change(&self.pool, &acme, &change, &by_operator(&acme)).await.unwrap());
         self.gate.look(&self.pool).await;
     }
 

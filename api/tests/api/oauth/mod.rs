@@ -1,5 +1,6 @@
 //! Our own issuer, as clients and people meet it; and the verbs of these tests.
 
+mod addresses;
 mod assertions;
 mod client_credentials;
 mod devices;

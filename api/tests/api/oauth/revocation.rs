@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use api::token::Role;
+use serde_json::json;
+
 use super::{COMMAND_LINE, Program, access_token, form, refresh_token};
 use crate::answer::Answer;
 use crate::app::TestApp;
@@ -42,6 +45,74 @@ async fn a_revoked_token_is_refused_here_at_once_and_soon_everywhere() {
     second.whoami(&other).await.expect(200);
     stop.cancel();
     watch.await.unwrap();
+}
+
+/// Many use a token at both processes while it is revoked: each is served until it is refused, and never again.
+#[tokio::test]
+async fn a_token_that_is_revoked_while_it_is_used_falls_once() {
+    let app = TestApp::new().await;
+    let second = app.beside();
+    let program = app.program("robot").await;
+    let token = app.token_of(&program).await;
+    let stop = CancellationToken::new();
+    let (watching, watcher) = (stop.clone(), second.tokens.clone());
+    let watch = tokio::spawn(async move { watcher.watch(watching).await });
+    let uses = async |node: &TestApp| {
+        let began = Instant::now();
+        while node.whoami(&token).await.status == 200 {
+            assert!(began.elapsed() < Duration::from_secs(60), "within a minute");
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..20 {
+            node.whoami(&token).await.problem("INVALID_TOKEN");
+        }
+    };
+    let revocation = async {
+        for node in [&app, &second] {
+            node.whoami(&token).await.expect(200);
+        }
+        app.revokes(&program, &token).await
+    };
+    let (revoked, ..) = tokio::join!(revocation, uses(&app), uses(&app), uses(&second), uses(&second));
+    assert_eq!(revoked.status, 200);
+    stop.cancel();
+    watch.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deleted_users_tokens_are_refused_here_at_once_and_soon_everywhere() {
+    let app = TestApp::new().await;
+    let second = app.beside();
+    let amy = app.user("acme", "amy", Role::Admin).await;
+    let (program, other) = (app.program("robot").await, app.program("android").await);
+    let (tokens, person) = (app.token_of(&program).await, app.logged_in("robot").await);
+    let (others, robots) = (app.token_of(&other).await, [tokens, access_token(&person)]);
+    for token in &robots {
+        second.whoami(token).await.expect(200);
+    }
+    assert_eq!(app.delete(&amy, "/v1/users/robot").await.status, 204);
+    second.tokens.look().await.unwrap();
+    for node in [&app, &second] {
+        for token in &robots {
+            node.whoami(token).await.problem("INVALID_TOKEN");
+        }
+        node.whoami(&others).await.expect(200);
+    }
+    app.refresh(&refresh_token(&person)).await.refused("invalid_grant");
+
+    // Who is made again under its name has new tokens, and the old ones stay out.
+    app.json("PUT", &amy, "/v1/users/robot", &json!({"role": "developer"})).await.expect(201);
+    app.tokens.look().await.unwrap();
+    for token in &robots {
+        app.whoami(token).await.problem("INVALID_TOKEN");
+    }
+    app.sql("UPDATE oauth_revocations SET revoked_at = revoked_at - interval '1 minute'").await;
+    let next = app.program("robot").await;
+    let next = app.token_of(&next).await;
+    for node in [&app, &second] {
+        node.tokens.look().await.unwrap();
+        node.whoami(&next).await.expect(200);
+    }
 }
 
 /// A look that began before a revocation must not undo it here.

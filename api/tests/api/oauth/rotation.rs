@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use api::token::{KeyState, list_keys, rotate_keys};
 use tokio_util::sync::CancellationToken;
 
+use super::{access_token, refresh_token};
 use crate::app::{TestApp, keys_secret};
 
 fn kid(token: &str) -> String {
@@ -68,6 +69,22 @@ async fn a_key_that_nobody_has_met_is_looked_for() {
     while second.whoami(&token).await.status != 200 {
         assert!(began.elapsed() < Duration::from_secs(30));
         tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_person_stays_logged_in_through_rotations() {
+    let app = TestApp::new().await;
+    let mut tokens = app.logged_in("ada").await;
+    for _ in 0..3 {
+        let key = app.rotates(Duration::ZERO).await;
+        app.tokens.look().await.unwrap();
+        let next = app.refresh(&refresh_token(&tokens)).await.expect(200);
+        assert_eq!(kid(&access_token(&next)), key);
+        for tokens in [&tokens, &next] {
+            app.whoami(&access_token(tokens)).await.expect(200);
+        }
+        tokens = next;
     }
 }
 

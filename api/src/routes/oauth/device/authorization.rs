@@ -13,11 +13,12 @@ use utoipa::ToSchema;
 
 use super::PAGE_PATH;
 use crate::ApiState;
+use crate::policy::gate::TokenRequest;
 use crate::routes::oauth::client_authentication::{KnownClient, authenticate};
 use crate::routes::oauth::form::Form;
 use crate::routes::oauth::grants::asked_scopes;
 use crate::routes::oauth::refusal::{OAuthError, OAuthRefusal, Refusal, not_stored};
-use crate::routes::oauth::token::Errors;
+use crate::routes::oauth::token::MeteredErrors;
 use crate::token::secret::{SecretKind, hash, new_secret, new_user_code};
 
 /// How long a person may take.
@@ -77,10 +78,15 @@ pub struct DeviceAuthorization {
          headers(("WWW-Authenticate" = String, description = "`Basic`.")),
          example = json!({"error": "invalid_client",
                           "error_description": "The client is not known, or did not prove itself."})),
-        Errors
+        MeteredErrors
     )
 )]
-pub async fn begin(State(state): State<Arc<ApiState>>, headers: HeaderMap, form: Form) -> Result<Response, Refusal> {
+pub async fn begin(
+    State(state): State<Arc<ApiState>>,
+    _: TokenRequest,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<Response, Refusal> {
     let client = Box::pin(authenticate(&state, &headers, &form)).await?;
     let KnownClient::CommandLine = client else {
         let description = "The device grant is for people: this client has credentials of its own.";
