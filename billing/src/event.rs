@@ -1,5 +1,7 @@
 //! Usage events: a ledger row in the shape that Lago takes, and the same thing read back.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -147,7 +149,7 @@ impl LagoClient {
         from: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Vec<RecordedEvent>, LagoError> {
-        let mut events = Vec::new();
+        let mut events: BTreeMap<String, RecordedEvent> = BTreeMap::new();
         let mut page = 1;
         loop {
             let query = EventQuery {
@@ -159,12 +161,12 @@ impl LagoClient {
             };
             let found: Option<EventPage> = self.find_with(&["events"], &query).await?;
             let found = found.ok_or_else(|| LagoError::Unexpected("there is no list of events".to_owned()))?;
-            // Lago's end of a span belongs to it.
+            // Lago's end of a span belongs to it; and what arrives meanwhile moves others to the next page.
             let within = found.events.into_iter().map(RecordedEvent::from).filter(|event| event.timestamp < until);
-            events.extend(within);
+            events.extend(within.map(|event| (event.transaction_id.clone(), event)));
             match found.meta.next_page {
                 Some(next) if next > page => page = next,
-                _ => return Ok(events),
+                _ => return Ok(events.into_values().collect()),
             }
         }
     }

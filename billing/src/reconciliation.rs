@@ -31,12 +31,34 @@ pub enum RowState {
     Out,
 }
 
-/// What Lago bills of a period: its open one's current usage, or the invoices of one that is closed.
+/// What Lago bills of a period: its open part's current usage, and invoices of what is closed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Billed {
-    pub units: BTreeMap<String, Decimal>,
-    /// When Lago made the period's invoice, in Unix seconds: what it received later is billed by none.
-    pub closed_at: Option<i64>,
+    /// By metric, asked after the events were read; `None` while the invoice of a period that is over is still to be made.
+    pub units: Option<BTreeMap<String, Decimal>>,
+    /// The same, asked before the events were read: what arrived meanwhile is in one of the two.
+    pub units_before: Option<BTreeMap<String, Decimal>>,
+    pub closed: Vec<Closed>,
+}
+
+/// A stretch of time that was invoiced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// First and last of its Unix seconds.
+    pub first: i64,
+    pub last: i64,
+    /// When the invoice was made, in Unix seconds: what Lago received later is billed by none.
+    pub at: i64,
+}
+
+impl Billed {
+    fn leaves_out(&self, event: &RecordedEvent) -> bool {
+        let second = event.timestamp.timestamp();
+        let leaves_out = |closed: &Closed| {
+            (closed.first..=closed.last).contains(&second) && event.received_at.timestamp() > closed.at
+        };
+        self.closed.iter().any(leaves_out)
+    }
 }
 
 /// One metric of one tenant.
@@ -50,8 +72,11 @@ pub struct Line {
     pub waiting: Decimal,
     /// Units of the events that Lago has.
     pub events: Decimal,
-    /// Units that Lago bills.
-    pub billed: Decimal,
+    /// Units that Lago bills; null while the period's invoice is still to be made.
+    pub billed: Option<Decimal>,
+    /// The same, before the events were read.
+    #[serde(skip)]
+    pub billed_before: Option<Decimal>,
     /// Rows that were delivered and that Lago has not.
     pub missing: Vec<String>,
     /// Events under ids that the ledger has not, or not to be billed.
@@ -68,7 +93,11 @@ impl Line {
     pub fn has_drifted(&self) -> bool {
         let named =
             [&self.missing, &self.foreign, &self.differing, &self.too_late].into_iter().any(|ids| !ids.is_empty());
-        named || self.ledger.clone() - &self.waiting != self.events || self.events != self.billed
+        let is_billed = match (&self.billed_before, &self.billed) {
+            (Some(before), Some(after)) => before.min(after) <= &self.events && &self.events <= before.max(after),
+            _ => true,
+        };
+        named || self.ledger.clone() - &self.waiting != self.events || !is_billed
     }
 }
 
@@ -79,7 +108,7 @@ pub fn compare(rows: &[LedgerRow], events: &[RecordedEvent], billed: &Billed) ->
     let received: BTreeSet<&str> = events.iter().map(|event| event.transaction_id.as_str()).collect();
     let mut lines: BTreeMap<String, Line> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.state != RowState::Out) {
-        let line = line(&mut lines, row.metric.as_str());
+        let line = line(&mut lines, row.metric.as_str(), billed);
         line.ledger = take(&mut line.ledger) + &row.units;
         match (row.state, received.contains(row.id.as_str())) {
             (_, true) | (RowState::Out, _) => {}
@@ -89,12 +118,12 @@ pub fn compare(rows: &[LedgerRow], events: &[RecordedEvent], billed: &Billed) ->
     }
     for event in events {
         let row = by_id.get(event.transaction_id.as_str());
-        let is_late = billed.closed_at.is_some_and(|closed| event.received_at.timestamp() > closed);
+        let is_late = billed.leaves_out(event);
         // Lago has it and bills it nowhere, which is why the ledger took it back.
         if is_late && row.is_some_and(|row| row.state == RowState::Out) {
             continue;
         }
-        let line = line(&mut lines, &event.code);
+        let line = line(&mut lines, &event.code, billed);
         let units = event.value.clone().unwrap_or_else(Decimal::zero);
         line.events = take(&mut line.events) + &units;
         let id = event.transaction_id.clone();
@@ -107,19 +136,23 @@ pub fn compare(rows: &[LedgerRow], events: &[RecordedEvent], billed: &Billed) ->
             Some(_) => {}
         }
     }
-    for (metric, units) in &billed.units {
-        line(&mut lines, metric).billed = units.clone();
+    for metric in billed.units.iter().flat_map(BTreeMap::keys) {
+        line(&mut lines, metric, billed);
     }
     lines.into_values().collect()
 }
 
-fn line<'a>(lines: &'a mut BTreeMap<String, Line>, metric: &str) -> &'a mut Line {
+fn line<'a>(lines: &'a mut BTreeMap<String, Line>, metric: &str, billed: &Billed) -> &'a mut Line {
+    let of = |units: &Option<BTreeMap<String, Decimal>>| {
+        units.as_ref().map(|units| units.get(metric).cloned().unwrap_or_else(Decimal::zero))
+    };
     lines.entry(metric.to_owned()).or_insert_with(|| Line {
         metric: metric.to_owned(),
         ledger: Decimal::zero(),
         waiting: Decimal::zero(),
         events: Decimal::zero(),
-        billed: Decimal::zero(),
+        billed: of(&billed.units),
+        billed_before: of(&billed.units_before),
         missing: Vec::new(),
         foreign: Vec::new(),
         differing: Vec::new(),
@@ -155,7 +188,8 @@ mod tests {
     }
 
     fn billed(units: u64) -> Billed {
-        Billed { units: BTreeMap::from([("compute_units".to_owned(), units.into())]), closed_at: None }
+        let units = Some(BTreeMap::from([("compute_units".to_owned(), units.into())]));
+        Billed { units_before: units.clone(), units, closed: Vec::new() }
     }
 
     fn only(rows: &[LedgerRow], events: &[RecordedEvent], billed: &Billed) -> Line {
@@ -171,6 +205,11 @@ mod tests {
         // Taken, and the answer was lost.
         assert!(!only(&rows, &[event("a", 3), event("b", 4)], &billed(7)).has_drifted());
         assert_eq!(compare(&[], &[], &Billed::default()), []);
+        // Something arrives while the books are read.
+        let busy = Billed { units: billed(9).units, ..billed(1) };
+        assert!(!only(&rows, &[event("a", 3)], &busy).has_drifted());
+        let beyond = Billed { units: billed(2).units, ..billed(1) };
+        assert!(only(&rows, &[event("a", 3)], &beyond).has_drifted());
     }
 
     #[test]
@@ -198,9 +237,22 @@ mod tests {
 
     #[test]
     fn what_came_after_the_invoice_is_billed_by_none_unless_it_was_taken_back() {
-        let closed = Billed { closed_at: Some(SECOND + 1), ..billed(0) };
+        let stretch = Closed { first: SECOND - 9, last: SECOND, at: SECOND + 1 };
+        let closed = Billed { closed: vec![stretch], ..billed(0) };
         let late = only(&[row("a", 3, RowState::Delivered)], &[event("a", 3)], &closed);
         assert!(late.has_drifted() && late.too_late == ["a"], "{late:?}");
         assert!(!only(&[row("a", 3, RowState::Out)], &[event("a", 3)], &closed).has_drifted());
+        let before = Billed { closed: vec![Closed { last: SECOND - 1, ..stretch }], ..billed(3) };
+        assert!(!only(&[row("a", 3, RowState::Delivered)], &[event("a", 3)], &before).has_drifted());
+        let in_time = Billed { closed: vec![Closed { at: SECOND + 5, ..stretch }], ..billed(3) };
+        assert!(!only(&[row("a", 3, RowState::Delivered)], &[event("a", 3)], &in_time).has_drifted());
+    }
+
+    #[test]
+    fn a_period_that_is_over_and_has_no_invoice_yet_is_compared_with_the_events_alone() {
+        let unknown = Billed::default();
+        let rows = [row("a", 3, RowState::Delivered)];
+        assert!(!only(&rows, &[event("a", 3)], &unknown).has_drifted());
+        assert!(only(&rows, &[], &unknown).has_drifted());
     }
 }

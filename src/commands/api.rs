@@ -11,7 +11,7 @@ use retrieval::Domain;
 use settings::Settings;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use workflows::{BatcherInput, ReporterInput};
+use workflows::{BatcherInput, ReconcilerInput, ReporterInput, UsageHoursInput};
 
 use super::{Role, health, key_manager, limits, parts, process};
 
@@ -113,6 +113,8 @@ fn policy(settings: &Settings, Domain { chain_id, registry }: Domain) -> Policy 
         idle: IDLE,
         batcher: BatcherInput { chain_id, registry: registry.to_string() },
         reporter: ReporterInput { every_seconds: settings.metering.reporter_seconds },
+        hours: UsageHoursInput { every_seconds: settings.metering.hours_seconds },
+        reconciler: ReconcilerInput { every_seconds: settings.metering.reconcile_seconds },
     }
 }
 

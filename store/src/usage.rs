@@ -83,6 +83,24 @@ pub async fn due_for_job(pool: &PgPool, job: JobId) -> Result<Vec<UsageRow>, Sto
     Ok(rows)
 }
 
+/// Undelivered rows of one tenant, the oldest first.
+///
+/// # Errors
+/// The database is away.
+pub async fn due_for_tenant(pool: &PgPool, tenant: &str, limit: i64) -> Result<Vec<UsageRow>, StoreError> {
+    let rows = sqlx::query_as!(
+        UsageRow,
+        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason, reason
+           FROM usage_ledger
+          WHERE tenant = $1 AND delivered_at IS NULL AND dead_reason IS NULL ORDER BY occurred_at, id LIMIT $2",
+        tenant,
+        limit
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows)
+}
+
 /// Rows that nobody delivered for `age_seconds`: the oldest of each tenant in turn, so that one whose rows cannot be
 /// delivered does not fill the answer.
 ///

@@ -65,19 +65,29 @@ pub async fn correct(pool: &PgPool, id: &str, units: i64, reason: &str) -> Resul
     Ok(Corrected::Booked(correction))
 }
 
+/// Which row is booked anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anew {
+    /// One that waits for its delivery.
+    Waiting,
+    /// One that was delivered and is billed all the same by nothing.
+    Delivered,
+}
+
 /// Books a row anew that can be billed no more under the time that it has: one row takes it back, and is billed as little
-/// as it; another one is due, as of the same moment. `false` when the row is not due any more.
+/// as it; another one is due, as of the same moment. `false` when the row is no such row any more.
 ///
 /// # Errors
 /// The database is away.
-pub async fn book_anew(pool: &PgPool, id: &str, reason: &str) -> Result<bool, StoreError> {
+pub async fn book_anew(pool: &PgPool, id: &str, which: Anew, reason: &str) -> Result<bool, StoreError> {
     let mut tx = begin(pool).await?;
     let Some(original) = locked(&mut tx, id).await? else { return Ok(false) };
     let taken_back = sqlx::query!(
         "UPDATE usage_ledger SET voided = true, dead_reason = $2
-          WHERE id = $1 AND delivered_at IS NULL AND dead_reason IS NULL AND NOT voided",
+          WHERE id = $1 AND (delivered_at IS NOT NULL) = $3 AND dead_reason IS NULL AND NOT voided",
         id,
-        reason
+        reason,
+        which == Anew::Delivered
     )
     .execute(&mut *tx)
     .await?;
