@@ -1,6 +1,7 @@
 //! The REST server: routes by resource, policies that hold for all of them, tokens, and the dispatcher that starts
 //! what was accepted.
 
+mod call_meter;
 pub mod dispatcher;
 pub mod health;
 mod housekeeping;
@@ -14,6 +15,7 @@ mod server;
 mod state;
 pub mod token;
 
+pub use call_meter::CallMeter;
 pub use housekeeping::sweep_uploads;
 pub use network_key::NetworkKeys;
 pub use openapi::openapi;

@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::ApiState;
-use crate::policy::{cors, gate, observation, problem, request_id, security_headers, time_limit};
+use crate::policy::{call_metering, cors, gate, observation, problem, request_id, security_headers, time_limit};
 use crate::routes::{
     api_keys, blobs, docs, errors, fallback, fhe_keys, health, jobs, limits, livez, me, metrics, oauth, openapi,
     readyz, submitter, tenants, usage, users,
@@ -53,6 +53,7 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(oauth::metadata::metadata))
         // Clients: what it costs
         .routes(routes!(usage::usage))
+        .routes(routes!(usage::csv::csv))
         // Everyone: is it up, how is it used
         .routes(routes!(health::health))
         .routes(routes!(docs::docs))
@@ -82,6 +83,7 @@ pub fn router(state: ApiState) -> Router {
         .layer(from_fn(gate::attend))
         .layer(from_fn_with_state(state.clone(), cors::apply))
         .layer(from_fn_with_state(state.clone(), problem::render))
+        .layer(from_fn_with_state(state.clone(), call_metering::count))
         .layer(from_fn(observation::record))
         .layer(from_fn_with_state(state.clone(), security_headers::add))
         .layer(from_fn(request_id::assign))

@@ -8,6 +8,7 @@ use jobs::{ErrorCode, JobId, wire};
 use metrics_exporter_prometheus::PrometheusHandle;
 use retrieval::Domain;
 
+use crate::call_meter::CallMeter;
 use crate::dispatcher;
 use crate::health::Health;
 use crate::network_key::NetworkKeys;
@@ -30,6 +31,8 @@ pub struct ApiState {
     pub tokens: Arc<Authority>,
     /// Limits and rules that requests must pass; whoever builds the server has it watch.
     pub gate: Arc<Gate>,
+    /// Counts calls; whoever builds the server has it tell the database.
+    pub calls: Arc<CallMeter>,
     /// Origin under which clients reach the API, without a slash at its end.
     pub public_url: String,
     /// Largest JSON body, in bytes.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use ::api::dispatcher::{self, Policy};
 use ::api::token::Authority;
-use ::api::{ApiState, CertificateFiles, Door, Gate, Meters, Storage, Tls, recorder, router, serve, sweep_uploads};
+use ::api::{
+    ApiState, CallMeter, CertificateFiles, Door, Gate, Meters, Storage, Tls, recorder, router, serve, sweep_uploads,
+};
 use anyhow::{Context, Result, bail};
 use retrieval::Domain;
 use settings::Settings;
@@ -34,6 +36,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let (handle, mailbox) = dispatcher::channel();
     let health = Arc::new(health::health(settings, &pool, target.clone())?);
     let gate = Arc::new(Gate::new(limits::gate_policy(settings)?, Meters::default()));
+    let calls = Arc::new(CallMeter::default());
     let tokens = Arc::new(authority(settings, &pool)?);
     let state = ApiState {
         pool: pool.clone(),
@@ -44,6 +47,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         domain,
         tokens: tokens.clone(),
         gate: gate.clone(),
+        calls: calls.clone(),
         public_url: settings.public_url().to_owned(),
         max_body_bytes: settings.api.max_body_bytes,
         request_timeout: Duration::from_secs(settings.api.request_timeout_seconds),
@@ -71,6 +75,9 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let watch = tokio::spawn(async move { health.watch(watched).await });
     let (gate_pool, gate_stop) = (pool.clone(), stop.clone());
     let gatekeeper = tokio::spawn(async move { gate.watch(gate_pool, gate_stop).await });
+    let flush = Duration::from_secs(settings.metering.flush_seconds);
+    let (calls_pool, calls_stop) = (pool.clone(), stop.clone());
+    let meter = tokio::spawn(async move { calls.watch(calls_pool, flush, calls_stop).await });
     let watched = stop.clone();
     let issuer = tokio::spawn(async move { tokens.watch(watched).await });
     let sweeper = tokio::spawn(sweep_uploads(pool.clone(), blobs, stop.clone()));
@@ -79,6 +86,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     dispatcher.await.context("the dispatcher died")?;
     watch.await.context("the watch over the parts died")?;
     gatekeeper.await.context("the watch over limits and rules died")?;
+    meter.await.context("the meter of calls died")?;
     issuer.await.context("the watch over keys and revocations died")?;
     sweeper.await.context("the sweeper of uploads died")?;
     codec.await.context("the codec server died")?

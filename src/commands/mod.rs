@@ -5,6 +5,7 @@ pub mod billing;
 pub mod chain;
 pub mod clients;
 pub mod config;
+mod confirmation;
 pub mod fhe_child;
 mod health;
 mod key_manager;

@@ -4,6 +4,7 @@ pub mod api_key_path;
 pub mod api_keys;
 pub mod authentication;
 pub mod body;
+pub mod call_metering;
 pub mod client_address;
 pub mod conditional;
 pub mod cors;

@@ -18,7 +18,7 @@ use std::time::Duration;
 use api::dispatcher;
 use api::health::Health;
 use api::token::{Authority, AuthorityConfig, Credential, KeysSecret, Principal, Role, Scopes, TokenIssuer};
-use api::{ApiState, Gate, GatePolicy, NetworkKeys, Storage, router};
+use api::{ApiState, CallMeter, Gate, GatePolicy, NetworkKeys, Storage, router};
 use axum::Router;
 use blobs::BlobStore;
 use retrieval::Domain;
@@ -79,6 +79,8 @@ pub struct TestApp {
     pub seen: Arc<Seen>,
     pub health: Arc<Health>,
     pub gate: Arc<Gate>,
+    /// What calls were counted.
+    pub calls: Arc<CallMeter>,
     /// Of the clock by which rates go.
     pub hands: Hands,
     /// How the parts are when they are looked at.
@@ -160,6 +162,7 @@ impl TestApp {
             look_every: LOOK_EVERY,
         };
         let tokens = Arc::new(Authority::new(pool.clone(), config).expect("the key is read"));
+        let calls = Arc::new(CallMeter::default());
         let router = router(ApiState {
             pool: pool.clone(),
             dispatcher,
@@ -169,6 +172,7 @@ impl TestApp {
             domain: DOMAIN,
             tokens: tokens.clone(),
             gate: gate.clone(),
+            calls: calls.clone(),
             public_url: PUBLIC_URL.to_owned(),
             max_body_bytes: MAX_BODY_BYTES,
             request_timeout: setup.request_timeout,
@@ -182,6 +186,7 @@ impl TestApp {
             seen,
             health,
             gate,
+            calls,
             hands,
             parts,
             key_file,

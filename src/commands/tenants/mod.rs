@@ -1,5 +1,6 @@
 //! `zama-jobs tenants`: what operators do for a tenant; what its own admins do goes through the API.
 
+mod close;
 mod create;
 
 use anyhow::{Context, Result};
@@ -21,6 +22,9 @@ pub enum TenantsCommand {
     Show(TenantArgs),
     /// Put a tenant on another plan; repeating it changes nothing.
     SetPlan(SetPlanArgs),
+    /// Close a tenant for good, and terminate its subscription once all that it used is billed; repeating it changes
+    /// nothing.
+    Close(close::CloseArgs),
 }
 
 /// A command about one tenant.
@@ -67,6 +71,7 @@ pub fn run(settings: &Settings, command: &TenantsCommand, json: bool) -> Result<
             TenantsCommand::List => list(settings, format).await,
             TenantsCommand::Show(args) => show(settings, &args.tenant, format).await,
             TenantsCommand::SetPlan(args) => set_plan(settings, args, format).await,
+            TenantsCommand::Close(args) => close::run(settings, args, format).await,
         }
     })
 }

@@ -6,12 +6,15 @@ mod database;
 mod outbox;
 mod relay;
 
+mod accounts;
 mod admission;
 mod batches;
 mod begin;
 mod encrypted;
 mod events;
 mod failed_jobs;
+mod hours;
+mod ledger;
 mod limits;
 mod lost;
 mod people;
