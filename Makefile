@@ -51,11 +51,11 @@ ALONE := MAKEFLAGS=
 # when it ends.
 test: setup-tests ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
-	$(MAKE) --jobs 4 --output-sync=target CASES=10000 \
+	TMPDIR=$$(tools/test-folder.sh) $(MAKE) --jobs 4 --output-sync=target CASES=10000 \
 		test-encrypted test-failures test-rooms contracts test-dev lago-clients verifiers merkle-differential
 
 test-rooms:
-	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace -- --skip stack_failures:: --skip stack_encrypted:: --skip stack_dev::
+	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --no-fail-fast -- --skip stack_failures:: --skip stack_encrypted:: --skip stack_dev::
 
 test-encrypted:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test encrypted

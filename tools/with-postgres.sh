@@ -4,12 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# PostgreSQL runs as another user when we are root: a root home would be closed to it.
-if [ "$(id -u)" = 0 ]; then
-  cache=/var/lib/zama-jobs parent=/var/lib/zama-jobs
-else
-  cache=$HOME/.cache/zama-jobs parent=${TMPDIR:-/tmp}
-fi
+if [ "$(id -u)" = 0 ]; then cache=/var/lib/zama-jobs; else cache=$HOME/.cache/zama-jobs; fi
+parent=$(tools/test-folder.sh)
 # As in the Makefile.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
 mkdir -p "$parent"
@@ -36,6 +32,8 @@ starts() {
   return 1
 }
 starts || starts || { cat "$scratch/log" >&2; exit 1; }
+# The command's own stacks go there, too.
+export TMPDIR=$parent
 ZAMA_TEST_DATABASE_URL=$(sed -n 's/^ZAMA_DATABASE_URL=//p' "$scratch/env")
 export ZAMA_TEST_DATABASE_URL
 "$@"

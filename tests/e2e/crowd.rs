@@ -9,7 +9,7 @@ const JOBS: usize = 200;
 #[tokio::test]
 async fn two_hundred_jobs_at_once_are_each_confirmed_and_billed_once() {
     let zama = Stack::shared().tenant();
-    let submitted = zama.submits_at_once(JOBS).await;
+    let submitted = zama.submits_a_crowd(JOBS).await;
     let ids: Vec<_> = submitted.iter().map(|job| job.id).collect();
     zama.has(JOBS, "COMPLETED").await;
 

@@ -20,7 +20,7 @@ const FULL: &[(&str, &str)] = &[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "3600000
 async fn a_backlog_of_computations_delays_no_confirmation_and_no_bill() {
     let stack = Stack::with(SETTINGS);
     let zama = stack.tenant();
-    zama.submits_at_once(JOBS).await;
+    zama.submits_a_crowd(JOBS).await;
     let first = until("one of them completes", async || {
         zama.jobs().await.into_iter().find(|job| job.status == JobStatus::Completed)
     })
@@ -34,7 +34,7 @@ async fn a_backlog_of_computations_delays_no_confirmation_and_no_bill() {
 async fn a_tenants_backlog_does_not_stand_before_another_tenant() {
     let stack = Stack::with(SETTINGS);
     let (crowd, other) = (stack.tenant(), stack.tenant());
-    crowd.submits_at_once(60).await;
+    crowd.submits_a_crowd(60).await;
     crowd.has(0, "PENDING").await;
     let one = other.submit(&factor(91)).await;
     one.completes().await;

@@ -275,7 +275,7 @@ async fn gas_a_job(size: &'static str, batches: usize) -> u64 {
     let zama = stack.tenant();
     let jobs = size.parse::<usize>().unwrap() * batches;
     for _ in 0..jobs / 100 {
-        zama.submits_at_once(100).await;
+        zama.submits_a_crowd(100).await;
     }
     let confirmed = until("all batches are confirmed", async || {
         let query = "SELECT tx_hash, job_count FROM batches WHERE confirmed_at IS NOT NULL";

@@ -92,6 +92,16 @@ impl<'a> Zama<'a> {
         join_all((1_000_003..).take(count).map(async |number| self.submit(&factor(number)).await)).await
     }
 
+    /// Submits as many different jobs as a client does: what a busy machine refuses for the moment comes again.
+    pub async fn submits_a_crowd(&self, count: usize) -> Vec<JobHandle<'_>> {
+        let submit = async |number: u64| {
+            let (job, refused) = self.insists(&jobs::IdempotencyKey::generate().to_string(), &factor(number)).await;
+            assert!(refused.iter().all(|answer| answer.status == 503), "{refused:?}");
+            self.job(job)
+        };
+        join_all((1_000_003..).take(count).map(submit)).await
+    }
+
     pub async fn posts(&self, body: &Value, headers: &[(&str, &str)]) -> Answer {
         self.ask(Method::POST, "/v1/jobs", headers, Some(body)).await.unwrap()
     }

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use crate::app::{TestApp, job};
 
+/// Long beside what a busy machine takes for a request that nothing holds up.
+const LIMIT: Duration = Duration::from_secs(3);
+
 #[tokio::test]
 async fn a_stuck_submission_is_answered_and_can_be_repeated() {
-    let app = TestApp::with_timeout(Duration::from_millis(500)).await;
+    let app = TestApp::with_timeout(LIMIT).await;
     let ada = app.developer("ada").await;
     let mut stuck = store::begin(&app.pool).await.unwrap();
     sqlx::query("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE").execute(&mut *stuck).await.unwrap();
@@ -30,7 +33,7 @@ async fn a_stuck_submission_is_answered_and_can_be_repeated() {
 /// Over a real connection: a body that promises more than it sends, and one that says nothing of its length.
 #[tokio::test]
 async fn a_client_that_keeps_its_body_back_is_told_so() {
-    let app = TestApp::with_timeout(Duration::from_millis(300)).await;
+    let app = TestApp::with_timeout(LIMIT).await;
     let ada = app.developer("ada").await;
     let server = app.listen().await;
     for (path, length) in

@@ -55,7 +55,8 @@ on_a_stack() {
   # PostgreSQL runs as another user when we are root.
   chmod 755 "$work" "$work/stack"
   cd "$work/stack"
-  "$ZAMA_BIN" dev --port-base "$(free_ports)" --data-dir "$work/stack/data" --ready-file "$work/ready" >"$work/dev.log" 2>&1 &
+  "$ZAMA_BIN" dev --only postgres,temporal,anvil,lago,worker,api --no-fsync --port-base "$(free_ports)" \
+    --data-dir "$work/stack/data" --ready-file "$work/ready" >"$work/dev.log" 2>&1 &
   stack=$!
   until [ -e "$work/ready" ]; do
     kill -0 "$stack" 2>/dev/null || { cat "$work/dev.log" >&2; return 1; }
