@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 use crate::ApiState;
 use crate::policy::{call_metering, cors, gate, observation, problem, request_id, security_headers, time_limit};
 use crate::routes::{
-    api_keys, blobs, docs, errors, fallback, fhe_keys, health, jobs, limits, livez, me, metrics, oauth, openapi,
-    readyz, submitter, tenants, usage, users,
+    api_keys, billing, blobs, docs, errors, fallback, fhe_keys, health, invoices, jobs, limits, livez, me, metrics,
+    oauth, openapi, readyz, submitter, tenants, usage, users,
 };
 
 /// The routes with their documentation.
@@ -54,6 +54,11 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
         // Clients: what it costs
         .routes(routes!(usage::usage))
         .routes(routes!(usage::csv::csv))
+        .routes(routes!(invoices::list::list))
+        .routes(routes!(invoices::get::get))
+        .routes(routes!(invoices::behind::behind))
+        // The billing system
+        .routes(routes!(billing::lago_webhook::hear_lago))
         // Everyone: is it up, how is it used
         .routes(routes!(health::health))
         .routes(routes!(docs::docs))

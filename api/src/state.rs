@@ -12,6 +12,7 @@ use crate::call_meter::CallMeter;
 use crate::dispatcher;
 use crate::health::Health;
 use crate::network_key::NetworkKeys;
+use crate::notices::Notices;
 use crate::policy::gate::Gate;
 use crate::policy::storage::Storage;
 use crate::token::Authority;
@@ -31,6 +32,8 @@ pub struct ApiState {
     pub tokens: Arc<Authority>,
     /// Limits and rules that requests must pass; whoever builds the server has it watch.
     pub gate: Arc<Gate>,
+    /// The billing system and what it tells, if there is one.
+    pub notices: Option<Notices>,
     /// Counts calls; whoever builds the server has it tell the database.
     pub calls: Arc<CallMeter>,
     /// Origin under which clients reach the API, without a slash at its end.

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workflows::{BatcherInput, ReconcilerInput, ReporterInput, UsageHoursInput};
 
-use super::{Role, health, key_manager, limits, parts, process};
+use super::{Role, billing_system, health, key_manager, limits, parts, process};
 
 /// An open job that has not moved for this long is looked after.
 const IDLE: Duration = Duration::from_secs(10);
@@ -47,6 +47,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         domain,
         tokens: tokens.clone(),
         gate: gate.clone(),
+        notices: billing_system::notices(settings)?,
         calls: calls.clone(),
         public_url: settings.public_url().to_owned(),
         max_body_bytes: settings.api.max_body_bytes,

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod billing;
+mod billing_system;
 pub mod chain;
 pub mod clients;
 pub mod config;

@@ -6,7 +6,7 @@ pub mod groups;
 pub mod hours;
 pub mod periods;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use jobs::JobId;

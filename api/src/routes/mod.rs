@@ -1,12 +1,14 @@
 //! The endpoints: a folder a resource, a file an endpoint.
 
 pub mod api_keys;
+pub mod billing;
 pub mod blobs;
 pub mod docs;
 pub mod errors;
 pub mod fallback;
 pub mod fhe_keys;
 pub mod health;
+pub mod invoices;
 pub mod jobs;
 pub mod limits;
 pub mod livez;

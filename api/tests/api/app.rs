@@ -1,6 +1,7 @@
 //! The server in this process on a database of its own, and the verbs of a test: who asks, what is asked, and what a
 //! worker would do meanwhile.
 
+mod billing;
 mod documented;
 mod encrypted;
 mod gate;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use api::dispatcher;
 use api::health::Health;
 use api::token::{Authority, AuthorityConfig, Credential, KeysSecret, Principal, Role, Scopes, TokenIssuer};
-use api::{ApiState, CallMeter, Gate, GatePolicy, NetworkKeys, Storage, router};
+use api::{ApiState, CallMeter, Gate, GatePolicy, NetworkKeys, Notices, Storage, router};
 use axum::Router;
 use blobs::BlobStore;
 use retrieval::Domain;
@@ -28,6 +29,7 @@ use store::uploads::{Quota, Quotas};
 
 use crate::database::TestDatabase;
 
+pub use billing::{INVOICE, signature};
 pub use encrypted::{Owner, result_bytes};
 pub use gate::{Hands, REQUEST_KEY_SECRET, policy};
 pub use health::Parts;
@@ -172,6 +174,7 @@ impl TestApp {
             domain: DOMAIN,
             tokens: tokens.clone(),
             gate: gate.clone(),
+            notices: Some(Notices::of(Arc::new(billing::TestBilling))),
             calls: calls.clone(),
             public_url: PUBLIC_URL.to_owned(),
             max_body_bytes: MAX_BODY_BYTES,

@@ -30,8 +30,13 @@ const PUBLIC: [&str; 15] = [
 ];
 
 /// Operations of the issuer, where clients and people prove themselves in their own ways: `oauth` has their refusals.
-const BY_OWN_RULES: [&str; 4] =
-    ["/v1/oauth/device/decision", "/v1/oauth/device_authorization", "/v1/oauth/revoke", "/v1/oauth/token"];
+const BY_OWN_RULES: [&str; 5] = [
+    "/v1/billing/lago-webhook",
+    "/v1/oauth/device/decision",
+    "/v1/oauth/device_authorization",
+    "/v1/oauth/revoke",
+    "/v1/oauth/token",
+];
 
 struct Operation {
     path: String,
@@ -55,6 +60,7 @@ fn operations() -> Vec<Operation> {
 pub fn concrete(path: &str) -> String {
     let hash = format!("0x{}", "7c".repeat(32));
     path.replace("{id}", "019cebab-804e-7c41-9b5e-3f2a8d6c1e07")
+        .replace("/lines/{code}", "/lines/compute_units")
         .replace("{code}", "JOB_NOT_FOUND")
         .replace("{sha256}", &hash)
         .replace("{key_id}", &hash)

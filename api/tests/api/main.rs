@@ -10,6 +10,7 @@ mod app;
 mod database;
 
 mod authentication;
+mod billing;
 mod blobs;
 mod cancel;
 mod conditional;
@@ -28,6 +29,7 @@ mod idempotency;
 mod isolation;
 mod list;
 mod me;
+mod metered_calls;
 mod networks;
 mod oauth;
 mod openapi;

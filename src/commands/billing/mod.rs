@@ -3,6 +3,7 @@
 
 mod correct;
 mod dead_letters;
+mod notices;
 mod reconcile;
 mod setup;
 mod usage;
@@ -45,6 +46,8 @@ pub enum BillingCommand {
     /// List what the billing system refused for good, and send it again.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
+    /// List what the billing system told by its webhook, the newest first.
+    Notices(notices::NoticesArgs),
     /// Have the Lago stand-in make the invoices of a month that is over; Lago does so by its clock.
     CloseMonth {
         /// YYYY-MM
@@ -82,6 +85,7 @@ pub fn run(settings: &Settings, command: &BillingCommand, json: bool) -> Result<
             BillingCommand::Reconcile(args) => Box::pin(reconcile::run(settings, args, json)).await?,
             BillingCommand::Correct(args) => correct::run(settings, args, json).await?,
             BillingCommand::DeadLetters(command) => dead_letters::run(settings, command, json).await?,
+            BillingCommand::Notices(args) => notices::run(settings, args, json).await?,
             BillingCommand::CloseMonth { month } => {
                 let lago = lago(settings)?;
                 let made = lago.close_month_of_stand_in(&month.to_string()).await;
