@@ -34,7 +34,7 @@ struct Notice {
 /// For Lago alone: `X-Lago-Signature` must be a JWT (RS256) of Lago's over this very body. A notice whose
 /// `X-Lago-Unique-Key` was heard before is answered as the first time, and changes nothing.
 #[utoipa::path(
-    post, path = "/v1/billing/lago-webhook", operation_id = "hear_lago", tag = "billing", security(()),
+    post, path = "/v1/billing/lago-webhook", operation_id = "hear_lago", tag = "billing",
     request_body(content = String, content_type = "application/json", description = "The notice."),
     responses((status = 204, description = "It is noted."), Errors)
 )]
