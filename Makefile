@@ -81,10 +81,10 @@ bench-cancels: setup ## Measure how long a computation goes on after it was canc
 verifiers: ## Hold `zama-jobs verify` to the independent verifier in TypeScript.
 	ZAMA_BIN=$(ZAMA_JOBS) contracts/examples/verify-receipt/check.sh --dev
 
-# Some minutes: 500 jobs under 20 reorganisations of every depth, 50 times kill -9 at random, gas of batches of 1,000.
 billing-at-length: setup-tests ## 25,000 jobs' usage over a network that loses things (`make test` takes a sample).
 	ZAMA_TEST_USAGE_JOBS=25000 tools/with-postgres.sh $(CARGO) test --workspace --test billing -- faults::
 
+# Some minutes: 500 jobs under 20 reorganisations of every depth, 50 times kill -9 at random, gas of batches of 1,000.
 chain-at-length: setup ## Reorganisations and deaths of the sender, at length (`make test` takes a sample).
 	ZAMA_REORG_ROUNDS=5 ZAMA_REORG_JOBS=25 ZAMA_DEATHS=50 ZAMA_TEST_PATIENCE_SECONDS=900 \
 		$(CARGO) test --workspace --test failures -- --include-ignored --nocapture reorganisations \
