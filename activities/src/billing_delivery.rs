@@ -154,22 +154,33 @@ impl BillingDelivery {
     }
 
     /// Tells the billing system of tenants that were put on another plan, and of those that were closed. Tells of how many.
+    /// One that cannot be settled does not hold back the others.
     ///
     /// # Errors
     /// Database or billing system away. What was told is not told again.
     pub async fn settle_accounts(&self) -> Result<u32> {
-        let mut settled = 0;
+        let (mut settled, mut failed) = (0, None);
+        let mut note = |tenant: &str, done: Result<()>| match done {
+            Ok(()) => settled += 1,
+            Err(error) => {
+                tracing::warn!(tenant.id = tenant, error = format!("{error:#}"), "the account was not settled");
+                failed.get_or_insert_with(|| error.context(format!("account of {tenant}")));
+            }
+        };
         for tenant in accounts::to_move(&self.pool, &plans(), &self.default_plan).await? {
-            self.change_plan(&tenant).await.with_context(|| format!("plan of {tenant}"))?;
-            settled += 1;
+            note(&tenant, Box::pin(self.change_plan(&tenant)).await);
         }
         for tenant in accounts::to_end(&self.pool).await? {
-            billing::end_tenant(&self.lago, &ExternalId::parse(&tenant)?).await?;
-            accounts::has_ended(&self.pool, &tenant).await?;
-            tracing::info!(tenant.id = tenant, "the subscription was terminated");
-            settled += 1;
+            note(&tenant, self.end(&tenant).await);
         }
-        Ok(settled)
+        failed.map_or(Ok(settled), Err)
+    }
+
+    async fn end(&self, tenant: &str) -> Result<()> {
+        billing::end_tenant(&self.lago, &ExternalId::parse(tenant)?).await?;
+        accounts::has_ended(&self.pool, tenant).await?;
+        tracing::info!(tenant.id = tenant, "the subscription was terminated");
+        Ok(())
     }
 
     async fn change_plan(&self, tenant: &str) -> Result<()> {

@@ -101,7 +101,7 @@ fn table(reports: &[TenantReport]) -> String {
     for report in reports {
         for line in &report.lines {
             let [_, tenant, metric, ledger, waiting, events, billed, ..] = &fields(report, line);
-            let billed = if line.billed.is_some() { billed } else { "-" };
+            let billed = if line.billed.is_some() { billed.as_str() } else { "-" };
             text += &row([tenant, metric, ledger, waiting, events, billed, &says(line)]);
         }
         if report.waiting > 0 {
