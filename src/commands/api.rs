@@ -77,13 +77,16 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let (gate_pool, gate_stop) = (pool.clone(), stop.clone());
     let gatekeeper = tokio::spawn(async move { gate.watch(gate_pool, gate_stop).await });
     let flush = Duration::from_secs(settings.metering.flush_seconds);
-    let (calls_pool, calls_stop) = (pool.clone(), stop.clone());
+    // Ends after the last request was answered, which counts too.
+    let answered = CancellationToken::new();
+    let (calls_pool, calls_stop) = (pool.clone(), answered.clone());
     let meter = tokio::spawn(async move { calls.watch(calls_pool, flush, calls_stop).await });
     let watched = stop.clone();
     let issuer = tokio::spawn(async move { tokens.watch(watched).await });
     let sweeper = tokio::spawn(sweep_uploads(pool.clone(), blobs, stop.clone()));
     serve(listener, router(state), door, stop.clone().cancelled_owned()).await?;
     stop.cancel();
+    answered.cancel();
     dispatcher.await.context("the dispatcher died")?;
     watch.await.context("the watch over the parts died")?;
     gatekeeper.await.context("the watch over limits and rules died")?;
