@@ -18,7 +18,7 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 ARGS ?=
 
 .PHONY: help setup setup-tests build demo dev test test-rooms test-encrypted test-failures test-dev test-keycloak flips fhe-oracle lago-clients verifiers schemathesis merkle-differential \
-	chain-at-length contracts contracts-at-length gas-table bench-starts bench-cancels bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
+	billing-at-length chain-at-length contracts contracts-at-length gas-table bench-starts bench-cancels bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -92,6 +92,9 @@ schemathesis: ## Hold the API to its own document, at length (`make test` takes 
 
 verifiers: ## Hold `zama-jobs verify` to the independent verifier in TypeScript.
 	ZAMA_BIN=$(ZAMA_JOBS) contracts/examples/verify-receipt/check.sh --dev
+
+billing-at-length: setup-tests ## 25,000 jobs' usage over a network that loses things (`make test` takes a sample).
+	ZAMA_TEST_USAGE_JOBS=25000 tools/with-postgres.sh $(CARGO) test --workspace --test billing -- faults::
 
 # Some minutes: 500 jobs under 20 reorganisations of every depth, 50 times kill -9 at random, gas of batches of 1,000.
 chain-at-length: setup ## Reorganisations and deaths of the sender, at length (`make test` takes a sample).

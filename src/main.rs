@@ -60,7 +60,7 @@ enum Command {
     /// Make tenants, and put them on plans.
     #[command(subcommand)]
     Tenants(commands::tenants::TenantsCommand),
-    /// Provision and read the billing system.
+    /// Provision the billing system, hold the ledger against it, correct.
     #[command(subcommand)]
     Billing(commands::billing::BillingCommand),
     /// Print an access token for development, or look after the issuer's keys.
@@ -112,7 +112,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Temporal(command) => commands::temporal::run(&beside_dev()?, &command)?,
         Command::Chain(command) => return commands::chain::run(&beside_dev()?, &command, cli.globals.json),
         Command::Tenants(command) => commands::tenants::run(&beside_dev()?, &command, cli.globals.json)?,
-        Command::Billing(command) => commands::billing::run(&beside_dev()?, &command)?,
+        Command::Billing(command) => return commands::billing::run(&beside_dev()?, &command, cli.globals.json),
         Command::Token(command) => commands::token::run(&beside_dev()?, &command, cli.globals.json)?,
         Command::Clients(command) => commands::clients::run(&beside_dev()?, &command, cli.globals.json)?,
         Command::LoginCode(args) => commands::login_code::run(&beside_dev()?, &args)?,

@@ -5,14 +5,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use billing::{Delivery, ExternalId, LagoClient, UsageEvent};
-use chrono::{DateTime, Utc};
+use billing::{Catalogue, Delivery, ExternalId, LagoClient, UsageEvent};
+use chrono::{DateTime, SubsecRound as _, Utc};
+use jobs::usage::Metric;
 use store::PgPool;
+use store::accounts::{self, Account};
+use store::usage::corrections::{self, Anew};
 use store::usage::{self, UsageRow};
 use tokio::sync::Mutex;
 
 /// How long the start of an open period is believed.
 const PERIOD_TTL: Duration = Duration::from_secs(60);
+/// Rows that are sent before a change of plan; what is left of more is billed under the new one.
+const LAST_ROWS: i64 = 10_000;
 
 /// The way to the billing system.
 pub struct BillingDelivery {
@@ -20,7 +25,15 @@ pub struct BillingDelivery {
     pub lago: Arc<LagoClient>,
     /// Plan of a tenant that billing does not know yet.
     pub default_plan: String,
-    periods: Mutex<HashMap<String, (Instant, DateTime<Utc>)>>,
+    periods: Mutex<HashMap<String, Period>>,
+}
+
+/// An open period, when it was asked for.
+#[derive(Clone, Copy)]
+struct Period {
+    asked: Instant,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
 }
 
 impl BillingDelivery {
@@ -56,26 +69,53 @@ impl BillingDelivery {
 
     async fn deliver_tenant(&self, tenant: &str, rows: Vec<UsageRow>) -> Result<u32> {
         let account = ExternalId::parse(tenant)?;
-        self.ensure_account(tenant, &account).await?;
+        if self.ensure_account(tenant, &account).await? == Standing::Ended {
+            for row in &rows {
+                self.bury(&row.id, "the tenant's subscription was terminated").await?;
+            }
+            return Ok(0);
+        }
         let period_start = self.period_start(tenant, &account).await?;
-        let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
         // Durable before the first send: a repeat must be the same event, whatever day it is by then.
+        let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
         let frozen = usage::freeze(&self.pool, &ids, period_start).await?;
-        let events = rows
-            .iter()
-            .map(|row| {
-                let billed_at = frozen.get(&row.id).context("the row is gone")?;
-                Ok(UsageEvent {
-                    transaction_id: row.id.clone(),
-                    external_subscription_id: account.clone(),
-                    code: row.metric.parse().map_err(anyhow::Error::msg)?,
-                    timestamp: billed_at.timestamp(),
-                    value: row.units.to_string().parse()?,
-                })
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let mut open = Vec::with_capacity(rows.len());
+        let mut delivered = Vec::new();
+        for row in rows {
+            let billed_at = *frozen.get(&row.id).context("the row is gone")?;
+            if billed_at >= period_start {
+                open.push((row, billed_at));
+            } else if self.was_billed(&account, &row.id, billed_at).await? {
+                delivered.push(row.id);
+            } else {
+                let reason = "its billing period was over before it was taken";
+                corrections::book_anew(&self.pool, &row.id, Anew::Waiting, reason).await?;
+                tracing::warn!(usage.id = row.id, "{reason}: it is booked anew");
+            }
+        }
+        usage::delivered(&self.pool, &delivered).await?;
+        let events =
+            open.iter().map(|(row, billed_at)| event(row, &account, *billed_at)).collect::<Result<Vec<_>>>()?;
         let outcomes = self.lago.send(&events).await?;
-        self.note(&ids, outcomes).await
+        let ids: Vec<String> = open.into_iter().map(|(row, _)| row.id).collect();
+        let known = u32::try_from(delivered.len()).unwrap_or(u32::MAX);
+        Ok(self.note(&ids, outcomes).await?.saturating_add(known))
+    }
+
+    /// Whether a row whose period is over reached the billing system in time. One that has no invoice yet is in time for it.
+    async fn was_billed(&self, account: &ExternalId, id: &str, billed_at: DateTime<Utc>) -> Result<bool> {
+        let Some(event) = self.lago.get_event(id).await? else { return Ok(false) };
+        let moment = event.timestamp;
+        let invoices = self.lago.invoices_of(account, moment, billed_at + chrono::Duration::seconds(1)).await?;
+        let covering: Vec<_> = invoices.iter().filter(|invoice| invoice.covers(account, moment)).collect();
+        Ok(covering.is_empty() || covering.iter().any(|invoice| event.received_at <= invoice.created_at))
+    }
+
+    async fn bury(&self, id: &str, reason: &str) -> Result<()> {
+        tracing::error!(usage.id = id, reason, "the billing system will never take this row");
+        metrics::counter!("zama_billing_dead_letters_total").increment(1);
+        usage::dead(&self.pool, id, reason).await?;
+        Ok(())
     }
 
     async fn note(&self, ids: &[String], outcomes: Vec<Delivery>) -> Result<u32> {
@@ -84,10 +124,7 @@ impl BillingDelivery {
         for (id, outcome) in ids.iter().zip(outcomes) {
             match outcome {
                 Delivery::Delivered => delivered.push(id.clone()),
-                Delivery::DeadLetter { reason } => {
-                    tracing::error!(usage.id = id, reason, "the billing system will never take this row");
-                    usage::dead(&self.pool, id, &reason).await?;
-                }
+                Delivery::DeadLetter { reason } => self.bury(id, &reason).await?,
                 Delivery::NoSubscription => unsubscribed += 1,
             }
         }
@@ -96,30 +133,125 @@ impl BillingDelivery {
         Ok(u32::try_from(delivered.len()).unwrap_or(u32::MAX))
     }
 
-    /// Nothing is sent until billing has confirmed the tenant's subscription.
+    /// Nothing is sent until billing has confirmed the tenant's subscription. One that is there stays on its plan until the
+    /// tenant is put on another one.
     ///
     /// # Errors
     /// Database or billing system away, or no such tenant.
-    pub async fn ensure_account(&self, tenant: &str, account: &ExternalId) -> Result<()> {
-        let known = store::tenants::find(&self.pool, tenant).await?.context("there is no such tenant")?;
-        if known.billing_ready {
-            return Ok(());
+    pub async fn ensure_account(&self, tenant: &str, account: &ExternalId) -> Result<Standing> {
+        let known = accounts::find(&self.pool, tenant).await?.context("there is no such tenant")?;
+        if known.has_ended {
+            return Ok(Standing::Ended);
+        }
+        if known.is_ready {
+            return Ok(Standing::Open);
         }
         anyhow::ensure!(!known.is_sandbox, "{tenant} is a sandbox, which is never billed");
-        let plan = ExternalId::parse(&self.default_plan)?;
+        let plan = self.plan_of(&known)?;
         billing::ensure_tenant(&self.lago, account, &plan, known.created_at).await?;
-        store::tenants::billing_is_ready(&self.pool, tenant).await?;
+        accounts::is_on_plan(&self.pool, tenant, plan.as_str()).await?;
+        Ok(Standing::Open)
+    }
+
+    /// Tells the billing system of tenants that were put on another plan, and of those that were closed. Tells of how many.
+    /// One that cannot be settled does not hold back the others.
+    ///
+    /// # Errors
+    /// Database or billing system away. What was told is not told again.
+    pub async fn settle_accounts(&self) -> Result<u32> {
+        let (mut settled, mut failed) = (0, None);
+        let mut note = |tenant: &str, done: Result<()>| match done {
+            Ok(()) => settled += 1,
+            Err(error) => {
+                tracing::warn!(tenant.id = tenant, error = format!("{error:#}"), "the account was not settled");
+                failed.get_or_insert_with(|| error.context(format!("account of {tenant}")));
+            }
+        };
+        for tenant in accounts::to_move(&self.pool, &plans(), &self.default_plan).await? {
+            note(&tenant, Box::pin(self.change_plan(&tenant)).await);
+        }
+        for tenant in accounts::to_end(&self.pool).await? {
+            note(&tenant, self.end(&tenant).await);
+        }
+        failed.map_or(Ok(settled), Err)
+    }
+
+    async fn end(&self, tenant: &str) -> Result<()> {
+        billing::end_tenant(&self.lago, &ExternalId::parse(tenant)?).await?;
+        accounts::has_ended(&self.pool, tenant).await?;
+        tracing::info!(tenant.id = tenant, "the subscription was terminated");
         Ok(())
     }
 
-    async fn period_start(&self, tenant: &str, account: &ExternalId) -> Result<DateTime<Utc>> {
-        if let Some((seen, start)) = self.periods.lock().await.get(tenant)
-            && seen.elapsed() < PERIOD_TTL
-        {
-            return Ok(*start);
+    async fn change_plan(&self, tenant: &str) -> Result<()> {
+        let known = accounts::find(&self.pool, tenant).await?.context("there is no such tenant")?;
+        let (account, plan) = (ExternalId::parse(tenant)?, self.plan_of(&known)?);
+        // What is there already from before this was noted stays as finance has it.
+        if known.billing_plan.is_some() {
+            // What was used under the plan that ends is billed under it.
+            self.deliver_tenant(tenant, usage::due_for_tenant(&self.pool, tenant, LAST_ROWS).await?).await?;
+            billing::change_plan(&self.lago, &account, &plan).await?;
+            self.periods.lock().await.remove(tenant);
+            tracing::info!(tenant.id = tenant, billing.plan = plan.as_str(), "the subscription is on another plan");
         }
-        let start = self.lago.current_usage(account).await?.from;
-        self.periods.lock().await.insert(tenant.to_owned(), (Instant::now(), start));
-        Ok(start)
+        accounts::is_on_plan(&self.pool, tenant, plan.as_str()).await?;
+        Ok(())
     }
+
+    /// A tenant's plan where the billing system has one of that name, else the default one.
+    fn plan_of(&self, account: &Account) -> Result<ExternalId> {
+        let is_known = plans().contains(&account.plan);
+        Ok(ExternalId::parse(if is_known { &account.plan } else { &self.default_plan })?)
+    }
+
+    async fn period_start(&self, tenant: &str, account: &ExternalId) -> Result<DateTime<Utc>> {
+        if let Some(period) = self.periods.lock().await.get(tenant)
+            && period.asked.elapsed() < PERIOD_TTL
+            && Utc::now() < period.to
+        {
+            return Ok(period.from);
+        }
+        let usage = self.lago.current_usage(account).await?;
+        // Events carry whole seconds, and after a change of plan a subscription may begin within one.
+        let began = self.lago.subscription(account).await?.and_then(|subscription| subscription.started_at);
+        let from = began.map_or(usage.from, |began| usage.from.max(next_second(began)));
+        let period = Period { asked: Instant::now(), from, to: usage.to };
+        self.periods.lock().await.insert(tenant.to_owned(), period);
+        Ok(period.from)
+    }
+}
+
+/// The first whole second that is not before a moment.
+fn next_second(moment: DateTime<Utc>) -> DateTime<Utc> {
+    let second = moment.trunc_subsecs(0);
+    if second == moment { second } else { second + chrono::Duration::seconds(1) }
+}
+
+/// How a tenant stands with the billing system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It has a subscription.
+    Open,
+    /// Its subscription was terminated when the tenant was closed.
+    Ended,
+}
+
+/// The plans that the billing system has.
+fn plans() -> Vec<String> {
+    Catalogue::standard().plans.into_iter().map(|plan| plan.code).collect()
+}
+
+/// A row as the billing system takes it, in the metric's own units.
+///
+/// # Errors
+/// A metric that there is not.
+pub fn event(row: &UsageRow, account: &ExternalId, billed_at: DateTime<Utc>) -> Result<UsageEvent> {
+    let code: Metric = row.metric.parse().map_err(anyhow::Error::msg)?;
+    Ok(UsageEvent {
+        transaction_id: row.id.clone(),
+        external_subscription_id: account.clone(),
+        code,
+        timestamp: billed_at.timestamp(),
+        value: code.quantity(row.units).to_string().parse()?,
+    })
 }

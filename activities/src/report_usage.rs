@@ -1,4 +1,4 @@
-//! `report_usage`: sends whatever usage is overdue, from whatever cause.
+//! `report_usage`: sends whatever usage is overdue, from whatever cause, and tells of changed and closed tenants.
 
 use std::sync::Arc;
 
@@ -24,6 +24,9 @@ impl ReportUsage {
     pub async fn report_usage(self: Arc<Self>, _ctx: ActivityContext) -> Result<u32, ActivityError> {
         let Some(billing) = &self.billing else { return Ok(0) };
         let rows = usage::overdue(&self.pool, AGE_SECONDS, TURN).await?;
-        Ok(billing.deliver(rows).await?)
+        let delivered = billing.deliver(rows).await;
+        // A tenant whose rows cannot be delivered does not hold back another one's change of plan.
+        billing.settle_accounts().await?;
+        Ok(delivered?)
     }
 }

@@ -17,13 +17,19 @@ use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use tokio_util::sync::CancellationToken;
 use workflows::task_queue::Queue;
-use workflows::{BatcherWorkflow, JobWorkflow, KeyCheckWorkflow, ReporterWorkflow};
+use workflows::{
+    BatcherWorkflow, JobWorkflow, KeyCheckWorkflow, ReconcilerWorkflow, ReporterWorkflow, UsageHoursWorkflow,
+};
 
 use crate::billing_delivery::BillingDelivery;
 use crate::confirm_batches::Batching;
 use crate::fhe::{Attester, Checkpoints, ChildOptions, Children, Inputs, NetworkKey};
 use crate::patience::HEARTBEAT;
-use crate::{CheckKey, Compute, Conclude, Confirm, ConfirmBatches, FheCompute, Meter, Pace, ReportUsage, Validate};
+use crate::reconciliation::Reconciler;
+use crate::{
+    BookHours, CheckKey, Compute, Conclude, Confirm, ConfirmBatches, FheCompute, Meter, Pace, Reconcile, ReportUsage,
+    Validate,
+};
 
 /// Within which a client's wish to cancel has reached the computation, as DESIGN.md promises (section 4).
 const CANCEL_REACHES_WITHIN: Duration = Duration::from_secs(3);
@@ -158,17 +164,22 @@ fn jobs(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<Wo
     let Parts { pool, billing, batching, limits, public_url, .. } = parts;
     let batching = batching.context("queue jobs needs what the batcher sends with")?;
     let engine = Engine::new(client.clone());
+    let reconciler = billing.as_ref().map(|billing| Reconciler { pool: pool.clone(), lago: billing.lago.clone() });
     let options = WorkerOptions::new(Queue::Jobs.as_str())
         .tuner(tuner(limits.workflow_tasks, limits.activities))
         .register_workflow::<JobWorkflow>()?
         .register_workflow::<BatcherWorkflow>()?
         .register_workflow::<ReporterWorkflow>()?
+        .register_workflow::<UsageHoursWorkflow>()?
+        .register_workflow::<ReconcilerWorkflow>()?
         .register_workflow::<KeyCheckWorkflow>()?
         .register_activities(Validate { pool: pool.clone(), public_url })
         .register_activities(Conclude { pool: pool.clone() })
         .register_activities(Confirm { pool: pool.clone() })
         .register_activities(Meter { pool: pool.clone(), billing: billing.clone() })
         .register_activities(ReportUsage { pool: pool.clone(), billing })
+        .register_activities(BookHours { pool: pool.clone() })
+        .register_activities(Reconcile { pool: pool.clone(), reconciler })
         .register_activities(ConfirmBatches { pool, engine, batching, stopping, memory: Default::default() })
         .build();
     Ok(options)

@@ -1,6 +1,9 @@
 //! What workflows call is what workers register: the same names, inputs and outputs.
 
-use activities::{CheckKey, Compute, Conclude, Confirm, ConfirmBatches, FheCompute, Meter, ReportUsage, Validate};
+use activities::{
+    BookHours, CheckKey, Compute, Conclude, Confirm, ConfirmBatches, FheCompute, Meter, Reconcile, ReportUsage,
+    Validate,
+};
 use temporalio_common::ActivityDefinition;
 use workflows::activities as called;
 
@@ -24,6 +27,8 @@ fn every_activity_has_one_name_on_both_sides() {
     agree(&Meter::meter, &called::Meter);
     agree(&ConfirmBatches::confirm_batches, &called::ConfirmBatches);
     agree(&ReportUsage::report_usage, &called::ReportUsage);
+    agree(&BookHours::book_hours, &called::BookHours);
+    agree(&Reconcile::reconcile, &called::Reconcile);
 }
 
 /// Whoever declares another activity adds it above and to the worker.
@@ -39,7 +44,7 @@ fn no_declared_activity_is_left_out() {
             line.trim().split(',').next().expect("a marker")
         })
         .collect();
-    assert_eq!(names.len(), 9, "{names:?}");
+    assert_eq!(names.len(), 11, "{names:?}");
     for name in names {
         assert!(worker.contains(&format!(".register_activities({name} {{")), "the worker registers {name}");
     }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use temporal::codec::KeyRing;
 use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
-use workflows::{BatcherWorkflow, JobWorkflow, KeyCheckWorkflow, ReporterWorkflow};
+use workflows::{
+    BatcherWorkflow, JobWorkflow, KeyCheckWorkflow, ReconcilerWorkflow, ReporterWorkflow, UsageHoursWorkflow,
+};
 
 /// `temporal.codec_keys` of `settings/config.default.toml`.
 const KEYS: &str = "dev-1:7a616d612d6a6f62732d646576656c6f706d656e742d636f6465632d6b657931";
@@ -22,6 +24,8 @@ async fn replays(path: &Path) -> Result<(), String> {
         .register_workflow::<JobWorkflow>()
         .and_then(|options| options.register_workflow::<BatcherWorkflow>())
         .and_then(|options| options.register_workflow::<ReporterWorkflow>())
+        .and_then(|options| options.register_workflow::<UsageHoursWorkflow>())
+        .and_then(|options| options.register_workflow::<ReconcilerWorkflow>())
         .and_then(|options| options.register_workflow::<KeyCheckWorkflow>())
         .expect("each workflow registers once")
         .data_converter(temporal::data_converter(keys))
@@ -53,7 +57,7 @@ async fn every_recorded_path_replays() {
         "timeout",
     ];
     let encrypted = ["fhe_cancelled", "fhe_completed", "fhe_refused", "key_check"];
-    let service = ["batcher", "reporter"];
+    let service = ["batcher", "billing_reconciler", "reporter", "usage_hours"];
     let mut expected = [plain.as_slice(), &encrypted, &service].concat();
     expected.sort_unstable();
     assert_eq!(paths, expected);

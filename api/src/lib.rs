@@ -1,11 +1,14 @@
 //! The REST server: routes by resource, policies that hold for all of them, tokens, and the dispatcher that starts
 //! what was accepted.
 
+pub mod billing_system;
+mod call_meter;
 pub mod dispatcher;
 pub mod health;
 mod housekeeping;
 pub mod key_manager;
 mod network_key;
+mod notices;
 mod openapi;
 pub mod policy;
 mod router;
@@ -14,8 +17,10 @@ mod server;
 mod state;
 pub mod token;
 
+pub use call_meter::CallMeter;
 pub use housekeeping::{chain_audit, sweep_uploads};
 pub use network_key::NetworkKeys;
+pub use notices::Notices;
 pub use openapi::{openapi, openapi_yaml};
 pub use policy::api_keys::MAX_API_KEYS;
 pub use policy::client_address::{Networks, TrustedProxies};

@@ -10,11 +10,11 @@ use utoipa_axum::routes;
 
 use crate::ApiState;
 use crate::policy::{
-    audit_trail, cors, gate, observation, problem, request_id, retirement, security_headers, time_limit,
+    audit_trail, call_metering, cors, gate, observation, problem, request_id, retirement, security_headers, time_limit,
 };
 use crate::routes::{
-    api_keys, audit, blobs, docs, errors, fallback, fhe_keys, health, jobs, limits, livez, me, metrics, oauth, openapi,
-    readyz, submitter, tenants, usage, users, v2,
+    api_keys, audit, billing, blobs, docs, errors, fallback, fhe_keys, health, invoices, jobs, limits, livez, me,
+    metrics, oauth, openapi, readyz, submitter, tenants, usage, users, v2,
 };
 
 /// The routes with their documentation.
@@ -59,6 +59,12 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(oauth::metadata::metadata))
         // Clients: what it costs
         .routes(routes!(usage::usage))
+        .routes(routes!(usage::csv::csv))
+        .routes(routes!(invoices::list::list))
+        .routes(routes!(invoices::get::get))
+        .routes(routes!(invoices::behind::behind))
+        // The billing system
+        .routes(routes!(billing::lago_webhook::hear_lago))
         // Everyone: is it up, how is it used
         .routes(routes!(health::health))
         .routes(routes!(docs::docs))
@@ -89,6 +95,7 @@ pub fn router(state: ApiState) -> Router {
         .layer(from_fn(gate::attend))
         .layer(from_fn_with_state(state.clone(), cors::apply))
         .layer(from_fn_with_state(state.clone(), problem::render))
+        .layer(from_fn_with_state(state.clone(), call_metering::count))
         .layer(from_fn(observation::record))
         .layer(from_fn_with_state(state.clone(), retirement::announce))
         .layer(from_fn_with_state(state.clone(), security_headers::add))

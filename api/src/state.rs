@@ -8,9 +8,11 @@ use jobs::{ErrorCode, JobId, wire};
 use metrics_exporter_prometheus::PrometheusHandle;
 use retrieval::Domain;
 
+use crate::call_meter::CallMeter;
 use crate::dispatcher;
 use crate::health::Health;
 use crate::network_key::NetworkKeys;
+use crate::notices::Notices;
 use crate::policy::gate::Gate;
 use crate::policy::retirement::Retirements;
 use crate::policy::storage::Storage;
@@ -36,6 +38,10 @@ pub struct ApiState {
     pub gate: Arc<Gate>,
     /// Versions and operations that are about to go.
     pub retirements: Retirements,
+    /// The billing system and what it tells, if there is one.
+    pub notices: Option<Notices>,
+    /// Counts calls; whoever builds the server has it tell the database.
+    pub calls: Arc<CallMeter>,
     /// Origin under which clients reach the API, without a slash at its end.
     pub public_url: String,
     /// Largest JSON body, in bytes.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use lago_client::{Config, Credentials, Region, RetryConfig, RetryMode};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Url};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::{LagoError, Origin};
 
@@ -98,6 +99,34 @@ impl LagoClient {
         body: &B,
     ) -> Result<T, LagoError> {
         self.answer(self.request(Method::PUT, path)?.json(body)).await
+    }
+
+    /// As [`Self::find`], with a query.
+    pub(crate) async fn find_with<T: DeserializeOwned, Q: Serialize + Sync>(
+        &self,
+        path: &[&str],
+        query: &Q,
+    ) -> Result<Option<T>, LagoError> {
+        LagoError::absent_is_none(self.answer(self.request(Method::GET, path)?.query(query)).await)
+    }
+
+    /// Deletes; what is not there is deleted.
+    pub(crate) async fn delete(&self, path: &[&str]) -> Result<(), LagoError> {
+        LagoError::absent_is_none(self.answer::<IgnoredAny>(self.request(Method::DELETE, path)?).await).map(drop)
+    }
+
+    /// Has the stand-in close a month (`YYYY-MM`) that is over, as Lago does by its clock; tells how many invoices it made.
+    ///
+    /// # Errors
+    /// [`LagoError::Rejected`] with 404 by a real Lago, with 422 when the month is not over.
+    pub async fn close_month_of_stand_in(&self, month: &str) -> Result<usize, LagoError> {
+        #[derive(Deserialize)]
+        struct Closed {
+            invoices: Vec<IgnoredAny>,
+        }
+        let request = self.http.post(format!("{}/stand-in/close", self.origin)).bearer_auth(&self.key);
+        let closed: Closed = self.answer(request.json(&json!({ "close": { "month": month } }))).await?;
+        Ok(closed.invoices.len())
     }
 
     fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, LagoError> {

@@ -1,6 +1,8 @@
 //! Usage events: a ledger row in the shape that Lago takes, and the same thing read back.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{Decimal, ExternalId, LagoClient, LagoError, Metric};
@@ -57,6 +59,31 @@ pub struct RecordedEvent {
     pub timestamp: DateTime<Utc>,
     /// Units, when the event carries them as we send them.
     pub value: Option<Decimal>,
+    /// When Lago took it.
+    pub received_at: DateTime<Utc>,
+}
+
+/// Events in one page of a list; Lago gives no more.
+const EVENTS_A_PAGE: u32 = 100;
+
+#[derive(Deserialize)]
+struct EventPage {
+    events: Vec<EventBody>,
+    meta: PageMeta,
+}
+
+#[derive(Deserialize)]
+struct PageMeta {
+    next_page: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct EventQuery<'a> {
+    external_subscription_id: &'a str,
+    timestamp_from: String,
+    timestamp_to: String,
+    page: u32,
+    per_page: u32,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +98,20 @@ struct EventBody {
     code: String,
     timestamp: DateTime<Utc>,
     properties: Option<EventProperties>,
+    created_at: DateTime<Utc>,
+}
+
+impl From<EventBody> for RecordedEvent {
+    fn from(event: EventBody) -> Self {
+        Self {
+            transaction_id: event.transaction_id,
+            external_subscription_id: event.external_subscription_id,
+            code: event.code,
+            timestamp: event.timestamp,
+            value: event.properties.and_then(EventProperties::decimal),
+            received_at: event.created_at,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -95,13 +136,39 @@ impl LagoClient {
     /// Any [`LagoError`].
     pub async fn get_event(&self, transaction_id: &str) -> Result<Option<RecordedEvent>, LagoError> {
         let found: Option<EventAnswer> = self.find(&["events", transaction_id]).await?;
-        Ok(found.map(|answer| RecordedEvent {
-            transaction_id: answer.event.transaction_id,
-            external_subscription_id: answer.event.external_subscription_id,
-            code: answer.event.code,
-            timestamp: answer.event.timestamp,
-            value: answer.event.properties.and_then(EventProperties::decimal),
-        }))
+        Ok(found.map(|answer| answer.event.into()))
+    }
+
+    /// All events of a subscription from a moment on and before another one.
+    ///
+    /// # Errors
+    /// Any [`LagoError`].
+    pub async fn events(
+        &self,
+        subscription: &ExternalId,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<RecordedEvent>, LagoError> {
+        let mut events: BTreeMap<String, RecordedEvent> = BTreeMap::new();
+        let mut page = 1;
+        loop {
+            let query = EventQuery {
+                external_subscription_id: subscription.as_str(),
+                timestamp_from: from.to_rfc3339_opts(SecondsFormat::Millis, true),
+                timestamp_to: until.to_rfc3339_opts(SecondsFormat::Millis, true),
+                page,
+                per_page: EVENTS_A_PAGE,
+            };
+            let found: Option<EventPage> = self.find_with(&["events"], &query).await?;
+            let found = found.ok_or_else(|| LagoError::Unexpected("there is no list of events".to_owned()))?;
+            // Lago's end of a span belongs to it; and what arrives meanwhile moves others to the next page.
+            let within = found.events.into_iter().map(RecordedEvent::from).filter(|event| event.timestamp < until);
+            events.extend(within.map(|event| (event.transaction_id.clone(), event)));
+            match found.meta.next_page {
+                Some(next) if next > page => page = next,
+                _ => return Ok(events.into_values().collect()),
+            }
+        }
     }
 }
 

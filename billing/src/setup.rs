@@ -44,6 +44,10 @@ pub enum Kind {
 pub enum Change {
     Created,
     Unchanged,
+    /// Only looked at: there is none, and setup would make it.
+    Missing,
+    /// Only looked at: these fields differ, and setup would change them.
+    Differs(Vec<String>),
     /// These fields differed and are as the catalogue says now.
     Updated(Vec<String>),
     /// These fields still differ: Lago keeps them once a subscription depends on them.
@@ -54,6 +58,11 @@ impl Report {
     /// Whether Lago is as the catalogue says.
     pub fn is_settled(&self) -> bool {
         !self.entries.iter().any(|entry| matches!(entry.change, Change::Kept(_)))
+    }
+
+    /// Whether everything was so already.
+    pub fn is_unchanged(&self) -> bool {
+        self.entries.iter().all(|entry| entry.change == Change::Unchanged)
     }
 
     fn add(&mut self, kind: Kind, code: &str, change: Change) {
@@ -73,6 +82,8 @@ impl std::fmt::Display for Report {
             let change = match &entry.change {
                 Change::Created => "created".to_owned(),
                 Change::Unchanged => "unchanged".to_owned(),
+                Change::Missing => "missing: to be created".to_owned(),
+                Change::Differs(fields) => format!("differs: to be updated ({})", fields.join(", ")),
                 Change::Updated(fields) => format!("updated ({})", fields.join(", ")),
                 Change::Kept(fields) => format!("kept by Lago, still different ({})", fields.join(", ")),
             };
@@ -87,23 +98,42 @@ impl std::fmt::Display for Report {
 /// # Errors
 /// Any [`LagoError`]. What was done until then stays; run it again.
 pub async fn setup(client: &LagoClient, catalogue: &Catalogue) -> Result<Report, LagoError> {
+    go_through(client, catalogue, Mode::Apply).await
+}
+
+/// Tells what [`setup`] would do, and changes nothing.
+///
+/// # Errors
+/// Any [`LagoError`].
+pub async fn plan(client: &LagoClient, catalogue: &Catalogue) -> Result<Report, LagoError> {
+    go_through(client, catalogue, Mode::Look).await
+}
+
+/// Whether Lago is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Look,
+    Apply,
+}
+
+async fn go_through(client: &LagoClient, catalogue: &Catalogue, mode: Mode) -> Result<Report, LagoError> {
     let mut report = Report::default();
     let mut metric_ids = HashMap::new();
     for metric in &catalogue.metrics {
-        let (id, change) = ensure_metric(client, *metric).await?;
-        metric_ids.insert(*metric, id);
+        let (id, change) = ensure_metric(client, *metric, mode).await?;
+        metric_ids.extend(id.map(|id| (*metric, id)));
         report.add(Kind::Metric, metric.as_str(), change);
     }
     for tax in &catalogue.taxes {
-        let change = ensure_tax(client, tax).await?;
+        let change = ensure_tax(client, tax, mode).await?;
         report.add(Kind::Tax, &tax.code, change);
     }
     for plan in &catalogue.plans {
-        let change = plans::ensure(client, plan, &metric_ids).await?;
+        let change = plans::ensure(client, plan, &metric_ids, mode).await?;
         report.add(Kind::Plan, &plan.code, change);
     }
     if let Some(url) = &catalogue.webhook_url {
-        let change = ensure_webhook_endpoint(client, url).await?;
+        let change = ensure_webhook_endpoint(client, url, mode).await?;
         report.add(Kind::WebhookEndpoint, url, change);
     }
     Ok(report)
@@ -114,21 +144,25 @@ fn after_update(before: Vec<String>, after: Vec<String>) -> Change {
     if after.is_empty() { Change::Updated(before) } else { Change::Kept(after) }
 }
 
-async fn ensure_metric(client: &LagoClient, metric: Metric) -> Result<(String, Change), LagoError> {
+/// The metric's id, unless it is missing and stays so.
+async fn ensure_metric(client: &LagoClient, metric: Metric, mode: Mode) -> Result<(Option<String>, Change), LagoError> {
     let answer = client.sdk.get_billable_metric(GetBillableMetricRequest::new(metric.as_str().to_owned())).await;
     let Some(found) = LagoError::absent_is_none(answer.map_err(LagoError::from))? else {
+        if mode == Mode::Look {
+            return Ok((None, Change::Missing));
+        }
         let input =
             CreateBillableMetricInput::new(metric.title().to_owned(), metric.as_str().to_owned(), metric.aggregation())
                 .with_description(metric.description().to_owned())
                 .with_recurring(false)
                 .with_field_name(FIELD.to_owned());
         let created = client.sdk.create_billable_metric(CreateBillableMetricRequest::new(input)).await?;
-        return Ok((created.billable_metric.lago_id.to_string(), Change::Created));
+        return Ok((Some(created.billable_metric.lago_id.to_string()), Change::Created));
     };
-    let id = found.billable_metric.lago_id.to_string();
+    let id = Some(found.billable_metric.lago_id.to_string());
     let before = metric_differences(metric, &found.billable_metric)?;
-    if before.is_empty() {
-        return Ok((id, Change::Unchanged));
+    if let Some(seen) = only_seen(&before, mode) {
+        return Ok((id, seen));
     }
     let input = UpdateBillableMetricInput::new()
         .with_name(metric.title().to_owned())
@@ -182,22 +216,34 @@ struct TaxAnswer {
     tax: serde_json::Value,
 }
 
-async fn ensure_tax(client: &LagoClient, tax: &TaxTerms) -> Result<Change, LagoError> {
+/// What there is to say of something that is there and is not to be changed: because it is right, or was only looked at.
+fn only_seen(differing: &[String], mode: Mode) -> Option<Change> {
+    match (differing.is_empty(), mode) {
+        (true, _) => Some(Change::Unchanged),
+        (false, Mode::Look) => Some(Change::Differs(differing.to_vec())),
+        (false, Mode::Apply) => None,
+    }
+}
+
+async fn ensure_tax(client: &LagoClient, tax: &TaxTerms, mode: Mode) -> Result<Change, LagoError> {
     let wanted = json!({ "name": tax.name, "code": tax.code, "rate": tax.rate });
     let body = json!({ "tax": wanted });
     let Some(found) = client.find::<TaxAnswer>(&["taxes", &tax.code]).await? else {
+        if mode == Mode::Look {
+            return Ok(Change::Missing);
+        }
         client.post::<_, TaxAnswer>(&["taxes"], &body).await?;
         return Ok(Change::Created);
     };
     let before = differing_fields(&wanted, &found.tax);
-    if before.is_empty() {
-        return Ok(Change::Unchanged);
+    if let Some(seen) = only_seen(&before, mode) {
+        return Ok(seen);
     }
     let updated: TaxAnswer = client.put(&["taxes", &tax.code], &body).await?;
     Ok(after_update(before, differing_fields(&wanted, &updated.tax)))
 }
 
-async fn ensure_webhook_endpoint(client: &LagoClient, url: &str) -> Result<Change, LagoError> {
+async fn ensure_webhook_endpoint(client: &LagoClient, url: &str, mode: Mode) -> Result<Change, LagoError> {
     #[derive(Deserialize)]
     struct List {
         webhook_endpoints: Vec<Endpoint>,
@@ -211,7 +257,10 @@ async fn ensure_webhook_endpoint(client: &LagoClient, url: &str) -> Result<Chang
     if known {
         return Ok(Change::Unchanged);
     }
-    let body = json!({ "webhook_endpoint": { "webhook_url": url, "signature_algo": "jwt" } });
+    if mode == Mode::Look {
+        return Ok(Change::Missing);
+    }
+    let body = json!({ "webhook_endpoint": { "webhook_url": url, "signature_algo": crate::NOTICE_ALGORITHM } });
     client.post::<_, IgnoredAny>(&["webhook_endpoints"], &body).await?;
     Ok(Change::Created)
 }

@@ -44,7 +44,8 @@ impl LagoClient {
 
 /// Makes sure that the tenant is a customer with a subscription that began when the tenant did.
 ///
-/// What exists is left as it is, whatever finance has added to it; a change of plan is not made here.
+/// What exists is left as it is, whatever finance has added to it; a change of plan is not made here. Tells whether the
+/// subscription was made now.
 ///
 /// # Errors
 /// Any [`LagoError`]; [`LagoError::Rejected`] with 404 when the plan was not provisioned.
@@ -53,14 +54,14 @@ pub async fn ensure_tenant(
     tenant: &ExternalId,
     plan: &ExternalId,
     created_at: DateTime<Utc>,
-) -> Result<(), LagoError> {
+) -> Result<bool, LagoError> {
     let answer = client.sdk.get_customer(GetCustomerRequest::new(tenant.to_string())).await;
     if LagoError::absent_is_none(answer.map_err(LagoError::from))?.is_none() {
         let customer = CreateCustomerInput::new(tenant.to_string()).with_name(tenant.to_string());
         client.sdk.create_customer(CreateCustomerRequest::new(customer)).await?;
     }
     if client.subscription(tenant).await?.is_some() {
-        return Ok(());
+        return Ok(false);
     }
     // Events carry whole seconds: a start within the tenant's first second would lose what happened in it.
     let start = created_at.trunc_subsecs(0).to_rfc3339_opts(SecondsFormat::Secs, true);
@@ -70,5 +71,28 @@ pub async fn ensure_tenant(
         .with_billing_time(SubscriptionBillingTime::Calendar)
         .with_subscription_at(start);
     client.sdk.create_subscription(CreateSubscriptionRequest::new(subscription)).await?;
+    Ok(true)
+}
+
+/// Puts a tenant's subscription on another plan. Lago changes to one that costs as much or more at once, and invoices what
+/// was used until now; to a cheaper one with the next period.
+///
+/// # Errors
+/// Any [`LagoError`]; [`LagoError::Rejected`] with 404 when the plan was not provisioned.
+pub async fn change_plan(client: &LagoClient, tenant: &ExternalId, plan: &ExternalId) -> Result<(), LagoError> {
+    // Under the id of an active subscription this is a change of its plan, and nothing when it has it.
+    let subscription = CreateSubscriptionInput::new(tenant.to_string(), plan.to_string())
+        .with_external_id(tenant.to_string())
+        .with_name(tenant.to_string())
+        .with_billing_time(SubscriptionBillingTime::Calendar);
+    client.sdk.create_subscription(CreateSubscriptionRequest::new(subscription)).await?;
     Ok(())
+}
+
+/// Terminates a tenant's subscription, whose last invoice Lago makes at once. One that is not there is terminated.
+///
+/// # Errors
+/// Any [`LagoError`].
+pub async fn end_tenant(client: &LagoClient, tenant: &ExternalId) -> Result<(), LagoError> {
+    client.delete(&["subscriptions", tenant.as_str()]).await
 }

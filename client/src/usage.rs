@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use jobs::JobId;
+use jobs::usage::Quantity;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ClientError;
@@ -23,7 +24,7 @@ pub struct UsageFilter {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Usage {
     /// Units by metric, over all rows that match.
-    pub totals: BTreeMap<String, i64>,
+    pub totals: BTreeMap<String, Quantity>,
     /// Rows, the newest first.
     pub data: Vec<UsageRow>,
     /// Where to read on; `None` on the last page.
@@ -39,7 +40,8 @@ pub struct UsageRow {
     /// Null where the row belongs to no job.
     pub job_id: Option<JobId>,
     pub metric: String,
-    pub units: i64,
+    /// In the metric's own units, exactly.
+    pub units: Quantity,
     pub occurred_at: DateTime<Utc>,
     /// Time under which the row is billed.
     pub billed_at: Option<DateTime<Utc>>,
@@ -48,6 +50,9 @@ pub struct UsageRow {
     /// Whether the row was used in a sandbox: it is never billed.
     #[serde(default)]
     pub test_mode: bool,
+    /// Why the row corrects another one; `None` of a row of use.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 impl Client {

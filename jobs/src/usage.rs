@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::JobId;
@@ -51,6 +52,72 @@ impl Metric {
             Self::ChainConfirmations => "chain_confirmations",
             Self::ApiCalls => "api_calls",
         }
+    }
+
+    /// Decimals of one of its units that the ledger keeps: it counts in whole numbers, storage in byte-hours.
+    #[must_use]
+    pub fn decimals(self) -> u32 {
+        match self {
+            Self::StorageGbHours => 9,
+            _ => 0,
+        }
+    }
+
+    /// What the ledger counts, in the metric's own units, exactly.
+    #[must_use]
+    pub fn quantity(self, counted: i64) -> Quantity {
+        let unit = 10_u64.pow(self.decimals());
+        let (whole, rest) = (counted.unsigned_abs() / unit, counted.unsigned_abs() % unit);
+        let sign = if counted < 0 { "-" } else { "" };
+        let width = self.decimals() as usize;
+        let fraction = if rest == 0 { String::new() } else { format!(".{rest:0width$}") };
+        Quantity(format!("{sign}{whole}{}", fraction.trim_end_matches('0')))
+    }
+
+    /// What the ledger counts of `quantity`; `None` when it has more decimals than the ledger keeps, or is too large.
+    #[must_use]
+    pub fn counted(self, quantity: &Quantity) -> Option<i64> {
+        let (whole, fraction) = quantity.0.split_once('.').unwrap_or((&quantity.0, ""));
+        let width = self.decimals() as usize;
+        let fraction = fraction.trim_end_matches('0');
+        (fraction.len() <= width).then(|| format!("{whole}{fraction:0<width$}").parse().ok())?
+    }
+}
+
+/// An exact number of a metric's units; a plain JSON number on the wire, without an exponent.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Quantity(String);
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl FromStr for Quantity {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let unsigned = text.strip_prefix('-').unwrap_or(text);
+        let plain = match unsigned.split_once('.') {
+            Some((whole, fraction)) => digits(whole) && digits(fraction),
+            None => digits(unsigned),
+        };
+        if plain { Ok(Self(text.to_owned())) } else { Err(format!("{text:?} is not a plain number")) }
+    }
+}
+
+impl Serialize for Quantity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RawValue::from_string(self.0.clone()).map_err(ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Quantity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        raw.get().parse().map_err(de::Error::custom)
     }
 }
 
@@ -108,5 +175,27 @@ mod tests {
             assert_eq!(serde_json::to_value(metric).unwrap(), metric.as_str());
         }
         assert!("jobs".parse::<Metric>().is_err());
+    }
+
+    #[test]
+    fn what_is_counted_is_told_exactly() {
+        for (metric, counted, told) in [
+            (Metric::ComputeUnits, 12, "12"),
+            (Metric::ApiCalls, -3, "-3"),
+            (Metric::StorageGbHours, 19_758, "0.000019758"),
+            (Metric::StorageGbHours, 1_500_000_000, "1.5"),
+            (Metric::StorageGbHours, -1, "-0.000000001"),
+            (Metric::StorageGbHours, 0, "0"),
+            (Metric::StorageGbHours, i64::MAX, "9223372036.854775807"),
+        ] {
+            let quantity = metric.quantity(counted);
+            assert_eq!(quantity.to_string(), told);
+            assert_eq!(serde_json::to_string(&quantity).unwrap(), told);
+            assert_eq!(serde_json::from_str::<Quantity>(told).unwrap(), quantity);
+            assert_eq!(metric.counted(&quantity), Some(counted));
+        }
+        assert_eq!(Metric::ComputeUnits.counted(&"1.5".parse().unwrap()), None);
+        assert_eq!(Metric::StorageGbHours.counted(&"0.0000000001".parse().unwrap()), None);
+        assert!(["", "1.", ".5", "1e3", "--1", "a"].iter().all(|text| text.parse::<Quantity>().is_err()));
     }
 }

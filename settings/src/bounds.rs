@@ -31,6 +31,9 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
         ("oidc.timeout_seconds", settings.oidc.timeout_seconds == 0),
         ("oidc.stale_hours", settings.oidc.stale_hours == 0),
         ("metering.reporter_seconds", settings.metering.reporter_seconds == 0),
+        ("metering.flush_seconds", settings.metering.flush_seconds == 0),
+        ("metering.hours_seconds", settings.metering.hours_seconds == 0),
+        ("metering.reconcile_seconds", settings.metering.reconcile_seconds == 0),
     ];
     let zero: Vec<&str> = counts.iter().filter(|(_, is_zero)| *is_zero).map(|(key, _)| *key).collect();
     ensure!(zero.is_empty(), "must be 1 or more: {}", zero.join(", "));

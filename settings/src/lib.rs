@@ -240,12 +240,16 @@ pub struct Billing {
     pub lago_url: String,
     pub lago_key: String,
     pub default_plan: String,
+    pub webhook_url: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Metering {
     pub reporter_seconds: u64,
+    pub flush_seconds: u64,
+    pub hours_seconds: u64,
+    pub reconcile_seconds: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -6,16 +6,17 @@ use std::time::Duration;
 use ::api::dispatcher::{self, Policy};
 use ::api::token::Authority;
 use ::api::{
-    ApiState, CertificateFiles, Door, Gate, Meters, Storage, Tls, chain_audit, recorder, router, serve, sweep_uploads,
+    ApiState, CallMeter, CertificateFiles, Door, Gate, Meters, Storage, Tls, chain_audit, recorder, router, serve,
+    sweep_uploads,
 };
 use anyhow::{Context, Result, bail};
 use retrieval::Domain;
 use settings::{Keeper, Settings};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use workflows::{BatcherInput, ReporterInput};
+use workflows::{BatcherInput, ReconcilerInput, ReporterInput, UsageHoursInput};
 
-use super::{Role, health, key_manager, limits, oidc, parts, process, retirements};
+use super::{Role, billing_system, health, key_manager, limits, oidc, parts, process, retirements};
 
 /// An open job that has not moved for this long is looked after.
 const IDLE: Duration = Duration::from_secs(10);
@@ -37,6 +38,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let (handle, mailbox) = dispatcher::channel();
     let health = Arc::new(health::health(settings, &pool, target.clone())?);
     let gate = Arc::new(Gate::new(limits::gate_policy(settings)?, Meters::default()));
+    let calls = Arc::new(CallMeter::default());
     let tokens = Arc::new(authority(settings, &pool)?);
     let external = Arc::new(oidc::issuers(settings)?);
     let state = ApiState {
@@ -50,6 +52,8 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         external: external.clone(),
         gate: gate.clone(),
         retirements: retirements::retirements(settings)?,
+        notices: billing_system::notices(settings)?,
+        calls: calls.clone(),
         public_url: settings.public_url().to_owned(),
         max_body_bytes: settings.api.max_body_bytes,
         request_timeout: Duration::from_secs(settings.api.request_timeout_seconds),
@@ -77,6 +81,11 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let watch = tokio::spawn(async move { health.watch(watched).await });
     let (gate_pool, gate_stop) = (pool.clone(), stop.clone());
     let gatekeeper = tokio::spawn(async move { gate.watch(gate_pool, gate_stop).await });
+    let flush = Duration::from_secs(settings.metering.flush_seconds);
+    // Ends after the last request was answered, which counts too.
+    let answered = CancellationToken::new();
+    let (calls_pool, calls_stop) = (pool.clone(), answered.clone());
+    let meter = tokio::spawn(async move { calls.watch(calls_pool, flush, calls_stop).await });
     let watched = stop.clone();
     let issuer = tokio::spawn(async move { tokens.watch(watched).await });
     let watched = stop.clone();
@@ -85,9 +94,11 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let chainer = tokio::spawn(chain_audit(pool.clone(), stop.clone()));
     serve(listener, router(state), door, stop.clone().cancelled_owned()).await?;
     stop.cancel();
+    answered.cancel();
     dispatcher.await.context("the dispatcher died")?;
     watch.await.context("the watch over the parts died")?;
     gatekeeper.await.context("the watch over limits and rules died")?;
+    meter.await.context("the meter of calls died")?;
     issuer.await.context("the watch over keys and revocations died")?;
     others.await.context("the watch over other issuers' keys died")?;
     sweeper.await.context("the sweeper of uploads died")?;
@@ -124,6 +135,8 @@ fn policy(settings: &Settings, Domain { chain_id, registry }: Domain) -> Policy 
         idle: IDLE,
         batcher: BatcherInput { chain_id, registry: registry.to_string() },
         reporter: ReporterInput { every_seconds: settings.metering.reporter_seconds },
+        hours: UsageHoursInput { every_seconds: settings.metering.hours_seconds },
+        reconciler: ReconcilerInput { every_seconds: settings.metering.reconcile_seconds },
     }
 }
 

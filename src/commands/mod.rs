@@ -2,9 +2,11 @@
 
 pub mod api;
 pub mod billing;
+mod billing_system;
 pub mod chain;
 pub mod clients;
 pub mod config;
+mod confirmation;
 pub mod fhe_child;
 mod health;
 mod key_manager;

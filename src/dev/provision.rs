@@ -86,9 +86,9 @@ async fn keys(wiring: &mut Wiring, progress: &Progress) -> Result<()> {
 }
 
 async fn billing(wiring: &Wiring) -> Result<()> {
-    let lago = parts::lago(&settings(wiring)?)?.context("there is no billing system")?;
-    commands::billing::setup(&lago).await?;
-    Ok(())
+    let settings = settings(wiring)?;
+    let lago = parts::lago(&settings)?.context("there is no billing system")?;
+    commands::billing::provision(&settings, &lago).await
 }
 
 /// Credentials of an admin of the development tenant: a token, and an API key.

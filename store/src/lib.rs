@@ -3,6 +3,7 @@
 //! Rules that hold in the whole room: a change of state names the state that it leaves, and stands in one transaction
 //! with its event, its usage rows and its reservation; whatever a client may see is read by (tenant, id).
 
+pub mod accounts;
 pub mod admission;
 pub mod api_keys;
 pub mod audit;

@@ -171,14 +171,3 @@ pub async fn set_failed_jobs(
     }
     Ok(before.map(FailedJobs::of_column))
 }
-
-/// Notes that the billing system knows the tenant's customer and subscription.
-///
-/// # Errors
-/// The database is away.
-pub async fn billing_is_ready(pool: &PgPool, tenant: &str) -> Result<(), StoreError> {
-    sqlx::query!("UPDATE tenants SET billing_ready_at = now() WHERE id = $1 AND billing_ready_at IS NULL", tenant)
-        .execute(pool)
-        .await?;
-    Ok(())
-}

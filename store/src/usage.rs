@@ -1,13 +1,37 @@
-//! The usage ledger as the outbox of the billing system.
+//! The usage ledger as the outbox of the billing system. Rows are written with what causes them, and never changed.
 
-use std::collections::{BTreeMap, HashMap};
+pub mod corrections;
+pub mod dead_letters;
+pub mod groups;
+pub mod hours;
+pub mod periods;
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use jobs::JobId;
+use jobs::usage::Metric;
 use sqlx::PgPool;
 
 use crate::StoreError;
 use crate::jobs::Reader;
+
+/// Which rows of the ledger a reader wants.
+#[derive(Clone, Debug, Default, Hash, PartialEq, Eq)]
+pub struct UsageFilter {
+    pub job: Option<JobId>,
+    pub metric: Option<Metric>,
+    /// Rows that occurred at this time or later ...
+    pub from: Option<DateTime<Utc>>,
+    /// ... and before this one.
+    pub until: Option<DateTime<Utc>>,
+}
+
+impl UsageFilter {
+    pub(crate) fn metric_column(&self) -> Option<&'static str> {
+        self.metric.map(Metric::as_str)
+    }
+}
 
 /// Why the rows of sandboxes are never sent; the database writes it (`migrations/0025_people.sql`).
 pub const TEST_MODE: &str = "test mode";
@@ -24,6 +48,8 @@ pub struct UsageRow {
     pub billed_at: Option<DateTime<Utc>>,
     pub delivered_at: Option<DateTime<Utc>>,
     pub dead_reason: Option<String>,
+    /// Why it corrects another row; `None` of a row of use.
+    pub reason: Option<String>,
 }
 
 /// Where a row stands in [`list`].
@@ -47,9 +73,28 @@ impl UsagePlace {
 pub async fn due_for_job(pool: &PgPool, job: JobId) -> Result<Vec<UsageRow>, StoreError> {
     let rows = sqlx::query_as!(
         UsageRow,
-        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason FROM usage_ledger
+        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason, reason
+           FROM usage_ledger
           WHERE job_id = $1 AND delivered_at IS NULL AND dead_reason IS NULL ORDER BY id",
         job.0
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows)
+}
+
+/// Undelivered rows of one tenant, the oldest first.
+///
+/// # Errors
+/// The database is away.
+pub async fn due_for_tenant(pool: &PgPool, tenant: &str, limit: i64) -> Result<Vec<UsageRow>, StoreError> {
+    let rows = sqlx::query_as!(
+        UsageRow,
+        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason, reason
+           FROM usage_ledger
+          WHERE tenant = $1 AND delivered_at IS NULL AND dead_reason IS NULL ORDER BY occurred_at, id LIMIT $2",
+        tenant,
+        limit
     )
     .fetch_all(pool)
     .await?;
@@ -64,7 +109,7 @@ pub async fn due_for_job(pool: &PgPool, job: JobId) -> Result<Vec<UsageRow>, Sto
 pub async fn overdue(pool: &PgPool, age_seconds: f64, limit: i64) -> Result<Vec<UsageRow>, StoreError> {
     let rows = sqlx::query_as!(
         UsageRow,
-        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason
+        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason, reason
            FROM (SELECT *, row_number() OVER (PARTITION BY tenant ORDER BY occurred_at, id) AS turn FROM usage_ledger
                   WHERE delivered_at IS NULL AND dead_reason IS NULL
                     AND occurred_at < now() - make_interval(secs => $1)) due
@@ -120,7 +165,7 @@ pub async fn dead(pool: &PgPool, id: &str, reason: &str) -> Result<(), StoreErro
     Ok(())
 }
 
-/// `limit` rows that a reader sees, of one job or of all, the newest first, or those that follow `after`. Rows without a
+/// `limit` rows that a reader sees and wants, the newest first, or those that follow `after`. Rows without a
 /// job belong to the whole tenant.
 ///
 /// # Errors
@@ -128,20 +173,26 @@ pub async fn dead(pool: &PgPool, id: &str, reason: &str) -> Result<(), StoreErro
 pub async fn list(
     pool: &PgPool,
     reader: Reader<'_>,
-    job: Option<JobId>,
+    filter: &UsageFilter,
     after: Option<&UsagePlace>,
     limit: i64,
 ) -> Result<Vec<UsageRow>, StoreError> {
     let rows = sqlx::query_as!(
         UsageRow,
-        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason FROM usage_ledger u
+        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason, reason
+           FROM usage_ledger u
           WHERE tenant = $1 AND ($2::uuid IS NULL OR job_id = $2)
             AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM jobs j WHERE j.id = u.job_id AND j.user_id = $3))
-            AND ($4::timestamptz IS NULL OR occurred_at < $4 OR occurred_at = $4 AND id > $5)
-          ORDER BY occurred_at DESC, id LIMIT $6",
+            AND ($4::text IS NULL OR metric = $4)
+            AND ($5::timestamptz IS NULL OR occurred_at >= $5) AND ($6::timestamptz IS NULL OR occurred_at < $6)
+            AND ($7::timestamptz IS NULL OR occurred_at < $7 OR occurred_at = $7 AND id > $8)
+          ORDER BY occurred_at DESC, id LIMIT $9",
         reader.tenant.as_str(),
-        job.map(|job| job.0),
+        filter.job.map(|job| job.0),
         reader.user_column(),
+        filter.metric_column(),
+        filter.from,
+        filter.until,
         after.map(|place| place.occurred_at),
         after.map(|place| place.id.as_str()),
         limit
@@ -149,27 +200,4 @@ pub async fn list(
     .fetch_all(pool)
     .await?;
     Ok(rows)
-}
-
-/// Units by metric over all rows that [`list`] would give without its limit.
-///
-/// # Errors
-/// The database is away.
-pub async fn totals(
-    pool: &PgPool,
-    reader: Reader<'_>,
-    job: Option<JobId>,
-) -> Result<BTreeMap<String, i64>, StoreError> {
-    let rows = sqlx::query!(
-        r#"SELECT metric, sum(units)::bigint AS "units!" FROM usage_ledger u
-            WHERE tenant = $1 AND ($2::uuid IS NULL OR job_id = $2)
-              AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM jobs j WHERE j.id = u.job_id AND j.user_id = $3))
-            GROUP BY metric"#,
-        reader.tenant.as_str(),
-        job.map(|job| job.0),
-        reader.user_column()
-    )
-    .fetch_all(pool)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.metric, row.units)).collect())
 }

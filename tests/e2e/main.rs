@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod audit;
+mod billing;
 mod cancel;
 mod command_line;
 mod crowd;

@@ -23,12 +23,17 @@ pub struct Waiting {
 impl Stack {
     /// A command of the operator's, with the stack's settings.
     pub fn runs_command(&self, arguments: &[&str]) -> String {
+        let output = self.tries(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// As [`Stack::runs_command`], however it ends.
+    pub fn tries(&self, arguments: &[&str]) -> Output {
         let script = format!("set -a; . {}; exec {PROGRAM} \"$@\"", self.place.path("dev.env").display());
         let mut command = Command::new("sh");
         command.args(["-euc", &script, "sh"]).args(arguments).current_dir(self.place.data_dir());
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {output:?}");
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        command.output().unwrap()
     }
 
     pub fn person(&self) -> Person {

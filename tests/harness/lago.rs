@@ -13,6 +13,17 @@ impl Stack {
         assert!(answer.status().is_success(), "{answer:?}");
     }
 
+    /// An event that no row of the ledger is.
+    pub async fn enters_event(&self, tenant: &str, transaction_id: &str) {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let event = serde_json::json!({ "event": {
+            "transaction_id": transaction_id, "external_subscription_id": tenant, "code": "compute_units",
+            "timestamp": chrono::Utc::now().timestamp(), "properties": { "value": "5" },
+        } });
+        let answer = http.post(format!("{}/api/v1/events", self.lago)).bearer_auth(&self.lago_key).json(&event);
+        assert!(answer.send().await.unwrap().status().is_success());
+    }
+
     /// Every event of a tenant.
     pub async fn lago_events(&self, tenant: &str) -> Vec<Value> {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();

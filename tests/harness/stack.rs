@@ -60,7 +60,7 @@ impl Stack {
     /// One stack for all tests of the process that disturb nothing; ends with the process.
     pub fn shared() -> &'static Self {
         static STACK: OnceLock<Stack> = OnceLock::new();
-        STACK.get_or_init(|| Self::with(&[]))
+        STACK.get_or_init(|| Self::with(&[("ZAMA__METERING__HOURS_SECONDS", "5")]))
     }
 
     /// As [`Stack::shared`], but no computation ends unless something ends it.

@@ -69,7 +69,10 @@ async fn jobs_that_the_backup_had_open_are_completed_and_billed_once() {
     let truth = stage.truth().await;
     stage.forgets().await;
     stage.outbox.execute("UPDATE jobs SET status = 'CONFIRMING', completed_at = NULL").await;
-    stage.outbox.execute("DELETE FROM usage_ledger WHERE metric IN ('jobs_completed', 'chain_confirmations')").await;
+    stage
+        .outbox
+        .rewrite_ledger("DELETE FROM usage_ledger WHERE metric IN ('jobs_completed', 'chain_confirmations')")
+        .await;
     let run = stage.resync(&[]);
     assert_eq!(run.code, Some(0), "{run:?}");
     assert_eq!(stage.truth().await, truth);
@@ -124,7 +127,7 @@ async fn jobs_of_an_anchored_batch_that_still_wait_are_completed_and_billed_once
                 AND job_id = (SELECT job_id FROM confirmations WHERE leaf_index = 1)",
             lost,
         ] {
-            stage.outbox.execute(statement).await;
+            stage.outbox.rewrite_ledger(statement).await;
         }
         assert_eq!(outcomes(&stage.resync(&["--dry-run"])), ["would_mend"], "{lost}");
         let run = stage.resync(&[]);

@@ -65,6 +65,14 @@ activity! {
     /// Sends overdue usage to the billing system; tells how many rows were delivered.
     ReportUsage, "report_usage", () => u32
 }
+activity! {
+    /// Books what is metered by the hour: what is stored now, and the calls of hours that are over; tells how many rows.
+    BookHours, "book_hours", () => u32
+}
+activity! {
+    /// Holds the ledger against the billing system.
+    Reconcile, "reconcile", () => Reconciled
+}
 
 /// Activity id of a job's confirmation: the batcher completes it by this id.
 pub const CONFIRM_ACTIVITY_ID: &str = "confirm";
@@ -113,6 +121,19 @@ impl fmt::Display for Reason {
             Self::Failed { code, detail } => write!(f, "{code}: {detail}"),
         }
     }
+}
+
+/// What a reconciliation found, for its workflow's current details.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(default)]
+pub struct Reconciled {
+    pub tenants: u32,
+    /// Metrics of tenants in which ledger and billing system disagree.
+    pub drifting: u32,
+    /// Rows that wait for their delivery.
+    pub waiting: u64,
+    /// Rows that the billing system refused for good.
+    pub dead_letters: u64,
 }
 
 /// What the batcher did and sees, for its workflow's current details.

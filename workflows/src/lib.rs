@@ -8,10 +8,14 @@ pub mod attributes;
 mod batcher;
 mod job;
 mod key_check;
+mod reconciler;
 mod reporter;
 pub mod task_queue;
+mod usage_hours;
 
 pub use batcher::{BatcherInput, BatcherWorkflow};
 pub use job::{JobInput, JobOutcome, JobWorkflow};
 pub use key_check::{KeyCheckInput, KeyCheckWorkflow};
+pub use reconciler::{ReconcilerInput, ReconcilerWorkflow};
 pub use reporter::{ReporterInput, ReporterWorkflow};
+pub use usage_hours::{UsageHoursInput, UsageHoursWorkflow};

@@ -12,7 +12,7 @@ use std::time::Duration;
 use store::PgPool;
 use temporal::{Engine, Target};
 use tokio_util::sync::CancellationToken;
-use workflows::{BatcherInput, ReporterInput};
+use workflows::{BatcherInput, ReconcilerInput, ReporterInput, UsageHoursInput};
 
 pub use handle::{Handle, Mailbox, channel};
 
@@ -29,6 +29,8 @@ pub struct Policy {
     pub idle: Duration,
     pub batcher: BatcherInput,
     pub reporter: ReporterInput,
+    pub hours: UsageHoursInput,
+    pub reconciler: ReconcilerInput,
 }
 
 /// Runs until `stop`. Temporal may be away at any time: admitted jobs wait in the outbox.

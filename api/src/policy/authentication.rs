@@ -114,6 +114,9 @@ impl FromRequestParts<Arc<ApiState>> for Verified {
             trail.is_of(&verified.principal);
         }
         state.gate.admit(&state.pool, parts, &verified.principal).await?;
+        if let Some(caller) = parts.extensions.get::<Caller>() {
+            caller.is_let_in();
+        }
         Ok(verified)
     }
 }

@@ -19,6 +19,7 @@ use store::limits::rules::Signature;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::authentication::invalid_token;
 use super::client_address::{Peer, TrustedProxies};
 use super::cors::CorsPolicy;
 use super::limits::{self, Meters, Rate, Verdict, whole_seconds};
@@ -93,7 +94,7 @@ impl Gate {
     /// has passed already.
     ///
     /// # Errors
-    /// ADDRESS_NOT_ALLOWED, RATE_LIMIT_EXCEEDED, REQUEST_SIGNATURE_INVALID, NONCE_REPLAYED; SERVICE_UNAVAILABLE when the
+    /// INVALID_TOKEN of a closed tenant, ADDRESS_NOT_ALLOWED, RATE_LIMIT_EXCEEDED, REQUEST_SIGNATURE_INVALID, NONCE_REPLAYED; SERVICE_UNAVAILABLE when the
     /// rules are not known.
     pub async fn admit(&self, pool: &PgPool, parts: &mut Parts, principal: &Principal) -> Result<(), Problem> {
         if parts.extensions.get::<Arc<Rules>>().is_some() {
@@ -109,6 +110,9 @@ impl Gate {
     }
 
     async fn pass(&self, pool: &PgPool, parts: &Parts, principal: &Principal, rules: &Rules) -> Result<(), Problem> {
+        if rules.is_closed {
+            return Err(invalid_token(ErrorCode::InvalidToken, "The tenant is closed."));
+        }
         self.comes_from(parts, rules)?;
         let passage = parts.extensions.get::<Passage>().cloned().unwrap_or_default();
         if let Some(verdict) = self.meters.take(&principal.tenant, &rules.plan) {

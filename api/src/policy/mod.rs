@@ -5,6 +5,7 @@ pub mod api_keys;
 pub mod audit_trail;
 pub mod authentication;
 pub mod body;
+pub mod call_metering;
 pub mod client_address;
 pub mod conditional;
 pub mod cors;

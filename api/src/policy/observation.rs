@@ -6,6 +6,7 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
+use jobs::TenantId;
 use metrics::{counter, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
@@ -23,11 +24,15 @@ const NO_ROUTE: &str = "unmatched";
 
 /// Where authentication notes who asks, for the log; a request extension.
 #[derive(Clone, Debug, Default)]
-pub struct Caller(Arc<OnceLock<Who>>);
+pub struct Caller {
+    who: Arc<OnceLock<Who>>,
+    /// Whether the gate let it in.
+    admitted: Arc<OnceLock<()>>,
+}
 
 #[derive(Debug)]
 struct Who {
-    tenant: String,
+    tenant: TenantId,
     user: String,
     /// Id of the API key, if it was one.
     api_key: Option<String>,
@@ -39,9 +44,19 @@ impl Caller {
             Credential::ApiKey { id, .. } => Some(id.to_string()),
             Credential::AccessToken | Credential::External(_) => None,
         };
-        let who = Who { tenant: principal.tenant.to_string(), user: principal.user.to_string(), api_key };
+        let who = Who { tenant: principal.tenant.clone(), user: principal.user.to_string(), api_key };
         // A second note would be of the same request's same token.
-        let _ = self.0.set(who);
+        let _ = self.who.set(who);
+    }
+
+    pub(super) fn is_let_in(&self) {
+        // A second note would say the same.
+        let _ = self.admitted.set(());
+    }
+
+    /// The tenant of a caller that was let in.
+    pub(super) fn admitted(&self) -> Option<&TenantId> {
+        self.admitted.get().and_then(|()| self.who.get()).map(|who| &who.tenant)
     }
 }
 
@@ -74,7 +89,7 @@ pub async fn record(mut request: Request, next: Next) -> Response {
     let elapsed = begin.elapsed();
     counter!(REQUESTS, "route" => route.clone(), "method" => method, "status" => status.to_string()).increment(1);
     histogram!(DURATION, "route" => route.clone()).record(elapsed.as_secs_f64());
-    let who = caller.0.get();
+    let who = caller.who.get();
     tracing::info!(
         request.id = id.as_ref().map(RequestId::as_str),
         tenant.id = who.map(|who| who.tenant.as_str()),

@@ -27,6 +27,8 @@ pub struct Rules {
     /// Ids of the keys that its requests may be signed with.
     pub keys: Vec<Uuid>,
     pub ceilings: OwnCeilings,
+    /// Whether nobody acts in the tenant any more.
+    pub is_closed: bool,
 }
 
 /// Where a tenant's requests may come from.
@@ -103,6 +105,7 @@ impl RulesBook {
                 signature: Signature::Optional,
                 keys: Vec::new(),
                 ceilings: OwnCeilings::default(),
+                is_closed: false,
             });
         };
         let networks = Networks::read(stored.allowed_networks.iter().map(String::as_str))
@@ -114,6 +117,7 @@ impl RulesBook {
             signature: stored.signature,
             keys: stored.keys,
             ceilings: stored.ceilings,
+            is_closed: stored.is_closed,
         })
     }
 }

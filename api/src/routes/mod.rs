@@ -2,12 +2,14 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod billing;
 pub mod blobs;
 pub mod docs;
 pub mod errors;
 pub mod fallback;
 pub mod fhe_keys;
 pub mod health;
+pub mod invoices;
 pub mod jobs;
 pub mod limits;
 pub mod livez;

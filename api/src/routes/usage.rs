@@ -1,14 +1,19 @@
 //! GET /v1/usage
 
+pub mod csv;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use jobs::JobId;
+use jobs::usage::{Metric, Quantity};
 use serde::Serialize;
-use store::usage::{TEST_MODE, UsagePlace, UsageRow};
+use store::StoreError;
+use store::usage::groups::{self, Group, Grouping};
+use store::usage::{TEST_MODE, UsageFilter, UsagePlace, UsageRow};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::ApiState;
@@ -20,6 +25,7 @@ use crate::token::{Principal, Scope};
 
 const MAX_ROWS: i64 = 1000;
 const DEFAULT_ROWS: i64 = 100;
+const MAX_GROUPS: i64 = 10_000;
 
 errors!(Errors: Token, InvalidRequest);
 
@@ -27,12 +33,30 @@ errors!(Errors: Token, InvalidRequest);
 #[derive(Serialize, ToSchema)]
 pub struct Usage {
     /// Units by metric, over all rows that match.
-    pub totals: BTreeMap<String, i64>,
+    #[schema(value_type = BTreeMap<String, f64>)]
+    pub totals: BTreeMap<String, Quantity>,
+    /// The same by what `group_by` names, the newest day first, at most 10,000; null without it.
+    pub groups: Option<Vec<Sum>>,
     /// Rows, the newest first.
     pub data: Vec<Row>,
     /// Pass as `cursor` to read on; null on the last page.
     pub next_cursor: Option<String>,
     pub has_more: bool,
+}
+
+/// The units of a metric in a group.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsageSum)]
+pub struct Sum {
+    /// The day (UTC) on which they were used; null unless grouped by day.
+    pub day: Option<NaiveDate>,
+    /// Null unless grouped by job, and of what belongs to no job.
+    #[schema(value_type = Option<uuid::Uuid>)]
+    pub job_id: Option<JobId>,
+    #[schema(example = "compute_units")]
+    pub metric: String,
+    #[schema(value_type = f64)]
+    pub units: Quantity,
 }
 
 /// A row of the usage ledger.
@@ -46,7 +70,9 @@ pub struct Row {
     pub job_id: Option<JobId>,
     #[schema(example = "compute_units")]
     pub metric: String,
-    pub units: i64,
+    /// Whole, but for `storage_gb_hours`, which has nine decimals at most; negative in a correction.
+    #[schema(value_type = f64)]
+    pub units: Quantity,
     pub occurred_at: DateTime<Utc>,
     /// Time under which the row is billed.
     pub billed_at: Option<DateTime<Utc>>,
@@ -54,6 +80,8 @@ pub struct Row {
     pub delivered_at: Option<DateTime<Utc>>,
     /// Whether the row was used in a sandbox: it is never billed.
     pub test_mode: bool,
+    /// Why the row corrects another one; null in a row of use.
+    pub reason: Option<String>,
 }
 
 #[derive(IntoParams)]
@@ -62,6 +90,14 @@ pub struct Row {
 struct Query {
     /// Only rows of this job.
     job_id: Option<uuid::Uuid>,
+    /// Only rows of this metric.
+    metric: Option<Metric>,
+    /// Only what was used at this time or later.
+    from: Option<DateTime<Utc>>,
+    /// Only what was used before this time.
+    until: Option<DateTime<Utc>>,
+    /// `day`, `job` or both, with a comma: sums besides, always by metric, too.
+    group_by: Option<String>,
     /// `next_cursor` of the page before, with the same filter.
     #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
@@ -72,19 +108,20 @@ struct Query {
 
 /// Read the usage ledger
 ///
-/// A row stands for one metric of one job. With `jobs:read:team` these are the rows of the whole tenant, else those of
+/// A row stands for one metric of one job, or of an hour of the whole tenant (`storage_gb_hours`, `api_calls`). With `jobs:read:team` these are the rows of the whole tenant, else those of
 /// the caller's own jobs. An unknown job has no rows. `totals` count all rows that match, on every page.
 #[utoipa::path(
     get, path = "/v1/usage", operation_id = "get_usage", tag = "billing", params(Query), security(("bearer" = ["jobs:read"])),
     responses(
         (status = 200, description = "Totals, and a page of rows.", body = Usage,
          example = json!({
-             "totals": {"compute_units": 2, "jobs_submitted": 1},
+             "totals": {"compute_units": 2, "jobs_submitted": 1}, "groups": null,
              "data": [{
                  "id": "019cebab-804e-7c41-9b5e-3f2a8d6c1e07:compute_units:0",
                  "job_id": "019cebab-804e-7c41-9b5e-3f2a8d6c1e07",
                  "metric": "compute_units", "units": 2, "occurred_at": "2026-03-14T09:26:54.120Z",
-                 "billed_at": "2026-03-14T09:26:54.120Z", "delivered_at": null, "test_mode": false
+                 "billed_at": "2026-03-14T09:26:54.120Z", "delivered_at": null, "test_mode": false,
+                 "reason": null
              }],
              "next_cursor": null, "has_more": false
          })),
@@ -97,21 +134,68 @@ pub async fn usage(
     mut query: Parameters,
 ) -> Result<Json<Usage>, Problem> {
     principal.require(Scope::JobsRead)?;
-    let job = query.take("job_id", |text| text.parse::<JobId>().map_err(|error| error.to_string()));
+    let filter = take_filter(&mut query);
+    let grouping = query.take("group_by", grouping);
     let reader = principal.reader();
-    let binding = Binding::of("usage", (&reader, job));
+    let binding = Binding::of("usage", (&reader, &filter));
     let after = query.take("cursor", |text| binding.read(text));
     let limit = query.take_integer("limit", 1..=MAX_ROWS, DEFAULT_ROWS);
     query.close()?;
 
     // One more than asked for tells whether there is a next page.
-    let mut rows = store::usage::list(&state.pool, reader, job, after.as_ref(), limit + 1).await?;
+    let mut rows = store::usage::list(&state.pool, reader, &filter, after.as_ref(), limit + 1).await?;
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = rows.len() > wanted;
     rows.truncate(wanted);
     let next_cursor = rows.last().filter(|_| has_more).map(|last| binding.cursor(&UsagePlace::of(last)));
-    let totals = store::usage::totals(&state.pool, reader, job).await?;
-    Ok(Json(Usage { totals, data: rows.into_iter().map(Row::from).collect(), next_cursor, has_more }))
+    let totals = groups::totals(&state.pool, reader, &filter).await?;
+    let totals = totals.into_iter().map(|(metric, units)| Ok((metric.clone(), quantity(&metric, units)?)));
+    let groups = match grouping {
+        Some(grouping) => {
+            let sums = groups::sums(&state.pool, reader, &filter, grouping, MAX_GROUPS).await?;
+            Some(sums.into_iter().map(Sum::try_from).collect::<Result<_, _>>()?)
+        }
+        None => None,
+    };
+    let data = rows.into_iter().map(Row::try_from).collect::<Result<_, _>>()?;
+    Ok(Json(Usage { totals: totals.collect::<Result<_, StoreError>>()?, groups, data, next_cursor, has_more }))
+}
+
+/// What a query wants to see of the ledger.
+fn take_filter(query: &mut Parameters) -> UsageFilter {
+    UsageFilter {
+        job: query.take("job_id", |text| text.parse::<JobId>().map_err(|error| error.to_string())),
+        metric: query.take("metric", str::parse::<Metric>),
+        from: query.take_time("from"),
+        until: query.take_time("until"),
+    }
+}
+
+fn grouping(text: &str) -> Result<Grouping, String> {
+    let mut grouping = Grouping::default();
+    for name in text.split(',') {
+        match name {
+            "day" => grouping.by_day = true,
+            "job" => grouping.by_job = true,
+            _ => return Err("must be day, job or day,job".to_owned()),
+        }
+    }
+    Ok(grouping)
+}
+
+/// Units in the metric's own size.
+fn quantity(metric: &str, units: i64) -> Result<Quantity, StoreError> {
+    let metric: Metric = metric.parse().map_err(|value| StoreError::Corrupt { what: "metric", value })?;
+    Ok(metric.quantity(units))
+}
+
+impl TryFrom<Group> for Sum {
+    type Error = StoreError;
+
+    fn try_from(group: Group) -> Result<Self, StoreError> {
+        let units = quantity(&group.metric, group.units)?;
+        Ok(Self { day: group.day, job_id: group.job_id, metric: group.metric, units })
+    }
 }
 
 /// The time in microseconds, as exact as the database knows it, then the row's id.
@@ -127,17 +211,20 @@ impl Place for UsagePlace {
     }
 }
 
-impl From<UsageRow> for Row {
-    fn from(row: UsageRow) -> Self {
-        Self {
+impl TryFrom<UsageRow> for Row {
+    type Error = StoreError;
+
+    fn try_from(row: UsageRow) -> Result<Self, StoreError> {
+        Ok(Self {
             id: row.id,
             job_id: row.job_id.map(JobId),
+            units: quantity(&row.metric, row.units)?,
             metric: row.metric,
-            units: row.units,
             occurred_at: row.occurred_at,
             billed_at: row.billed_at,
             delivered_at: row.delivered_at,
             test_mode: row.dead_reason.as_deref() == Some(TEST_MODE),
-        }
+            reason: row.reason,
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! The server in this process on a database of its own, and the verbs of a test: who asks, what is asked, and what a
 //! worker would do meanwhile.
 
+mod billing;
 mod documented;
 mod encrypted;
 mod gate;
@@ -19,7 +20,7 @@ use api::dispatcher;
 use api::health::Health;
 use api::token::external::ExternalIssuers;
 use api::token::{Authority, AuthorityConfig, Credential, KeysSecret, Principal, Role, Scopes, TokenIssuer};
-use api::{ApiState, Gate, GatePolicy, NetworkKeys, Retirements, Storage, router};
+use api::{ApiState, CallMeter, Gate, GatePolicy, NetworkKeys, Notices, Retirements, Storage, router};
 use axum::Router;
 use blobs::BlobStore;
 use retrieval::Domain;
@@ -29,6 +30,7 @@ use store::uploads::{Quota, Quotas};
 
 use crate::database::TestDatabase;
 
+pub use billing::{INVOICE, signature};
 pub use encrypted::{Owner, result_bytes};
 pub use gate::{Hands, REQUEST_KEY_SECRET, by_operator, policy};
 pub use health::Parts;
@@ -88,6 +90,8 @@ pub struct TestApp {
     pub seen: Arc<Seen>,
     pub health: Arc<Health>,
     pub gate: Arc<Gate>,
+    /// What calls were counted.
+    pub calls: Arc<CallMeter>,
     /// Of the clock by which rates go.
     pub hands: Hands,
     /// How the parts are when they are looked at.
@@ -185,6 +189,7 @@ impl TestApp {
         };
         let external = Arc::new(setup.external);
         let tokens = Arc::new(Authority::new(pool.clone(), config).expect("the key is read"));
+        let calls = Arc::new(CallMeter::default());
         let router = router(ApiState {
             pool: pool.clone(),
             dispatcher,
@@ -196,6 +201,8 @@ impl TestApp {
             external: external.clone(),
             gate: gate.clone(),
             retirements: setup.retirements,
+            notices: Some(Notices::of(Arc::new(billing::TestBilling))),
+            calls: calls.clone(),
             public_url: PUBLIC_URL.to_owned(),
             max_body_bytes: MAX_BODY_BYTES,
             request_timeout: setup.request_timeout,
@@ -209,6 +216,7 @@ impl TestApp {
             seen,
             health,
             gate,
+            calls,
             hands,
             parts,
             key_file,

@@ -11,6 +11,7 @@ mod audit;
 mod database;
 
 mod authentication;
+mod billing;
 mod blobs;
 mod cancel;
 mod conditional;
@@ -30,6 +31,7 @@ mod idempotency;
 mod isolation;
 mod list;
 mod me;
+mod metered_calls;
 mod networks;
 mod oauth;
 mod openapi;

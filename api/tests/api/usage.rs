@@ -1,5 +1,7 @@
 //! GET /v1/usage
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::app::TestApp;
@@ -29,7 +31,7 @@ async fn it_tells_what_a_job_costs() {
         1
     );
     let unknown = app.get(&ada, &format!("/v1/usage?job_id={}", jobs::JobId::generate())).await.expect(200);
-    assert_eq!(unknown, json!({"totals": {}, "data": [], "next_cursor": null, "has_more": false}));
+    assert_eq!(unknown, json!({"totals": {}, "groups": null, "data": [], "next_cursor": null, "has_more": false}));
 }
 
 /// The rows of a batch have one time, so that a page may end between two of them.
@@ -88,6 +90,71 @@ async fn a_cursor_leads_nowhere_but_in_its_own_list() {
         assert_eq!(answer.pointers(), ["/cursor"], "{query}");
     }
     app.get(&ada, &format!("/v1/jobs?cursor={cursor}")).await.problem("INVALID_REQUEST");
+}
+
+/// What belongs to no job: an hour of storage, and a correction.
+const HOURS: &str = "
+    INSERT INTO usage_ledger (id, tenant, metric, segment, units, occurred_at, reason, corrects) VALUES
+        ('acme:storage_gb_hours:2026-03-14T09Z', 'acme', 'storage_gb_hours', '2026-03-14T09Z', 19758,
+         '2026-03-14T09:30:00Z', NULL, NULL),
+        ('acme:storage_gb_hours:2026-03-14T23Z', 'acme', 'storage_gb_hours', '2026-03-14T23Z', 1000000000,
+         '2026-03-14T23:59:59.9Z', NULL, NULL),
+        ('acme:storage_gb_hours:2026-03-15T00Z', 'acme', 'storage_gb_hours', '2026-03-15T00Z', 5,
+         '2026-03-15T00:00:00Z', NULL, NULL),
+        ('acme:storage_gb_hours:2026-03-14T09Z.1', 'acme', 'storage_gb_hours', '2026-03-14T09Z.1', -758,
+         '2026-03-15T00:00:00.1Z', 'counted twice, \"by us\"', 'acme:storage_gb_hours:2026-03-14T09Z')";
+
+#[tokio::test]
+async fn it_is_told_by_day_and_job_and_in_exact_numbers() {
+    let app = TestApp::new().await;
+    let ada = app.user("acme", "ada", api::token::Role::TeamLead).await;
+    let job = app.accepted(&ada).await;
+    app.execute(HOURS).await;
+    let stored = app.get(&ada, "/v1/usage?metric=storage_gb_hours&group_by=day").await.expect(200);
+    let expected = json!([
+        {"day": "2026-03-15", "job_id": null, "metric": "storage_gb_hours", "units": -0.000000753},
+        {"day": "2026-03-14", "job_id": null, "metric": "storage_gb_hours", "units": 1.000019758}
+    ]);
+    assert_eq!(stored["groups"], expected);
+    assert_eq!(stored["totals"], json!({"storage_gb_hours": 1.000019005}));
+    assert_eq!(stored["data"][0]["reason"], "counted twice, \"by us\"");
+
+    let by_job = app.get(&ada, "/v1/usage?group_by=job&from=2026-04-01T00:00:00Z").await.expect(200);
+    assert_eq!(by_job["groups"], json!([{"day": null, "job_id": job, "metric": "jobs_submitted", "units": 1}]));
+    let day = app.get(&ada, "/v1/usage?from=2026-03-14T00:00:00Z&until=2026-03-15T00:00:00Z&group_by=day,job").await;
+    assert_eq!(day.expect(200)["groups"].as_array().unwrap().len(), 1);
+    for (query, pointer) in
+        [("group_by=month", "/group_by"), ("metric=jobs", "/metric"), ("from=today", "/from"), ("until=", "/until")]
+    {
+        assert_eq!(app.get(&ada, &format!("/v1/usage?{query}")).await.pointers(), [pointer]);
+    }
+}
+
+#[tokio::test]
+async fn as_csv_it_has_every_row_in_the_same_words() {
+    let app = TestApp::new().await;
+    let ada = app.user("acme", "ada", api::token::Role::TeamLead).await;
+    app.execute(HOURS).await;
+    let answer = app.get(&ada, "/v1/usage.csv?until=2026-03-15T00:00:01Z").await;
+    assert_eq!(answer.status, 200);
+    let text = String::from_utf8(answer.body.to_vec()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "id,job_id,metric,units,occurred_at,billed_at,delivered_at,test_mode,reason");
+    assert_eq!(lines.len(), 5);
+    assert_eq!(
+        lines[1],
+        "acme:storage_gb_hours:2026-03-14T09Z.1,,storage_gb_hours,-0.000000758,2026-03-15T00:00:00.100000Z,,,false,\"counted twice, \"\"by us\"\"\""
+    );
+    // More than is read at once.
+    app.execute(
+        "INSERT INTO usage_ledger (id, tenant, metric, segment, units)
+         SELECT 'acme:api_calls:' || n, 'acme', 'api_calls', n, n FROM generate_series(1, 2500) AS n",
+    )
+    .await;
+    let answer = app.get(&ada, "/v1/usage.csv?metric=api_calls").await;
+    let text = String::from_utf8(answer.body.to_vec()).unwrap();
+    let ids: BTreeSet<&str> = text.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!((ids.len(), text.lines().count()), (2500, 2501));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use lago_types::requests::plan::{CreatePlanChargeInput, CreatePlanInput, CreateP
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Change, after_update, differing_fields};
+use super::{Change, Mode, after_update, differing_fields, only_seen};
 use crate::metric::LagoMetric;
 use crate::{ChargeTerms, ExternalId, LagoClient, LagoError, Metric, PlanTerms};
 
@@ -15,17 +15,21 @@ pub(super) async fn ensure(
     client: &LagoClient,
     terms: &PlanTerms,
     metrics: &HashMap<Metric, String>,
+    mode: Mode,
 ) -> Result<Change, LagoError> {
     let code = ExternalId::parse(&terms.code)?;
     let answer = client.sdk.get_plan(GetPlanRequest::new(code.to_string())).await;
     let Some(found) = LagoError::absent_is_none(answer.map_err(LagoError::from))? else {
+        if mode == Mode::Look {
+            return Ok(Change::Missing);
+        }
         let input = creation(terms, metrics)?;
         client.sdk.create_plan(CreatePlanRequest::new(input)).await?;
         return Ok(Change::Created);
     };
     let before = differences(terms, &found.plan)?;
-    if before.is_empty() {
-        return Ok(Change::Unchanged);
+    if let Some(seen) = only_seen(&before, mode) {
+        return Ok(seen);
     }
     update(client, terms, &found.plan, metrics).await?;
     // Read back rather than taken from the answer: only what Lago kept counts.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::records::{Customer, Event, Metric, Plan, Record, Subscription, Tax, WebhookEndpoint};
+use super::records::{Customer, Event, Invoice, Metric, Plan, Record, Subscription, Tax, WebhookEndpoint};
 
 /// Lago's unique key of an event: subscription and transaction id.
 type EventKey = (Option<String>, String);
@@ -22,6 +22,8 @@ pub(super) struct Book {
     pub events: Vec<Event>,
     event_keys: HashMap<EventKey, usize>,
     events_of: HashMap<String, Vec<usize>>,
+    /// In the order in which they were made.
+    pub invoices: Vec<Invoice>,
 }
 
 impl Book {
@@ -36,6 +38,7 @@ impl Book {
             }
             Record::WebhookEndpoint(endpoint) => replace_or_push(&mut self.webhook_endpoints, endpoint, |item| item.id),
             Record::Event(event) => self.add(event),
+            Record::Invoice(invoice) => self.invoices.push(invoice),
         }
     }
 

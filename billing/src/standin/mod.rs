@@ -7,6 +7,7 @@
 mod answer;
 mod book;
 mod gate;
+mod invoicing;
 mod journal;
 mod keeper;
 mod page;

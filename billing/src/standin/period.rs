@@ -9,15 +9,36 @@ use super::records::Subscription;
 pub(super) struct Period {
     /// First moment that counts.
     pub from: DateTime<Utc>,
-    /// First moment of the next month.
+    /// The moment at which it is over.
     pub until: DateTime<Utc>,
 }
 
 impl Period {
     pub(super) fn current(subscription: &Subscription, now: DateTime<Utc>) -> Self {
-        let first = now.date_naive().with_day(1).unwrap_or_else(|| now.date_naive());
+        Self::of_month(subscription, now.date_naive())
+    }
+
+    /// A subscription's part of the month of `day`; empty when it has none.
+    pub(super) fn of_month(subscription: &Subscription, day: NaiveDate) -> Self {
+        let month = Self::month(day);
+        let end = subscription.terminated_at.unwrap_or(month.until);
+        Self { from: month.from.max(subscription.start()), until: month.until.min(end) }
+    }
+
+    /// The whole month of `day`.
+    pub(super) fn month(day: NaiveDate) -> Self {
+        let first = day.with_day(1).unwrap_or(day);
         let next = first.checked_add_months(Months::new(1)).unwrap_or(NaiveDate::MAX);
-        Self { from: midnight(first).max(subscription.subscription_at), until: midnight(next) }
+        Self { from: midnight(first), until: midnight(next) }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.until <= self.from
+    }
+
+    /// Days that it touches.
+    pub(super) fn days(&self) -> i64 {
+        if self.is_empty() { 0 } else { (self.last_day() - self.from.date_naive()).num_days() + 1 }
     }
 
     pub(super) fn contains(&self, moment: DateTime<Utc>) -> bool {
@@ -27,6 +48,9 @@ impl Period {
     /// The period's last day, which is the invoice's date.
     pub(super) fn last_day(&self) -> NaiveDate {
         let next = self.until.date_naive();
+        if self.until != midnight(next) {
+            return next;
+        }
         next.checked_sub_days(Days::new(1)).unwrap_or(next)
     }
 
@@ -71,6 +95,7 @@ mod tests {
             subscription_at: at(start),
             ending_at: None,
             terminated_at: None,
+            began_at: None,
             created_at: at(start),
         }
     }
@@ -89,6 +114,16 @@ mod tests {
         assert!(!period.contains(at("2027-01-01T00:00:00Z")));
         assert!(period.contains(at("2026-12-01T00:00:00Z")));
         assert!(!period.contains(at("2026-11-30T23:59:59.999Z")));
+    }
+
+    #[test]
+    fn a_month_in_which_it_is_not_active_is_none_of_its_periods() {
+        let ended =
+            Subscription { terminated_at: Some(at("2026-12-10T12:00:00Z")), ..subscription("2026-11-20T10:00:00Z") };
+        let of = |day: &str| Period::of_month(&ended, day.parse().unwrap());
+        assert_eq!((of("2026-12-01").days(), of("2026-12-01").last_second()), (10, "2026-12-10T23:59:59Z".to_owned()));
+        assert_eq!(of("2026-11-30").days(), 11);
+        assert!(of("2026-10-01").is_empty() && of("2027-01-01").is_empty());
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub(super) enum Record {
     Subscription(Subscription),
     WebhookEndpoint(WebhookEndpoint),
     Event(Event),
+    Invoice(Invoice),
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -104,7 +105,11 @@ pub(super) struct Subscription {
     /// From when on it is active.
     pub subscription_at: DateTime<Utc>,
     pub ending_at: Option<DateTime<Utc>>,
+    /// Until when it is active; may lie in the future.
     pub terminated_at: Option<DateTime<Utc>>,
+    /// From when on it is active, where that is not `subscription_at`: after a change of plan.
+    #[serde(default)]
+    pub began_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
 }
 
@@ -129,18 +134,54 @@ pub(super) struct Event {
     pub created_at: DateTime<Utc>,
 }
 
+/// What was invoiced of a subscription for a period. Fees are kept as they were shown, since nothing changes them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Invoice {
+    pub id: Uuid,
+    pub sequential_id: usize,
+    pub external_customer_id: String,
+    pub subscription_id: Uuid,
+    pub external_subscription_id: String,
+    pub plan_id: Uuid,
+    pub reason: InvoicingReason,
+    /// First moment of the period, and the one at which it is over.
+    pub from: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+    pub currency: String,
+    pub fees_amount_cents: i64,
+    pub taxes_amount_cents: i64,
+    pub fees: Vec<Value>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Why an invoice was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum InvoicingReason {
+    SubscriptionPeriodic,
+    SubscriptionTerminating,
+}
+
 impl Subscription {
     pub(super) fn status(&self, now: DateTime<Utc>) -> &'static str {
         match (self.terminated_at, self.started_at(now)) {
-            (Some(_), _) => "terminated",
-            (None, Some(_)) => "active",
-            (None, None) => "pending",
+            (Some(end), _) if end <= now => "terminated",
+            (_, Some(_)) => "active",
+            (_, None) => "pending",
         }
+    }
+
+    /// From when on its events count, once it has begun.
+    pub(super) fn start(&self) -> DateTime<Utc> {
+        self.began_at.unwrap_or(self.subscription_at)
     }
 
     /// Lago starts a subscription of today or earlier at once, with the time that was asked for.
     pub(super) fn started_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        (self.subscription_at.date_naive() <= now.date_naive()).then_some(self.subscription_at)
+        match self.began_at {
+            Some(began_at) => (began_at <= now).then_some(began_at),
+            None => (self.subscription_at.date_naive() <= now.date_naive()).then_some(self.subscription_at),
+        }
     }
 
     pub(super) fn is_active(&self, now: DateTime<Utc>) -> bool {

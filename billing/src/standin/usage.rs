@@ -21,13 +21,45 @@ pub(super) enum Taxes {
     LeftOut,
 }
 
-/// A charge's part of the open period.
-struct Line<'a> {
-    charge: &'a Charge,
-    metric: &'a Metric,
-    units: Decimal,
-    events_count: usize,
-    amount_cents: i64,
+/// A charge's part of a period.
+pub(super) struct Line<'a> {
+    pub charge: &'a Charge,
+    pub metric: &'a Metric,
+    pub units: Decimal,
+    pub events_count: usize,
+    pub amount_cents: i64,
+}
+
+/// A period of a subscription, priced.
+pub(super) struct Priced<'a> {
+    pub plan: &'a Plan,
+    pub period: Period,
+    pub lines: Vec<Line<'a>>,
+}
+
+/// Prices what counts of a subscription in a period.
+pub(super) fn priced<'a>(
+    book: &'a Book,
+    subscription: &Subscription,
+    period: Period,
+    now: DateTime<Utc>,
+) -> Result<Priced<'a>, Refusal> {
+    let plan = book.plans.get(&subscription.plan_code).ok_or(Refusal::NotFound("plan"))?;
+    let is_its_own = |event: &Event| book.subscription_of(event, now).is_some_and(|of| of.id == subscription.id);
+    let counted: Vec<&Event> = book
+        .events_of(&subscription.external_id)
+        .filter(|event| period.contains(event.timestamp) && is_its_own(event))
+        .collect();
+    let mut lines = plan.charges.iter().map(|charge| line(book, charge, &counted)).collect::<Result<Vec<_>, _>>()?;
+    lines.sort_by_key(|line| line.metric.name.to_lowercase());
+    Ok(Priced { plan, period, lines })
+}
+
+impl Priced<'_> {
+    pub(super) fn amount_cents(&self) -> Result<i64, Refusal> {
+        let sum = self.lines.iter().try_fold(0i64, |sum, line| sum.checked_add(line.amount_cents));
+        sum.ok_or_else(too_large)
+    }
 }
 
 /// Lago's `customer_usage` of one subscription.
@@ -37,20 +69,17 @@ pub(super) fn customer_usage(
     taxes: Taxes,
     now: DateTime<Utc>,
 ) -> Result<Value, Refusal> {
-    let plan = book.plans.get(&subscription.plan_code).ok_or(Refusal::NotFound("plan"))?;
-    let period = Period::current(subscription, now);
-    let counted: Vec<&Event> = book
-        .events_of(&subscription.external_id)
-        .filter(|event| period.contains(event.timestamp) && subscription.covers(event.timestamp, now))
-        .collect();
-    let mut lines = plan.charges.iter().map(|charge| line(book, charge, &counted)).collect::<Result<Vec<_>, _>>()?;
-    lines.sort_by_key(|line| line.metric.name.to_lowercase());
-    let amount_cents =
-        lines.iter().try_fold(0i64, |sum, line| sum.checked_add(line.amount_cents)).ok_or_else(too_large)?;
+    let open = priced(book, subscription, Period::current(subscription, now), now)?;
+    let amount_cents = open.amount_cents()?;
     let taxes_amount_cents = match taxes {
-        Taxes::Applied => taxes_of(book, plan, &lines)?,
+        Taxes::Applied => {
+            let taxed =
+                open.lines.iter().map(|line| (tax_codes(book, open.plan, Some(line.charge)), line.amount_cents));
+            taxes_of(book, taxed)?
+        }
         Taxes::LeftOut => 0,
     };
+    let Priced { plan, period, lines } = open;
     Ok(json!({ "customer_usage": {
         "from_datetime": iso(period.from),
         "to_datetime": period.last_second(),
@@ -109,21 +138,29 @@ impl Line<'_> {
 }
 
 /// Lago writes units with at least one decimal.
-fn with_fraction(units: &Decimal) -> String {
+pub(super) fn with_fraction(units: &Decimal) -> String {
     let text = units.to_string();
     if text.contains('.') { text } else { format!("{text}.0") }
 }
 
-/// A charge's own taxes, else its plan's, else the organisation's; each tax on the sum of its lines, rounded at the end.
-fn taxes_of(book: &Book, plan: &Plan, lines: &[Line<'_>]) -> Result<i64, Refusal> {
-    let general: BTreeSet<&str> =
-        book.taxes.values().filter(|tax| tax.applied_to_organization).map(|tax| tax.code.as_str()).collect();
+/// A charge's own taxes, else its plan's, else the organisation's. Without a charge: those of the plan's own fee.
+pub(super) fn tax_codes<'a>(book: &'a Book, plan: &'a Plan, charge: Option<&'a Charge>) -> BTreeSet<&'a str> {
+    let own = charge.map(|charge| &charge.tax_codes).into_iter().chain([&plan.tax_codes]);
+    match own.into_iter().find(|codes| !codes.is_empty()) {
+        Some(codes) => codes.iter().map(String::as_str).collect(),
+        None => book.taxes.values().filter(|tax| tax.applied_to_organization).map(|tax| tax.code.as_str()).collect(),
+    }
+}
+
+/// Each tax on the sum of the amounts that have it, in minor units; rounded at the end.
+pub(super) fn taxes_of<'a>(
+    book: &Book,
+    amounts: impl Iterator<Item = (BTreeSet<&'a str>, i64)>,
+) -> Result<i64, Refusal> {
     let mut taxed: BTreeMap<&str, Decimal> = BTreeMap::new();
-    for line in lines {
-        let own = [&line.charge.tax_codes, &plan.tax_codes].into_iter().find(|codes| !codes.is_empty());
-        let codes = own.map_or_else(|| general.clone(), |codes| codes.iter().map(String::as_str).collect());
+    for (codes, amount_cents) in amounts {
         for code in codes {
-            let sum = taxed.remove(code).unwrap_or_else(Decimal::zero) + &Decimal::from(line.amount_cents);
+            let sum = taxed.remove(code).unwrap_or_else(Decimal::zero) + &Decimal::from(amount_cents);
             taxed.insert(code, sum);
         }
     }
@@ -132,6 +169,6 @@ fn taxes_of(book: &Book, plan: &Plan, lines: &[Line<'_>]) -> Result<i64, Refusal
     due.minor_units(0).ok_or_else(too_large)
 }
 
-fn too_large() -> Refusal {
+pub(super) fn too_large() -> Refusal {
     Refusal::Broken("an amount is larger than 64 bits hold".to_owned())
 }

@@ -1,7 +1,7 @@
 //! `setup` and `ensure_tenant` bring Lago to what they say, and a second run changes nothing.
 
 use crate::harness::{Standin, acme, event, id, now};
-use billing::{Catalogue, Change, Kind, Metric, Price, ensure_tenant, setup};
+use billing::{Catalogue, Change, Kind, Metric, Price, ensure_tenant, plan, setup};
 use chrono::{Duration, SubsecRound};
 use serde_json::json;
 
@@ -19,6 +19,30 @@ async fn the_first_setup_creates_everything_and_the_second_nothing() {
     let second = setup(&lago.client, &with_webhook()).await.unwrap();
     assert!(second.entries.iter().all(|entry| entry.change == Change::Unchanged), "{second}");
     assert_eq!(std::fs::metadata(lago.data_file()).unwrap().len(), file);
+}
+
+#[tokio::test]
+async fn a_plan_tells_what_setup_would_do_and_does_nothing() {
+    let lago = Standin::start().await;
+    let size = || std::fs::metadata(lago.data_file()).unwrap().len();
+    let empty = size();
+    let missing = plan(&lago.client, &with_webhook()).await.unwrap();
+    assert_eq!(missing.entries.len(), 7 + 1 + 3 + 1);
+    assert!(missing.entries.iter().all(|entry| entry.change == Change::Missing), "{missing}");
+    assert_eq!(size(), empty);
+    setup(&lago.client, &with_webhook()).await.unwrap();
+    assert!(plan(&lago.client, &with_webhook()).await.unwrap().is_unchanged());
+
+    lago.call("PUT", "taxes/vat-standard", json!({ "tax": { "rate": 7.5 } })).await;
+    let before = size();
+    let drift = plan(&lago.client, &with_webhook()).await.unwrap();
+    let differing: Vec<_> = drift.entries.iter().filter(|entry| entry.change != Change::Unchanged).collect();
+    assert_eq!(differing.len(), 1, "{drift}");
+    assert_eq!(
+        (differing[0].code.as_str(), &differing[0].change),
+        ("vat-standard", &Change::Differs(vec!["rate".to_owned()]))
+    );
+    assert!(!drift.is_unchanged() && size() == before);
 }
 
 #[tokio::test]

@@ -57,11 +57,6 @@ async fn what_it_cannot_do_it_refuses_instead_of_guessing() {
             "billable_metrics",
             json!({ "billable_metric": { "name": "M", "code": "m", "aggregation_type": "latest_agg", "field_name": "x" } }),
         ),
-        (
-            "POST",
-            "subscriptions",
-            json!({ "subscription": { "external_customer_id": "acme", "external_id": "acme", "plan_code": "developer" } }),
-        ),
     ];
     for (method, path, body) in cases {
         let (status, answer) = lago.call(method, path, body).await;

@@ -118,6 +118,16 @@ cases.push(["invoices and webhook endpoints are listed", async () => {
   assert.ok(listed.some((endpoint) => endpoint.webhook_url === webhook_endpoint.webhook_url));
 }]);
 
+cases.push(["what was used until the end is invoiced", async () => {
+  await lago.subscriptions.destroySubscription("js-sub");
+  const listed = (await lago.invoices.findAllInvoices({ external_customer_id: "js-customer" })).data.invoices;
+  assert.equal(listed.length, 1);
+  const invoice = (await lago.invoices.findInvoice(listed[0].lago_id)).data.invoice;
+  const fee = invoice.fees.find((one) => one.item.type === "charge");
+  assert.deepEqual([fee.units, fee.amount_cents, invoice.billing_periods.length], ["101.5", 10150, 1]);
+  assert.equal(invoice.total_amount_cents, invoice.fees_amount_cents + invoice.taxes_amount_cents);
+}]);
+
 cases.push(["what the stand-in cannot do it refuses with 501", async () => {
   assert.equal((await refusal(lago.wallets.findAllWallets({ external_customer_id: "js-customer" }))).status, 501);
 }]);

@@ -204,6 +204,23 @@ def an_ended_subscription_is_found_by_its_status_only():
     assert refusal(client.subscriptions.find, "py-ended").status_code == 404
 
 
+@case
+def what_was_used_until_the_end_is_invoiced():
+    client.subscriptions.destroy("py-sub")
+    listed = client.invoices.find_all({"external_customer_id": "py-customer"})["invoices"]
+    invoices = [client.invoices.find(head.lago_id) for head in listed]
+    fees = {fee.item.code: fee for invoice in invoices for fee in invoice.fees.__root__}
+    assert (fees["py_units"].units, fees["py_units"].amount_cents) == ("101.0", 301), fees
+    whole = next(invoice for invoice in invoices if invoice.fees_amount_cents >= 301)
+    assert whole.total_amount_cents == whole.fees_amount_cents + whole.taxes_amount_cents, whole
+
+
+@case
+def events_are_listed():
+    listed = client.events.find_all({"external_subscription_id": "py-sub", "per_page": 1})
+    assert len(listed["events"]) == 1 and listed["meta"]["total_count"] > 1, listed["meta"]
+
+
 passed = failed = 0
 for run in cases:
     try:

@@ -1,7 +1,5 @@
 //! What is about to be sent, shown before anything is, and the question whether it shall be.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
-
 use std::time::Duration;
 
 use ::chain::{Administration, Change, Mined, Place, Sending, SignedTx, Step};
@@ -14,6 +12,7 @@ use settings::Settings;
 use super::calls::Calls;
 use super::exit::ChainExit;
 use super::{Format, admin, deployer, parts, registry};
+use crate::commands::confirmation::is_agreed;
 
 #[derive(Args)]
 pub struct SendArgs {
@@ -82,7 +81,7 @@ pub(super) async fn carry_out(administration: &Administration, changes: &[Change
         return Ok(Carried::NothingToDo { waiting: administration.waiting().await? });
     }
     eprint!("{}", told(administration, &steps));
-    if !how.is_agreed && !is_agreed()? {
+    if !how.is_agreed && !is_agreed("send?", "nothing was sent")? {
         return Ok(Carried::Declined);
     }
     // Whatever happens next, the operator can follow it.
@@ -166,39 +165,12 @@ fn cost(step: &Step) -> String {
     }
 }
 
-fn is_agreed() -> Result<bool> {
-    let input = std::io::stdin();
-    if !input.is_terminal() {
-        eprintln!("nothing was sent: nobody is there to ask; give --yes");
-        return Ok(false);
-    }
-    eprint!("send? [y/N] ");
-    std::io::stderr().flush().context("Failed to ask")?;
-    let mut line = String::new();
-    input.lock().read_line(&mut line).context("Failed to read the answer")?;
-    let agreed = is_yes(&line);
-    if !agreed {
-        eprintln!("nothing was sent");
-    }
-    Ok(agreed)
-}
-
-fn is_yes(line: &str) -> bool {
-    matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
-}
-
 #[cfg(test)]
 mod tests {
     use ::chain::Cost;
     use alloy::primitives::U256;
 
     use super::*;
-
-    #[test]
-    fn only_a_yes_is_one() {
-        assert!(["y\n", "YES\n", " yes "].iter().all(|line| is_yes(line)));
-        assert!(!["\n", "", "n\n", "yess\n", "j\n"].iter().any(|line| is_yes(line)));
-    }
 
     #[test]
     fn a_step_says_what_it_may_cost() {

@@ -1,6 +1,7 @@
 //! `zama-jobs tenants`: what operators do for a tenant; what its own admins do goes through the API, and its plan is one of
 //! its rules (`zama-jobs policy`).
 
+mod close;
 mod create;
 
 use anyhow::{Context, Result};
@@ -21,6 +22,9 @@ pub enum TenantsCommand {
     List,
     /// Show a tenant.
     Show(TenantArgs),
+    /// Close a tenant for good, and terminate its subscription once all that it used is billed; repeating it changes
+    /// nothing.
+    Close(close::CloseArgs),
 }
 
 /// A command about one tenant.
@@ -56,6 +60,7 @@ pub fn run(settings: &Settings, command: &TenantsCommand, json: bool) -> Result<
             TenantsCommand::Create(args) => Box::pin(create::run(settings, args, format)).await,
             TenantsCommand::List => list(settings, format).await,
             TenantsCommand::Show(args) => show(settings, &args.tenant, format).await,
+            TenantsCommand::Close(args) => close::run(settings, args, format).await,
         }
     })
 }

@@ -21,6 +21,8 @@ pub struct TenantRules {
     pub keys: Vec<Uuid>,
     /// Its own ceilings where it has any.
     pub ceilings: OwnCeilings,
+    /// Nobody acts in it any more.
+    pub is_closed: bool,
 }
 
 /// Whether requests must be signed.
@@ -67,6 +69,7 @@ pub struct Change {
 pub async fn of(pool: &PgPool, tenants: &[String]) -> Result<Vec<TenantRules>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT t.id, o.plan, o.allowed_networks, o.signature_required, o.unit_ceiling, o.fhe_unit_ceiling,
+                  o.closed_at IS NOT NULL AS "is_closed!",
                   ARRAY(SELECT k.id FROM request_keys k
                          WHERE k.tenant = o.id AND (k.expires_at IS NULL OR k.expires_at > now())
                          ORDER BY k.created_at) AS "keys!"
@@ -85,6 +88,7 @@ pub async fn of(pool: &PgPool, tenants: &[String]) -> Result<Vec<TenantRules>, S
                 signature: if row.signature_required { Signature::Required } else { Signature::Optional },
                 keys: row.keys,
                 ceilings: OwnCeilings { compute: units(row.unit_ceiling), fhe: units(row.fhe_unit_ceiling) },
+                is_closed: row.is_closed,
             })
         })
         .collect()

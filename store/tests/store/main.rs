@@ -6,6 +6,7 @@ mod database;
 mod outbox;
 mod relay;
 
+mod accounts;
 mod admission;
 mod audit;
 mod batches;
@@ -13,6 +14,8 @@ mod begin;
 mod encrypted;
 mod events;
 mod failed_jobs;
+mod hours;
+mod ledger;
 mod limits;
 mod lost;
 mod people;

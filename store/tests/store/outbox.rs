@@ -155,4 +155,12 @@ impl Outbox {
     pub async fn execute(&self, sql: &'static str) {
         sqlx::query(sql).execute(&self.pool).await.unwrap();
     }
+
+    /// Changes the ledger, as a restored backup does and nothing else can.
+    #[allow(dead_code, reason = "not every test binary restores")]
+    pub async fn rewrite_ledger(&self, sql: &'static str) {
+        self.execute("ALTER TABLE usage_ledger DISABLE TRIGGER USER").await;
+        self.execute(sql).await;
+        self.execute("ALTER TABLE usage_ledger ENABLE TRIGGER USER").await;
+    }
 }

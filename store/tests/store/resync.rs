@@ -57,7 +57,9 @@ async fn a_batch_that_was_put_back_completes_its_open_jobs_and_no_other() {
     let leaves = sealing::leaves(&outbox.pool, batch).await.unwrap();
     batches::complete(&outbox.pool, batch, &anchor()).await.unwrap();
     // One of the two was COMPLETED when the backup was made.
-    outbox.execute("DELETE FROM usage_ledger WHERE metric <> 'jobs_submitted' AND metric <> 'compute_units'").await;
+    outbox
+        .rewrite_ledger("DELETE FROM usage_ledger WHERE metric <> 'jobs_submitted' AND metric <> 'compute_units'")
+        .await;
     sqlx::query("UPDATE jobs SET status = 'CONFIRMING', completed_at = NULL WHERE id = $1")
         .bind(jobs[1].0)
         .execute(&outbox.pool)

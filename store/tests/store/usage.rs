@@ -19,7 +19,9 @@ async fn a_row_is_billed_when_it_occurred_unless_its_period_is_over() {
     usage::freeze(&outbox.pool, &ids, long_ago).await.unwrap();
     assert_eq!(billed_at(&outbox).await, Some(row.occurred_at));
 
-    outbox.execute("UPDATE usage_ledger SET billed_at = NULL, occurred_at = occurred_at - interval '40 days'").await;
+    outbox
+        .rewrite_ledger("UPDATE usage_ledger SET billed_at = NULL, occurred_at = occurred_at - interval '40 days'")
+        .await;
     usage::freeze(&outbox.pool, &ids, long_ago).await.unwrap();
     assert_eq!(billed_at(&outbox).await, Some(long_ago), "late usage stands at the start of the open period");
     let told = usage::freeze(&outbox.pool, &ids, Utc::now()).await.unwrap();
@@ -62,13 +64,7 @@ async fn a_tenant_with_many_due_rows_leaves_room_for_the_others() {
     for _ in 0..5 {
         outbox.job().await;
     }
-    let late = outbox.job().await;
-    sqlx::query("INSERT INTO tenants (id) VALUES ('other')").execute(&outbox.pool).await.unwrap();
-    sqlx::query("UPDATE usage_ledger SET tenant = 'other' WHERE job_id = $1")
-        .bind(late.0)
-        .execute(&outbox.pool)
-        .await
-        .unwrap();
+    outbox.job_of("other", "normal").await;
     let due = usage::overdue(&outbox.pool, 0.0, 2).await.unwrap();
     assert!(due.iter().any(|row| row.tenant == "other"), "{due:?}");
 }

@@ -97,6 +97,7 @@ mod tests {
             signature: Signature::Optional,
             keys: Vec::new(),
             ceilings: OwnCeilings { compute: Some(15), fhe: None },
+            is_closed: false,
         };
         let warning = |compute, fhe| {
             let warning = quota_warning(&rules, MonthUnits { compute, fhe });

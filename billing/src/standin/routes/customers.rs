@@ -102,7 +102,7 @@ pub(super) async fn current_usage(
         .await
 }
 
-fn view(customer: &Customer) -> Value {
+pub(super) fn view(customer: &Customer) -> Value {
     let slug = format!("STD-IN00-{:03}", customer.sequential_id);
     let mut view = json!({
         "lago_id": customer.id,

@@ -11,9 +11,10 @@ use super::metrics::required;
 use super::{customers, plans};
 use crate::standin::answer::{Paging, Refusal, rooted};
 use crate::standin::book::Book;
+use crate::standin::invoicing;
 use crate::standin::keeper::{Answer, Keeper};
 use crate::standin::period::{Period, iso, iso_millis};
-use crate::standin::records::{Record, Subscription};
+use crate::standin::records::{Invoice, InvoicingReason, Plan, Record, Subscription};
 
 const ROOT: &str = "subscription";
 
@@ -66,8 +67,7 @@ pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer 
                     other if other.external_customer_id != customer_id => {
                         Err(Refusal::field("external_id", "value_already_exist"))
                     }
-                    same if same.plan_code == plan.code => Ok((Vec::new(), answer(book, same, now))),
-                    _ => Err(Refusal::NotImplemented("a change of plan".to_owned())),
+                    same => change_plan(book, same, plan, now),
                 };
             }
             // Lago makes the customer when a subscription names a new one.
@@ -88,6 +88,7 @@ pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer 
                 subscription_at: subscription_at.unwrap_or(now),
                 ending_at,
                 terminated_at: None,
+                began_at: None,
                 created_at: now,
             };
             let answer = answer(book, &subscription, now);
@@ -100,13 +101,72 @@ pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer 
 pub(super) async fn terminate(State(keeper): State<Keeper>, Path(external_id): Path<String>) -> Answer {
     keeper
         .change(move |book, now| {
-            let mut subscription =
-                book.active_subscription(&external_id, now).cloned().ok_or(Refusal::NotFound(ROOT))?;
-            subscription.terminated_at = Some(now);
+            let active = book.active_subscription(&external_id, now).cloned().ok_or(Refusal::NotFound(ROOT))?;
+            let mut records: Vec<Record> = waiting(book, &active, now).map(cancelled).into_iter().collect();
+            let (invoice, subscription) = ended(book, active, now)?;
             let answer = answer(book, &subscription, now);
-            Ok((vec![Record::Subscription(subscription)], answer))
+            records.extend([Record::Invoice(invoice), Record::Subscription(subscription)]);
+            Ok((records, answer))
         })
         .await
+}
+
+/// To a plan that costs as much or more at once, and what was used until now is invoiced; to a cheaper one with the next
+/// period.
+fn change_plan(
+    book: &Book,
+    known: &Subscription,
+    plan: &Plan,
+    now: DateTime<Utc>,
+) -> Result<(Vec<Record>, Value), Refusal> {
+    let waiting = waiting(book, known, now);
+    if known.plan_code == plan.code {
+        // What was to follow is cancelled, and this one goes on.
+        let Some(next) = waiting else { return Ok((Vec::new(), answer(book, known, now))) };
+        let goes_on = Subscription { terminated_at: None, ..known.clone() };
+        let answer = answer(book, &goes_on, now);
+        return Ok((vec![cancelled(next), Record::Subscription(goes_on)], answer));
+    }
+    let mut records: Vec<Record> = waiting.map(cancelled).into_iter().collect();
+    let begins = |began_at| Subscription {
+        id: Uuid::now_v7(),
+        plan_code: plan.code.clone(),
+        began_at: Some(began_at),
+        terminated_at: None,
+        created_at: now,
+        ..known.clone()
+    };
+    let current = book.plans.get(&known.plan_code).ok_or(Refusal::NotFound("plan"))?;
+    let answered = if plan.amount_cents >= current.amount_cents {
+        let (invoice, ended) = ended(book, known.clone(), now)?;
+        let next = begins(now);
+        records.extend([Record::Invoice(invoice), Record::Subscription(ended), Record::Subscription(next.clone())]);
+        next
+    } else {
+        let month = Period::month(now.date_naive());
+        let ends = Subscription { terminated_at: Some(month.until), ..known.clone() };
+        records.extend([Record::Subscription(ends.clone()), Record::Subscription(begins(month.until))]);
+        ends
+    };
+    Ok((records, answer(book, &answered, now)))
+}
+
+/// A subscription that ends now, and its last invoice.
+fn ended(book: &Book, subscription: Subscription, now: DateTime<Utc>) -> Result<(Invoice, Subscription), Refusal> {
+    let ended = Subscription { terminated_at: Some(now), ..subscription };
+    let period = Period::current(&ended, now);
+    let invoice = invoicing::invoice(book, &ended, period, InvoicingReason::SubscriptionTerminating, now)?;
+    Ok((invoice, ended))
+}
+
+/// The subscription that takes the place of this one later.
+fn waiting<'a>(book: &'a Book, current: &Subscription, now: DateTime<Utc>) -> Option<&'a Subscription> {
+    let next = |item: &&Subscription| item.external_id == current.external_id && item.id != current.id;
+    book.subscriptions.iter().filter(next).find(|item| item.status(now) == "pending")
+}
+
+fn cancelled(waiting: &Subscription) -> Record {
+    Record::Subscription(Subscription { terminated_at: Some(waiting.created_at), ..waiting.clone() })
 }
 
 /// Without `status` only an active one is found, as in Lago.
@@ -145,7 +205,9 @@ pub(super) async fn list(
 
 /// The subscription that is active or will be.
 fn current<'a>(book: &'a Book, external_id: &str, now: DateTime<Utc>) -> Option<&'a Subscription> {
-    book.subscriptions.iter().find(|item| item.external_id == external_id && item.status(now) != "terminated")
+    let with =
+        |status| book.subscriptions.iter().find(|item| item.external_id == external_id && item.status(now) == status);
+    with("active").or_else(|| with("pending"))
 }
 
 fn time(field: &str, text: Option<&str>) -> Result<Option<DateTime<Utc>>, Refusal> {
@@ -164,6 +226,7 @@ fn answer(book: &Book, subscription: &Subscription, now: DateTime<Utc>) -> Value
 fn view(book: &Book, subscription: &Subscription, now: DateTime<Utc>) -> Value {
     let plan = book.plans.get(&subscription.plan_code);
     let period = Period::current(subscription, now);
+    let next = waiting(book, subscription, now).filter(|_| subscription.status(now) == "active");
     json!({
         "lago_id": subscription.id,
         "external_id": subscription.external_id,
@@ -183,8 +246,8 @@ fn view(book: &Book, subscription: &Subscription, now: DateTime<Utc>) -> Value {
         "canceled_at": null,
         "created_at": iso(subscription.created_at),
         "previous_plan_code": null,
-        "next_plan_code": null,
-        "downgrade_plan_date": null,
+        "next_plan_code": next.map(|next| &next.plan_code),
+        "downgrade_plan_date": next.map(|next| next.start().date_naive().to_string()),
         "current_billing_period_started_at": iso(period.from),
         "current_billing_period_ending_at": period.last_second(),
         "on_termination_credit_note": null,

@@ -1,0 +1,28 @@
+//! `book_hours`: what is metered by the hour goes into the ledger.
+
+use std::sync::Arc;
+
+use store::PgPool;
+use store::usage::hours;
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+
+/// After an hour's end, for what the API's processes have counted and not told yet. What comes later is a row of its own.
+const MARGIN_SECONDS: f64 = 300.0;
+/// After which the counts of an hour are forgotten. Longer than any process of the API tells of it.
+const FORGOTTEN_AFTER_DAYS: i32 = 30;
+
+pub struct BookHours {
+    pub pool: PgPool,
+}
+
+#[activities]
+impl BookHours {
+    #[activity(name = "book_hours")]
+    pub async fn book_hours(self: Arc<Self>, _ctx: ActivityContext) -> Result<u32, ActivityError> {
+        let stored = hours::snapshot_storage(&self.pool).await?;
+        let called = hours::book_calls(&self.pool, MARGIN_SECONDS).await?;
+        hours::forget_calls(&self.pool, FORGOTTEN_AFTER_DAYS).await?;
+        Ok(u32::try_from(stored + called).unwrap_or(u32::MAX))
+    }
+}

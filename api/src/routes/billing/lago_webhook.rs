@@ -1,0 +1,102 @@
+//! POST /v1/billing/lago-webhook
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use jobs::ErrorCode;
+use serde::Deserialize;
+use store::accounts::{Heard, hear};
+
+use crate::ApiState;
+use crate::errors;
+use crate::notices::Signature;
+use crate::policy::body;
+use crate::policy::problem::Problem;
+
+const SIGNATURE: &str = "x-lago-signature";
+const ALGORITHM: &str = "x-lago-signature-algorithm";
+const UNIQUE_KEY: &str = "x-lago-unique-key";
+
+/// Longest unique key, in bytes.
+const LONGEST_KEY: usize = 255;
+
+errors!(Errors: Public, InvalidRequest, SignatureInvalid, PayloadTooLarge);
+
+/// What every notice has.
+#[derive(Deserialize)]
+struct Notice {
+    webhook_type: String,
+}
+
+/// Take a notice of the billing system
+///
+/// For Lago alone: `X-Lago-Signature` must be a JWT (RS256) of Lago's over this very body. A notice whose
+/// `X-Lago-Unique-Key` was heard before is answered as the first time, and changes nothing.
+#[utoipa::path(
+    post, path = "/v1/billing/lago-webhook", operation_id = "hear_lago", tag = "billing",
+    request_body(content = String, content_type = "application/json", description = "The notice."),
+    responses((status = 204, description = "It is noted."), Errors)
+)]
+pub async fn hear_lago(State(state): State<Arc<ApiState>>, request: Request) -> Result<StatusCode, Problem> {
+    let (parts, content) = request.into_parts();
+    let invalid = |detail: &str| Problem::new(ErrorCode::InvalidRequest, detail);
+    let header =
+        |name: &str| one(&parts.headers, name).ok_or_else(|| invalid(&format!("The header {name} is needed, once.")));
+    let (signature, unique_key) = (header(SIGNATURE)?, header(UNIQUE_KEY)?);
+    if one(&parts.headers, ALGORITHM).is_some_and(|algorithm| algorithm != "jwt") {
+        return Err(invalid("The notice must be signed by a JWT: signature_algo `jwt` of the webhook endpoint."));
+    }
+    if unique_key.is_empty() || unique_key.len() > LONGEST_KEY {
+        return Err(invalid(&format!("The header {UNIQUE_KEY} must have 1 to {LONGEST_KEY} characters.")));
+    }
+    let Some(notices) = &state.notices else {
+        return Err(Problem::new(ErrorCode::ServiceUnavailable, "There is no billing system."));
+    };
+    let content = body::read(content, state.max_body_bytes).await?;
+    match notices.check(signature, &content).await {
+        Ok(Signature::Genuine) => {}
+        Ok(Signature::Forged) => {
+            let detail = "The signature is not the billing system's over this body.";
+            return Err(Problem::new(ErrorCode::SignatureInvalid, detail));
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a notice cannot be checked");
+            return Err(Problem::new(ErrorCode::ServiceUnavailable, "The signature cannot be checked now."));
+        }
+    }
+    let text = std::str::from_utf8(&content).map_err(|_| invalid("The notice is not UTF-8."))?;
+    let notice: Notice = serde_json::from_str(text).map_err(|_| invalid("The notice has no webhook_type."))?;
+    if hear(&state.pool, unique_key, &notice.webhook_type, text).await? == Heard::New {
+        note(&notice.webhook_type);
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+/// What somebody must look at is told aloud.
+fn note(kind: &str) {
+    metrics::counter!("zama_billing_notices_total", "kind" => label(kind)).increment(1);
+    if is_trouble(kind) {
+        tracing::error!(notice.kind = kind, "the billing system reports trouble: zama-jobs billing notices");
+    } else {
+        tracing::info!(notice.kind = kind, "the billing system reports");
+    }
+}
+
+fn is_trouble(kind: &str) -> bool {
+    kind.contains("error") || kind.contains("failure") || kind == "invoice.payment_dispute_lost"
+}
+
+/// The part before the dot: Lago has some twenty, so that nobody makes endless series.
+fn label(kind: &str) -> &'static str {
+    const KNOWN: [&str; 10] =
+        ["invoice", "credit_note", "customer", "subscription", "event", "events", "fee", "wallet", "plan", "payment"];
+    let family = kind.split('.').next().unwrap_or_default();
+    KNOWN.into_iter().find(|known| *known == family).unwrap_or("other")
+}

@@ -1,0 +1,3 @@
+//! Where the billing system reports to.
+
+pub mod lago_webhook;

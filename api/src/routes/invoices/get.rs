@@ -1,0 +1,32 @@
+//! GET /v1/invoices/{id}
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+
+use super::own;
+use super::presentation::Whole;
+use crate::ApiState;
+use crate::errors;
+use crate::policy::problem::Problem;
+use crate::token::{Principal, Scope};
+
+errors!(Errors: Token, NotFound);
+
+/// Read an invoice
+///
+/// Its lines as the billing system made them. What stands behind a line of usage: `/v1/invoices/{id}/lines/{code}`.
+#[utoipa::path(
+    get, path = "/v1/invoices/{id}", operation_id = "get_invoice", tag = "billing",
+    params(("id" = uuid::Uuid, Path, description = "The invoice.")), security(("bearer" = ["jobs:read:team"])),
+    responses((status = 200, description = "The invoice.", body = Whole), Errors)
+)]
+pub async fn get(
+    State(state): State<Arc<ApiState>>,
+    principal: Principal,
+    Path(id): Path<String>,
+) -> Result<Json<Whole>, Problem> {
+    principal.require(Scope::JobsReadTeam)?;
+    Ok(Json(own(&state, &principal.tenant, &id).await?.into()))
+}

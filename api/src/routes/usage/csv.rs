@@ -1,0 +1,152 @@
+//! GET /v1/usage.csv
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, SecondsFormat, Utc};
+use futures::stream::try_unfold;
+use jobs::usage::Metric;
+use jobs::{JobId, TenantId, UserId};
+use store::jobs::Reader;
+use store::usage::{UsageFilter, UsagePlace};
+use store::{PgPool, StoreError};
+use utoipa::IntoParams;
+
+use super::{Row, take_filter};
+use crate::ApiState;
+use crate::errors;
+use crate::policy::problem::Problem;
+use crate::policy::query::Parameters;
+use crate::token::{Principal, Scope};
+
+/// Rows that are read at once.
+const PAGE: i64 = 1000;
+const HEAD: &str = "id,job_id,metric,units,occurred_at,billed_at,delivered_at,test_mode,reason\n";
+
+errors!(Errors: Token, InvalidRequest);
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code)]
+struct Query {
+    /// Only rows of this job.
+    job_id: Option<uuid::Uuid>,
+    /// Only rows of this metric.
+    metric: Option<Metric>,
+    /// Only what was used at this time or later.
+    from: Option<DateTime<Utc>>,
+    /// Only what was used before this time.
+    until: Option<DateTime<Utc>>,
+}
+
+/// Read the usage ledger as CSV
+///
+/// Every row that the filter lets through, the newest first, in the columns `id`, `job_id`, `metric`, `units`,
+/// `occurred_at`, `billed_at`, `delivered_at`, `test_mode`, `reason` (RFC 4180, a heading, empty where JSON has null).
+#[utoipa::path(
+    get, path = "/v1/usage.csv", tag = "billing", params(Query), security(("bearer" = ["jobs:read"])),
+    responses((status = 200, description = "The rows.", body = String, content_type = "text/csv"), Errors)
+)]
+pub async fn csv(
+    State(state): State<Arc<ApiState>>,
+    principal: Principal,
+    mut query: Parameters,
+) -> Result<Response, Problem> {
+    principal.require(Scope::JobsRead)?;
+    let filter = take_filter(&mut query);
+    query.close()?;
+    let reader = principal.reader();
+    let list = List {
+        pool: state.pool.clone(),
+        tenant: reader.tenant.clone(),
+        user: reader.user.cloned(),
+        filter,
+        next: Next::First,
+    };
+    // The first page is read before the answer begins, so that a database that is away is told as such.
+    let (first, list) = list.page().await?;
+    let head = format!("{HEAD}{first}");
+    let rest = try_unfold(list, |list| async move {
+        if matches!(list.next, Next::Nothing) {
+            return Ok::<_, StoreError>(None);
+        }
+        list.page().await.map(Some)
+    });
+    let whole = futures::StreamExt::chain(futures::stream::once(async move { Ok(head) }), rest);
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"usage.csv\""),
+    ];
+    Ok((headers, Body::from_stream(whole)).into_response())
+}
+
+/// The rows that are still to be read.
+struct List {
+    pool: PgPool,
+    tenant: TenantId,
+    user: Option<UserId>,
+    filter: UsageFilter,
+    next: Next,
+}
+
+enum Next {
+    First,
+    After(UsagePlace),
+    Nothing,
+}
+
+impl List {
+    async fn page(mut self) -> Result<(String, Self), StoreError> {
+        let reader = Reader { tenant: &self.tenant, user: self.user.as_ref() };
+        let after = if let Next::After(place) = &self.next { Some(place) } else { None };
+        let rows = store::usage::list(&self.pool, reader, &self.filter, after, PAGE).await?;
+        let is_full = i64::try_from(rows.len()).is_ok_and(|length| length == PAGE);
+        self.next = match rows.last().filter(|_| is_full) {
+            Some(last) => Next::After(UsagePlace::of(last)),
+            None => Next::Nothing,
+        };
+        let lines = rows.into_iter().map(|row| Row::try_from(row).map(|row| line(&row)));
+        Ok((lines.collect::<Result<String, StoreError>>()?, self))
+    }
+}
+
+fn line(row: &Row) -> String {
+    let time = |moment: Option<DateTime<Utc>>| {
+        moment.map_or_else(String::new, |moment| moment.to_rfc3339_opts(SecondsFormat::Micros, true))
+    };
+    let fields = [
+        row.id.clone(),
+        row.job_id.as_ref().map_or_else(String::new, JobId::to_string),
+        row.metric.clone(),
+        row.units.to_string(),
+        time(Some(row.occurred_at)),
+        time(row.billed_at),
+        time(row.delivered_at),
+        row.test_mode.to_string(),
+        row.reason.clone().unwrap_or_default(),
+    ];
+    fields.map(|field| quoted(&field)).join(",") + "\n"
+}
+
+/// A field as RFC 4180 has it.
+fn quoted(field: &str) -> String {
+    if field.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_end_a_field_is_quoted() {
+        assert_eq!(quoted("compute_units"), "compute_units");
+        assert_eq!(quoted("paid twice, says \"finance\""), "\"paid twice, says \"\"finance\"\"\"");
+    }
+}

@@ -1,0 +1,65 @@
+//! The billing system of tests: one invoice of acme's, and a key of its own.
+
+use api::billing_system::{BillingSystem, BillingUnavailable, Invoice, InvoiceHead, InvoiceLine};
+use futures::future::{BoxFuture, FutureExt as _};
+use jobs::TenantId;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::json;
+
+/// The invoice's id.
+pub const INVOICE: &str = "1a901a90-1a90-4a90-9a90-1a901a901a90";
+
+const KEY: &str = include_str!("lago.pem");
+const PUBLIC_KEY: &str = include_str!("lago.pub.pem");
+
+pub struct TestBilling;
+
+/// A notice's signature, as Lago makes it.
+pub fn signature(notice: &str) -> String {
+    let key = EncodingKey::from_rsa_pem(KEY.as_bytes()).unwrap();
+    encode(&Header::new(Algorithm::RS256), &json!({ "data": notice, "iss": "https://lago.test" }), &key).unwrap()
+}
+
+impl BillingSystem for TestBilling {
+    fn invoices<'a>(&'a self, tenant: &'a TenantId) -> BoxFuture<'a, Result<Vec<InvoiceHead>, BillingUnavailable>> {
+        let own = tenant.as_str() == "acme";
+        async move { Ok(if own { vec![head()] } else { Vec::new() }) }.boxed()
+    }
+
+    fn invoice<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Invoice>, BillingUnavailable>> {
+        let line = |code: &str, is_usage, units: &str, amount_cents| InvoiceLine {
+            code: code.to_owned(),
+            name: code.to_owned(),
+            is_usage,
+            units: units.parse().unwrap(),
+            amount_cents,
+        };
+        let invoice = Invoice {
+            head: head(),
+            customer: Some("acme".to_owned()),
+            periods: vec![("2026-02-01T00:00:00Z".parse().unwrap(), "2026-03-01T00:00:00Z".parse().unwrap())],
+            lines: vec![line("compute_units", true, "12", 1), line("team", false, "1", 4_900)],
+        };
+        let found = (id == INVOICE).then_some(invoice);
+        async move { Ok(found) }.boxed()
+    }
+
+    fn notice_key(&self) -> BoxFuture<'_, Result<String, BillingUnavailable>> {
+        async { Ok(PUBLIC_KEY.to_owned()) }.boxed()
+    }
+}
+
+fn head() -> InvoiceHead {
+    InvoiceHead {
+        id: INVOICE.to_owned(),
+        number: "ZAM-1".to_owned(),
+        issuing_date: "2026-03-01".to_owned(),
+        status: "finalized".to_owned(),
+        payment_status: "pending".to_owned(),
+        currency: "EUR".to_owned(),
+        fees_amount_cents: 4_901,
+        taxes_amount_cents: 980,
+        total_amount_cents: 5_881,
+        pdf_url: None,
+    }
+}

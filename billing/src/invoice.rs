@@ -1,0 +1,235 @@
+//! An invoice as a whole: its periods, and its lines as Lago made them.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{Decimal, ExternalId, LagoClient, LagoError};
+
+/// An invoice with its fees.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WholeInvoice {
+    /// Lago's own id.
+    pub lago_id: String,
+    pub number: String,
+    /// Day of issue, `YYYY-MM-DD`.
+    pub issuing_date: String,
+    /// draft, finalized, voided, ...
+    pub status: String,
+    /// pending, succeeded, failed.
+    pub payment_status: String,
+    /// ISO 4217 code of all amounts.
+    pub currency: String,
+    /// Fees without taxes, in minor units.
+    pub fees_amount_cents: i64,
+    pub taxes_amount_cents: i64,
+    pub total_amount_cents: i64,
+    /// Address of the PDF, once there is one.
+    pub file_url: Option<String>,
+    /// When Lago made it: what it received later stands in none.
+    pub created_at: DateTime<Utc>,
+    /// Whose it is: our name for the customer.
+    pub customer: Option<String>,
+    pub periods: Vec<BilledPeriod>,
+    pub fees: Vec<Fee>,
+}
+
+/// What an invoice covers of a subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BilledPeriod {
+    pub subscription: Option<String>,
+    /// First moment whose usage counts.
+    pub from: DateTime<Utc>,
+    /// Last second whose usage counts.
+    pub to: DateTime<Utc>,
+}
+
+/// A line of an invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fee {
+    pub kind: FeeKind,
+    /// The metric's code, or the plan's.
+    pub code: String,
+    pub name: String,
+    pub units: Decimal,
+    /// Without taxes, in minor units.
+    pub amount_cents: i64,
+}
+
+/// What a line is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeeKind {
+    /// Units of a metric.
+    Charge,
+    /// The plan itself.
+    Subscription,
+    /// Something that we have not provisioned, by Lago's name.
+    Other(String),
+}
+
+impl WholeInvoice {
+    /// Whether a moment of a subscription is billed by this invoice.
+    #[must_use]
+    pub fn covers(&self, subscription: &ExternalId, moment: DateTime<Utc>) -> bool {
+        let names = |period: &BilledPeriod| period.subscription.as_deref() == Some(subscription.as_str());
+        // Lago names the last second of a period.
+        let second = chrono::Duration::seconds(1);
+        self.periods.iter().any(|period| names(period) && period.from <= moment && moment < period.to + second)
+    }
+
+    /// Whether it is what is owed: neither voided nor still to be made.
+    #[must_use]
+    pub fn is_in_force(&self) -> bool {
+        matches!(self.status.as_str(), "finalized" | "draft")
+    }
+}
+
+impl LagoClient {
+    /// An invoice by Lago's id, or `None` when there is none.
+    ///
+    /// # Errors
+    /// Any [`LagoError`].
+    pub async fn invoice(&self, lago_id: &str) -> Result<Option<WholeInvoice>, LagoError> {
+        let found: Option<Answer> = self.find(&["invoices", lago_id]).await?;
+        found.map(|answer| answer.invoice.read()).transpose()
+    }
+
+    /// The tenant's invoices in force that bill usage of a span, with their fees.
+    ///
+    /// # Errors
+    /// Any [`LagoError`].
+    pub async fn invoices_of(
+        &self,
+        tenant: &ExternalId,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<WholeInvoice>, LagoError> {
+        let mut found = Vec::new();
+        for head in self.invoices(tenant).await? {
+            let Some(id) = head.lago_id else { continue };
+            let Some(whole) = self.invoice(&id).await? else { continue };
+            let names = |period: &BilledPeriod| period.subscription.as_deref() == Some(tenant.as_str());
+            let is_within = |period: &BilledPeriod| names(period) && period.from < until && from <= period.to;
+            if whole.is_in_force() && whole.periods.iter().any(is_within) {
+                found.push(whole);
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    invoice: Body,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    lago_id: String,
+    number: String,
+    issuing_date: String,
+    status: String,
+    payment_status: String,
+    currency: String,
+    fees_amount_cents: i64,
+    taxes_amount_cents: i64,
+    total_amount_cents: i64,
+    file_url: Option<String>,
+    created_at: DateTime<Utc>,
+    customer: Option<CustomerBody>,
+    #[serde(default)]
+    billing_periods: Vec<PeriodBody>,
+    #[serde(default)]
+    fees: Vec<FeeBody>,
+}
+
+#[derive(Deserialize)]
+struct CustomerBody {
+    external_id: String,
+}
+
+#[derive(Deserialize)]
+struct PeriodBody {
+    external_subscription_id: Option<String>,
+    charges_from_datetime: DateTime<Utc>,
+    charges_to_datetime: DateTime<Utc>,
+}
+
+#[derive(Deserialize)]
+struct FeeBody {
+    item: ItemBody,
+    units: String,
+    amount_cents: i64,
+}
+
+#[derive(Deserialize)]
+struct ItemBody {
+    #[serde(rename = "type")]
+    kind: String,
+    code: String,
+    name: String,
+}
+
+impl Body {
+    fn read(self) -> Result<WholeInvoice, LagoError> {
+        let period = |period: PeriodBody| BilledPeriod {
+            subscription: period.external_subscription_id,
+            from: period.charges_from_datetime,
+            to: period.charges_to_datetime,
+        };
+        Ok(WholeInvoice {
+            lago_id: self.lago_id,
+            number: self.number,
+            issuing_date: self.issuing_date,
+            status: self.status,
+            payment_status: self.payment_status,
+            currency: self.currency,
+            fees_amount_cents: self.fees_amount_cents,
+            taxes_amount_cents: self.taxes_amount_cents,
+            total_amount_cents: self.total_amount_cents,
+            file_url: self.file_url,
+            created_at: self.created_at,
+            customer: self.customer.map(|customer| customer.external_id),
+            periods: self.billing_periods.into_iter().map(period).collect(),
+            fees: self.fees.into_iter().map(FeeBody::read).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl FeeBody {
+    fn read(self) -> Result<Fee, LagoError> {
+        let kind = match self.item.kind.as_str() {
+            "charge" => FeeKind::Charge,
+            "subscription" => FeeKind::Subscription,
+            other => FeeKind::Other(other.to_owned()),
+        };
+        let units = self.units.parse().map_err(|error| LagoError::Unexpected(format!("units of a fee: {error}")))?;
+        Ok(Fee { kind, code: self.item.code, name: self.item.name, units, amount_cents: self.amount_cents })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_second_of_a_period_is_billed_by_it_and_the_next_one_is_not() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let body = serde_json::json!({ "invoice": {
+            "lago_id": "1", "number": "A-1", "issuing_date": "2026-12-01", "status": "finalized",
+            "payment_status": "pending", "currency": "EUR", "fees_amount_cents": 8, "taxes_amount_cents": 2,
+            "total_amount_cents": 10, "file_url": null, "created_at": "2026-12-01T00:10:00Z", "customer": null,
+            "billing_periods": [{ "external_subscription_id": "acme", "charges_from_datetime": "2026-11-20T10:00:00Z",
+                                  "charges_to_datetime": "2026-11-30T23:59:59Z" }],
+            "fees": [{ "item": { "type": "charge", "code": "api_calls", "name": "API calls" }, "units": "12.0",
+                       "amount_cents": 8 }],
+        } });
+        let invoice = serde_json::from_value::<Answer>(body).unwrap().invoice.read().unwrap();
+        assert_eq!(invoice.fees[0].kind, FeeKind::Charge);
+        let acme = ExternalId::parse("acme").unwrap();
+        assert!(invoice.covers(&acme, at("2026-11-30T23:59:59.9Z")));
+        assert!(!invoice.covers(&acme, at("2026-12-01T00:00:00Z")));
+        assert!(!invoice.covers(&acme, at("2026-11-20T09:59:59Z")));
+        assert!(!invoice.covers(&ExternalId::parse("other").unwrap(), at("2026-11-25T00:00:00Z")));
+    }
+}

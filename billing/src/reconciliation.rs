@@ -1,0 +1,258 @@
+//! Reconciliation: what the ledger says was used against what Lago received, and what Lago bills, by metric.
+//!
+//! Pure arithmetic over what was read; nothing here asks anybody. Three questions, each of which can go wrong alone: is
+//! each row one event of the same content (by id), do the events add up to the ledger, does Lago bill what it received.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::{Decimal, Metric, RecordedEvent};
+
+/// A row of the ledger, in the metric's own units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerRow {
+    pub id: String,
+    pub metric: Metric,
+    pub units: Decimal,
+    /// When it is billed, in Unix seconds.
+    pub timestamp: i64,
+    pub state: RowState,
+}
+
+/// Where a row's delivery stands, as far as the ledger knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowState {
+    /// Lago took it.
+    Delivered,
+    /// It was or will be sent.
+    Waiting,
+    /// It is never to be billed: refused for good, or taken back.
+    Out,
+}
+
+/// What Lago bills of a period: its open part's current usage, and invoices of what is closed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Billed {
+    /// By metric, asked after the events were read; `None` while the invoice of a period that is over is still to be made.
+    pub units: Option<BTreeMap<String, Decimal>>,
+    /// The same, asked before the events were read: what arrived meanwhile is in one of the two.
+    pub units_before: Option<BTreeMap<String, Decimal>>,
+    pub closed: Vec<Closed>,
+}
+
+/// A stretch of time that was invoiced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// First and last of its Unix seconds.
+    pub first: i64,
+    pub last: i64,
+    /// When the invoice was made, in Unix seconds: what Lago received later is billed by none.
+    pub at: i64,
+}
+
+impl Billed {
+    fn leaves_out(&self, event: &RecordedEvent) -> bool {
+        let second = event.timestamp.timestamp();
+        let leaves_out = |closed: &Closed| {
+            (closed.first..=closed.last).contains(&second) && event.received_at.timestamp() > closed.at
+        };
+        self.closed.iter().any(leaves_out)
+    }
+}
+
+/// One metric of one tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// The metric's code, or a code that Lago has and we do not know.
+    pub metric: String,
+    /// Units of the ledger that are to be billed in the period.
+    pub ledger: Decimal,
+    /// Of them, those that wait for their delivery.
+    pub waiting: Decimal,
+    /// Units of the events that Lago has.
+    pub events: Decimal,
+    /// Units that Lago bills; null while the period's invoice is still to be made.
+    pub billed: Option<Decimal>,
+    /// The same, before the events were read.
+    #[serde(skip)]
+    pub billed_before: Option<Decimal>,
+    /// Rows that were delivered and that Lago has not.
+    pub missing: Vec<String>,
+    /// Events under ids that the ledger has not, or not to be billed.
+    pub foreign: Vec<String>,
+    /// Events whose metric or units are not the row's.
+    pub differing: Vec<String>,
+    /// Events that came after their period's invoice, and are billed by none.
+    pub too_late: Vec<String>,
+}
+
+impl Line {
+    /// Whether ledger and Lago disagree. What waits is no drift: it is on its way.
+    #[must_use]
+    pub fn has_drifted(&self) -> bool {
+        let named =
+            [&self.missing, &self.foreign, &self.differing, &self.too_late].into_iter().any(|ids| !ids.is_empty());
+        let is_billed = match (&self.billed_before, &self.billed) {
+            (Some(before), Some(after)) => before.min(after) <= &self.events && &self.events <= before.max(after),
+            _ => true,
+        };
+        named || self.ledger.clone() - &self.waiting != self.events || !is_billed
+    }
+}
+
+/// Compares a tenant's period: a line for each metric of which anybody knows anything.
+#[must_use]
+pub fn compare(rows: &[LedgerRow], events: &[RecordedEvent], billed: &Billed) -> Vec<Line> {
+    let by_id: BTreeMap<&str, &LedgerRow> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
+    let received: BTreeSet<&str> = events.iter().map(|event| event.transaction_id.as_str()).collect();
+    let mut lines: BTreeMap<String, Line> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.state != RowState::Out) {
+        let line = line(&mut lines, row.metric.as_str(), billed);
+        line.ledger = take(&mut line.ledger) + &row.units;
+        match (row.state, received.contains(row.id.as_str())) {
+            (_, true) | (RowState::Out, _) => {}
+            (RowState::Waiting, false) => line.waiting = take(&mut line.waiting) + &row.units,
+            (RowState::Delivered, false) => line.missing.push(row.id.clone()),
+        }
+    }
+    for event in events {
+        let row = by_id.get(event.transaction_id.as_str());
+        let is_late = billed.leaves_out(event);
+        // Lago has it and bills it nowhere, which is why the ledger took it back.
+        if is_late && row.is_some_and(|row| row.state == RowState::Out) {
+            continue;
+        }
+        let line = line(&mut lines, &event.code, billed);
+        let units = event.value.clone().unwrap_or_else(Decimal::zero);
+        line.events = take(&mut line.events) + &units;
+        let id = event.transaction_id.clone();
+        match row {
+            None => line.foreign.push(id),
+            Some(row) if row.state == RowState::Out => line.foreign.push(id),
+            Some(row) if row.metric.as_str() != event.code || row.units != units => line.differing.push(id),
+            Some(row) if row.timestamp != event.timestamp.timestamp() => line.differing.push(id),
+            Some(_) if is_late => line.too_late.push(id),
+            Some(_) => {}
+        }
+    }
+    for metric in billed.units.iter().flat_map(BTreeMap::keys) {
+        line(&mut lines, metric, billed);
+    }
+    lines.into_values().collect()
+}
+
+fn line<'a>(lines: &'a mut BTreeMap<String, Line>, metric: &str, billed: &Billed) -> &'a mut Line {
+    let of = |units: &Option<BTreeMap<String, Decimal>>| {
+        units.as_ref().map(|units| units.get(metric).cloned().unwrap_or_else(Decimal::zero))
+    };
+    lines.entry(metric.to_owned()).or_insert_with(|| Line {
+        metric: metric.to_owned(),
+        ledger: Decimal::zero(),
+        waiting: Decimal::zero(),
+        events: Decimal::zero(),
+        billed: of(&billed.units),
+        billed_before: of(&billed.units_before),
+        missing: Vec::new(),
+        foreign: Vec::new(),
+        differing: Vec::new(),
+        too_late: Vec::new(),
+    })
+}
+
+fn take(sum: &mut Decimal) -> Decimal {
+    std::mem::replace(sum, Decimal::zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    const SECOND: i64 = 1_790_000_000;
+
+    fn row(id: &str, units: u64, state: RowState) -> LedgerRow {
+        LedgerRow { id: id.to_owned(), metric: Metric::ComputeUnits, units: units.into(), timestamp: SECOND, state }
+    }
+
+    fn event(id: &str, units: u64) -> RecordedEvent {
+        RecordedEvent {
+            transaction_id: id.to_owned(),
+            external_subscription_id: Some("acme".to_owned()),
+            code: "compute_units".to_owned(),
+            timestamp: DateTime::from_timestamp(SECOND, 0).unwrap(),
+            value: Some(units.into()),
+            received_at: DateTime::from_timestamp(SECOND + 5, 0).unwrap(),
+        }
+    }
+
+    fn billed(units: u64) -> Billed {
+        let units = Some(BTreeMap::from([("compute_units".to_owned(), units.into())]));
+        Billed { units_before: units.clone(), units, closed: Vec::new() }
+    }
+
+    fn only(rows: &[LedgerRow], events: &[RecordedEvent], billed: &Billed) -> Line {
+        let mut lines = compare(rows, events, billed);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        lines.remove(0)
+    }
+
+    #[test]
+    fn what_agrees_is_no_drift_and_neither_is_what_waits() {
+        let rows = [row("a", 3, RowState::Delivered), row("b", 4, RowState::Waiting), row("c", 9, RowState::Out)];
+        assert!(!only(&rows, &[event("a", 3)], &billed(3)).has_drifted());
+        // Taken, and the answer was lost.
+        assert!(!only(&rows, &[event("a", 3), event("b", 4)], &billed(7)).has_drifted());
+        assert_eq!(compare(&[], &[], &Billed::default()), []);
+        // Something arrives while the books are read.
+        let busy = Billed { units: billed(9).units, ..billed(1) };
+        assert!(!only(&rows, &[event("a", 3)], &busy).has_drifted());
+        let beyond = Billed { units: billed(2).units, ..billed(1) };
+        assert!(only(&rows, &[event("a", 3)], &beyond).has_drifted());
+    }
+
+    #[test]
+    fn each_disagreement_is_named() {
+        let rows = [row("a", 3, RowState::Delivered), row("b", 4, RowState::Delivered)];
+        let missing = only(&rows, &[event("a", 3)], &billed(3));
+        assert!(missing.has_drifted() && missing.missing == ["b"], "{missing:?}");
+        let foreign = only(&rows[..1], &[event("a", 3), event("x", 1)], &billed(4));
+        assert!(foreign.has_drifted() && foreign.foreign == ["x"], "{foreign:?}");
+        let dead = only(&[row("a", 3, RowState::Out)], &[event("a", 3)], &billed(3));
+        assert!(dead.has_drifted() && dead.foreign == ["a"], "{dead:?}");
+        let differing = only(&rows, &[event("a", 3), event("b", 5)], &billed(8));
+        assert!(differing.has_drifted() && differing.differing == ["b"], "{differing:?}");
+        let elsewhen = RecordedEvent { timestamp: DateTime::from_timestamp(SECOND + 1, 0).unwrap(), ..event("b", 4) };
+        assert_eq!(only(&rows, &[event("a", 3), elsewhen], &billed(7)).differing, ["b"]);
+        let unbilled = only(&rows, &[event("a", 3), event("b", 4)], &billed(6));
+        assert!(unbilled.has_drifted(), "{unbilled:?}");
+        let other = RecordedEvent { code: "nobody_knows".to_owned(), ..event("x", 1) };
+        let lines = compare(&rows, &[event("a", 3), event("b", 4), other], &billed(7));
+        assert_eq!(
+            lines.iter().filter(|line| line.has_drifted()).map(|line| line.metric.as_str()).collect::<Vec<_>>(),
+            ["nobody_knows"]
+        );
+    }
+
+    #[test]
+    fn what_came_after_the_invoice_is_billed_by_none_unless_it_was_taken_back() {
+        let stretch = Closed { first: SECOND - 9, last: SECOND, at: SECOND + 1 };
+        let closed = Billed { closed: vec![stretch], ..billed(0) };
+        let late = only(&[row("a", 3, RowState::Delivered)], &[event("a", 3)], &closed);
+        assert!(late.has_drifted() && late.too_late == ["a"], "{late:?}");
+        assert!(!only(&[row("a", 3, RowState::Out)], &[event("a", 3)], &closed).has_drifted());
+        let before = Billed { closed: vec![Closed { last: SECOND - 1, ..stretch }], ..billed(3) };
+        assert!(!only(&[row("a", 3, RowState::Delivered)], &[event("a", 3)], &before).has_drifted());
+        let in_time = Billed { closed: vec![Closed { at: SECOND + 5, ..stretch }], ..billed(3) };
+        assert!(!only(&[row("a", 3, RowState::Delivered)], &[event("a", 3)], &in_time).has_drifted());
+    }
+
+    #[test]
+    fn a_period_that_is_over_and_has_no_invoice_yet_is_compared_with_the_events_alone() {
+        let unknown = Billed::default();
+        let rows = [row("a", 3, RowState::Delivered)];
+        assert!(!only(&rows, &[event("a", 3)], &unknown).has_drifted());
+        assert!(only(&rows, &[], &unknown).has_drifted());
+    }
+}

@@ -1,0 +1,93 @@
+//! `zama-jobs billing dead-letters`: what the billing system refused for good, and another try.
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use jobs::usage::{Metric, Quantity};
+use serde_json::{Value, json};
+use settings::Settings;
+use store::usage::dead_letters::{self, DeadLetter, Which};
+
+use super::End;
+use crate::commands::parts;
+
+/// Dead letters that are listed at once.
+const LISTED: i64 = 1000;
+
+#[derive(Subcommand)]
+pub enum DeadLettersCommand {
+    /// List them, the oldest first.
+    List {
+        /// Only this tenant's.
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// Send them again, once the cause is gone: they are due with the reporter's next turn.
+    Retry(RetryArgs),
+}
+
+/// Which are tried again.
+#[derive(Args)]
+pub struct RetryArgs {
+    /// Ids of rows.
+    #[arg(required_unless_present_any = ["tenant", "all"], conflicts_with_all = ["tenant", "all"])]
+    rows: Vec<String>,
+    /// All of this tenant.
+    #[arg(long, conflicts_with = "all")]
+    tenant: Option<String>,
+    /// All of them.
+    #[arg(long)]
+    all: bool,
+}
+
+pub(super) async fn run(settings: &Settings, command: &DeadLettersCommand, json: bool) -> Result<End> {
+    let pool = parts::pool(settings)?;
+    store::reach(&pool).await?;
+    match command {
+        DeadLettersCommand::List { tenant } => {
+            let which = tenant.as_deref().map_or(Which::All, Which::OfTenant);
+            let letters = dead_letters::list(&pool, which, LISTED).await?;
+            if json {
+                println!("{:#}", json!({ "data": letters.iter().map(document).collect::<Vec<_>>() }));
+            } else {
+                letters.iter().for_each(|letter| println!("{}", line(letter)));
+            }
+        }
+        DeadLettersCommand::Retry(args) => {
+            let which = match (&args.tenant, args.all) {
+                (Some(tenant), _) => Which::OfTenant(tenant),
+                (None, true) => Which::All,
+                (None, false) => Which::Named(&args.rows),
+            };
+            let retried = dead_letters::retry(&pool, which).await?;
+            let unknown: Vec<&String> = args.rows.iter().filter(|row| !retried.contains(row)).collect();
+            if json {
+                println!("{:#}", json!({ "retried": retried, "unknown": unknown }));
+            } else {
+                println!("{} rows are due again", retried.len());
+            }
+            if !unknown.is_empty() {
+                let names: Vec<&str> = unknown.iter().map(|row| row.as_str()).collect();
+                bail!("no dead letters: {}", names.join(", "));
+            }
+        }
+    }
+    Ok(End::Done)
+}
+
+fn document(letter: &DeadLetter) -> Value {
+    json!({
+        "id": letter.id, "tenant": letter.tenant, "metric": letter.metric, "units": units(letter),
+        "occurred_at": letter.occurred_at, "reason": letter.reason
+    })
+}
+
+fn line(letter: &DeadLetter) -> String {
+    let time = letter.occurred_at.format("%Y-%m-%d %H:%M:%SZ");
+    let units = units(letter).map_or_else(|| letter.units.to_string(), |units| units.to_string());
+    format!("{time}  {:<20} {units:>12}  {}  {}", letter.tenant, letter.id, letter.reason)
+}
+
+/// In the metric's own units, of a metric that there is.
+fn units(letter: &DeadLetter) -> Option<Quantity> {
+    letter.metric.parse::<Metric>().ok().map(|metric| metric.quantity(letter.units))
+}

@@ -1,0 +1,103 @@
+//! `zama-jobs billing`: what finance does. Provisions the billing system, holds the ledger against it, corrects, and looks
+//! after what it refused.
+
+mod correct;
+mod dead_letters;
+mod notices;
+mod reconcile;
+mod setup;
+mod usage;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use settings::Settings;
+
+use super::{Role, parts, process};
+
+pub use setup::provision;
+pub use usage::table;
+
+/// The exit codes, as `--help` prints them; those of `zama-jobs chain`, as far as there are such ends.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, or everything is as it should be
+  1  the database, the billing system or something else failed
+  2  the command line is wrong
+  9  something is not as it should be: it was printed
+  10 nothing was changed: the question was not answered with yes";
+
+#[derive(Subcommand)]
+pub enum BillingCommand {
+    /// Provision metrics, plans, taxes and webhook, and every tenant's customer and subscription.
+    ///
+    /// Shows what is to be done and asks; repeating it changes nothing.
+    #[command(after_help = EXIT_CODES)]
+    Setup(setup::SetupArgs),
+    /// Show what a tenant would be invoiced if its period ended now.
+    Usage(usage::UsageArgs),
+    /// Hold the ledger against the billing system's events, current usage and invoices.
+    #[command(after_help = EXIT_CODES)]
+    Reconcile(reconcile::ReconcileArgs),
+    /// Book a correction of a row of the ledger, as a row of its own.
+    #[command(after_help = EXIT_CODES)]
+    Correct(correct::CorrectArgs),
+    /// List what the billing system refused for good, and send it again.
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLettersCommand),
+    /// List what the billing system told by its webhook, the newest first.
+    Notices(notices::NoticesArgs),
+    /// Have the Lago stand-in make the invoices of a month that is over; Lago does so by its clock.
+    CloseMonth {
+        /// YYYY-MM
+        month: activities::reconciliation::Month,
+    },
+}
+
+/// How a command ended, beside success and failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Done,
+    /// Something is not as it should be.
+    Trouble,
+    /// Nobody said yes.
+    Declined,
+}
+
+impl From<End> for ExitCode {
+    fn from(end: End) -> Self {
+        match end {
+            End::Done => Self::SUCCESS,
+            End::Trouble => Self::from(9),
+            End::Declined => Self::from(10),
+        }
+    }
+}
+
+/// # Errors
+/// The billing system or the database is away, or refuses.
+pub fn run(settings: &Settings, command: &BillingCommand, json: bool) -> Result<ExitCode> {
+    process::run(settings, Role::Tool, |_stop| async {
+        let end = match command {
+            BillingCommand::Setup(args) => Box::pin(setup::run(settings, args, json)).await?,
+            BillingCommand::Usage(args) => usage::run(settings, args, json).await?,
+            BillingCommand::Reconcile(args) => Box::pin(reconcile::run(settings, args, json)).await?,
+            BillingCommand::Correct(args) => correct::run(settings, args, json).await?,
+            BillingCommand::DeadLetters(command) => dead_letters::run(settings, command, json).await?,
+            BillingCommand::Notices(args) => notices::run(settings, args, json).await?,
+            BillingCommand::CloseMonth { month } => {
+                let lago = lago(settings)?;
+                let made = lago.close_month_of_stand_in(&month.to_string()).await;
+                let made = made.context("Only the stand-in closes a month by command, and one that is over")?;
+                println!("{made} invoices made for {month}");
+                End::Done
+            }
+        };
+        Ok(end.into())
+    })
+}
+
+fn lago(settings: &Settings) -> Result<::billing::LagoClient> {
+    parts::lago(settings)?.context("billing.lago_url is not set")
+}

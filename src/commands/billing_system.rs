@@ -1,0 +1,92 @@
+//! The billing system as the API asks it: `billing`'s client behind the trait of `api`.
+
+use ::api::Notices;
+use ::api::billing_system::{BillingSystem, BillingUnavailable, Invoice, InvoiceHead, InvoiceLine};
+use ::billing::{ExternalId, FeeKind, LagoClient, LagoError, WholeInvoice};
+use anyhow::Result;
+use futures::future::{BoxFuture, FutureExt as _};
+use jobs::TenantId;
+use settings::Settings;
+
+use super::parts;
+
+/// What the settings name, without connecting to it; `None` when they name none.
+pub(super) fn notices(settings: &Settings) -> Result<Option<Notices>> {
+    Ok(parts::lago(settings)?.map(|lago| Notices::of(std::sync::Arc::new(Lago(lago)))))
+}
+
+struct Lago(LagoClient);
+
+fn unavailable(error: impl ToString) -> BillingUnavailable {
+    BillingUnavailable(error.to_string())
+}
+
+impl BillingSystem for Lago {
+    fn invoices<'a>(&'a self, tenant: &'a TenantId) -> BoxFuture<'a, Result<Vec<InvoiceHead>, BillingUnavailable>> {
+        let invoices = async {
+            let account = ExternalId::parse(tenant.as_str()).map_err(unavailable)?;
+            let invoices = match self.0.invoices(&account).await {
+                Ok(invoices) => invoices,
+                Err(LagoError::Rejected { status: 404, .. }) => Vec::new(),
+                Err(error) => return Err(unavailable(error)),
+            };
+            let head = |invoice: ::billing::Invoice| {
+                Some(InvoiceHead {
+                    id: invoice.lago_id?,
+                    number: invoice.number,
+                    issuing_date: invoice.issuing_date,
+                    status: invoice.status,
+                    payment_status: invoice.payment_status,
+                    currency: invoice.currency,
+                    fees_amount_cents: invoice.fees_amount_cents,
+                    taxes_amount_cents: invoice.taxes_amount_cents,
+                    total_amount_cents: invoice.total_amount_cents,
+                    pdf_url: invoice.file_url,
+                })
+            };
+            Ok(invoices.into_iter().filter_map(head).collect())
+        };
+        invoices.boxed()
+    }
+
+    fn invoice<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Invoice>, BillingUnavailable>> {
+        async move { self.0.invoice(id).await.map_err(unavailable)?.map(invoice).transpose() }.boxed()
+    }
+
+    fn notice_key(&self) -> BoxFuture<'_, Result<String, BillingUnavailable>> {
+        async { Ok(self.0.notice_key().await.map_err(unavailable)?.0) }.boxed()
+    }
+}
+
+fn invoice(whole: WholeInvoice) -> Result<Invoice, BillingUnavailable> {
+    // Lago names the last second of a period.
+    let second = chrono::Duration::seconds(1);
+    let own = |subscription: &Option<String>| *subscription == whole.customer;
+    let periods = whole.periods.iter().filter(|period| own(&period.subscription));
+    let line = |fee: &::billing::Fee| {
+        Ok(InvoiceLine {
+            code: fee.code.clone(),
+            name: fee.name.clone(),
+            is_usage: fee.kind == FeeKind::Charge,
+            units: fee.units.to_string().parse().map_err(unavailable)?,
+            amount_cents: fee.amount_cents,
+        })
+    };
+    Ok(Invoice {
+        periods: periods.map(|period| (period.from, period.to + second)).collect(),
+        lines: whole.fees.iter().map(line).collect::<Result<_, BillingUnavailable>>()?,
+        customer: whole.customer.clone(),
+        head: InvoiceHead {
+            id: whole.lago_id,
+            number: whole.number,
+            issuing_date: whole.issuing_date,
+            status: whole.status,
+            payment_status: whole.payment_status,
+            currency: whole.currency,
+            fees_amount_cents: whole.fees_amount_cents,
+            taxes_amount_cents: whole.taxes_amount_cents,
+            total_amount_cents: whole.total_amount_cents,
+            pdf_url: whole.file_url,
+        },
+    })
+}

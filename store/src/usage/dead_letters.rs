@@ -1,0 +1,91 @@
+//! Dead letters: rows that the billing system refused for good, until somebody has removed the cause.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+
+use crate::StoreError;
+
+/// A row that the billing system refused.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    pub id: String,
+    pub tenant: String,
+    pub metric: String,
+    pub units: i64,
+    pub occurred_at: DateTime<Utc>,
+    pub reason: String,
+}
+
+/// Which dead letters.
+#[derive(Clone, Copy, Debug)]
+pub enum Which<'a> {
+    All,
+    OfTenant(&'a str),
+    /// These, by their ids.
+    Named(&'a [String]),
+}
+
+impl<'a> Which<'a> {
+    fn columns(self) -> (Option<&'a str>, Option<&'a [String]>) {
+        match self {
+            Self::All => (None, None),
+            Self::OfTenant(tenant) => (Some(tenant), None),
+            Self::Named(ids) => (None, Some(ids)),
+        }
+    }
+}
+
+/// The dead letters, the oldest first, at most `limit`. What is used in sandboxes is none, nor what was taken back.
+///
+/// # Errors
+/// The database is away.
+pub async fn list(pool: &PgPool, which: Which<'_>, limit: i64) -> Result<Vec<DeadLetter>, StoreError> {
+    let (tenant, ids) = which.columns();
+    let rows = sqlx::query_as!(
+        DeadLetter,
+        r#"SELECT id, tenant, metric, units, occurred_at, dead_reason AS "reason!" FROM usage_ledger
+            WHERE dead_reason IS NOT NULL AND dead_reason <> 'test mode' AND NOT voided
+              AND ($1::text IS NULL OR tenant = $1) AND ($2::text[] IS NULL OR id = ANY($2))
+            ORDER BY occurred_at, id LIMIT $3"#,
+        tenant,
+        ids,
+        limit
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows)
+}
+
+/// How many there are.
+///
+/// # Errors
+/// The database is away.
+pub async fn count(pool: &PgPool) -> Result<u64, StoreError> {
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM usage_ledger
+            WHERE dead_reason IS NOT NULL AND dead_reason <> 'test mode' AND NOT voided"#
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(count.unsigned_abs())
+}
+
+/// Makes dead letters due again: they are sent with the next turn, under a time that is fixed anew, since the billing
+/// system has none of them. Answers their ids.
+///
+/// # Errors
+/// The database is away.
+pub async fn retry(pool: &PgPool, which: Which<'_>) -> Result<Vec<String>, StoreError> {
+    let (tenant, ids) = which.columns();
+    let retried = sqlx::query_scalar!(
+        "UPDATE usage_ledger SET dead_reason = NULL, billed_at = NULL
+          WHERE dead_reason IS NOT NULL AND dead_reason <> 'test mode' AND NOT voided
+            AND ($1::text IS NULL OR tenant = $1) AND ($2::text[] IS NULL OR id = ANY($2))
+        RETURNING id",
+        tenant,
+        ids
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(retried)
+}

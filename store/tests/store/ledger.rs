@@ -1,0 +1,149 @@
+//! The ledger keeps what it says: rows are added, and only their delivery moves on.
+
+use futures::future::join_all;
+use jobs::JobId;
+use store::usage::corrections::{self, Anew, Corrected};
+use store::usage::dead_letters::{self, Which};
+use store::usage::{self, UsageRow};
+
+use crate::outbox::Outbox;
+
+/// A row of five compute units of acme.
+async fn five_units(outbox: &Outbox) -> (JobId, String) {
+    let job = outbox.confirming().await;
+    (job, format!("{job}:compute_units:0"))
+}
+
+async fn due(outbox: &Outbox, job: JobId) -> Vec<UsageRow> {
+    usage::due_for_job(&outbox.pool, job).await.unwrap()
+}
+
+fn ids(rows: &[UsageRow]) -> Vec<&str> {
+    rows.iter().map(|row| row.id.as_str()).collect()
+}
+
+#[tokio::test]
+async fn what_a_row_says_can_neither_be_changed_nor_deleted() {
+    let outbox = Outbox::new().await;
+    let (_, row) = five_units(&outbox).await;
+    usage::freeze(&outbox.pool, std::slice::from_ref(&row), chrono::Utc::now()).await.unwrap();
+    usage::delivered(&outbox.pool, std::slice::from_ref(&row)).await.unwrap();
+    let before = outbox.count("SELECT sum(units)::bigint FROM usage_ledger").await;
+    for statement in [
+        "UPDATE usage_ledger SET units = units + 1",
+        "UPDATE usage_ledger SET units = 0 WHERE metric = 'compute_units'",
+        "UPDATE usage_ledger SET occurred_at = occurred_at - interval '1 day'",
+        "UPDATE usage_ledger SET metric = 'api_calls'",
+        "UPDATE usage_ledger SET tenant = 'other'",
+        "UPDATE usage_ledger SET job_id = NULL",
+        "UPDATE usage_ledger SET id = id || 'x'",
+        "UPDATE usage_ledger SET segment = '1'",
+        "UPDATE usage_ledger SET reason = 'none', corrects = id",
+        "UPDATE usage_ledger SET billed_at = now() WHERE metric = 'compute_units'",
+        "UPDATE usage_ledger SET billed_at = NULL WHERE metric = 'compute_units'",
+        "UPDATE usage_ledger SET delivered_at = NULL WHERE metric = 'compute_units'",
+        "DELETE FROM usage_ledger WHERE metric = 'compute_units'",
+        "TRUNCATE usage_ledger",
+    ] {
+        let refused = sqlx::query(statement).execute(&outbox.pool).await.expect_err(statement).to_string();
+        assert!(refused.contains("append-only"), "{statement}: {refused}");
+    }
+    assert_eq!(outbox.count("SELECT sum(units)::bigint FROM usage_ledger").await, before);
+    let less =
+        "INSERT INTO usage_ledger (id, tenant, metric, segment, units) VALUES ('x', 'acme', 'api_calls', 'x', -1)";
+    sqlx::query(less).execute(&outbox.pool).await.expect_err("less than nothing, and no correction");
+}
+
+#[tokio::test]
+async fn a_correction_is_a_row_of_its_own_with_its_reason() {
+    let outbox = Outbox::new().await;
+    let (job, row) = five_units(&outbox).await;
+    let correct = async |units, reason: &str| corrections::correct(&outbox.pool, &row, units, reason).await.unwrap();
+    assert_eq!(correct(-2, "counted twice").await, Corrected::Booked(format!("{row}.1")));
+    assert_eq!(correct(4, "and once too little").await, Corrected::Booked(format!("{row}.2")));
+    assert_eq!(correct(-8, "more than there is").await, Corrected::BelowNothing);
+    assert_eq!(
+        outbox
+            .usage(job)
+            .await
+            .iter()
+            .filter(|(metric, _)| metric == "compute_units")
+            .map(|(_, units)| units)
+            .sum::<i64>(),
+        7
+    );
+    let rows = due(&outbox, job).await;
+    let corrections: Vec<_> = rows.iter().filter(|due| due.reason.is_some()).collect();
+    assert_eq!(corrections.len(), 2);
+    assert_eq!((corrections[0].units, corrections[0].reason.as_deref()), (-2, Some("counted twice")));
+
+    let again = corrections::correct(&outbox.pool, &format!("{row}.1"), 1, "of a correction").await.unwrap();
+    assert_eq!(again, Corrected::NotCorrectable);
+    assert_eq!(corrections::correct(&outbox.pool, "nobody", 1, "x").await.unwrap(), Corrected::NoSuchRow);
+}
+
+#[tokio::test]
+async fn corrections_at_once_take_back_no_more_than_there_is() {
+    let outbox = Outbox::new().await;
+    let (_, row) = five_units(&outbox).await;
+    let each = (0..8).map(|_| corrections::correct(&outbox.pool, &row, -1, "one less"));
+    let done: Vec<Corrected> = join_all(each).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(done.iter().filter(|one| matches!(one, Corrected::Booked(_))).count(), 5, "{done:?}");
+    assert_eq!(done.iter().filter(|one| **one == Corrected::BelowNothing).count(), 3, "{done:?}");
+}
+
+#[tokio::test]
+async fn a_row_that_is_booked_anew_counts_once() {
+    let outbox = Outbox::new().await;
+    let (job, row) = five_units(&outbox).await;
+    let anew = async |which| corrections::book_anew(&outbox.pool, &row, which, "its period is over").await.unwrap();
+    assert!(!anew(Anew::Delivered).await, "it was not delivered");
+    assert!(anew(Anew::Waiting).await);
+    assert!(!anew(Anew::Waiting).await, "once");
+    assert_eq!(
+        outbox
+            .usage(job)
+            .await
+            .iter()
+            .filter(|(metric, _)| metric == "compute_units")
+            .map(|(_, units)| units)
+            .sum::<i64>(),
+        5
+    );
+    let rows = due(&outbox, job).await;
+    assert_eq!(ids(&rows), [format!("{row}.2"), format!("{job}:jobs_submitted:0")]);
+    assert_eq!(rows[0].units, 5);
+    assert!(dead_letters::list(&outbox.pool, Which::All, 10).await.unwrap().is_empty(), "nobody has to look at it");
+    assert_eq!(dead_letters::retry(&outbox.pool, Which::All).await.unwrap(), [""; 0]);
+    assert_eq!(corrections::correct(&outbox.pool, &row, 1, "late").await.unwrap(), Corrected::NotCorrectable);
+    // What was delivered and is billed by nothing, too.
+    let submitted = format!("{job}:jobs_submitted:0");
+    usage::delivered(&outbox.pool, std::slice::from_ref(&submitted)).await.unwrap();
+    assert!(corrections::book_anew(&outbox.pool, &submitted, Anew::Delivered, "in no invoice").await.unwrap());
+    assert_eq!(ids(&due(&outbox, job).await), [format!("{row}.2"), format!("{submitted}.2")]);
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_seen_and_tried_again_under_another_time() {
+    let outbox = Outbox::new().await;
+    let (job, row) = five_units(&outbox).await;
+    let long_ago = chrono::Utc::now() - chrono::Duration::days(40);
+    usage::freeze(&outbox.pool, std::slice::from_ref(&row), long_ago).await.unwrap();
+    usage::dead(&outbox.pool, &row, "422: no").await.unwrap();
+    // A sandbox's rows are free, and no dead letters.
+    outbox.execute("INSERT INTO tenants (id, plan, sandbox_of) VALUES ('acme--test', 'development', 'acme')").await;
+    outbox.execute("INSERT INTO usage_ledger (id, tenant, metric, segment, units) VALUES ('t', 'acme--test', 'api_calls', 't', 1)").await;
+    let letters = dead_letters::list(&outbox.pool, Which::All, 10).await.unwrap();
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert_eq!((letters[0].id.as_str(), letters[0].reason.as_str()), (row.as_str(), "422: no"));
+    assert_eq!(dead_letters::count(&outbox.pool).await.unwrap(), 1);
+    assert!(dead_letters::list(&outbox.pool, Which::OfTenant("other"), 10).await.unwrap().is_empty());
+
+    let others = ["t".to_owned(), "nobody".to_owned()];
+    assert!(dead_letters::retry(&outbox.pool, Which::Named(&others)).await.unwrap().is_empty());
+    let named = [row.clone()];
+    assert_eq!(dead_letters::retry(&outbox.pool, Which::Named(&named)).await.unwrap(), [row.clone()]);
+    let again = due(&outbox, job).await;
+    let again = again.iter().find(|due| due.id == row).expect("it is due");
+    assert_eq!((again.billed_at, again.dead_reason.as_deref()), (None, None));
+}

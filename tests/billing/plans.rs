@@ -1,0 +1,80 @@
+//! A tenant that changes its plan within a month, and one that is closed.
+
+use billing::FeeKind;
+use chrono::{TimeDelta, Utc};
+use store::accounts;
+
+use crate::stage::{ACME, Stage, acme, by_operator, this_month};
+
+async fn plan_in_lago(stage: &Stage) -> String {
+    stage.lago.subscription(&acme()).await.unwrap().expect("a subscription").plan
+}
+
+#[tokio::test]
+async fn what_was_used_before_a_dearer_plan_is_invoiced_under_the_one_before() {
+    let stage = Stage::new().await;
+    stage.used("before", 100_000, Utc::now() - TimeDelta::seconds(2)).await;
+    stage.delivers().await;
+    stage.used("due", 1_000, Utc::now() - TimeDelta::seconds(2)).await;
+    stage.moves_to("enterprise").await;
+    let delivery = stage.delivery();
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 1);
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 0, "once");
+    assert_eq!(plan_in_lago(&stage).await, "enterprise");
+    stage.used("after", 7, Utc::now()).await;
+    while stage.turn(&delivery).await {}
+
+    let invoices = stage.lago.invoices(&acme()).await.unwrap();
+    assert_eq!(invoices.len(), 1, "{invoices:?}");
+    let invoice = stage.lago.invoice(invoices[0].lago_id.as_ref().unwrap()).await.unwrap().unwrap();
+    let fee = invoice.fees.iter().find(|fee| fee.code == "compute_units").unwrap();
+    // 100,000 at 0.00008 and 1,000 at 0.00006, of plan team: 8.06
+    assert_eq!((fee.kind.clone(), fee.units.to_string().as_str(), fee.amount_cents), (FeeKind::Charge, "101000", 806));
+    let open = stage.lago.current_usage(&acme()).await.unwrap();
+    let line = open.lines.iter().find(|line| line.metric == "compute_units").unwrap();
+    assert_eq!(line.units.to_string(), "7");
+    assert_eq!(stage.billed(this_month()).await, "101007");
+    stage.agrees(this_month()).await;
+}
+
+#[tokio::test]
+async fn a_cheaper_plan_waits_for_the_next_month_and_can_be_taken_back() {
+    let stage = Stage::new().await;
+    stage.used("before", 10, Utc::now() - TimeDelta::seconds(2)).await;
+    stage.delivers().await;
+    let delivery = stage.delivery();
+    for (plan, next) in [("developer", Some("developer")), ("team", None)] {
+        stage.moves_to(plan).await;
+        assert_eq!(delivery.settle_accounts().await.unwrap(), 1);
+        assert_eq!(plan_in_lago(&stage).await, "team", "until the month is over");
+        let url = format!("{}/api/v1/subscriptions/acme", stage.origin);
+        let answer = reqwest::Client::new().get(url).bearer_auth(crate::stage::KEY).send().await.unwrap();
+        let subscription: serde_json::Value = answer.json().await.unwrap();
+        assert_eq!(subscription["subscription"]["next_plan_code"].as_str(), next);
+    }
+    assert_eq!(stage.lago.invoices(&acme()).await.unwrap(), []);
+    stage.used("after", 7, Utc::now() - TimeDelta::seconds(1)).await;
+    stage.delivers().await;
+    stage.agrees(this_month()).await;
+}
+
+#[tokio::test]
+async fn a_closed_tenants_subscription_ends_after_its_last_row_with_its_last_invoice() {
+    let stage = Stage::new().await;
+    stage.used("last", 10, Utc::now() - TimeDelta::seconds(2)).await;
+    accounts::close(stage.pool(), &ACME.parse().unwrap(), &by_operator()).await.unwrap();
+    let delivery = stage.delivery();
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 0, "something is due");
+    stage.delivers().await;
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 1);
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 0);
+    assert_eq!(stage.lago.subscription(&acme()).await.unwrap(), None);
+    assert_eq!(stage.lago.invoices(&acme()).await.unwrap().len(), 1);
+    stage.agrees(this_month()).await;
+    // What comes after the end can be billed by nothing, and is seen.
+    let late = stage.used("late", 1, Utc::now()).await;
+    stage.delivers().await;
+    let letters =
+        store::usage::dead_letters::list(stage.pool(), store::usage::dead_letters::Which::All, 9).await.unwrap();
+    assert_eq!(letters.iter().map(|letter| &letter.id).collect::<Vec<_>>(), [&late]);
+}

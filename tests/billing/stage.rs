@@ -1,0 +1,154 @@
+//! A database with usage, a stand-in, and what lies between.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use activities::billing_delivery::BillingDelivery;
+use activities::reconciliation::{Month, Reconciler, TenantReport};
+use billing::{Catalogue, ExternalId, LagoClient, setup, standin};
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::PgPool;
+use store::audit::Note;
+use store::limits::rules::{self, Change};
+use store::usage;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use crate::outbox::Outbox;
+
+pub const KEY: &str = "test-key";
+pub const ACME: &str = "acme";
+
+/// What the audit log is told of an operator's change.
+pub fn by_operator() -> Note {
+    Note::by_operator(&ACME.parse().unwrap(), "test", String::new(), serde_json::json!({}))
+}
+
+pub struct Stage {
+    pub outbox: Outbox,
+    /// Straight to the stand-in.
+    pub lago: Arc<LagoClient>,
+    pub origin: String,
+    _folder: TempDir,
+}
+
+impl Stage {
+    /// With the price list, and the tenant acme, which began at `since`.
+    pub async fn since(since: DateTime<Utc>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let data = folder.path().join("lago.jsonl");
+        tokio::spawn(standin::serve(listener, data, KEY.to_owned(), std::future::pending()));
+        let lago = Arc::new(LagoClient::new(&origin, KEY).unwrap());
+        setup(&lago, &Catalogue::standard()).await.unwrap();
+        let outbox = Outbox::new().await;
+        let stage = Self { outbox, lago, origin, _folder: folder };
+        let tenant = "INSERT INTO tenants (id, plan, created_at) VALUES ('acme', 'team', $1)";
+        sqlx::query(tenant).bind(since).execute(stage.pool()).await.unwrap();
+        stage
+    }
+
+    /// Acme began a moment ago.
+    pub async fn new() -> Self {
+        Self::since(Utc::now() - TimeDelta::minutes(1)).await
+    }
+
+    pub fn pool(&self) -> &PgPool {
+        &self.outbox.pool
+    }
+
+    /// What delivers over the way to `origin`.
+    pub fn delivery_to(&self, origin: &str) -> BillingDelivery {
+        let lago = Arc::new(LagoClient::new(origin, KEY).unwrap());
+        BillingDelivery::new(self.pool().clone(), lago, "developer".to_owned())
+    }
+
+    pub fn delivery(&self) -> BillingDelivery {
+        self.delivery_to(&self.origin)
+    }
+
+    /// Usage of acme that occurred at `at`.
+    pub async fn used(&self, name: &str, units: i64, at: DateTime<Utc>) -> String {
+        let id = format!("{name}:compute_units:0");
+        let row = "INSERT INTO usage_ledger (id, tenant, metric, segment, units, occurred_at)
+                   VALUES ($1, 'acme', 'compute_units', '0', $2, $3)";
+        sqlx::query(row).bind(&id).bind(units).bind(at).execute(self.pool()).await.unwrap();
+        id
+    }
+
+    /// One turn of the reporter over everything that is due; tells whether something is left.
+    pub async fn turn(&self, delivery: &BillingDelivery) -> bool {
+        let due = usage::overdue(self.pool(), 0.0, 1000).await.unwrap();
+        let is_left = !due.is_empty();
+        // A failure is the next turn's to mend.
+        drop(delivery.deliver(due).await);
+        is_left
+    }
+
+    /// Delivers all that is due, without faults.
+    pub async fn delivers(&self) {
+        let delivery = self.delivery();
+        while self.turn(&delivery).await {}
+    }
+
+    pub fn reconciler(&self) -> Reconciler {
+        Reconciler { pool: self.pool().clone(), lago: self.lago.clone() }
+    }
+
+    pub async fn report(&self, month: Month) -> TenantReport {
+        self.reconciler().all(month, Some(ACME)).await.unwrap().remove(0)
+    }
+
+    /// Nothing disagrees in a month.
+    pub async fn agrees(&self, month: Month) {
+        let report = self.report(month).await;
+        assert!(!report.has_drifted(), "{report:#?}");
+    }
+
+    /// Units that Lago bills of acme's compute units in a month, by its invoices and current usage.
+    pub async fn billed(&self, month: Month) -> String {
+        let report = self.report(month).await;
+        let line = report.lines.iter().find(|line| line.metric == "compute_units");
+        line.and_then(|line| line.billed.clone()).map_or_else(|| "nothing".to_owned(), |units| units.to_string())
+    }
+
+    /// An operator puts acme on another plan.
+    pub async fn moves_to(&self, plan: &str) {
+        let change = Change { plan: Some(plan.to_owned()), ..Change::default() };
+        assert!(rules::change(self.pool(), &ACME.parse().unwrap(), &change, &by_operator()).await.unwrap());
+    }
+
+    /// Closes a month in the stand-in, as Lago does by its clock.
+    pub async fn closes(&self, month: Month) {
+        self.lago.close_month_of_stand_in(&month.to_string()).await.unwrap();
+    }
+
+    /// The events that Lago has, as units by metric, read without any code of ours between.
+    pub async fn event_sums(&self) -> BTreeMap<String, i64> {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let mut sums = BTreeMap::new();
+        for page in 1.. {
+            let url = format!("{}/api/v1/events?external_subscription_id=acme&per_page=100&page={page}", self.origin);
+            let answer: serde_json::Value = http.get(url).bearer_auth(KEY).send().await.unwrap().json().await.unwrap();
+            let events = answer["events"].as_array().unwrap();
+            for event in events {
+                let units: i64 = event["properties"]["value"].as_str().unwrap().parse().unwrap();
+                *sums.entry(event["code"].as_str().unwrap().to_owned()).or_default() += units;
+            }
+            if events.is_empty() {
+                break;
+            }
+        }
+        sums
+    }
+}
+
+pub fn acme() -> ExternalId {
+    ExternalId::parse(ACME).unwrap()
+}
+
+/// The month that is open.
+pub fn this_month() -> Month {
+    Month::of(Utc::now())
+}

@@ -1,0 +1,92 @@
+//! What finance and operators do with `zama-jobs billing`, beside a stack that serves.
+
+use serde_json::{Value, json};
+use sqlx::Row as _;
+
+use crate::harness::{Stack, factor, until};
+
+#[tokio::test]
+async fn ledger_and_billing_system_agree_until_somebody_enters_an_event_by_hand() {
+    let stack = Stack::shared();
+    let zama = stack.tenant();
+    let job = zama.submit(&factor(91)).await;
+    job.completes().await;
+    job.is_billed().await;
+    let reconcile = |more: &[&str]| stack.tries(&[&["billing", "reconcile", "--tenant", &zama.tenant], more].concat());
+    let csv = reconcile(&["--format", "csv"]);
+    assert_eq!(csv.status.code(), Some(0), "{csv:?}");
+    let csv = String::from_utf8(csv.stdout).unwrap();
+    let line = csv.lines().find(|line| line.contains(",compute_units,")).unwrap_or_else(|| panic!("{csv}"));
+    assert!(line.ends_with(",compute_units,2,0,2,2,0,0,0,0,false"), "{line}");
+
+    stack.enters_event(&zama.tenant, "by-hand").await;
+    let drift = reconcile(&["--json"]);
+    assert_eq!(drift.status.code(), Some(9), "{drift:?}");
+    let found: Value = serde_json::from_slice(&drift.stdout).unwrap();
+    assert_eq!(found["drifting"], 1);
+    let line =
+        found["tenants"][0]["lines"].as_array().unwrap().iter().find(|line| line["foreign"] == json!(["by-hand"]));
+    assert!(line.is_some(), "{found:#}");
+    let table = String::from_utf8(reconcile(&["--repair"]).stdout).unwrap();
+    assert!(table.contains("DRIFT: 1 unknown here (by-hand …)"), "{table}");
+
+    assert_eq!(stack.tries(&["billing", "reconcile", "--tenant", "nobody"]).status.code(), Some(1));
+    let check = stack.tries(&["billing", "setup", "--check"]);
+    assert_eq!(check.status.code(), Some(0), "{check:?}");
+}
+
+#[tokio::test]
+async fn a_correction_is_seen_by_the_tenant_with_its_reason() {
+    let stack = Stack::shared();
+    let zama = stack.tenant();
+    let job = zama.submit(&factor(91)).await;
+    job.completes().await;
+    let row = format!("{}:compute_units:0", job.id);
+    let correct =
+        |units: &str| stack.tries(&["billing", "correct", &row, "--units", units, "--reason", "ours, not theirs"]);
+    let done = correct("-1");
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    assert_eq!(correct("-2").status.code(), Some(1), "less than nothing");
+    assert_eq!(correct("0.5").status.code(), Some(1), "no half units");
+    let usage = zama.get(&format!("/v1/usage?job_id={}&metric=compute_units", job.id)).await.body;
+    assert_eq!(usage["totals"], json!({"compute_units": 1}));
+    assert_eq!(
+        (&usage["data"][0]["id"], &usage["data"][0]["reason"]),
+        (&json!(format!("{row}.1")), &json!("ours, not theirs"))
+    );
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_listed_and_tried_again() {
+    let stack = Stack::shared();
+    let zama = stack.tenant();
+    let row = format!("{}:compute_units:dead", zama.tenant);
+    let dead = "INSERT INTO usage_ledger (id, tenant, metric, segment, units, dead_reason)
+                VALUES ($1, $2, 'compute_units', 'dead', 7, '422: no')";
+    stack.execute(sqlx::query(dead).bind(&row).bind(&zama.tenant)).await;
+    let list = || stack.runs_command(&["--json", "billing", "dead-letters", "list", "--tenant", &zama.tenant]);
+    let listed: Value = serde_json::from_str(&list()).unwrap();
+    assert_eq!((&listed["data"][0]["id"], &listed["data"][0]["reason"]), (&json!(row), &json!("422: no")));
+    assert_eq!(stack.tries(&["billing", "dead-letters", "retry", "nobody"]).status.code(), Some(1));
+    stack.runs_command(&["billing", "dead-letters", "retry", &row]);
+    let listed: Value = serde_json::from_str(&list()).unwrap();
+    assert_eq!(listed["data"], json!([]));
+    let due = sqlx::query("SELECT dead_reason FROM usage_ledger WHERE id = $1").bind(&row);
+    assert_eq!(stack.rows(due).await[0].get::<Option<&str>, _>(0), None);
+}
+
+#[tokio::test]
+async fn what_is_stored_is_metered_by_the_hour() {
+    let stack = Stack::shared();
+    let zama = stack.tenant();
+    let blob =
+        "INSERT INTO blobs (tenant, sha256, size, created_by) VALUES ($1, decode(repeat('07', 32), 'hex'), 2500, 'x')";
+    stack.execute(sqlx::query(blob).bind(&zama.tenant)).await;
+    let row = until("the hour is booked", async || {
+        let usage = zama.get("/v1/usage?metric=storage_gb_hours").await.body;
+        usage["data"].as_array().unwrap().first().cloned()
+    })
+    .await;
+    assert_eq!(row["units"], json!(0.0000025));
+    assert!(row["id"].as_str().unwrap().starts_with(&format!("{}:storage_gb_hours:2", zama.tenant)), "{row}");
+}
