@@ -35,7 +35,8 @@ pub struct AuditEntry {
     /// Why it was refused.
     pub code: Option<ErrorCode>,
     pub user: Option<UserId>,
-    /// What was shown: `access_token`, `api_key:ID`, `client:ID`; of a command `operator`.
+    /// What was shown: `access_token`, `external_token`, `api_key:ID`, `client:ID`, `login_code`, `grant`; of a command
+    /// `operator`.
     pub credential: String,
     /// Path of what it was done to.
     pub target: String,

@@ -210,6 +210,9 @@ mod tests {
             assert!(page.starts_with(&format!("# {code}\n")), "{code}: the heading names the code");
             assert!(page.contains(&code.status().to_string()), "{code}: the page tells the status");
             assert!(page.contains(code.title()), "{code}: the page tells the title");
+            for part in ["## What happened", "## Example", "## Common causes", "## What to do"] {
+                assert!(page.contains(&format!("\n{part}\n")), "{code}: the page has the part {part}");
+            }
         }
     }
 }

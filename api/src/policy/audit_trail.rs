@@ -48,6 +48,7 @@ impl From<&Principal> for Actor {
     fn from(principal: &Principal) -> Self {
         let credential = match &principal.credential {
             Credential::AccessToken => "access_token".to_owned(),
+            Credential::External(_) => "external_token".to_owned(),
             Credential::ApiKey { id, .. } => format!("api_key:{id}"),
         };
         Self { tenant: principal.tenant.clone(), user: principal.user.clone(), credential }
@@ -92,7 +93,7 @@ impl Trail {
             action,
             target: request.uri().path().to_owned(),
             request_id: request.extensions().get::<RequestId>().map(ToString::to_string),
-            address: state.gate.client(request),
+            address: state.gate.client_of(request),
             actor: OnceLock::new(),
             detail: OnceLock::new(),
             owner: OnceLock::new(),

@@ -86,7 +86,7 @@ impl Gate {
     }
 
     /// Where a request comes from, as far as that is known.
-    pub(super) fn client(&self, request: &Request) -> Option<IpAddr> {
+    pub(super) fn client_of(&self, request: &Request) -> Option<IpAddr> {
         request.extensions().get::<Peer>().and_then(|peer| self.proxies.client(peer, request.headers()))
     }
 

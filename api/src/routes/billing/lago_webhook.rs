@@ -21,7 +21,7 @@ const UNIQUE_KEY: &str = "x-lago-unique-key";
 /// Longest unique key, in bytes.
 const LONGEST_KEY: usize = 255;
 
-errors!(Errors: Public, InvalidRequest, SignatureInvalid, PayloadTooLarge);
+errors!(Errors: Public, InvalidRequest, SignatureInvalid, BodyTimeout, PayloadTooLarge);
 
 /// What every notice has.
 #[derive(Deserialize)]
@@ -35,7 +35,8 @@ struct Notice {
 /// `X-Lago-Unique-Key` was heard before is answered as the first time, and changes nothing.
 #[utoipa::path(
     post, path = "/v1/billing/lago-webhook", operation_id = "hear_lago", tag = "billing",
-    request_body(content = String, content_type = "application/json", description = "The notice."),
+    request_body(content = serde_json::Value, content_type = "application/json", description = "The notice.",
+                 example = json!({"webhook_type": "invoice.created", "object_type": "invoice"})),
     responses((status = 204, description = "It is noted."), Errors)
 )]
 pub async fn hear_lago(State(state): State<Arc<ApiState>>, request: Request) -> Result<StatusCode, Problem> {

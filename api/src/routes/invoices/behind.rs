@@ -53,6 +53,7 @@ pub struct PartOfLine {
 #[allow(dead_code)]
 struct Query {
     /// `next_cursor` of the page before, of the same line.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// At most this many parts.
     #[param(minimum = 1, maximum = 1000, default = 100)]
@@ -66,12 +67,17 @@ struct Query {
 #[utoipa::path(
     get, path = "/v1/invoices/{id}/lines/{code}", operation_id = "get_invoice_line", tag = "billing",
     params(
-        ("id" = uuid::Uuid, Path, description = "The invoice."),
-        ("code" = Metric, Path, description = "The line's metric."),
+        ("id" = uuid::Uuid, Path, description = "The invoice.", example = "1a901a90-1a90-4a90-9a90-1a901a901a90"),
+        ("code" = inline(Metric), Path, description = "The line's metric.", example = "compute_units"),
         Query
     ),
     security(("bearer" = ["jobs:read:team"])),
-    responses((status = 200, description = "A page of parts.", body = Parts), Errors)
+    responses((status = 200, description = "A page of parts.", body = Parts,
+               example = json!({
+                   "metric": "compute_units",
+                   "data": [{"job_id": "019cebab-804e-7c41-9b5e-3f2a8d6c1e07", "row_id": null, "units": 2}],
+                   "next_cursor": null, "has_more": false
+               })), Errors)
 )]
 pub async fn behind(
     State(state): State<Arc<ApiState>>,

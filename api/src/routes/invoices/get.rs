@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 
 use super::own;
-use super::presentation::Whole;
+use super::presentation::{Whole, example};
 use crate::ApiState;
 use crate::errors;
 use crate::policy::problem::Problem;
@@ -19,8 +19,9 @@ errors!(Errors: Token, NotFound);
 /// Its lines as the billing system made them. What stands behind a line of usage: `/v1/invoices/{id}/lines/{code}`.
 #[utoipa::path(
     get, path = "/v1/invoices/{id}", operation_id = "get_invoice", tag = "billing",
-    params(("id" = uuid::Uuid, Path, description = "The invoice.")), security(("bearer" = ["jobs:read:team"])),
-    responses((status = 200, description = "The invoice.", body = Whole), Errors)
+    params(("id" = uuid::Uuid, Path, description = "The invoice.", example = "1a901a90-1a90-4a90-9a90-1a901a901a90")),
+    security(("bearer" = ["jobs:read:team"])),
+    responses((status = 200, description = "The invoice.", body = Whole, example = json!(example())), Errors)
 )]
 pub async fn get(
     State(state): State<Arc<ApiState>>,

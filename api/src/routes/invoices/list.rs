@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::presentation::Summary;
+use super::presentation::{Summary, summary_example};
 use super::{billing, unavailable};
 use crate::ApiState;
 use crate::errors;
@@ -29,7 +29,8 @@ pub struct Invoices {
 #[utoipa::path(
     get, path = "/v1/invoices", operation_id = "list_invoices", tag = "billing",
     security(("bearer" = ["jobs:read:team"])),
-    responses((status = 200, description = "The invoices.", body = Invoices), Errors)
+    responses((status = 200, description = "The invoices.", body = Invoices,
+               example = json!({"data": [summary_example()]})), Errors)
 )]
 pub async fn list(State(state): State<Arc<ApiState>>, principal: Principal) -> Result<Json<Invoices>, Problem> {
     principal.require(Scope::JobsReadTeam)?;

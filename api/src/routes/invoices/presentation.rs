@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use jobs::usage::Quantity;
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::billing_system::{Invoice, InvoiceHead, InvoiceLine};
@@ -104,4 +105,24 @@ impl From<InvoiceLine> for Line {
         let units = Quantity::to_string(&line.units);
         Self { code: line.code, name: line.name, kind, units, amount_cents: line.amount_cents }
     }
+}
+
+/// An example of an invoice's head.
+pub fn summary_example() -> Value {
+    json!({
+        "id": "1a901a90-1a90-4a90-9a90-1a901a901a90", "number": "ZAM-0C5E-202611-001", "issuing_date": "2026-12-01",
+        "status": "finalized", "payment_status": "pending", "currency": "EUR", "fees_amount_cents": 4901,
+        "taxes_amount_cents": 980, "total_amount_cents": 5881, "pdf_url": null
+    })
+}
+
+/// An example of an invoice.
+pub fn example() -> Value {
+    let mut whole = summary_example();
+    whole["periods"] = json!([{"from": "2026-11-01T00:00:00Z", "until": "2026-12-01T00:00:00Z"}]);
+    whole["lines"] = json!([
+        {"code": "compute_units", "name": "Compute units", "kind": "usage", "units": "12", "amount_cents": 1},
+        {"code": "team", "name": "Team", "kind": "fee", "units": "1", "amount_cents": 4900}
+    ]);
+    whole
 }

@@ -35,6 +35,7 @@ struct Query {
     /// Only rows of this job.
     job_id: Option<uuid::Uuid>,
     /// Only rows of this metric.
+    #[param(inline)]
     metric: Option<Metric>,
     /// Only what was used at this time or later.
     from: Option<DateTime<Utc>>,
@@ -47,8 +48,9 @@ struct Query {
 /// Every row that the filter lets through, the newest first, in the columns `id`, `job_id`, `metric`, `units`,
 /// `occurred_at`, `billed_at`, `delivered_at`, `test_mode`, `reason` (RFC 4180, a heading, empty where JSON has null).
 #[utoipa::path(
-    get, path = "/v1/usage.csv", tag = "billing", params(Query), security(("bearer" = ["jobs:read"])),
-    responses((status = 200, description = "The rows.", body = String, content_type = "text/csv"), Errors)
+    get, path = "/v1/usage.csv", operation_id = "get_usage_csv", tag = "billing", params(Query), security(("bearer" = ["jobs:read"])),
+    responses((status = 200, description = "The rows.", body = String, content_type = "text/csv",
+               example = "id,job_id,metric,units,occurred_at,billed_at,delivered_at,test_mode,reason"), Errors)
 )]
 pub async fn csv(
     State(state): State<Arc<ApiState>>,

@@ -37,6 +37,7 @@ pub fn concrete(path: &str) -> String {
     let hash = format!("0x{}", "7c".repeat(32));
     path.replace("/api-keys/{id}", "/api-keys/4fTq0ZxkW9bYpR2c")
         .replace("/users/{id}", "/users/nobody")
+        .replace("/lines/{code}", "/lines/compute_units")
         .replace("{id}", "019cebab-804e-7c41-9b5e-3f2a8d6c1e07")
         .replace("{code}", "JOB_NOT_FOUND")
         .replace("{sha256}", &hash)

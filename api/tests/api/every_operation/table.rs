@@ -12,7 +12,7 @@ use super::document::operations;
 pub enum Lock {
     /// Nothing.
     Open,
-    /// Clients and people prove themselves in the issuer's own ways: `oauth` has its refusals.
+    /// Clients, people and the billing system prove themselves in their own ways: `oauth` and `billing` have the refusals.
     Own,
     /// A credential, with this scope if it names one.
     Credential(&'static str),
@@ -52,6 +52,7 @@ const fn all(answer: &'static str) -> [&'static str; 4] {
 const ANY: Lock = Credential("");
 const SUBMIT: Lock = Credential("jobs:submit");
 const READ: Lock = Credential("jobs:read");
+const TEAM: Lock = Credential("jobs:read:team");
 const ADMIN: Lock = Credential("jobs:admin");
 const LACKS: &str = "INSUFFICIENT_SCOPE";
 
@@ -89,6 +90,7 @@ pub const TABLE: &[Row] = &[
     row("POST", "/v1/oauth/device_authorization", Own, all("400"), Nothing),
     row("POST", "/v1/oauth/revoke", Own, all("400"), Nothing),
     row("POST", "/v1/oauth/token", Own, all("400"), Nothing),
+    row("POST", "/v1/billing/lago-webhook", Own, all("400"), Nothing),
 
     row("GET", "/v1/me", ANY, all("200"), Nothing),
     row("GET", "/v1/limits", ANY, all("200"), Nothing),
@@ -98,6 +100,11 @@ pub const TABLE: &[Row] = &[
     row("PUT", "/v1/me/submitter", ANY, ["SIGNATURE_INVALID", "SIGNATURE_INVALID", "SIGNATURE_INVALID", LACKS], Json(PROOF)),
 
     row("GET", "/v1/usage", READ, all("200"), Nothing),
+    row("GET", "/v1/usage.csv", READ, all("200"), Nothing),
+    // The billing system of these tests has one invoice, which is the admin's tenant's.
+    row("GET", "/v1/invoices", TEAM, [LACKS, "200", "200", "200"], Nothing),
+    row("GET", "/v1/invoices/{id}", TEAM, [LACKS, "NOT_FOUND", "200", "NOT_FOUND"], Nothing),
+    row("GET", "/v1/invoices/{id}/lines/{code}", TEAM, [LACKS, "NOT_FOUND", "200", "NOT_FOUND"], Nothing),
     row("GET", "/v1/jobs", READ, all("200"), Nothing),
     row("POST", "/v1/jobs", SUBMIT, all("202"), Json(JOB)),
     row("GET", "/v1/jobs/{id}", READ, ["200", "200", "200", "JOB_NOT_FOUND"], Nothing),

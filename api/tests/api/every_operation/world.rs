@@ -5,7 +5,7 @@ use blobs::BlobHash;
 use serde_json::json;
 
 use super::table::{Body, Row};
-use crate::app::{Call, TestApp, User};
+use crate::app::{Call, INVOICE, TestApp, User};
 
 /// A caller and what is theirs, or their tenant's where only admins have it.
 pub struct World {
@@ -13,6 +13,8 @@ pub struct World {
     /// COMPLETED; whoever asks for its end gets it as it is.
     pub job: String,
     pub api_key: String,
+    /// Of tenant `acme`, whoever the caller is.
+    pub invoice: String,
     /// Of a blob and of an evaluation key alike.
     pub sha256: String,
     /// Another user of the tenant.
@@ -33,7 +35,7 @@ impl World {
             assert!(stored.status.is_success(), "{stored:?}");
         }
         let sha256 = format!("0x{}", BlobHash::of(bytes.as_bytes()));
-        Self { caller, job, api_key, sha256, user: "zoe".to_owned() }
+        Self { caller, job, api_key, invoice: INVOICE.to_owned(), sha256, user: "zoe".to_owned() }
     }
 
     /// Things that nobody has.
@@ -43,6 +45,7 @@ impl World {
             caller: caller.clone(),
             job: jobs::JobId::generate().to_string(),
             api_key,
+            invoice: jobs::JobId::generate().to_string(),
             sha256: format!("0x{}", BlobHash::of(b"nobody has uploaded this")),
             user: "who".to_owned(),
         }
@@ -53,6 +56,7 @@ impl World {
         let kinds = [
             ("/jobs/{id}", &self.job),
             ("/api-keys/{id}", &self.api_key),
+            ("/invoices/{id}", &self.invoice),
             ("/users/{id}", &self.user),
             ("{sha256}", &self.sha256),
             ("{key_id}", &self.sha256),
@@ -65,7 +69,7 @@ impl World {
         let Some(name) = self.named_by(path) else { return super::concrete(path) };
         let (start, rest) = path.split_once('{').unwrap();
         let (_, end) = rest.split_once('}').unwrap();
-        format!("{start}{name}{end}")
+        super::concrete(&format!("{start}{name}{end}"))
     }
 
     /// The table's request about what is this world's, by nobody yet.

@@ -20,6 +20,7 @@ use store::retrievals::RetrievableJob;
 use super::unavailable;
 use crate::ApiState;
 use crate::errors;
+use crate::policy::audit_trail::Trail;
 use crate::policy::body::StrictJson;
 use crate::policy::job_path::{JobPath, not_found};
 use crate::policy::problem::Problem;
