@@ -9,6 +9,7 @@ mod plans;
 mod stage;
 mod unreliable;
 
+#[allow(dead_code, reason = "the harness draws more")]
 #[path = "../harness/chance.rs"]
 mod chance;
 #[allow(dead_code, reason = "the store's own tests use all of it")]

@@ -4,7 +4,8 @@ use billing::FeeKind;
 use chrono::{TimeDelta, Utc};
 use store::accounts;
 
-use crate::stage::{ACME, Stage, acme, by_operator, this_month};
+use crate::outbox::note_of;
+use crate::stage::{ACME, Stage, acme, this_month};
 
 async fn plan_in_lago(stage: &Stage) -> String {
     stage.lago.subscription(&acme()).await.unwrap().expect("a subscription").plan
@@ -62,7 +63,8 @@ async fn a_cheaper_plan_waits_for_the_next_month_and_can_be_taken_back() {
 async fn a_closed_tenants_subscription_ends_after_its_last_row_with_its_last_invoice() {
     let stage = Stage::new().await;
     stage.used("last", 10, Utc::now() - TimeDelta::seconds(2)).await;
-    accounts::close(stage.pool(), &ACME.parse().unwrap(), &by_operator()).await.unwrap();
+    let tenant = ACME.parse().unwrap();
+    accounts::close(stage.pool(), &tenant, &note_of(&tenant)).await.unwrap();
     let delivery = stage.delivery();
     assert_eq!(delivery.settle_accounts().await.unwrap(), 0, "something is due");
     stage.delivers().await;

@@ -8,21 +8,15 @@ use activities::reconciliation::{Month, Reconciler, TenantReport};
 use billing::{Catalogue, ExternalId, LagoClient, setup, standin};
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
-use store::audit::Note;
 use store::limits::rules::{self, Change};
 use store::usage;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, note_of};
 
 pub const KEY: &str = "test-key";
 pub const ACME: &str = "acme";
-
-/// What the audit log is told of an operator's change.
-pub fn by_operator() -> Note {
-    Note::by_operator(&ACME.parse().unwrap(), "test", String::new(), serde_json::json!({}))
-}
 
 pub struct Stage {
     pub outbox: Outbox,
@@ -115,8 +109,9 @@ impl Stage {
 
     /// An operator puts acme on another plan.
     pub async fn moves_to(&self, plan: &str) {
+        let acme = ACME.parse().unwrap();
         let change = Change { plan: Some(plan.to_owned()), ..Change::default() };
-        assert!(rules::change(self.pool(), &ACME.parse().unwrap(), &change, &by_operator()).await.unwrap());
+        assert!(rules::change(self.pool(), &acme, &change, &note_of(&acme)).await.unwrap());
     }
 
     /// Closes a month in the stand-in, as Lago does by its clock.

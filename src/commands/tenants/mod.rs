@@ -9,7 +9,6 @@ use clap::{Args, Subcommand};
 use jobs::TenantId;
 use serde_json::{Value, json};
 use settings::Settings;
-use store::audit::Note;
 use store::tenants::{self, FailedJobs, Tenant};
 
 use super::{Role, parts, process};

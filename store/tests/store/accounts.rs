@@ -5,8 +5,7 @@ use store::limits::rules;
 use store::usage;
 use store::usage::hours::{self, CallCount};
 
-use crate::audit::note_of;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, note_of};
 
 #[tokio::test]
 async fn a_tenant_on_another_plan_is_to_be_moved_and_one_that_billing_has_no_plan_for_has_the_default() {

@@ -10,11 +10,7 @@ use store::audit::{Filter, Note, Place, append, catch_up, chain_all, head, page}
 use store::users::{self, Put, Removed};
 
 use crate::database::TestDatabase;
-
-/// An entry that no test is about.
-pub fn note_of(tenant: &TenantId) -> Note {
-    Note::by_operator(tenant, "test", "/".to_owned(), json!({}))
-}
+use crate::outbox::note_of;
 
 struct Log {
     pool: PgPool,

@@ -8,8 +8,7 @@ use store::tenants::{FailedJobs, failed_jobs, set_failed_jobs};
 use store::transition::{self, Ending, Units};
 use store::{receipts, sealing};
 
-use crate::audit::note_of;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, note_of};
 
 async fn set(outbox: &Outbox, to: FailedJobs) -> Option<FailedJobs> {
     let tenant = "acme".parse().unwrap();

@@ -9,6 +9,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use store::admission::{Admission, Admitted, admit};
+use store::audit::Note;
 use store::batches::Registry;
 use store::cancel::WorkflowRun;
 use store::compute::{self, Computed};
@@ -19,8 +20,12 @@ use store::starts;
 use store::transition;
 use uuid::Uuid;
 
-use crate::audit::note_of;
 use crate::database::TestDatabase;
+
+/// An entry of the audit log that no test is about.
+pub fn note_of(tenant: &TenantId) -> Note {
+    Note::by_operator(tenant, "test", "/".to_owned(), json!({}))
+}
 
 /// The registry that batches of [`Outbox::seal`] are for.
 pub const REGISTRY: Registry = Registry { chain_id: 31337, address: [9; 20] };

@@ -8,8 +8,8 @@ use store::limits::rules;
 use store::users::{self, Put, Removed, Standing};
 use store::{api_keys, tenants};
 
-use crate::audit::note_of;
 use crate::database::TestDatabase;
+use crate::outbox::note_of;
 
 struct House {
     pool: PgPool,

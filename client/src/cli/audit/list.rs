@@ -82,13 +82,13 @@ mod tests {
         let entries = [
             json!({"seq": 8, "at": "2026-03-14T09:26:54.000001Z", "action": "put_user", "outcome": "refused",
                    "code": "INSUFFICIENT_SCOPE", "user": "ada", "credential": "api_key:4fTq0ZxkW9bYpR2c", "target": "/v1/users/ada"}),
-            json!({"seq": 7, "at": "2026-03-14T09:26:53.589Z", "action": "tenants set-plan", "outcome": "done",
+            json!({"seq": 7, "at": "2026-03-14T09:26:53.589Z", "action": "tenants close", "outcome": "done",
                    "code": null, "user": null, "credential": "operator", "target": "/v1/tenants/acme"}),
         ];
         let expected = "\
-SEQ  AT                    ACTION            OUTCOME             USER  WITH                      TARGET
-8    2026-03-14 09:26:54Z  put_user          INSUFFICIENT_SCOPE  ada   api_key:4fTq0ZxkW9bYpR2c  /v1/users/ada
-7    2026-03-14 09:26:53Z  tenants set-plan  done                -     operator                  /v1/tenants/acme
+SEQ  AT                    ACTION         OUTCOME             USER  WITH                      TARGET
+8    2026-03-14 09:26:54Z  put_user       INSUFFICIENT_SCOPE  ada   api_key:4fTq0ZxkW9bYpR2c  /v1/users/ada
+7    2026-03-14 09:26:53Z  tenants close  done                -     operator                  /v1/tenants/acme
 ";
         assert_eq!(table(&entries, Paint::plain()), expected);
         assert!(table(&[json!("\u{1b}[2J")], Paint::plain()).lines().count() == 2, "what is no entry is a line too");
