@@ -187,7 +187,7 @@ impl Reconciler {
             let rows = periods::rows(&self.pool, &report.tenant, report.month.span()).await?;
             for line in &report.lines {
                 repaired.left += line.foreign.len() + line.differing.len();
-                let is = |ids: &[String], row: &&PeriodRow| ids.iter().any(|id| *id == row.id);
+                let is = |ids: &[String], row: &&PeriodRow| ids.contains(&row.id);
                 let (mut again, mut anew) = (Vec::new(), Vec::new());
                 for row in rows.iter().filter(|row| is(&line.missing, row)) {
                     let is_open = open_from.is_some_and(|from| from <= row.billed_at);

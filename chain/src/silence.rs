@@ -42,7 +42,7 @@ mod tests {
         let silence = Silence::default();
         silence.note(&ChainError::SignerRefused("no".to_owned()));
         assert!(silence.is_over().is_ok());
-        silence.clone().note(&ChainError::SignerUnavailable("away".to_owned()));
+        silence.note(&ChainError::SignerUnavailable("away".to_owned()));
         assert!(matches!(silence.is_over(), Err(ChainError::SignerUnavailable(why)) if why == "away"));
     }
 }

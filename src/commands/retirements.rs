@@ -49,7 +49,7 @@ mod tests {
             ("V1__LINK", "nowhere", "no URL"),
             ("V1__SUNSET", "2027-07-31T00:00:00Z", "sunset"),
         ] {
-            let refused = format!("{:#}", set(key, value).err().expect(key));
+            let refused = format!("{:#}", set(key, value).expect_err(key));
             assert!(refused.contains(told), "{refused}");
         }
     }

@@ -42,7 +42,7 @@ pub async fn each_file_is_held_against_the_leaf(holder: &KeyHolder<'_>, submitte
         ("--input", file("input", inputs.bytes())),
         ("--payload", file("payload", body(algorithm).as_bytes())),
         ("--types", types.to_owned()),
-        ("--key", file("key", &holder.evaluation_key)),
+        ("--key", file("key", holder.evaluation_key)),
         ("--result", file("result", &result)),
     ];
     let report: Value = verified(zama, &receipt, &own, 0);
@@ -53,7 +53,7 @@ pub async fn each_file_is_held_against_the_leaf(holder: &KeyHolder<'_>, submitte
 
     let input = ("--input", another("input", inputs.bytes()));
     let program = ("--payload", file("another-payload", body("encrypted_maximum").as_bytes()));
-    let key = ("--key", another("key", &holder.evaluation_key));
+    let key = ("--key", another("key", holder.evaluation_key));
     let other_result = ("--result", another("result", &result));
     let all = [&input, &program, &key, &other_result].map(Clone::clone);
     for (expected, wrong) in [

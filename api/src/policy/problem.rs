@@ -106,7 +106,7 @@ impl From<StoreError> for Problem {
             return Self::new(ErrorCode::ServiceUnavailable, "The database is unavailable.");
         }
         if let StoreError::Corrupt { what, .. } = &error {
-            return Self::damaged(*what, &error);
+            return Self::damaged(what, &error);
         }
         tracing::error!(error = ?error, "the store failed");
         Self::internal()

@@ -69,7 +69,10 @@ async fn lists_and_usage_hold_the_tenants_own() {
         let usage = app.get(user, "/v1/usage").await.expect(200);
         assert_eq!(usage["totals"]["jobs_submitted"], 1);
         let foreign = app.get(user, &format!("/v1/usage?job_id={other}")).await.expect(200);
-        assert_eq!(foreign, serde_json::json!({"totals": {}, "data": [], "next_cursor": null, "has_more": false}));
+        assert_eq!(
+            foreign,
+            serde_json::json!({"totals": {}, "data": [], "groups": null, "next_cursor": null, "has_more": false})
+        );
     }
     let by_address = format!("/v1/jobs?submitter=0x{}", hex::encode(ada.address));
     assert_eq!(app.get(&eve, &by_address).await.expect(200)["data"], serde_json::json!([]));

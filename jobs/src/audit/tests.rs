@@ -83,7 +83,7 @@ fn every_changed_member_shows() {
         lacking[2].as_object_mut().unwrap().remove(&member);
         assert!(walk(&lacking, head).is_err(), "{member} removed");
     }
-    let mut changed = entries.clone();
+    let mut changed = entries;
     changed[2]["detail"]["role"] = json!("developer");
     assert_eq!(walk(&changed, head), Err(Broken::Changed { seq: 3 }));
     // With a hash that fits, the next one no longer follows.
@@ -109,7 +109,7 @@ fn every_removed_and_every_moved_entry_shows() {
     assert_eq!(walk(&entries[..4], head), Err(Broken::CutOff { expected: 5, found: 4 }));
     assert_eq!(walk(&[], head), Err(Broken::CutOff { expected: 5, found: 0 }));
     assert_eq!(walk(&[entries.clone(), vec![json!(7)]].concat(), head), Err(Broken::NoEntry { expected: 6 }));
-    let mut foreign = entries.clone();
+    let mut foreign = entries;
     foreign[1]["tenant"] = json!("globex");
     assert!(matches!(walk(&foreign, head), Err(Broken::OtherTenant { seq: 2, .. })));
 }

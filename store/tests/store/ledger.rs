@@ -141,8 +141,8 @@ async fn a_dead_letter_is_seen_and_tried_again_under_another_time() {
 
     let others = ["t".to_owned(), "nobody".to_owned()];
     assert!(dead_letters::retry(&outbox.pool, Which::Named(&others)).await.unwrap().is_empty());
-    let named = [row.clone()];
-    assert_eq!(dead_letters::retry(&outbox.pool, Which::Named(&named)).await.unwrap(), [row.clone()]);
+    let named = std::slice::from_ref(&row);
+    assert_eq!(dead_letters::retry(&outbox.pool, Which::Named(named)).await.unwrap(), named);
     let again = due(&outbox, job).await;
     let again = again.iter().find(|due| due.id == row).expect("it is due");
     assert_eq!((again.billed_at, again.dead_reason.as_deref()), (None, None));

@@ -48,5 +48,5 @@ async fn every_change_is_written_down_and_no_reading_is() {
         }
         written += 1;
     }
-    assert!(written > 15, "{written}");
+    assert!(written >= 15, "{written}");
 }

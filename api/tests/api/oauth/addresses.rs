@@ -13,7 +13,7 @@ async fn app() -> TestApp {
     let mut gate = policy();
     gate.token_requests = Some(RATE);
     gate.proxies = TrustedProxies(Networks::read(["10.0.0.0/8"]).unwrap());
-    TestApp::with_policy(gate).await
+    Box::pin(TestApp::with_policy(gate)).await
 }
 
 /// A guess at a secret.
