@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use billing::{Catalogue, Delivery, ExternalId, LagoClient, UsageEvent};
+use billing::{Catalogue, Delivery, ExternalId, LARGEST_BATCH, LagoClient, UsageEvent};
 use chrono::{DateTime, SubsecRound as _, Utc};
 use jobs::usage::Metric;
 use store::PgPool;
@@ -94,12 +94,16 @@ impl BillingDelivery {
             }
         }
         usage::delivered(&self.pool, &delivered).await?;
-        let events =
-            open.iter().map(|(row, billed_at)| event(row, &account, *billed_at)).collect::<Result<Vec<_>>>()?;
-        let outcomes = self.lago.send(&events).await?;
-        let ids: Vec<String> = open.into_iter().map(|(row, _)| row.id).collect();
-        let known = u32::try_from(delivered.len()).unwrap_or(u32::MAX);
-        Ok(self.note(&ids, outcomes).await?.saturating_add(known))
+        let mut known = u32::try_from(delivered.len()).unwrap_or(u32::MAX);
+        // Noted batch by batch: over a bad connection many in a row would never all be taken.
+        for batch in open.chunks(LARGEST_BATCH) {
+            let events =
+                batch.iter().map(|(row, billed_at)| event(row, &account, *billed_at)).collect::<Result<Vec<_>>>()?;
+            let outcomes = self.lago.send(&events).await?;
+            let ids: Vec<String> = batch.iter().map(|(row, _)| row.id.clone()).collect();
+            known = known.saturating_add(self.note(&ids, outcomes).await?);
+        }
+        Ok(known)
     }
 
     /// Whether a row whose period is over reached the billing system in time. One that has no invoice yet is in time for it.

@@ -57,7 +57,7 @@ async fn every_recorded_path_replays() {
         "timeout",
     ];
     let encrypted = ["fhe_cancelled", "fhe_completed", "fhe_refused", "key_check"];
-    let service = ["batcher", "reporter"];
+    let service = ["batcher", "billing_reconciler", "reporter", "usage_hours"];
     let mut expected = [plain.as_slice(), &encrypted, &service].concat();
     expected.sort_unstable();
     assert_eq!(paths, expected);

@@ -23,6 +23,10 @@ use super::zama::Zama;
 const FOR_EVER: &[(&str, &str)] =
     &[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "3600000"), ("ZAMA__WORKER__MAX_COMPUTE", "64")];
 
+/// All tests of a process ask from one address; and none waits for an hour.
+const PATIENT: &[(&str, &str)] =
+    &[("ZAMA__AUTH__TOKEN_REQUESTS_PER_MINUTE", "0"), ("ZAMA__METERING__HOURS_SECONDS", "5")];
+
 /// The reporter's first turn leaves young rows alone, and its next is after any test: what is billed, the jobs' own
 /// workflows have billed.
 pub const NO_REPORTER: (&str, &str) = ("ZAMA__METERING__REPORTER_SECONDS", "3600");
