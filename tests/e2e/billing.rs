@@ -78,7 +78,7 @@ async fn a_dead_letter_is_listed_and_tried_again() {
 #[tokio::test]
 async fn what_is_stored_is_metered_by_the_hour() {
     let stack = Stack::shared();
-    let zama = stack.tenant();
+    let zama = stack.admin_of(&stack.tenant());
     let blob =
         "INSERT INTO blobs (tenant, sha256, size, created_by) VALUES ($1, decode(repeat('07', 32), 'hex'), 2500, 'x')";
     stack.execute(sqlx::query(blob).bind(&zama.tenant)).await;

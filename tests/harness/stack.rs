@@ -64,7 +64,7 @@ impl Stack {
     /// One stack for all tests of the process that disturb nothing; ends with the process.
     pub fn shared() -> &'static Self {
         static STACK: OnceLock<Stack> = OnceLock::new();
-        STACK.get_or_init(|| Self::with(&[("ZAMA__METERING__HOURS_SECONDS", "5")]))
+        STACK.get_or_init(|| Self::with(PATIENT))
     }
 
     /// As [`Stack::shared`], but no computation ends unless something ends it.
@@ -131,18 +131,25 @@ impl Stack {
     pub fn tenant(&self) -> Zama<'_> {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let tenant = format!("tenant-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let token = self.token(&tenant, USER);
+        let token = self.token(&tenant, USER, "developer");
         Zama::new(self, tenant, token)
     }
 
     /// A user of a tenant that tests share: a computing process, which loads keys for seconds, serves one tenant alone.
     pub fn user_of(&self, tenant: &str, user: &str) -> Zama<'_> {
-        Zama::new(self, tenant.to_owned(), self.token(tenant, user))
+        Zama::new(self, tenant.to_owned(), self.token(tenant, user, "developer"))
     }
 
-    fn token(&self, tenant: &str, user: &str) -> String {
+    /// An admin of the same tenant, who sees what belongs to no job, too.
+    pub fn admin_of(&self, developer: &Zama<'_>) -> Zama<'_> {
+        let tenant = developer.tenant.clone();
+        let token = self.token(&tenant, "amy", "admin");
+        Zama::new(self, tenant, token)
+    }
+
+    fn token(&self, tenant: &str, user: &str, role: &str) -> String {
         let mut command = Command::new(PROGRAM);
-        command.args(["token", "--tenant", tenant, "--user", user, "--ttl", "12h"]);
+        command.args(["token", "--tenant", tenant, "--user", user, "--role", role, "--ttl", "12h"]);
         command.env("ZAMA__DATABASE__URL", &self.database);
         command.env("ZAMA__API__PUBLIC_URL", &self.api);
         command.env("ZAMA__AUTH__SIGNING_KEY_FILE", self.place.data_dir().join("token-signing.pem"));
