@@ -50,28 +50,29 @@ gas-table: setup ## Measure confirmation beside its alternatives and write the R
 # Cargo in one of several lots would look for make's job server, which it is not given.
 ALONE := MAKEFLAGS=
 
-# Most tests wait more than they compute, so that four lots run at once, the longest first. What a lot printed is shown
-# when it ends.
+# Most tests wait more than they compute, so that three lots run at once, the longest first. What a lot printed is shown
+# when it ends; one that fails stops no other.
 test: setup-tests ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
-	TMPDIR=$$(tools/test-folder.sh) $(MAKE) --jobs 4 --output-sync=target CASES=10000 TIME=60 \
-		test-encrypted test-failures test-rooms contracts test-dev test-keycloak lago-clients verifiers merkle-differential schemathesis
+	TMPDIR=$$(tools/test-folder.sh) ZAMA_TEST_PATIENCE_SECONDS=360 \
+		$(MAKE) --jobs 3 --keep-going --output-sync=target CASES=10000 TIME=60 \
+		test-encrypted test-failures test-rooms test-dev contracts verifiers merkle-differential lago-clients schemathesis test-keycloak
 
 test-rooms:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --no-fail-fast -- --skip stack_failures:: --skip stack_encrypted:: --skip stack_dev:: --skip keycloak::
 
 test-encrypted:
-	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test encrypted -- --test-threads 6
+	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test encrypted -- --test-threads 3
 
 test-failures:
-	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test failures -- --test-threads 6
+	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test failures -- --test-threads 5
 
 test-dev:
 	$(ALONE) $(CARGO) test --workspace --test dev -- --test-threads 3
 
-# Ignored by name where Java or Maven is missing.
+# Ignored by name where Java or Maven is missing. Keycloak compiles itself when it starts, beside all other lots.
 test-keycloak:
-	$(ALONE) $(CARGO) test --workspace --test keycloak
+	$(ALONE) ZAMA_TEST_PATIENCE_SECONDS=600 $(CARGO) test --workspace --test keycloak
 
 flips: ## Flip 300 bits of every kind of outside bytes as it is (minutes; `make test` takes cheaper ones).
 	$(CARGO) test --workspace --lib -- --ignored --nocapture three_hundred

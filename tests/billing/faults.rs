@@ -16,7 +16,7 @@ const METRICS: &str =
 
 /// How many jobs' usage; `make billing-at-length` has more.
 fn jobs() -> u32 {
-    std::env::var("ZAMA_TEST_USAGE_JOBS").ok().and_then(|number| number.parse().ok()).unwrap_or(2_500)
+    std::env::var("ZAMA_TEST_USAGE_JOBS").ok().and_then(|number| number.parse().ok()).unwrap_or(1_000)
 }
 
 /// Usage of so many jobs, a second ago.

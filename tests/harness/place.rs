@@ -25,6 +25,8 @@ const PLAIN: &str = "postgres,temporal,anvil,lago,worker,api";
 const WITHOUT_WORKER: &str = "postgres,temporal,anvil,lago,api";
 /// Those of `zama-jobs dev`, and two for more processes of the API.
 pub const PORTS_A_STACK: u16 = 14;
+/// Many stacks share a machine: a request waits longer for its turn at the database than it would in production.
+const PATIENT_POOL: (&str, &str) = ("ZAMA__DATABASE__ACQUIRE_TIMEOUT_SECONDS", "10");
 /// Folders of stacks are named by this and the process that made them.
 const PREFIX: &str = "zama-jobs-test-";
 
@@ -106,7 +108,8 @@ impl Place {
         // When the tests run as root, PostgreSQL's user must pass through.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let (port_base, _reservation) = reserve_ports();
-        Self { folder, port_base, _reservation, only, settings: settings.to_vec(), user: None }
+        let settings = [&[PATIENT_POOL], settings].concat();
+        Self { folder, port_base, _reservation, only, settings, user: None }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -1,6 +1,7 @@
 //! What a client does: a tenant of its own on a stack, and the REST API's verbs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures::future::join_all;
 use jobs::wire::{Job, JobPage};
@@ -43,7 +44,9 @@ pub struct Zama<'a> {
 
 impl<'a> Zama<'a> {
     pub fn new(stack: &'a Stack, tenant: String, token: String) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(60)).build().unwrap();
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60));
+        // The server closes what is idle; whoever writes at that moment hears nothing.
+        let http = http.pool_idle_timeout(Duration::from_secs(2)).build().unwrap();
         Self { stack, tenant, token, api: stack.api.clone(), http }
     }
 
