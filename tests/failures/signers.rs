@@ -60,5 +60,7 @@ async fn signs_from_a_keystore(zama: &Zama<'_>) -> JobId {
     let sent = stack.sent().await;
     let [signed] = &sent[before..] else { panic!("one more transaction: {sent:?}") };
     assert_eq!(stack.sender(signed.hash).await, CONFIRMER.parse::<Address>().unwrap());
+    // The worker goes with this function.
+    job.is_billed().await;
     job.id
 }
