@@ -40,12 +40,13 @@ async fn a_signing_server_that_is_away_holds_up_its_batches_and_costs_no_job_and
     worker.dies();
 
     // The same account, whose key now lies in a file.
-    ids.push(signs_from_a_keystore(&zama).await);
+    let (job, _worker) = signs_from_a_keystore(&zama).await;
+    ids.push(job);
     zama.all_complete_confirmed_and_billed_once(&ids).await;
 }
 
 /// A worker that has nothing but the encrypted file and its password.
-async fn signs_from_a_keystore(zama: &Zama<'_>) -> JobId {
+async fn signs_from_a_keystore(zama: &Zama<'_>) -> (JobId, OwnWorker) {
     let stack = zama.stack;
     let keystore = Keystore::import(&stack.place.data_dir(), "confirmer", CONFIRMER_KEY);
     let settings = [
@@ -53,14 +54,12 @@ async fn signs_from_a_keystore(zama: &Zama<'_>) -> JobId {
         ("ZAMA__CHAIN__CONFIRMER_KEYSTORE", Keystore::path(&keystore.file)),
         ("ZAMA__CHAIN__CONFIRMER_PASSWORD_FILE", Keystore::path(&keystore.password_file)),
     ];
-    let _worker = OwnWorker::start(stack, &settings);
+    let worker = OwnWorker::start(stack, &settings);
     let before = stack.sent().await.len();
     let job = zama.submit(&factor(107)).await;
     job.completes().await;
     let sent = stack.sent().await;
     let [signed] = &sent[before..] else { panic!("one more transaction: {sent:?}") };
     assert_eq!(stack.sender(signed.hash).await, CONFIRMER.parse::<Address>().unwrap());
-    // The worker goes with this function.
-    job.is_billed().await;
-    job.id
+    (job.id, worker)
 }

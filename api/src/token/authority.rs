@@ -125,8 +125,9 @@ impl Authority {
     /// [`Rejection`].
     pub async fn verify(&self, token: &str) -> Result<Verified, Rejection> {
         let (verified, id) = self.identify(token).await?;
-        let known = self.known();
+        // In this order: a look writes what it read before it forgets what was revoked here.
         let here = self.revoked_here.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known();
         let since = |subject: &str| known.revoked.get(subject).max(here.get(subject).map(|(_, at)| at)).copied();
         if is_revoked((&id, &verified.principal), since) { Err(Rejection::Revoked) } else { Ok(verified) }
     }
