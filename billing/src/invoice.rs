@@ -3,28 +3,13 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Decimal, ExternalId, LagoClient, LagoError};
+use crate::{Decimal, ExternalId, Invoice, LagoClient, LagoError};
 
 /// An invoice with its fees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WholeInvoice {
-    /// Lago's own id.
-    pub lago_id: String,
-    pub number: String,
-    /// Day of issue, `YYYY-MM-DD`.
-    pub issuing_date: String,
-    /// draft, finalized, voided, ...
-    pub status: String,
-    /// pending, succeeded, failed.
-    pub payment_status: String,
-    /// ISO 4217 code of all amounts.
-    pub currency: String,
-    /// Fees without taxes, in minor units.
-    pub fees_amount_cents: i64,
-    pub taxes_amount_cents: i64,
-    pub total_amount_cents: i64,
-    /// Address of the PDF, once there is one.
-    pub file_url: Option<String>,
+    #[serde(flatten)]
+    pub head: Invoice,
     /// When Lago made it: what it received later stands in none.
     pub created_at: DateTime<Utc>,
     /// Whose it is: our name for the customer.
@@ -67,20 +52,30 @@ pub enum FeeKind {
     Other(String),
 }
 
+impl BilledPeriod {
+    /// First moment whose usage counts no more: Lago names the last second of a period.
+    #[must_use]
+    pub fn until(&self) -> DateTime<Utc> {
+        self.to + chrono::Duration::seconds(1)
+    }
+
+    fn is_of(&self, subscription: &ExternalId) -> bool {
+        self.subscription.as_deref() == Some(subscription.as_str())
+    }
+}
+
 impl WholeInvoice {
     /// Whether a moment of a subscription is billed by this invoice.
     #[must_use]
     pub fn covers(&self, subscription: &ExternalId, moment: DateTime<Utc>) -> bool {
-        let names = |period: &BilledPeriod| period.subscription.as_deref() == Some(subscription.as_str());
-        // Lago names the last second of a period.
-        let second = chrono::Duration::seconds(1);
-        self.periods.iter().any(|period| names(period) && period.from <= moment && moment < period.to + second)
+        let is_within = |period: &BilledPeriod| period.from <= moment && moment < period.until();
+        self.periods.iter().any(|period| period.is_of(subscription) && is_within(period))
     }
 
     /// Whether it is what is owed: neither voided nor still to be made.
     #[must_use]
     pub fn is_in_force(&self) -> bool {
-        matches!(self.status.as_str(), "finalized" | "draft")
+        matches!(self.head.status.as_str(), "finalized" | "draft")
     }
 }
 
@@ -108,8 +103,7 @@ impl LagoClient {
         for head in self.invoices(tenant).await? {
             let Some(id) = head.lago_id else { continue };
             let Some(whole) = self.invoice(&id).await? else { continue };
-            let names = |period: &BilledPeriod| period.subscription.as_deref() == Some(tenant.as_str());
-            let is_within = |period: &BilledPeriod| names(period) && period.from < until && from <= period.to;
+            let is_within = |period: &BilledPeriod| period.is_of(tenant) && period.from < until && from <= period.to;
             if whole.is_in_force() && whole.periods.iter().any(is_within) {
                 found.push(whole);
             }
@@ -125,16 +119,8 @@ struct Answer {
 
 #[derive(Deserialize)]
 struct Body {
-    lago_id: String,
-    number: String,
-    issuing_date: String,
-    status: String,
-    payment_status: String,
-    currency: String,
-    fees_amount_cents: i64,
-    taxes_amount_cents: i64,
-    total_amount_cents: i64,
-    file_url: Option<String>,
+    #[serde(flatten)]
+    head: Invoice,
     created_at: DateTime<Utc>,
     customer: Option<CustomerBody>,
     #[serde(default)]
@@ -178,16 +164,7 @@ impl Body {
             to: period.charges_to_datetime,
         };
         Ok(WholeInvoice {
-            lago_id: self.lago_id,
-            number: self.number,
-            issuing_date: self.issuing_date,
-            status: self.status,
-            payment_status: self.payment_status,
-            currency: self.currency,
-            fees_amount_cents: self.fees_amount_cents,
-            taxes_amount_cents: self.taxes_amount_cents,
-            total_amount_cents: self.total_amount_cents,
-            file_url: self.file_url,
+            head: self.head,
             created_at: self.created_at,
             customer: self.customer.map(|customer| customer.external_id),
             periods: self.billing_periods.into_iter().map(period).collect(),

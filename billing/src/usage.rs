@@ -5,7 +5,7 @@ use lago_types::filters::invoice::InvoiceFilters;
 use lago_types::models::{Invoice as LagoInvoice, PaginationParams};
 use lago_types::requests::customer_usage::GetCustomerCurrentUsageRequest;
 use lago_types::requests::invoice::ListInvoicesRequest;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Decimal, ExternalId, LagoClient, LagoError};
 
@@ -44,7 +44,7 @@ pub struct UsageLine {
 }
 
 /// An invoice's head.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Invoice {
     /// Lago's own id, which its other calls take.
     pub lago_id: Option<String>,

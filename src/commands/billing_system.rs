@@ -30,20 +30,6 @@ impl BillingSystem for Lago {
                 Err(LagoError::Rejected { status: 404, .. }) => Vec::new(),
                 Err(error) => return Err(unavailable(error)),
             };
-            let head = |invoice: ::billing::Invoice| {
-                Some(InvoiceHead {
-                    id: invoice.lago_id?,
-                    number: invoice.number,
-                    issuing_date: invoice.issuing_date,
-                    status: invoice.status,
-                    payment_status: invoice.payment_status,
-                    currency: invoice.currency,
-                    fees_amount_cents: invoice.fees_amount_cents,
-                    taxes_amount_cents: invoice.taxes_amount_cents,
-                    total_amount_cents: invoice.total_amount_cents,
-                    pdf_url: invoice.file_url,
-                })
-            };
             Ok(invoices.into_iter().filter_map(head).collect())
         };
         invoices.boxed()
@@ -58,9 +44,23 @@ impl BillingSystem for Lago {
     }
 }
 
+/// `None` of one that Lago has given no id.
+fn head(invoice: ::billing::Invoice) -> Option<InvoiceHead> {
+    Some(InvoiceHead {
+        id: invoice.lago_id?,
+        number: invoice.number,
+        issuing_date: invoice.issuing_date,
+        status: invoice.status,
+        payment_status: invoice.payment_status,
+        currency: invoice.currency,
+        fees_amount_cents: invoice.fees_amount_cents,
+        taxes_amount_cents: invoice.taxes_amount_cents,
+        total_amount_cents: invoice.total_amount_cents,
+        pdf_url: invoice.file_url,
+    })
+}
+
 fn invoice(whole: WholeInvoice) -> Result<Invoice, BillingUnavailable> {
-    // Lago names the last second of a period.
-    let second = chrono::Duration::seconds(1);
     let own = |subscription: &Option<String>| *subscription == whole.customer;
     let periods = whole.periods.iter().filter(|period| own(&period.subscription));
     let line = |fee: &::billing::Fee| {
@@ -73,20 +73,9 @@ fn invoice(whole: WholeInvoice) -> Result<Invoice, BillingUnavailable> {
         })
     };
     Ok(Invoice {
-        periods: periods.map(|period| (period.from, period.to + second)).collect(),
+        periods: periods.map(|period| (period.from, period.until())).collect(),
         lines: whole.fees.iter().map(line).collect::<Result<_, BillingUnavailable>>()?,
         customer: whole.customer.clone(),
-        head: InvoiceHead {
-            id: whole.lago_id,
-            number: whole.number,
-            issuing_date: whole.issuing_date,
-            status: whole.status,
-            payment_status: whole.payment_status,
-            currency: whole.currency,
-            fees_amount_cents: whole.fees_amount_cents,
-            taxes_amount_cents: whole.taxes_amount_cents,
-            total_amount_cents: whole.total_amount_cents,
-            pdf_url: whole.file_url,
-        },
+        head: head(whole.head).ok_or_else(|| unavailable("an invoice without an id"))?,
     })
 }

@@ -54,6 +54,12 @@ async fn what_a_row_says_can_neither_be_changed_nor_deleted() {
     sqlx::query(less).execute(&outbox.pool).await.expect_err("less than nothing, and no correction");
 }
 
+/// What all of a job's rows say together.
+async fn compute_units(outbox: &Outbox, job: JobId) -> i64 {
+    let rows = outbox.usage(job).await;
+    rows.iter().filter(|(metric, _)| metric == "compute_units").map(|(_, units)| units).sum()
+}
+
 #[tokio::test]
 async fn a_correction_is_a_row_of_its_own_with_its_reason() {
     let outbox = Outbox::new().await;
@@ -62,16 +68,7 @@ async fn a_correction_is_a_row_of_its_own_with_its_reason() {
     assert_eq!(correct(-2, "counted twice").await, Corrected::Booked(format!("{row}.1")));
     assert_eq!(correct(4, "and once too little").await, Corrected::Booked(format!("{row}.2")));
     assert_eq!(correct(-8, "more than there is").await, Corrected::BelowNothing);
-    assert_eq!(
-        outbox
-            .usage(job)
-            .await
-            .iter()
-            .filter(|(metric, _)| metric == "compute_units")
-            .map(|(_, units)| units)
-            .sum::<i64>(),
-        7
-    );
+    assert_eq!(compute_units(&outbox, job).await, 7);
     let rows = due(&outbox, job).await;
     let corrections: Vec<_> = rows.iter().filter(|due| due.reason.is_some()).collect();
     assert_eq!(corrections.len(), 2);
@@ -100,16 +97,7 @@ async fn a_row_that_is_booked_anew_counts_once() {
     assert!(!anew(Anew::Delivered).await, "it was not delivered");
     assert!(anew(Anew::Waiting).await);
     assert!(!anew(Anew::Waiting).await, "once");
-    assert_eq!(
-        outbox
-            .usage(job)
-            .await
-            .iter()
-            .filter(|(metric, _)| metric == "compute_units")
-            .map(|(_, units)| units)
-            .sum::<i64>(),
-        5
-    );
+    assert_eq!(compute_units(&outbox, job).await, 5);
     let rows = due(&outbox, job).await;
     assert_eq!(ids(&rows), [format!("{row}.2"), format!("{job}:jobs_submitted:0")]);
     assert_eq!(rows[0].units, 5);
