@@ -8,7 +8,8 @@ const NOBODY: &str = "127.0.0.1:1";
 fn who_serves_is_healthy_and_who_is_not_there_is_not() {
     let stack = Stack::encrypted();
     for process in ["api", "worker", "kms"] {
-        stack.runs(&["health", process], &[]).ends(0);
+        let run = stack.runs(&["health", process], &[]).ends(0);
+        assert!(run.stdout.is_empty() && run.stderr.is_empty(), "nothing to say: {run:?}");
     }
     let address = format!("http://{NOBODY}");
     for (process, setting, value) in [
