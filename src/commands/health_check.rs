@@ -34,7 +34,7 @@ pub fn run(settings: &Settings, serving: Serving) -> Result<()> {
         match serving {
             Serving::Api => http(&api_address(settings)?).await,
             Serving::Worker => http(&format!("http://{}/livez", on_loopback(&settings.worker.metrics_listen)?)).await,
-            Serving::Kms => key_manager(settings).await,
+            Serving::Kms => ask_key_manager(settings).await,
         }
     })
 }
@@ -56,7 +56,7 @@ async fn http(url: &str) -> Result<()> {
     Probe::Http { url: url.to_owned() }.ask(&client).await
 }
 
-async fn key_manager(settings: &Settings) -> Result<()> {
+async fn ask_key_manager(settings: &Settings) -> Result<()> {
     let client = key_manager::of_api(settings)?.context("kms.url is empty")?;
     timeout(PATIENCE, client.health()).await.context("no answer within 2 s")??;
     Ok(())
