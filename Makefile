@@ -56,7 +56,7 @@ test: setup-tests ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
 	TMPDIR=$$(tools/test-folder.sh) ZAMA_TEST_PATIENCE_SECONDS=360 \
 		$(MAKE) --jobs 3 --keep-going --output-sync=target CASES=10000 TIME=60 \
-		test-encrypted test-failures test-rooms test-dev contracts verifiers merkle-differential lago-clients compose schemathesis test-keycloak
+		test-encrypted test-failures test-rooms test-dev contracts verifiers merkle-differential lago-clients compose compose-run schemathesis test-keycloak
 
 test-rooms:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --no-fail-fast -- --skip stack_failures:: --skip stack_encrypted:: --skip stack_dev:: --skip keycloak::

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks docker-compose.yml and the Dockerfile where there is no Docker: the Compose specification's schema, the linters
-# dclint, hadolint and shellcheck, and that every command, flag, variable, port and address exists in the programs.
+# Checks docker-compose.yml and the Dockerfile where there is no Docker: the Compose specification's schema, the loader of
+# Docker Compose itself, the linters dclint, hadolint and shellcheck, and that every command, flag, variable, port and
+# address exists in the programs.
 #
 #   ZAMA_BIN=target/debug/zama-jobs tests/compose/check.sh
 #
@@ -20,4 +21,5 @@ export ZAMA_BIN COMPOSE_PACKAGES
 "$linters/bin/hadolint" --config "$here/hadolint.yaml" "$root/Dockerfile"
 node "$COMPOSE_PACKAGES/node_modules/dclint/bin/dclint.cjs" --config "$here/dclint.yaml" --max-warnings 0 "$root/docker-compose.yml"
 "$linters/bin/shellcheck" "$root"/deploy/compose/*.sh "$here"/*.sh
+go run -C "$here/loader" . "$(realpath "$root/docker-compose.yml")"
 node "$here/check.mjs"

