@@ -86,7 +86,7 @@ compose: ## Hold docker-compose.yml and the Dockerfile to schema, linters and th
 # WHICH is plain, encrypted or all.
 WHICH ?= plain
 compose-run: setup ## Start docker-compose.yml's own services directly, in its order, and run a job (WHICH=all: an encrypted one, too).
-	ZAMA_BIN=$(ZAMA_JOBS) tests/compose/run.sh $(WHICH)
+	ZAMA_KMS_SEED=$(CARGO_TARGET_DIR)/tmp/kms-seed-1 ZAMA_BIN=$(ZAMA_JOBS) tests/compose/run.sh $(WHICH)
 
 bench-starts: setup ## Measure workflow starts from a backlog against bare starts, in one run.
 	$(CARGO) test --workspace --bench starts

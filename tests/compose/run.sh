@@ -5,6 +5,7 @@
 #
 # ZAMA_BIN       the program
 # ZAMA_TOOLS_DIR folder of the engines (make setup); default /var/lib/zama-jobs/tools for root, else ~/.cache/zama-jobs/tools
+# ZAMA_KMS_SEED  key manager's folder to copy keys from, made when it is not there; without it new keys are made
 # KEEP           keeps the folder with the logs
 set -euo pipefail
 
