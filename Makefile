@@ -17,7 +17,7 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 # Arguments for `make dev` and `make demo`, for example ARGS='--port-base 7700'.
 ARGS ?=
 
-.PHONY: help setup setup-tests build demo dev test test-rooms test-fhe test-encrypted test-failures test-dev test-keycloak flips fhe-oracle lago-clients verifiers schemathesis merkle-differential \
+.PHONY: help setup setup-tests build demo dev test test-rooms test-fhe test-encrypted test-failures test-dev test-keycloak flips fhe-oracle lago-clients compose compose-run verifiers schemathesis merkle-differential \
 	billing-at-length chain-at-length contracts contracts-at-length gas-table bench-starts bench-cancels bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
 
 help: ## Show this list.
@@ -56,7 +56,7 @@ test: setup-tests ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
 	TMPDIR=$$(tools/test-folder.sh) ZAMA_TEST_PATIENCE_SECONDS=360 \
 		$(MAKE) --jobs 4 --keep-going --output-sync=target CASES=10000 TIME=60 \
-		test-encrypted test-failures test-rooms test-fhe test-dev contracts verifiers merkle-differential lago-clients schemathesis test-keycloak
+		test-encrypted test-failures test-rooms test-fhe test-dev contracts verifiers merkle-differential lago-clients compose compose-run schemathesis test-keycloak
 
 test-rooms:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --exclude fhe --no-fail-fast -- --skip stack_failures:: --skip stack_encrypted:: --skip stack_dev:: --skip keycloak::
@@ -83,6 +83,14 @@ flips: ## Flip 300 bits of every kind of outside bytes as it is (minutes; `make 
 
 lago-clients: ## Hold the Lago stand-in to Lago's official clients.
 	ZAMA_BIN=$(ZAMA_JOBS) billing/tests/official/run.sh
+
+compose: ## Hold docker-compose.yml and the Dockerfile to schema, linters and the programs (no Docker needed).
+	ZAMA_BIN=$(ZAMA_JOBS) tests/compose/check.sh
+
+# WHICH is plain, encrypted or all.
+WHICH ?= plain
+compose-run: setup ## Start docker-compose.yml's own services directly, in its order, and run a job (WHICH=all: an encrypted one, too).
+	ZAMA_KMS_SEED=$(CARGO_TARGET_DIR)/tmp/kms-seed-1 ZAMA_BIN=$(ZAMA_JOBS) tests/compose/run.sh $(WHICH)
 
 bench-starts: setup ## Measure workflow starts from a backlog against bare starts, in one run.
 	$(CARGO) test --workspace --bench starts

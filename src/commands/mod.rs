@@ -9,6 +9,7 @@ pub mod config;
 mod confirmation;
 pub mod fhe_child;
 mod health;
+pub mod health_check;
 mod key_manager;
 pub mod kms;
 pub mod lago_standin;

@@ -8,6 +8,7 @@ mod command_line;
 mod deadly;
 mod foreign;
 mod grant;
+mod health_check;
 mod history;
 mod outage;
 mod own_key;
