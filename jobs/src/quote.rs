@@ -44,11 +44,8 @@ pub struct QuoteLine {
 #[must_use]
 pub fn lines(units: Units) -> Vec<QuoteLine> {
     let line = |metric, units| QuoteLine { metric, units };
-    let mut lines = vec![
-        line(Metric::JobsSubmitted, 1),
-        line(Metric::JobsCompleted, 1),
-        line(Metric::ComputeUnits, units.compute),
-    ];
+    let mut lines =
+        vec![line(Metric::JobsSubmitted, 1), line(Metric::JobsCompleted, 1), line(Metric::ComputeUnits, units.compute)];
     if units.fhe > 0 {
         lines.push(line(Metric::FheComputeUnits, units.fhe));
     }

@@ -11,6 +11,7 @@ mod grant;
 mod history;
 mod outage;
 mod own_key;
+mod quotes;
 mod refusals;
 mod retrieval;
 mod stolen_api;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{FromRequest as _, Request, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use chrono::{SubsecRound as _, TimeDelta, Utc};
@@ -52,9 +52,10 @@ pub async fn create(
     principal: Principal,
     Extension(rules): Extension<Arc<Rules>>,
     trail: Trail,
-    StrictJson(body): StrictJson,
+    request: Request,
 ) -> Result<(StatusCode, Json<Quote>), Problem> {
     principal.require(Scope::JobsSubmit)?;
+    let StrictJson(body) = StrictJson::from_request(request, &state).await?;
     // Milliseconds, so that the answer and the stored quote show the same time.
     let now = Utc::now().trunc_subsecs(3);
     let mut submission = submission::read_to_quote(&body, now, &state.public_url).map_err(invalid)?;
@@ -70,8 +71,7 @@ pub async fn create(
         expires_at: now + TimeDelta::minutes(LIFETIME_MINUTES),
         job_id: None,
     };
-    let detail =
-        json!({"quote_id": id, "algorithm": submission.algorithm(), "content_hash": submission.content_hash});
+    let detail = json!({"quote_id": id, "algorithm": submission.algorithm(), "content_hash": submission.content_hash});
     let quoted = make(
         &state.pool,
         &NewQuote {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use jobs::ErrorCode;
 use jobs::quote::Quote;
@@ -27,12 +28,12 @@ errors!(Errors: Token, QuoteNotFound);
 pub async fn get(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
-    path: Option<Path<String>>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Quote>, Problem> {
     principal.require(Scope::JobsRead)?;
     let not_found = || Problem::new(ErrorCode::QuoteNotFound, "There is no such quote.");
     // What is no id cannot be a quote's.
-    let id = path.and_then(|Path(text)| text.parse().ok()).ok_or_else(not_found)?;
+    let id = path.ok().and_then(|Path(text)| text.parse().ok()).ok_or_else(not_found)?;
     let stored = store::quotes::find(&state.pool, principal.reader(), id).await?.ok_or_else(not_found)?;
     Ok(Json(present(&principal.tenant, id, stored)))
 }
