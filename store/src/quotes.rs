@@ -124,7 +124,7 @@ pub async fn find(pool: &PgPool, reader: Reader<'_>, id: QuoteId) -> Result<Opti
     .await?;
     row.map(|row| {
         Ok(StoredQuote {
-            content_hash: bytes("content hash", &row.content_hash)?.into(),
+            content_hash: B256::new(bytes("content hash", &row.content_hash)?),
             units: units(row.units, row.fhe_units)?,
             created_at: row.created_at,
             expires_at: row.expires_at,

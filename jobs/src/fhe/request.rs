@@ -184,8 +184,8 @@ impl EncryptedRequest {
 
     /// What the request costs with each of these inputs that it takes.
     fn prices(&self, inputs: Vec<Vec<ValueType>>) -> impl Iterator<Item = u64> {
-        let programs = inputs.into_iter().filter_map(|inputs| self.compile(&inputs).ok());
-        programs.map(|program| self.price(&program).total())
+        let programs = inputs.into_iter().filter_map(move |inputs| self.compile(&inputs).ok());
+        programs.map(move |program| self.price(&program).total())
     }
 
     /// For each type that the request may have, the dearest inputs.
