@@ -22,6 +22,8 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::with_openapi(crate::openapi::base())
         // Clients: jobs
         .routes(routes!(jobs::submit::submit, jobs::list::list))
+        .routes(routes!(jobs::quotes::create::create))
+        .routes(routes!(jobs::quotes::get::get))
         .routes(routes!(jobs::get::get))
         .routes(routes!(jobs::cancel::cancel))
         .routes(routes!(jobs::result::result))

@@ -23,6 +23,7 @@ pub mod limits;
 pub mod lost;
 pub mod oauth;
 pub mod overview;
+pub mod quotes;
 pub mod receipts;
 pub mod resync;
 pub mod retrievals;

@@ -12,6 +12,7 @@ mod health_check;
 mod history;
 mod outage;
 mod own_key;
+mod quotes;
 mod refusals;
 mod retrieval;
 mod stolen_api;

@@ -12,7 +12,7 @@ use jobs::usage::Metric;
 pub use active::active;
 pub(crate) use active::{Active, take_slot};
 pub use units::{MonthUnits, held};
-pub(crate) use units::{Taken, take};
+pub(crate) use units::{Taken, beyond, take};
 
 /// What admissions of a user may take, by plan and role. `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use jobs::TenantId;
 use jobs::usage::{Metric, Units};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor};
 
 use super::{Ceilings, Limited};
 use crate::StoreError;
@@ -55,26 +55,41 @@ pub(crate) async fn take(
     if row.taken {
         return Ok(Taken::Yes { month, held });
     }
+    Ok(Taken::No(shortage(wanted, held, ceilings)))
+}
+
+/// Which limit a job would meet with what its tenant holds now, if any.
+pub(crate) fn beyond(wanted: Units, held: MonthUnits, ceilings: Ceilings) -> Option<Limited> {
+    let limited = shortage(wanted, held, ceilings);
+    let Limited::Units { wanted, left, .. } = limited else { return Some(limited) };
+    (wanted > left).then_some(limited)
+}
+
+/// What a job that is not admitted is told: the first kind of units that does not hold it.
+fn shortage(wanted: Units, held: MonthUnits, ceilings: Ceilings) -> Limited {
     let left = ceilings.compute.saturating_sub(held.compute);
-    Ok(Taken::No(if wanted.compute > left {
-        Limited::Units { metric: Metric::ComputeUnits, wanted: wanted.compute, left }
-    } else {
-        let left = ceilings.fhe.saturating_sub(held.fhe);
-        Limited::Units { metric: Metric::FheComputeUnits, wanted: wanted.fhe, left }
-    }))
+    if wanted.compute > left {
+        return Limited::Units { metric: Metric::ComputeUnits, wanted: wanted.compute, left };
+    }
+    let left = ceilings.fhe.saturating_sub(held.fhe);
+    Limited::Units { metric: Metric::FheComputeUnits, wanted: wanted.fhe, left }
 }
 
 /// What a tenant holds of the month of a time.
 ///
 /// # Errors
 /// The database is away.
-pub async fn held(pool: &PgPool, tenant: &TenantId, at: DateTime<Utc>) -> Result<MonthUnits, StoreError> {
+pub async fn held(
+    database: impl PgExecutor<'_>,
+    tenant: &TenantId,
+    at: DateTime<Utc>,
+) -> Result<MonthUnits, StoreError> {
     let row = sqlx::query!(
         r#"SELECT held AS "held!", fhe_held AS "fhe_held!" FROM held_units($1, $2)"#,
         tenant.as_str(),
         month_of(at)
     )
-    .fetch_one(pool)
+    .fetch_one(database)
     .await?;
     Ok(MonthUnits { compute: count(row.held), fhe: count(row.fhe_held) })
 }
@@ -104,6 +119,16 @@ mod tests {
         assert_eq!(at("2026-11-30T23:59:59.999Z"), "2026-11-01");
         assert_eq!(at("2026-12-01T00:30:00+01:00"), "2026-11-01");
         assert_eq!(at("2024-02-29T12:00:00Z"), "2024-02-01");
+    }
+
+    #[test]
+    fn the_first_kind_of_units_that_does_not_hold_a_job_is_told() {
+        let (held, ceilings) = (MonthUnits { compute: 8, fhe: 3 }, Ceilings { compute: 10, fhe: 4 });
+        let beyond = |compute, fhe| beyond(Units { compute, fhe }, held, ceilings);
+        assert_eq!(beyond(2, 1), None, "to the last unit");
+        let short = |metric, wanted, left| Some(Limited::Units { metric, wanted, left });
+        assert_eq!(beyond(3, 9), short(Metric::ComputeUnits, 3, 2));
+        assert_eq!(beyond(0, 2), short(Metric::FheComputeUnits, 2, 1));
     }
 
     #[test]

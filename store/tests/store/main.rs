@@ -19,6 +19,7 @@ mod ledger;
 mod limits;
 mod lost;
 mod people;
+mod quotes;
 mod resync;
 mod starts;
 mod transactions;

@@ -78,7 +78,8 @@ async fn what_another_has_is_as_if_it_were_not() {
             let refused = answer.json();
             let code = refused["code"].as_str().unwrap_or_default();
             let is_lacking = code == "INSUFFICIENT_SCOPE" && *who == "a test key";
-            assert!(matches!(code, "JOB_NOT_FOUND" | "NOT_FOUND") || is_lacking, "{at}: {answer:?}");
+            let is_missing = matches!(code, "JOB_NOT_FOUND" | "QUOTE_NOT_FOUND" | "NOT_FOUND");
+            assert!(is_missing || is_lacking, "{at}: {answer:?}");
             let nobodys_name = nobodys.named_by(row.path).unwrap();
             assert_eq!(comparable(&answer, theirs), comparable(&expected, nobodys_name), "{at}");
             compared += 1;
@@ -116,13 +117,18 @@ async fn naming_what_another_has_elsewhere_than_in_the_path_tells_nothing_either
 type Ask = fn(&World) -> Call;
 
 /// Requests that name things elsewhere than in their path, and are refused or find nothing.
-const REQUESTS: [(&str, Ask); 6] = [
+const REQUESTS: [(&str, Ask); 7] = [
     ("usage of a job", |of| Call::get(&format!("/v1/usage?job_id={}", of.job))),
     ("keys of a user", |of| Call::get(&format!("/v1/api-keys?user={}", of.user))),
     ("a key for a user", |of| json_call("/v1/api-keys", &json!({"name": "n", "user": of.user}))),
     ("a job on a blob", |of| encrypted_job(&of.sha256, json!({"mode": "network"}))),
     ("a job under a key", |of| {
         encrypted_job(&format!("0x{}", "7c".repeat(32)), json!({"mode": "client", "key_id": of.sha256}))
+    }),
+    ("a job under a quote", |of| {
+        let mut body: Value = serde_json::from_str(super::table::JOB).unwrap();
+        body["quote_id"] = json!(of.quote);
+        json_call("/v1/jobs", &body)
     }),
     ("a proof of another's challenge", |_| {
         let row: &Row = super::table::row_of("PUT", "/v1/me/submitter");

@@ -4,7 +4,7 @@ use api::token::Role;
 use blobs::BlobHash;
 use serde_json::json;
 
-use super::table::{Body, Row};
+use super::table::{Body, JOB, Row};
 use crate::app::{Call, INVOICE, TestApp, User};
 
 /// A caller and what is theirs, or their tenant's where only admins have it.
@@ -12,6 +12,8 @@ pub struct World {
     pub caller: User,
     /// COMPLETED; whoever asks for its end gets it as it is.
     pub job: String,
+    /// That nobody has used.
+    pub quote: String,
     pub api_key: String,
     /// Of tenant `acme`, whoever the caller is.
     pub invoice: String,
@@ -28,6 +30,7 @@ impl World {
         app.user(tenant, "zoe", Role::Developer).await;
         let job = app.accepted(&caller).await;
         app.complete(&job).await;
+        let quote = app.quoted(&caller, &serde_json::from_str(JOB).unwrap()).await;
         let api_key = app.key(&caller, json!({})).await.id;
         let bytes = format!("bytes of {tenant}");
         for path in ["/v1/blobs", "/v1/fhe/keys"] {
@@ -35,7 +38,7 @@ impl World {
             assert!(stored.status.is_success(), "{stored:?}");
         }
         let sha256 = format!("0x{}", BlobHash::of(bytes.as_bytes()));
-        Self { caller, job, api_key, invoice: INVOICE.to_owned(), sha256, user: "zoe".to_owned() }
+        Self { caller, job, quote, api_key, invoice: INVOICE.to_owned(), sha256, user: "zoe".to_owned() }
     }
 
     /// Things that nobody has.
@@ -44,6 +47,7 @@ impl World {
         Self {
             caller: caller.clone(),
             job: jobs::JobId::generate().to_string(),
+            quote: jobs::QuoteId::generate().to_string(),
             api_key,
             invoice: jobs::JobId::generate().to_string(),
             sha256: format!("0x{}", BlobHash::of(b"nobody has uploaded this")),
@@ -55,6 +59,7 @@ impl World {
     pub fn named_by(&self, path: &str) -> Option<&str> {
         let kinds = [
             ("/jobs/{id}", &self.job),
+            ("/quotes/{id}", &self.quote),
             ("/api-keys/{id}", &self.api_key),
             ("/invoices/{id}", &self.invoice),
             ("/users/{id}", &self.user),
