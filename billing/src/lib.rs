@@ -17,6 +17,7 @@ mod setup;
 pub mod standin;
 mod tenant;
 mod usage;
+mod wallet;
 
 pub use catalogue::{Catalogue, ChargeTerms, PlanTerms, Price, TaxTerms, Tier};
 pub use client::LagoClient;
@@ -31,3 +32,7 @@ pub use notice::{NOTICE_ALGORITHM, NoticeKey};
 pub use setup::{Change, Entry, Kind, Report, plan, setup};
 pub use tenant::{Subscription, change_plan, end_tenant, ensure_tenant};
 pub use usage::{CurrentUsage, Invoice, UsageLine};
+pub use wallet::{
+    Direction, NewWallet, TOP_UP_KEY, TopUp, TransactionKind, TransactionStatus, Wallet, WalletId, WalletStatus,
+    WalletTransaction,
+};
