@@ -4,7 +4,7 @@
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use jobs::TenantId;
 use jobs::usage::{Metric, Units};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use super::{Ceilings, Limited};
 use crate::StoreError;
@@ -24,6 +24,8 @@ pub(crate) enum Taken {
     Yes {
         month: NaiveDate,
         held: MonthUnits,
+        /// Lines that the tenant was told of.
+        told: Vec<String>,
     },
     No(Limited),
 }
@@ -41,7 +43,10 @@ pub(crate) async fn take(
 ) -> Result<Taken, StoreError> {
     let month = month_of(at);
     let row = sqlx::query!(
-        r#"SELECT taken AS "taken!", held AS "held!", fhe_held AS "fhe_held!" FROM take_units($1, $2, $3, $4, $5, $6)"#,
+        r#"SELECT taken AS "taken!", held AS "held!", fhe_held AS "fhe_held!",
+                  ARRAY(SELECT n.metric || '/' || n.quota || '/' || n.percent FROM notifications n
+                         WHERE n.tenant = $1 AND n.month = $2) AS "told!"
+             FROM take_units($1, $2, $3, $4, $5, $6)"#,
         tenant.as_str(),
         month,
         column(wanted.compute),
@@ -53,7 +58,7 @@ pub(crate) async fn take(
     .await?;
     let held = MonthUnits { compute: count(row.held), fhe: count(row.fhe_held) };
     if row.taken {
-        return Ok(Taken::Yes { month, held });
+        return Ok(Taken::Yes { month, held, told: row.told });
     }
     let left = ceilings.compute.saturating_sub(held.compute);
     Ok(Taken::No(if wanted.compute > left {
@@ -69,17 +74,28 @@ pub(crate) async fn take(
 /// # Errors
 /// The database is away.
 pub async fn held(pool: &PgPool, tenant: &TenantId, at: DateTime<Utc>) -> Result<MonthUnits, StoreError> {
+    held_in(pool, tenant, month_of(at)).await
+}
+
+/// What a tenant holds of a month.
+pub(crate) async fn held_in(
+    executor: impl PgExecutor<'_>,
+    tenant: &TenantId,
+    month: NaiveDate,
+) -> Result<MonthUnits, StoreError> {
     let row = sqlx::query!(
         r#"SELECT held AS "held!", fhe_held AS "fhe_held!" FROM held_units($1, $2)"#,
         tenant.as_str(),
-        month_of(at)
+        month
     )
-    .fetch_one(pool)
+    .fetch_one(executor)
     .await?;
     Ok(MonthUnits { compute: count(row.held), fhe: count(row.fhe_held) })
 }
 
-fn month_of(at: DateTime<Utc>) -> NaiveDate {
+/// The month (UTC) of a time, as its first day.
+#[must_use]
+pub fn month_of(at: DateTime<Utc>) -> NaiveDate {
     at.date_naive().with_day(1).unwrap_or_else(|| at.date_naive())
 }
 
