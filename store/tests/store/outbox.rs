@@ -13,6 +13,7 @@ use store::audit::Note;
 use store::batches::Registry;
 use store::cancel::WorkflowRun;
 use store::compute::{self, Computed};
+use store::credits::Prepaid;
 use store::jobs::Reader;
 use store::limits::AdmissionLimits;
 use store::sealing::{self, SealPolicy};
@@ -44,6 +45,7 @@ pub struct New<'a> {
     pub priority: &'a str,
     pub deadline_ms: Option<i64>,
     pub limits: AdmissionLimits,
+    pub prepaid: Option<Prepaid<'a>>,
 }
 
 /// The user's in this tenant: an address is one user's.
@@ -53,7 +55,8 @@ fn address(tenant: &TenantId) -> [u8; 20] {
 
 impl Default for New<'_> {
     fn default() -> Self {
-        Self { tenant: "acme", key: "", priority: "normal", deadline_ms: None, limits: AdmissionLimits::default() }
+        let limits = AdmissionLimits::default();
+        Self { tenant: "acme", key: "", priority: "normal", deadline_ms: None, limits, prepaid: None }
     }
 }
 
@@ -89,6 +92,7 @@ impl Outbox {
             key: &key,
             submission: &submission,
             limits: new.limits,
+            prepaid: new.prepaid,
             created_at: now,
             estimated_completion: now,
             request_id: "r",
