@@ -77,11 +77,11 @@ pub async fn keep(pool: &PgPool, tenant: &str, account: &Account) -> Result<(), 
         told.balance_cents,
         told.usage_cents,
         units,
-        period_from,
+        *period_from,
         owed.map_or(0, |owed| owed.cents),
         owed.map(|owed| owed.from),
         told.as_of,
-        rows_from
+        *rows_from
     )
     .execute(pool)
     .await?;

@@ -371,7 +371,7 @@ pub async fn note(pool: &PgPool, id: Uuid, made: &Made) -> Result<bool, StoreErr
         state.as_str(),
         refusal,
         made.transaction,
-        made.invoice
+        made.invoice.as_deref()
     )
     .execute(pool)
     .await?;
