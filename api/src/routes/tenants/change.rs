@@ -8,7 +8,7 @@ use jobs::field_error::FieldErrors;
 use jobs::object::{At, Object};
 use jobs::{ErrorCode, FieldError};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::limits::rules::CreditRule;
 use store::tenants::{FailedJobs, SettingsChange, change_settings};
 use utoipa::ToSchema;
@@ -109,6 +109,8 @@ fn refusal(errors: Vec<FieldError>) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
