@@ -65,6 +65,9 @@ enum Command {
     /// Make tenants, and put them on plans.
     #[command(subcommand)]
     Tenants(commands::tenants::TenantsCommand),
+    /// Show and add a tenant's prepaid credits.
+    #[command(subcommand)]
+    Credits(commands::credits::CreditsCommand),
     /// Provision the billing system, hold the ledger against it, correct.
     #[command(subcommand)]
     Billing(commands::billing::BillingCommand),
@@ -118,6 +121,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Temporal(command) => commands::temporal::run(&beside_dev()?, &command)?,
         Command::Chain(command) => return commands::chain::run(&beside_dev()?, &command, cli.globals.json),
         Command::Tenants(command) => commands::tenants::run(&beside_dev()?, &command, cli.globals.json)?,
+        Command::Credits(command) => commands::credits::run(&beside_dev()?, &command, cli.globals.json)?,
         Command::Billing(command) => return commands::billing::run(&beside_dev()?, &command, cli.globals.json),
         Command::Token(command) => commands::token::run(&beside_dev()?, &command, cli.globals.json)?,
         Command::Clients(command) => commands::clients::run(&beside_dev()?, &command, cli.globals.json)?,

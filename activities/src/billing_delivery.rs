@@ -1,5 +1,7 @@
 //! Ledger rows to the billing system: what the `meter` and `report_usage` activities share.
 
+mod credits;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +15,8 @@ use store::accounts::{self, Account};
 use store::usage::corrections::{self, Anew};
 use store::usage::{self, UsageRow};
 use tokio::sync::Mutex;
+
+pub use credits::CreditPace;
 
 /// How long the start of an open period is believed.
 const PERIOD_TTL: Duration = Duration::from_secs(60);

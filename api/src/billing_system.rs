@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use jobs::TenantId;
+use jobs::credits::PriceList;
 use jobs::usage::Quantity;
 use thiserror::Error;
 
@@ -65,6 +66,9 @@ pub trait BillingSystem: Send + Sync {
 
     /// An invoice of whomever.
     fn invoice<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Invoice>, BillingUnavailable>>;
+
+    /// What units cost by the plans that it was given; asks nobody.
+    fn prices(&self) -> &dyn PriceList;
 
     /// The public key (PEM, RSA) under which it signs its notices.
     fn notice_key(&self) -> BoxFuture<'_, Result<String, BillingUnavailable>>;

@@ -13,8 +13,8 @@ use crate::policy::{
     audit_trail, call_metering, cors, gate, observation, problem, request_id, retirement, security_headers, time_limit,
 };
 use crate::routes::{
-    api_keys, audit, billing, blobs, docs, errors, fallback, fhe_keys, health, invoices, jobs, limits, livez, me,
-    metrics, oauth, openapi, readyz, submitter, tenants, usage, users, v2,
+    api_keys, audit, billing, blobs, credits, docs, errors, fallback, fhe_keys, health, invoices, jobs, limits, livez,
+    me, metrics, notifications, oauth, openapi, readyz, submitter, tenants, usage, users, v2,
 };
 
 /// The routes with their documentation.
@@ -40,6 +40,7 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
         // Clients: who they are
         .routes(routes!(me::me))
         .routes(routes!(limits::limits))
+        .routes(routes!(notifications::notifications))
         .routes(routes!(submitter::challenge::challenge))
         .routes(routes!(submitter::register::register))
         .routes(routes!(api_keys::list::list, api_keys::create::create))
@@ -65,6 +66,9 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(invoices::list::list))
         .routes(routes!(invoices::get::get))
         .routes(routes!(invoices::behind::behind))
+        .routes(routes!(credits::get::get))
+        .routes(routes!(credits::list::list, credits::top_up::top_up))
+        .routes(routes!(credits::one::one))
         // The billing system
         .routes(routes!(billing::lago_webhook::hear_lago))
         // Everyone: is it up, how is it used

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use blobs::BlobStore;
+use jobs::credits::PriceList;
 use jobs::{ErrorCode, JobId, wire};
 use metrics_exporter_prometheus::PrometheusHandle;
 use retrieval::Domain;
@@ -58,6 +59,11 @@ impl ApiState {
     /// URL of the page about a code.
     pub(crate) fn problem_type(&self, code: ErrorCode) -> String {
         format!("{}/docs/errors/{code}", self.public_url)
+    }
+
+    /// What units cost, if anything is billed.
+    pub(crate) fn prices(&self) -> Option<&dyn PriceList> {
+        self.notices.as_ref().map(|notices| notices.billing.prices())
     }
 
     /// Where the parts of a job are found.

@@ -110,9 +110,23 @@ impl LagoClient {
         LagoError::absent_is_none(self.answer(self.request(Method::GET, path)?.query(query)).await)
     }
 
+    /// As [`Self::find_with`], of something that must be there.
+    pub(crate) async fn get_with<T: DeserializeOwned, Q: Serialize + Sync>(
+        &self,
+        path: &[&str],
+        query: &Q,
+    ) -> Result<T, LagoError> {
+        self.answer(self.request(Method::GET, path)?.query(query)).await
+    }
+
     /// Deletes; what is not there is deleted.
     pub(crate) async fn delete(&self, path: &[&str]) -> Result<(), LagoError> {
-        LagoError::absent_is_none(self.answer::<IgnoredAny>(self.request(Method::DELETE, path)?).await).map(drop)
+        self.delete_and_tell::<IgnoredAny>(path).await.map(drop)
+    }
+
+    /// Deletes, and tells what it was; `None` of what is not there.
+    pub(crate) async fn delete_and_tell<T: DeserializeOwned>(&self, path: &[&str]) -> Result<Option<T>, LagoError> {
+        LagoError::absent_is_none(self.answer(self.request(Method::DELETE, path)?).await)
     }
 
     /// Has the stand-in close a month (`YYYY-MM`) that is over, as Lago does by its clock; tells how many invoices it made.

@@ -55,6 +55,15 @@ impl Decimal {
         Self { digits: own.div_ceil(&other), scale: 0 }
     }
 
+    /// This number divided by another one that is not zero, with `places` decimals: rounded down, and rounded up.
+    pub fn over(&self, divisor: &Self, places: u32) -> (Self, Self) {
+        let (own, other, _) = aligned(self, divisor);
+        let (down, rest) = (own * power_of_ten(places)).div_mod_floor(&other);
+        let up = if rest.is_zero() { down.clone() } else { &down + 1 };
+        let scaled = |digits| Self { digits, scale: places }.normal();
+        (scaled(down), scaled(up))
+    }
+
     /// Rounded to `places` decimals, halves away from zero, which is how Lago rounds money.
     pub fn round(&self, places: u32) -> Self {
         if self.scale <= places {
@@ -246,6 +255,14 @@ mod tests {
         assert_eq!(decimal("-0.005").minor_units(2), Some(-1));
         assert_eq!(decimal("12.3").minor_units(2), Some(1230));
         assert_eq!(decimal("92233720368547758.08").minor_units(2), None);
+    }
+
+    #[test]
+    fn a_quotient_is_told_from_both_sides() {
+        let over = |own: &str, other: &str| decimal(own).over(&decimal(other), 3);
+        assert_eq!(over("1", "3"), (decimal("0.333"), decimal("0.334")));
+        assert_eq!(over("0.5", "0.25"), (decimal("2"), decimal("2")));
+        assert_eq!(over("-1", "3"), (decimal("-0.334"), decimal("-0.333")));
     }
 
     #[test]

@@ -12,11 +12,13 @@ mod identity;
 mod invoice;
 mod metric;
 mod notice;
+mod pricing;
 pub mod reconciliation;
 mod setup;
 pub mod standin;
 mod tenant;
 mod usage;
+mod wallet;
 
 pub use catalogue::{Catalogue, ChargeTerms, PlanTerms, Price, TaxTerms, Tier};
 pub use client::LagoClient;
@@ -28,6 +30,11 @@ pub use identity::{ExternalId, Origin};
 pub use invoice::{BilledPeriod, Fee, FeeKind, WholeInvoice};
 pub use metric::{FIELD, Metric};
 pub use notice::{NOTICE_ALGORITHM, NoticeKey};
+pub use pricing::PriceBook;
 pub use setup::{Change, Entry, Kind, Report, plan, setup};
 pub use tenant::{Subscription, change_plan, end_tenant, ensure_tenant};
 pub use usage::{CurrentUsage, Invoice, UsageLine};
+pub use wallet::{
+    Direction, NewWallet, TOP_UP_KEY, TopUp, TransactionKind, TransactionStatus, Wallet, WalletId, WalletStatus,
+    WalletTransaction,
+};

@@ -55,7 +55,7 @@ pub enum Retry {
     Later,
     /// Get a new token, then send the same request.
     Authenticate,
-    /// The same request fails until an operator has done something.
+    /// The same request fails until somebody has done something: an operator, or whoever pays.
     Operator,
 }
 
@@ -68,6 +68,7 @@ error_codes! {
     TokenExpired "TOKEN_EXPIRED" 401 Authenticate "The access token has expired";
     MfaRequired "MFA_REQUIRED" 401 Authenticate "A second factor is needed";
     CostCeilingExceeded "COST_CEILING_EXCEEDED" 402 Change "The job costs more than its ceiling";
+    CreditsExhausted "CREDITS_EXHAUSTED" 402 Operator "The credits are used up";
     InsufficientScope "INSUFFICIENT_SCOPE" 403 Change "The access token lacks a scope";
     IdentityNotMapped "IDENTITY_NOT_MAPPED" 403 Change "The identity is nobody here";
     AddressNotAllowed "ADDRESS_NOT_ALLOWED" 403 Change "Requests may not come from this address";

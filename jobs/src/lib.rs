@@ -5,6 +5,7 @@ pub mod api_key;
 pub mod audit;
 pub mod canonical;
 pub mod causes;
+pub mod credits;
 pub mod digest;
 pub mod error_code;
 pub mod event;

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::JobId;
 
 /// A billable quantity. [`Metric::as_str`] is its name in the ledger, in the billing system and on the wire.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Jobs that were accepted.

@@ -67,7 +67,98 @@ pub struct Job {
     /// Units by metric, as they will be billed.
     #[schema(value_type = BTreeMap<String, i64>)]
     pub usage: BTreeMap<String, i64>,
+    /// What the usage is billed as; null unless the job alone is read.
+    #[serde(default)]
+    pub billing: Option<JobBilling>,
     pub links: Links,
+}
+
+/// What a job's usage is billed as, and what it costs as far as that can be said.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
+pub struct JobBilling {
+    /// One for each metric.
+    pub lines: Vec<JobLine>,
+    /// Null in test mode and where nothing is billed.
+    pub cost: Option<JobCost>,
+}
+
+/// A metric of a job.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
+pub struct JobLine {
+    #[schema(example = "compute_units")]
+    pub metric: String,
+    /// As in `usage`: all rows together.
+    pub units: i64,
+    /// The job's part of the month's line of this metric, between these amounts; null where `cost` is.
+    pub cost: Option<CostBounds>,
+    /// The rows of the ledger, corrections too.
+    pub rows: Vec<JobUsageRow>,
+}
+
+/// A row of a job in the ledger.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
+pub struct JobUsageRow {
+    /// The transaction id under which the row is billed.
+    #[schema(example = "019cebab-804e-7c41-9b5e-3f2a8d6c1e07:compute_units:0")]
+    pub id: String,
+    /// The part of the job, and of a correction its number.
+    #[schema(example = "0")]
+    pub segment: String,
+    /// Negative in a correction that takes back.
+    pub units: i64,
+    pub occurred_at: DateTime<Utc>,
+    /// Time under which the row is billed, once that is fixed.
+    pub billed_at: Option<DateTime<Utc>>,
+    /// The month (UTC) whose invoice has it, once that is fixed.
+    #[schema(example = "2026-03")]
+    pub month: Option<String>,
+    pub state: JobUsageState,
+    /// Why the row corrects another one; null in a row of use.
+    pub reason: Option<String>,
+}
+
+/// Where a row is on its way to the billing system.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JobUsageState {
+    /// It is sent soon, or again.
+    Due,
+    /// The billing system has it.
+    Delivered,
+    /// It was used in a sandbox, and is never billed.
+    TestMode,
+    /// Another row took it back, and neither is billed.
+    TakenBack,
+    /// The billing system refused it; the operator looks after it.
+    Refused,
+}
+
+/// What a job costs at the list prices of its tenant's plan, without taxes and the plan's own fee.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
+pub struct JobCost {
+    /// The plan whose prices these are.
+    #[schema(example = "team")]
+    pub plan: String,
+    /// ISO 4217 code.
+    #[schema(example = "EUR")]
+    pub currency: String,
+    /// In the currency's main unit, an exact decimal number, and so is the next one.
+    #[schema(example = "0.00128")]
+    pub at_least: String,
+    #[schema(example = "0.00266")]
+    pub at_most: String,
+    /// Whether both are the same. Where a plan's price falls with use, or has free units, what a job costs depends on all
+    /// that its month holds: the invoice tells the line, and which jobs stand behind it.
+    pub is_exact: bool,
+}
+
+/// Between two amounts in the currency's main unit: exact decimal numbers.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CostBounds {
+    #[schema(example = "0.0015")]
+    pub at_least: String,
+    #[schema(example = "0.0026")]
+    pub at_most: String,
 }
 
 /// How far a job is.

@@ -2,20 +2,30 @@
 
 use ::api::Notices;
 use ::api::billing_system::{BillingSystem, BillingUnavailable, Invoice, InvoiceHead, InvoiceLine};
-use ::billing::{ExternalId, FeeKind, LagoClient, LagoError, WholeInvoice};
+use ::billing::{Catalogue, ExternalId, FeeKind, LagoClient, LagoError, PriceBook, WholeInvoice};
 use anyhow::Result;
 use futures::future::{BoxFuture, FutureExt as _};
 use jobs::TenantId;
+use jobs::credits::PriceList;
 use settings::Settings;
 
 use super::parts;
 
 /// What the settings name, without connecting to it; `None` when they name none.
 pub(super) fn notices(settings: &Settings) -> Result<Option<Notices>> {
-    Ok(parts::lago(settings)?.map(|lago| Notices::of(std::sync::Arc::new(Lago(lago)))))
+    let system = |client| Notices::of(std::sync::Arc::new(Lago { client, prices: prices(settings) }));
+    Ok(parts::lago(settings)?.map(system))
 }
 
-struct Lago(LagoClient);
+/// What units cost by the plans that `billing setup` provisions.
+pub(super) fn prices(settings: &Settings) -> PriceBook {
+    PriceBook::new(Catalogue::standard(), settings.billing.default_plan.clone())
+}
+
+struct Lago {
+    client: LagoClient,
+    prices: PriceBook,
+}
 
 fn unavailable(error: impl ToString) -> BillingUnavailable {
     BillingUnavailable(error.to_string())
@@ -25,7 +35,7 @@ impl BillingSystem for Lago {
     fn invoices<'a>(&'a self, tenant: &'a TenantId) -> BoxFuture<'a, Result<Vec<InvoiceHead>, BillingUnavailable>> {
         let invoices = async {
             let account = ExternalId::parse(tenant.as_str()).map_err(unavailable)?;
-            let invoices = match self.0.invoices(&account).await {
+            let invoices = match self.client.invoices(&account).await {
                 Ok(invoices) => invoices,
                 Err(LagoError::Rejected { status: 404, .. }) => Vec::new(),
                 Err(error) => return Err(unavailable(error)),
@@ -36,11 +46,15 @@ impl BillingSystem for Lago {
     }
 
     fn invoice<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Invoice>, BillingUnavailable>> {
-        async move { self.0.invoice(id).await.map_err(unavailable)?.map(invoice).transpose() }.boxed()
+        async move { self.client.invoice(id).await.map_err(unavailable)?.map(invoice).transpose() }.boxed()
+    }
+
+    fn prices(&self) -> &dyn PriceList {
+        &self.prices
     }
 
     fn notice_key(&self) -> BoxFuture<'_, Result<String, BillingUnavailable>> {
-        async { Ok(self.0.notice_key().await.map_err(unavailable)?.0) }.boxed()
+        async { Ok(self.client.notice_key().await.map_err(unavailable)?.0) }.boxed()
     }
 }
 

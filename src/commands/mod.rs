@@ -7,6 +7,7 @@ pub mod chain;
 pub mod clients;
 pub mod config;
 mod confirmation;
+pub mod credits;
 pub mod fhe_child;
 mod health;
 pub mod health_check;

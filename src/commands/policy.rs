@@ -10,7 +10,7 @@ use jobs::TenantId;
 use serde_json::{Value, json};
 use settings::Settings;
 use store::audit::Note;
-use store::limits::rules::{self, Change, Signature, TenantRules};
+use store::limits::rules::{self, Change, CreditRule, Signature, TenantRules};
 use store::{PgPool, limits};
 
 use super::limits::request_keys;
@@ -59,6 +59,15 @@ pub struct SetArgs {
     /// The same of FHE units.
     #[arg(long, value_parser = ceiling)]
     fhe_ceiling: Option<Ceiling>,
+    /// Whether nothing is admitted beyond what the tenant has paid before; else its own admins say so.
+    #[arg(long)]
+    credits: Option<CreditsArg>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum CreditsArg {
+    Required,
+    Optional,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -121,6 +130,7 @@ async fn set(settings: &Settings, pool: &PgPool, args: &SetArgs) -> Result<()> {
         }),
         compute_ceiling: args.compute_ceiling.map(|ceiling| ceiling.0),
         fhe_ceiling: args.fhe_ceiling.map(|ceiling| ceiling.0),
+        credits_enforced: args.credits.map(|credits| matches!(credits, CreditsArg::Required)),
     };
     if known(pool, &args.tenant).await?.keys.is_empty() && change.signature == Some(Signature::Required) {
         bail!("{0} has no key to sign with: zama-jobs policy new-key {0}", args.tenant);
@@ -129,6 +139,7 @@ async fn set(settings: &Settings, pool: &PgPool, args: &SetArgs) -> Result<()> {
         "plan": change.plan, "allowed_networks": change.allowed_networks,
         "signature_required": change.signature.map(|signature| signature == Signature::Required),
         "compute_ceiling": change.compute_ceiling, "fhe_ceiling": change.fhe_ceiling,
+        "credits_enforced": change.credits_enforced,
     });
     let note = Note::by_operator(&args.tenant, "policy set", format!("/v1/tenants/{}", args.tenant), about);
     if !rules::change(pool, &args.tenant, &change, &note).await? {
@@ -150,6 +161,11 @@ async fn show(pool: &PgPool, tenant: &TenantId, as_json: bool) -> Result<()> {
         "fhe_ceiling": rules.ceilings.fhe,
         "compute_units_held": held.compute,
         "fhe_units_held": held.fhe,
+        "credits": match rules.credits {
+            CreditRule::Optional => "optional",
+            CreditRule::Required => "required",
+            CreditRule::Enforced => "enforced",
+        },
     });
     if as_json {
         println!("{document}");

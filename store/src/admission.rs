@@ -1,16 +1,18 @@
 //! Admission: idempotency, limits, reservation, the job and its pending start in one transaction; the commit is the 202.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use jobs::credits::Counted;
 use jobs::submission::{JobType, Priority, Submission};
 use jobs::usage::{FIRST_SEGMENT, Metric, Units, row_id};
 use jobs::{IdempotencyKey, JobId, JobStatus, TenantId, UserId, idempotency, workflow_id};
 use sqlx::{PgConnection, PgPool};
 
 use crate::audit::Note;
+use crate::credits::{self, Prepaid};
 use crate::limits::{self, Active, AdmissionLimits, Limited, MonthUnits, Taken};
 use crate::quotes::{self, Unusable};
 use crate::uploads::Kind;
-use crate::{StoreError, begin, events};
+use crate::{StoreError, begin, events, notifications};
 
 /// A checked submission and who sends it.
 pub struct Admission<'a> {
@@ -21,6 +23,8 @@ pub struct Admission<'a> {
     pub submission: &'a Submission,
     /// Those of the user's role and the tenant's plan.
     pub limits: AdmissionLimits,
+    /// Where the tenant's credits must pay for the job.
+    pub prepaid: Option<Prepaid<'a>>,
     pub created_at: DateTime<Utc>,
     pub estimated_completion: DateTime<Utc>,
     pub request_id: &'a str,
@@ -155,7 +159,8 @@ struct Share {
     month: Option<(NaiveDate, MonthUnits)>,
 }
 
-/// Takes what the job needs of each limit: last of all before the rows are written, so that nothing is held for long.
+/// Takes what the job needs of each limit: last of all before the rows are written, so that nothing is held for long. Always
+/// in this order, so that nobody waits for somebody who waits for it.
 async fn take(
     tx: &mut PgConnection,
     admission: &Admission<'_>,
@@ -167,15 +172,21 @@ async fn take(
         Active::Refused(limited) => return Ok(Err(limited)),
     };
     let maximum = admission.submission.maximum_units();
-    let reserved = ceiling.map_or(maximum, |ceiling| maximum.at_most(ceiling));
-    let month = match limits.units {
-        None => None,
-        Some(ceilings) => match limits::take(tx, tenant, admission.created_at, reserved, ceilings).await? {
-            Taken::Yes { month, held } => Some((month, held)),
+    let wanted = ceiling.map_or(maximum, |ceiling| maximum.at_most(ceiling));
+    let mut share = Share { ceiling, reserved: wanted, slot, month: None };
+    if let Some(ceilings) = limits.units {
+        match limits::take(tx, tenant, admission.created_at, wanted, ceilings).await? {
+            Taken::Yes { month, held, told } => {
+                let admitted = notifications::Admitted { tenant, limits, wanted, month, held, told: &told };
+                notifications::cross(tx, &admitted).await?;
+                share.month = Some((month, held));
+            }
             Taken::No(limited) => return Ok(Err(limited)),
-        },
-    };
-    Ok(Ok(Share { ceiling, reserved, slot, month }))
+        }
+    }
+    let Some(prepaid) = admission.prepaid else { return Ok(Ok(share)) };
+    let unpaid = credits::ask(tx, tenant, &Counted::of_job(wanted), prepaid).await?;
+    Ok(unpaid.map_or(Ok(share), |unpaid| Err(Limited::Credits(unpaid))))
 }
 
 /// What an earlier use of a key in the last 24 hours answers, whatever has become of what the submission names.

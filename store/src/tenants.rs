@@ -5,6 +5,7 @@ use jobs::{TenantId, UserId};
 use sqlx::PgPool;
 
 use crate::audit::Note;
+use crate::limits::rules::CreditRule;
 use crate::{StoreError, begin};
 
 /// A tenant as operators and billing see it.
@@ -15,6 +16,8 @@ pub struct Tenant {
     pub created_at: DateTime<Utc>,
     pub billing_ready: bool,
     pub failed_jobs: FailedJobs,
+    /// Whether credits must pay for its jobs.
+    pub credits: CreditRule,
     /// A sandbox is free: billing never hears of it.
     pub is_sandbox: bool,
 }
@@ -25,6 +28,8 @@ struct Row {
     created_at: DateTime<Utc>,
     billing_ready: bool,
     confirm_failed: bool,
+    requires_credits: bool,
+    credits_enforced: bool,
     is_sandbox: bool,
 }
 
@@ -38,6 +43,7 @@ impl TryFrom<Row> for Tenant {
             created_at: row.created_at,
             billing_ready: row.billing_ready,
             failed_jobs: FailedJobs::of_column(row.confirm_failed),
+            credits: CreditRule::of_columns(row.requires_credits, row.credits_enforced),
             is_sandbox: row.is_sandbox,
         })
     }
@@ -94,7 +100,7 @@ pub async fn list(pool: &PgPool) -> Result<Vec<Tenant>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT id, plan, created_at, billing_ready_at IS NOT NULL AS "billing_ready!", confirm_failed,
-                  false AS "is_sandbox!"
+                  requires_credits, credits_enforced, false AS "is_sandbox!"
              FROM tenants WHERE sandbox_of IS NULL ORDER BY id"#
     )
     .fetch_all(pool)
@@ -110,6 +116,8 @@ pub async fn find(pool: &PgPool, tenant: &str) -> Result<Option<Tenant>, StoreEr
     let row = sqlx::query_as!(
         Row,
         r#"SELECT t.id, o.plan, t.created_at, t.billing_ready_at IS NOT NULL AS "billing_ready!", t.confirm_failed,
+                  (o.requires_credits AND t.sandbox_of IS NULL) AS "requires_credits!",
+                  (o.credits_enforced AND t.sandbox_of IS NULL) AS "credits_enforced!",
                   t.sandbox_of IS NOT NULL AS "is_sandbox!"
              FROM tenants t JOIN tenants o ON o.id = coalesce(t.sandbox_of, t.id) WHERE t.id = $1"#,
         tenant
@@ -143,6 +151,43 @@ pub async fn failed_jobs(pool: &PgPool, tenant: &TenantId) -> Result<Option<Fail
         .fetch_optional(pool)
         .await?;
     Ok(confirm.map(FailedJobs::of_column))
+}
+
+/// What a tenant's admins change of its settings; what is `None` stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SettingsChange {
+    pub failed_jobs: Option<FailedJobs>,
+    /// Whether credits must pay for its jobs, as far as the admins decide that.
+    pub requires_credits: Option<bool>,
+}
+
+/// Changes a tenant's settings; `false` when there is no such tenant.
+///
+/// # Errors
+/// The database is away.
+pub async fn change_settings(
+    pool: &PgPool,
+    tenant: &TenantId,
+    change: SettingsChange,
+    audit: &Note,
+) -> Result<bool, StoreError> {
+    let mut tx = begin(pool).await?;
+    let done = sqlx::query!(
+        "UPDATE tenants SET confirm_failed = coalesce($2, confirm_failed),
+                            requires_credits = coalesce($3, requires_credits)
+          WHERE id = $1",
+        tenant.as_str(),
+        change.failed_jobs.map(|failed| failed == FailedJobs::Confirmed),
+        change.requires_credits
+    )
+    .execute(&mut *tx)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    audit.write(&mut tx).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Sets what becomes of the jobs that fail from now on; returns what it was before, `None` of a tenant that there is not.

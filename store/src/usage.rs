@@ -4,6 +4,7 @@ pub mod corrections;
 pub mod dead_letters;
 pub mod groups;
 pub mod hours;
+pub mod of_job;
 pub mod periods;
 
 use std::collections::HashMap;

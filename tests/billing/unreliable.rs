@@ -38,6 +38,8 @@ struct Way {
     dice: Arc<AtomicU64>,
     /// Batches so far: the first ones meet each fault in turn.
     batches: Arc<AtomicU64>,
+    /// Top-ups so far: the first ones meet each fault in turn, and the others none.
+    top_ups: Arc<AtomicU64>,
     seen: Arc<Seen>,
 }
 
@@ -50,6 +52,7 @@ impl Unreliable {
             http,
             dice: Arc::new(AtomicU64::new(seed)),
             batches: Arc::default(),
+            top_ups: Arc::default(),
             seen: seen.clone(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -78,9 +81,11 @@ async fn pass(State(way): State<Way>, request: Request) -> Response {
     let (method, path) = (request.method().clone(), request.uri().to_string());
     let body = axum::body::to_bytes(request.into_body(), 1 << 24).await.unwrap();
     let is_batch = path == "/api/v1/events/batch";
+    let is_top_up = path == "/api/v1/wallet_transactions";
     let fault = match is_batch.then(|| way.batches.fetch_add(1, Ordering::Relaxed)) {
         Some(turn) if turn < 6 => turn,
         Some(_) => way.throws(10),
+        None if is_top_up => way.top_ups.fetch_add(1, Ordering::Relaxed),
         None => way.throws(60),
     };
     if let Some(times) = way.seen.0.get(usize::try_from(fault).unwrap()).filter(|_| is_batch) {

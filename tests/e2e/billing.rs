@@ -76,6 +76,51 @@ async fn a_dead_letter_is_listed_and_tried_again() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_pays_before_works_on_its_credits() {
+    let stack = Stack::shared();
+    let zama = stack.tenant();
+    let admin = stack.admin_of(&zama);
+    let set = stack.policy(&["set", &zama.tenant, "--credits", "required"]);
+    assert!(set.status.success(), "{set:?}");
+    let required =
+        async || zama.get("/v1/limits").await.body["requires_credits"].as_bool().filter(|required| *required);
+    until("the rule is in force", required).await;
+    let refused = zama.posts(&factor(91), &[]).await;
+    assert_eq!((refused.status, refused.code()), (402, "CREDITS_EXHAUSTED"), "{refused:?}");
+
+    let top_up = |amount: &str| {
+        let order = ["credits", "top-up", &zama.tenant, "--granted", "--key", "order-1", "--amount", amount];
+        stack.tries(&order).status.code()
+    };
+    assert_eq!([top_up("10"), top_up("10.00"), top_up("11")], [Some(0), Some(0), Some(1)], "once for a key");
+    let credits = until("the credits count", async || {
+        let credits = admin.get("/v1/credits").await.body;
+        (credits["available_cents"].as_i64() > Some(0)).then_some(credits)
+    })
+    .await;
+    assert_eq!((&credits["balance_cents"], &credits["rule"]), (&json!(1000), &json!("enforced")));
+    let listed: Value =
+        serde_json::from_str(&stack.runs_command(&["--json", "credits", "list", &zama.tenant])).unwrap();
+    assert_eq!(listed["data"].as_array().unwrap().len(), 1);
+    assert_eq!((&listed["data"][0]["state"], &listed["data"][0]["kind"]), (&json!("settled"), &json!("granted")));
+
+    let job = zama.submit(&factor(91)).await;
+    job.completes().await;
+    job.is_billed().await;
+    let read = zama.get(&job.path("")).await.body;
+    let lines = read["billing"]["lines"].as_array().unwrap();
+    assert_eq!(lines.len(), 4, "{read}");
+    assert!(lines.iter().all(|line| line["rows"][0]["state"] == "delivered"), "{read}");
+    // Of plan developer: the units are in its package, or at 0.10 for 1,000; a confirmation is 0.002.
+    let cost = json!({
+        "plan": "developer", "currency": "EUR", "at_least": "0.002", "at_most": "0.0022", "is_exact": false
+    });
+    assert_eq!(read["billing"]["cost"], cost);
+    let shown: Value = serde_json::from_str(&stack.runs_command(&["--json", "credits", "show", &zama.tenant])).unwrap();
+    assert_eq!(shown["account"]["balance_cents"], 1000, "{shown}");
+}
+
+#[tokio::test]
 async fn what_is_stored_is_metered_by_the_hour() {
     let stack = Stack::shared();
     let zama = stack.admin_of(&stack.tenant());

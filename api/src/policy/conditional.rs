@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
 
 /// What is answered may change or be forbidden at any time, so a cache asks before each use.
 const CACHE: &str = "private, no-cache";
@@ -23,6 +24,12 @@ impl Tagged {
     /// A representation that has versions.
     pub fn version(version: i64) -> Self {
         Self::tag(format!("\"{version}\""))
+    }
+
+    /// One that has versions, and a part that changes by itself.
+    pub fn version_with(version: i64, part: &[u8]) -> Self {
+        let digest = Sha256::digest(part);
+        Self::tag(format!("\"{version}-{}\"", hex::encode(&digest[..8])))
     }
 
     /// Bytes that their SHA-256 names.

@@ -14,6 +14,7 @@ pub mod download;
 pub mod error_responses;
 pub mod external_tokens;
 pub mod gate;
+pub mod idempotency_key;
 pub mod job_path;
 pub mod limits;
 pub mod observation;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use store::limits::rules::OwnCeilings;
-use store::limits::{AdmissionLimits, Ceilings};
+use store::limits::{AdmissionLimits, Ceilings, Packages};
 
 use super::limits::Rate;
 use crate::token::Role;
@@ -70,6 +70,7 @@ impl Plan {
             active_jobs: limit(active),
             confirming_jobs: limit(self.confirming_jobs),
             units: self.ceilings(own),
+            packages: Packages { compute: self.compute_units.package, fhe: self.fhe_units.package },
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use jobs::TenantId;
-use store::limits::rules::{self, OwnCeilings, Signature};
+use store::limits::rules::{self, CreditRule, OwnCeilings, Signature};
 use store::{PgPool, StoreError};
 use uuid::Uuid;
 
@@ -27,6 +27,8 @@ pub struct Rules {
     /// Ids of the keys that its requests may be signed with.
     pub keys: Vec<Uuid>,
     pub ceilings: OwnCeilings,
+    /// Whether credits must pay for its jobs.
+    pub credits: CreditRule,
     /// Whether nobody acts in the tenant any more.
     pub is_closed: bool,
 }
@@ -105,6 +107,7 @@ impl RulesBook {
                 signature: Signature::Optional,
                 keys: Vec::new(),
                 ceilings: OwnCeilings::default(),
+                credits: CreditRule::Optional,
                 is_closed: false,
             });
         };
@@ -117,6 +120,7 @@ impl RulesBook {
             signature: stored.signature,
             keys: stored.keys,
             ceilings: stored.ceilings,
+            credits: stored.credits,
             is_closed: stored.is_closed,
         })
     }

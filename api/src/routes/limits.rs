@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::{Extension, Json};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
+use jobs::usage::Metric;
 use serde::Serialize;
+use store::notifications::{self, Notification};
 use utoipa::ToSchema;
 
 use crate::ApiState;
@@ -32,6 +34,8 @@ pub struct Limits {
     pub compute_units: MonthOfUnits,
     /// FHE units of the tenant in this month (UTC).
     pub fhe_compute_units: MonthOfUnits,
+    /// Whether nothing is accepted beyond what the tenant has paid before (`/v1/credits`).
+    pub requires_credits: bool,
 }
 
 /// A rate of requests. What is left of it stands in `RateLimit`.
@@ -65,6 +69,21 @@ pub struct MonthOfUnits {
     pub package: Option<u64>,
     /// Beyond it no job is accepted.
     pub ceiling: Option<u64>,
+    /// What the tenant was told of (`/v1/notifications`), in that order.
+    pub reached: Vec<Reached>,
+}
+
+/// A part of a quota that is used and reserved, or was in this month.
+#[derive(Serialize, ToSchema)]
+#[schema(as = QuotaPart)]
+pub struct Reached {
+    /// `package` or `ceiling`.
+    #[schema(example = "package")]
+    pub quota: String,
+    /// 80 or 100.
+    #[schema(example = 80)]
+    pub percent: i32,
+    pub at: DateTime<Utc>,
 }
 
 /// What may I do
@@ -82,8 +101,12 @@ pub struct MonthOfUnits {
              ],
              "active_jobs": {"limit": 50, "active": 3},
              "confirming_jobs": 10_000,
-             "compute_units": {"held": 1200, "package": 10_000, "ceiling": 100_000},
-             "fhe_compute_units": {"held": 0, "package": 1000, "ceiling": 10_000}
+             "compute_units": {
+                 "held": 8200, "package": 10_000, "ceiling": 100_000,
+                 "reached": [{"quota": "package", "percent": 80, "at": "2026-03-14T09:26:53.589Z"}]
+             },
+             "fhe_compute_units": {"held": 0, "package": 1000, "ceiling": 10_000, "reached": []},
+             "requires_credits": false
          })),
         Errors
     )
@@ -98,15 +121,20 @@ pub async fn limits(
         Some(_) => Some(store::limits::active(&state.pool, &principal.tenant, &principal.user).await?),
         None => None,
     };
-    let held = match of_admission.units {
-        Some(_) => Some(store::limits::held(&state.pool, &principal.tenant, Utc::now()).await?),
-        None => None,
+    let (now, tenant) = (Utc::now(), &principal.tenant);
+    let (held, told) = match of_admission.units {
+        Some(_) => (
+            Some(store::limits::held(&state.pool, tenant, now).await?),
+            notifications::of_month(&state.pool, tenant, store::limits::month_of(now)).await?,
+        ),
+        None => (None, Vec::new()),
     };
     let ceilings = of_admission.units;
-    let month = |units: MonthlyUnits, ceiling: Option<u64>, held: Option<u64>| MonthOfUnits {
+    let month = |metric: Metric, units: MonthlyUnits, ceiling: Option<u64>, held: Option<u64>| MonthOfUnits {
         held,
         package: (units.package > 0).then_some(units.package),
         ceiling: ceiling.filter(|ceiling| *ceiling < u64::MAX),
+        reached: told.iter().filter(|told| told.metric == metric.as_str()).map(Reached::from).collect(),
     };
     let requests = rules.plan.rates().map(|rate| RequestRate {
         name: rate.name.to_owned(),
@@ -120,14 +148,23 @@ pub async fn limits(
         active_jobs: ActiveJobs { limit: of_admission.active_jobs, active },
         confirming_jobs: of_admission.confirming_jobs,
         compute_units: month(
+            Metric::ComputeUnits,
             rules.plan.compute_units,
             ceilings.map(|ceilings| ceilings.compute),
             held.map(|held| held.compute),
         ),
         fhe_compute_units: month(
+            Metric::FheComputeUnits,
             rules.plan.fhe_units,
             ceilings.map(|ceilings| ceilings.fhe),
             held.map(|held| held.fhe),
         ),
+        requires_credits: rules.credits.is_in_force(),
     }))
+}
+
+impl From<&Notification> for Reached {
+    fn from(told: &Notification) -> Self {
+        Self { quota: told.quota.clone(), percent: told.percent, at: told.created_at }
+    }
 }

@@ -151,14 +151,16 @@ async fn a_caller_sees_its_limits_and_what_is_taken_of_them() {
     let none = app.get(&ada, "/v1/limits").await.expect(200);
     assert_eq!(none["plan"], "development");
     assert_eq!((&none["requests"], &none["active_jobs"]["limit"]), (&json!([]), &json!(null)));
-    assert_eq!(none["compute_units"], json!({"held": null, "package": null, "ceiling": null}));
+    assert_eq!(none["compute_units"], json!({"held": null, "package": null, "ceiling": null, "reached": []}));
+    assert_eq!(none["requires_credits"], false);
 
     app.plan("default").await;
     app.accepted(&ada).await;
     let limits = app.get(&ada, "/v1/limits").await.expect(200);
     assert_eq!(limits["active_jobs"], json!({"limit": 3, "active": 1}));
-    assert_eq!(limits["compute_units"], json!({"held": 2, "package": 10, "ceiling": 20}));
-    assert_eq!(limits["fhe_compute_units"], json!({"held": 0, "package": 1000, "ceiling": 2000}));
+    assert_eq!(limits["compute_units"], json!({"held": 2, "package": 10, "ceiling": 20, "reached": []}));
+    let fhe = json!({"held": 0, "package": 1000, "ceiling": 2000, "reached": []});
+    assert_eq!(limits["fhe_compute_units"], fhe);
     assert_eq!(limits["confirming_jobs"], 4);
     let minute = json!({"name": "minute", "requests": 60, "window_seconds": 60, "burst": 4});
     assert_eq!(limits["requests"][0], minute);

@@ -46,6 +46,10 @@ async fn what_is_answered_has_the_documents_members() {
     assert_eq!(of(&completed["blockchain_confirmation"]), members("Confirmation"));
     assert_eq!(of(&completed["progress"]), members("Progress"));
     assert_eq!(of(&completed["links"]), members("Links"));
+    assert_eq!(of(&completed["billing"]), members("JobBilling"));
+    assert_eq!(of(&completed["billing"]["cost"]), members("JobCost"));
+    assert_eq!(of(&completed["billing"]["lines"][0]), members("JobLine"));
+    assert_eq!(of(&completed["billing"]["lines"][0]["rows"][0]), members("JobUsageRow"));
     assert_eq!(of(&app.get(&ada, "/v1/jobs").await.expect(200)), members("JobPage"));
     assert_eq!(of(&app.get(&ada, &format!("/v1/jobs/{id}/receipt")).await.expect(200)), members("Receipt"));
     assert_eq!(of(&app.get(&ada, "/v1/usage").await.expect(200)), members("Usage"));

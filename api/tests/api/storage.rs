@@ -184,6 +184,7 @@ async fn a_job_is_not_admitted_on_a_blob_that_was_just_deleted() {
         key: &jobs::IdempotencyKey::generate(),
         submission: &submission,
         limits: store::limits::AdmissionLimits::default(),
+        prepaid: None,
         created_at: now,
         estimated_completion: now,
         request_id: "r",

@@ -52,9 +52,12 @@ async fn an_accepted_job_is_read_with_every_field() {
         "updated_at": accepted["created_at"], "started_at": null, "completed_at": null, "deadline": null,
         "estimated_completion": accepted["estimated_completion"],
         "progress": {"percent": 0.0, "stage": "", "detail": ""}, "error": null, "result": null,
-        "blockchain_confirmation": null, "usage": {"jobs_submitted": 1}, "links": accepted["links"]
+        "blockchain_confirmation": null, "usage": {"jobs_submitted": 1}, "billing": read["billing"],
+        "links": accepted["links"]
     });
     assert_eq!(read, expected);
+    let row = &read["billing"]["lines"][0]["rows"][0];
+    assert_eq!((&row["id"], &row["state"]), (&json!(format!("{id}:jobs_submitted:0")), &json!("due")));
 }
 
 #[tokio::test]

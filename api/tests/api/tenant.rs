@@ -13,7 +13,7 @@ async fn everybody_reads_it_and_admins_change_it() {
     let tenant = app.get(&ada, "/v1/tenants/current").await.expect(200);
     let expected = json!({
         "id": "acme", "plan": "development", "test_mode": false, "created_at": tenant["created_at"],
-        "settings": {"confirm_failed": false}
+        "settings": {"confirm_failed": false, "requires_credits": false}
     });
     assert_eq!(tenant, expected);
     let change = json!({"settings": {"confirm_failed": true}});

@@ -85,7 +85,10 @@ fn document(tenant: &Tenant) -> Value {
     json!({
         "id": tenant.id, "plan": tenant.plan, "test_mode": tenant.is_sandbox, "created_at": tenant.created_at,
         "billing_ready": tenant.billing_ready,
-        "settings": { "confirm_failed": tenant.failed_jobs == FailedJobs::Confirmed }
+        "settings": {
+            "confirm_failed": tenant.failed_jobs == FailedJobs::Confirmed,
+            "requires_credits": tenant.credits.is_in_force()
+        }
     })
 }
 
@@ -122,6 +125,7 @@ mod tests {
             created_at: "2026-03-14T09:26:53Z".parse().unwrap(),
             billing_ready: false,
             failed_jobs: FailedJobs::Confirmed,
+            credits: store::limits::rules::CreditRule::Optional,
             is_sandbox: false,
         };
         let told = text(&tenant);

@@ -9,10 +9,12 @@ mod units;
 
 use jobs::usage::Metric;
 
+use crate::credits::Unpaid;
+
 pub use active::active;
 pub(crate) use active::{Active, take_slot};
-pub use units::{MonthUnits, held};
-pub(crate) use units::{Taken, beyond, take};
+pub use units::{MonthUnits, held, month_of};
+pub(crate) use units::{Taken, beyond, held_in, take};
 
 /// What admissions of a user may take, by plan and role. `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +25,17 @@ pub struct AdmissionLimits {
     pub confirming_jobs: Option<u32>,
     /// Units of a month, used and reserved.
     pub units: Option<Ceilings>,
+    /// Of which the tenant is told how far it has used them; zero is none. Counted where there is a ceiling.
+    pub packages: Packages,
+}
+
+/// Units of a month from which on a tenant is warned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Packages {
+    /// [`Metric::ComputeUnits`]
+    pub compute: u64,
+    /// [`Metric::FheComputeUnits`]
+    pub fhe: u64,
 }
 
 /// Units of a month beyond which nothing is admitted.
@@ -43,4 +56,6 @@ pub enum Limited {
     Confirming(u32),
     /// The job may cost more units than are left of the month.
     Units { metric: Metric, wanted: u64, left: u64 },
+    /// The job may cost more than is left of the tenant's credits.
+    Credits(Unpaid),
 }

@@ -21,6 +21,8 @@ pub struct TenantRules {
     pub keys: Vec<Uuid>,
     /// Its own ceilings where it has any.
     pub ceilings: OwnCeilings,
+    /// Whether credits must pay for its jobs. A sandbox is free.
+    pub credits: CreditRule,
     /// Nobody acts in it any more.
     pub is_closed: bool,
 }
@@ -31,6 +33,32 @@ pub enum Signature {
     Required,
     /// Checked where there is one.
     Optional,
+}
+
+/// Whether nothing is admitted beyond what was paid before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CreditRule {
+    Optional,
+    /// As the tenant's admins want it.
+    Required,
+    /// As the operator wants it.
+    Enforced,
+}
+
+impl CreditRule {
+    pub(crate) fn of_columns(requires: bool, enforced: bool) -> Self {
+        match (requires, enforced) {
+            (_, true) => Self::Enforced,
+            (true, false) => Self::Required,
+            (false, false) => Self::Optional,
+        }
+    }
+
+    /// Whoever wants it.
+    #[must_use]
+    pub fn is_in_force(self) -> bool {
+        self != Self::Optional
+    }
 }
 
 /// Ceilings that a tenant set for itself; `None` is its plan's.
@@ -60,6 +88,8 @@ pub struct Change {
     /// `Some(None)` takes the plan's.
     pub compute_ceiling: Option<Option<u64>>,
     pub fhe_ceiling: Option<Option<u64>>,
+    /// Whether the operator wants nothing admitted beyond the tenant's credits.
+    pub credits_enforced: Option<bool>,
 }
 
 /// The rules of those of these tenants that there are. A sandbox has its tenant's: a test key is no way around them.
@@ -70,6 +100,8 @@ pub async fn of(pool: &PgPool, tenants: &[String]) -> Result<Vec<TenantRules>, S
     let rows = sqlx::query!(
         r#"SELECT t.id, o.plan, o.allowed_networks, o.signature_required, o.unit_ceiling, o.fhe_unit_ceiling,
                   o.closed_at IS NOT NULL AS "is_closed!",
+                  (o.requires_credits AND t.sandbox_of IS NULL) AS "requires_credits!",
+                  (o.credits_enforced AND t.sandbox_of IS NULL) AS "credits_enforced!",
                   ARRAY(SELECT k.id FROM request_keys k
                          WHERE k.tenant = o.id AND (k.expires_at IS NULL OR k.expires_at > now())
                          ORDER BY k.created_at) AS "keys!"
@@ -88,6 +120,7 @@ pub async fn of(pool: &PgPool, tenants: &[String]) -> Result<Vec<TenantRules>, S
                 signature: if row.signature_required { Signature::Required } else { Signature::Optional },
                 keys: row.keys,
                 ceilings: OwnCeilings { compute: units(row.unit_ceiling), fhe: units(row.fhe_unit_ceiling) },
+                credits: CreditRule::of_columns(row.requires_credits, row.credits_enforced),
                 is_closed: row.is_closed,
             })
         })
@@ -104,7 +137,8 @@ pub async fn change(pool: &PgPool, tenant: &TenantId, change: &Change, audit: &N
         "UPDATE tenants SET plan = coalesce($2, plan), allowed_networks = coalesce($3, allowed_networks),
                             signature_required = coalesce($4, signature_required),
                             unit_ceiling = CASE WHEN $5 THEN $6 ELSE unit_ceiling END,
-                            fhe_unit_ceiling = CASE WHEN $7 THEN $8 ELSE fhe_unit_ceiling END
+                            fhe_unit_ceiling = CASE WHEN $7 THEN $8 ELSE fhe_unit_ceiling END,
+                            credits_enforced = coalesce($9, credits_enforced)
           WHERE id = $1 AND sandbox_of IS NULL",
         tenant.as_str(),
         change.plan.as_deref(),
@@ -113,7 +147,8 @@ pub async fn change(pool: &PgPool, tenant: &TenantId, change: &Change, audit: &N
         change.compute_ceiling.is_some(),
         change.compute_ceiling.flatten().map(column),
         change.fhe_ceiling.is_some(),
-        change.fhe_ceiling.flatten().map(column)
+        change.fhe_ceiling.flatten().map(column),
+        change.credits_enforced
     )
     .execute(&mut *tx)
     .await?;

@@ -24,6 +24,8 @@ pub(crate) enum Taken {
     Yes {
         month: NaiveDate,
         held: MonthUnits,
+        /// Lines that the tenant was told of.
+        told: Vec<String>,
     },
     No(Limited),
 }
@@ -41,7 +43,10 @@ pub(crate) async fn take(
 ) -> Result<Taken, StoreError> {
     let month = month_of(at);
     let row = sqlx::query!(
-        r#"SELECT taken AS "taken!", held AS "held!", fhe_held AS "fhe_held!" FROM take_units($1, $2, $3, $4, $5, $6)"#,
+        r#"SELECT taken AS "taken!", held AS "held!", fhe_held AS "fhe_held!",
+                  ARRAY(SELECT n.metric || '/' || n.quota || '/' || n.percent FROM notifications n
+                         WHERE n.tenant = $1 AND n.month = $2) AS "told!"
+             FROM take_units($1, $2, $3, $4, $5, $6)"#,
         tenant.as_str(),
         month,
         column(wanted.compute),
@@ -53,7 +58,7 @@ pub(crate) async fn take(
     .await?;
     let held = MonthUnits { compute: count(row.held), fhe: count(row.fhe_held) };
     if row.taken {
-        return Ok(Taken::Yes { month, held });
+        return Ok(Taken::Yes { month, held, told: row.told });
     }
     Ok(Taken::No(shortage(wanted, held, ceilings)))
 }
@@ -84,17 +89,28 @@ pub async fn held(
     tenant: &TenantId,
     at: DateTime<Utc>,
 ) -> Result<MonthUnits, StoreError> {
+    held_in(database, tenant, month_of(at)).await
+}
+
+/// What a tenant holds of a month.
+pub(crate) async fn held_in(
+    database: impl PgExecutor<'_>,
+    tenant: &TenantId,
+    month: NaiveDate,
+) -> Result<MonthUnits, StoreError> {
     let row = sqlx::query!(
         r#"SELECT held AS "held!", fhe_held AS "fhe_held!" FROM held_units($1, $2)"#,
         tenant.as_str(),
-        month_of(at)
+        month
     )
     .fetch_one(database)
     .await?;
     Ok(MonthUnits { compute: count(row.held), fhe: count(row.fhe_held) })
 }
 
-fn month_of(at: DateTime<Utc>) -> NaiveDate {
+/// The month (UTC) of a time, as its first day.
+#[must_use]
+pub fn month_of(at: DateTime<Utc>) -> NaiveDate {
     at.date_naive().with_day(1).unwrap_or_else(|| at.date_naive())
 }
 

@@ -14,6 +14,7 @@ use store::audit::Note;
 use store::batches::Registry;
 use store::cancel::WorkflowRun;
 use store::compute::{self, Computed};
+use store::credits::Prepaid;
 use store::jobs::Reader;
 use store::limits::AdmissionLimits;
 use store::sealing::{self, SealPolicy};
@@ -47,6 +48,7 @@ pub struct New<'a> {
     pub limits: AdmissionLimits,
     /// The job is submitted under it.
     pub quote: Option<QuoteId>,
+    pub prepaid: Option<Prepaid<'a>>,
 }
 
 /// The user's in this tenant: an address is one user's.
@@ -56,14 +58,8 @@ fn address(tenant: &TenantId) -> [u8; 20] {
 
 impl Default for New<'_> {
     fn default() -> Self {
-        Self {
-            tenant: "acme",
-            key: "",
-            priority: "normal",
-            deadline_ms: None,
-            limits: AdmissionLimits::default(),
-            quote: None,
-        }
+        let limits = AdmissionLimits::default();
+        Self { tenant: "acme", key: "", priority: "normal", deadline_ms: None, limits, quote: None, prepaid: None }
     }
 }
 
@@ -106,6 +102,7 @@ impl Outbox {
             key: &key,
             submission: &submission,
             limits: new.limits,
+            prepaid: new.prepaid,
             created_at: now,
             estimated_completion: now,
             request_id: "r",

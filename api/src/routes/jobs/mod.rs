@@ -1,5 +1,6 @@
 //! `/v1/jobs`
 
+mod billing;
 pub mod cancel;
 pub mod fhe_result;
 pub mod get;

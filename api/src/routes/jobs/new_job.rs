@@ -257,8 +257,36 @@ pub fn job_example() -> Value {
             "finalized": false
         },
         "usage": {"chain_confirmations": 1, "compute_units": 2, "jobs_completed": 1, "jobs_submitted": 1},
+        "billing": null,
         "links": links()
     })
+}
+
+/// The job as it is read alone.
+pub fn billed_job_example() -> Value {
+    let line = |metric: &str, units: i64, cost: (&str, &str)| {
+        json!({
+            "metric": metric, "units": units, "cost": {"at_least": cost.0, "at_most": cost.1},
+            "rows": [{
+                "id": format!("{ID}:{metric}:0"), "segment": "0", "units": units,
+                "occurred_at": "2026-03-14T09:26:57.204Z", "billed_at": "2026-03-14T09:26:57.204Z",
+                "month": "2026-03", "state": "delivered", "reason": null
+            }]
+        })
+    };
+    let mut example = job_example();
+    example["billing"] = json!({
+        "lines": [
+            line("chain_confirmations", 1, ("0.0007", "0.0015")),
+            line("compute_units", 2, ("0.00008", "0.00016")),
+            line("jobs_completed", 1, ("0.0005", "0.001")),
+            line("jobs_submitted", 1, ("0", "0"))
+        ],
+        "cost": {
+            "plan": "team", "currency": "EUR", "at_least": "0.00128", "at_most": "0.00266", "is_exact": false
+        }
+    });
+    example
 }
 
 #[cfg(test)]
@@ -272,7 +300,10 @@ mod tests {
             assert!(serde_json::from_value::<NewJob>(example).is_ok());
         }
         assert!(serde_json::from_value::<jobs::wire::Accepted>(accepted_example()).is_ok());
-        assert!(serde_json::from_value::<jobs::wire::Job>(job_example()).is_ok());
+        for example in [job_example(), billed_job_example()] {
+            let job: jobs::wire::Job = serde_json::from_value(example.clone()).unwrap();
+            assert_eq!(serde_json::to_value(&job).unwrap()["billing"], example["billing"]);
+        }
     }
 
     #[test]

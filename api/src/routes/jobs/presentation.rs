@@ -43,6 +43,7 @@ pub fn present(state: &ApiState, job: StoredJob) -> Result<Job, Problem> {
         result,
         blockchain_confirmation: confirmation,
         usage,
+        billing: None,
         links,
     })
 }

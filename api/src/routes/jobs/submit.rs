@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRequest as _, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
@@ -13,26 +13,26 @@ use jobs::wire::{Accepted, Job};
 use jobs::{ErrorCode, IdempotencyKey, JobId, JobStatus};
 use serde_json::{Value, json};
 use store::admission::{Admission, Admitted, admit};
+use store::credits::Prepaid;
 
 use super::new_job::{NewJob, accepted_example, encrypted_submission_example, job_example, submission_example};
 use super::presentation::present;
 use super::references;
 use super::refusals::{invalid, late, not_quoted};
-use super::units_left::{quota_warning, refusal as limited};
+use super::units_left::{currency, quota_warning, refusal as limited};
 use super::wait::until_terminal;
 use crate::ApiState;
 use crate::errors;
 use crate::policy::audit_trail::Trail;
 use crate::policy::authentication::{unregistered, without_submitter};
 use crate::policy::body::StrictJson;
+use crate::policy::idempotency_key::{self, KEY, REPLAYED};
 use crate::policy::prefer;
 use crate::policy::problem::Problem;
 use crate::policy::request_id::RequestId;
 use crate::policy::tenant_rules::Rules;
 use crate::token::{Principal, Scope};
 
-const KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 const QUOTA_WARNING: HeaderName = HeaderName::from_static("x-quota-warning");
@@ -45,7 +45,8 @@ const MAX_RETRY_SECONDS: u64 = 30;
 
 errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, InvalidIdempotencyKey, BodyTimeout,
     CostCeilingExceeded, QuoteNotFound, RequestInProgress, SubmitterMissing, QuoteUsed, QuoteExpired, PayloadTooLarge,
-    InvalidContentType, IdempotencyKeyReused, QuoteMismatch, KeyMismatch, QuotaExceeded, TooManyActiveJobs);
+    InvalidContentType, IdempotencyKeyReused, QuoteMismatch, KeyMismatch, QuotaExceeded, TooManyActiveJobs,
+    CreditsExhausted);
 
 /// Submit a job
 ///
@@ -100,7 +101,7 @@ pub async fn submit(
     request: Request,
 ) -> Result<Response, Problem> {
     principal.require(Scope::JobsSubmit)?;
-    let key = idempotency_key(request.headers())?;
+    let key = idempotency_key::given(request.headers())?.unwrap_or_else(IdempotencyKey::generate);
     // The job at its end is for those who may read it.
     let wait = prefer::wait(request.headers()).filter(|_| principal.may_read());
     let StrictJson(body) = StrictJson::from_request(request, &state).await?;
@@ -115,7 +116,7 @@ pub async fn submit(
             Some(Admitted::Replayed { response }) => {
                 answer(&state, &principal, Accepting { accepted: stored(&response)?, replayed: true, key, wait }).await
             }
-            Some(Admitted::KeyReused { first_use }) => Err(key_reused(first_use)),
+            Some(Admitted::KeyReused { first_use }) => Err(idempotency_key::reused(first_use)),
             _ => Err(problem),
         };
     }
@@ -130,6 +131,8 @@ pub async fn submit(
             key: &key,
             submission: &submission,
             limits: rules.plan.admission(principal.role, rules.ceilings),
+            // Where nothing is billed there is nothing to pay before.
+            prepaid: state.prices().filter(|_| rules.credits.is_in_force()).map(|prices| Prepaid { prices }),
             created_at: now,
             estimated_completion: accepted.estimated_completion,
             request_id: request_id.as_str(),
@@ -146,7 +149,7 @@ pub async fn submit(
             (accepted, false)
         }
         Admitted::Replayed { response } => (stored(&response)?, true),
-        Admitted::KeyReused { first_use } => return Err(key_reused(first_use)),
+        Admitted::KeyReused { first_use } => return Err(idempotency_key::reused(first_use)),
         Admitted::Late => return Err(late()),
         Admitted::InProgress => {
             let detail = "Another request with this idempotency key is being handled.";
@@ -155,7 +158,7 @@ pub async fn submit(
         Admitted::UnknownUser => return Err(unregistered()),
         Admitted::NoSubmitter => return Err(without_submitter()),
         Admitted::Missing(kind) => return Err(references::gone(kind)),
-        Admitted::Limited(by) => return Err(limited(by, principal.role, now)),
+        Admitted::Limited(by) => return Err(limited(by, principal.role, currency(&state, &rules), now)),
         Admitted::NotQuoted(unusable) => return Err(not_quoted(unusable)),
     };
     let mut answer = answer(&state, &principal, Accepting { accepted, replayed, key, wait }).await?;
@@ -196,16 +199,6 @@ async fn answer(state: &ApiState, principal: &Principal, accepting: Accepting) -
         headers.insert(REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(answer)
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<IdempotencyKey, Problem> {
-    let mut values = headers.get_all(KEY).iter();
-    let Some(value) = values.next() else { return Ok(IdempotencyKey::generate()) };
-    let key = value.to_str().ok().and_then(|text| text.parse().ok()).filter(|_| values.next().is_none());
-    key.ok_or_else(|| {
-        let detail = "An idempotency key is 1 to 255 visible ASCII characters.";
-        Problem::new(ErrorCode::InvalidIdempotencyKey, detail)
-    })
 }
 
 fn accepted(state: &ApiState, submission: &Submission, now: DateTime<Utc>) -> Accepted {
@@ -251,10 +244,4 @@ async fn wait_or_accept(
         answer.headers_mut().insert(PREFERENCE_APPLIED, applied);
     }
     Ok(answer)
-}
-
-fn key_reused(first_use: DateTime<Utc>) -> Problem {
-    let at = first_use.format("%Y-%m-%dT%H:%M:%SZ");
-    let detail = format!("The idempotency key was used with another body on {at}.");
-    Problem::new(ErrorCode::IdempotencyKeyReused, detail)
 }

@@ -4,11 +4,14 @@ use axum::http::HeaderValue;
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use jobs::ErrorCode;
 use jobs::usage::Metric;
+use store::credits::Unpaid;
 use store::limits::{Limited, MonthUnits};
 
+use crate::ApiState;
 use crate::policy::plan::MonthlyUnits;
 use crate::policy::problem::Problem;
 use crate::policy::tenant_rules::Rules;
+use crate::routes::credits::money;
 use crate::token::Role;
 
 /// Seconds after which another one of the active jobs may have ended.
@@ -16,8 +19,13 @@ const ACTIVE_SECONDS: u64 = 5;
 /// Seconds after which a chain that was away may have confirmed some jobs.
 const CONFIRMING_SECONDS: u64 = 30;
 
-/// Why a job is not admitted now.
-pub(super) fn refusal(limited: Limited, role: Role, now: DateTime<Utc>) -> Problem {
+/// What a tenant's money is told in; empty where nothing is billed.
+pub(super) fn currency<'a>(state: &'a ApiState, rules: &Rules) -> &'a str {
+    state.prices().map_or("", |prices| prices.currency(&rules.plan_name))
+}
+
+/// Why a job is not admitted now; amounts are told in the `currency`.
+pub(super) fn refusal(limited: Limited, role: Role, currency: &str, now: DateTime<Utc>) -> Problem {
     match limited {
         Limited::Active(most) => {
             let detail = format!("{most} jobs are active; a user with the role {role} may have {most}.");
@@ -31,6 +39,15 @@ pub(super) fn refusal(limited: Limited, role: Role, now: DateTime<Utc>) -> Probl
             let units = if metric == Metric::FheComputeUnits { "FHE units" } else { "compute units" };
             let detail = format!("The job may cost {wanted} {units}; {left} are left under the ceiling of this month.");
             Problem::new(ErrorCode::QuotaExceeded, detail).with_retry_after(until_next_month(now))
+        }
+        Limited::Credits(Unpaid::Unknown) => {
+            let detail = "The tenant's jobs are paid for by credits, of which nothing is known yet.";
+            Problem::new(ErrorCode::CreditsExhausted, detail)
+        }
+        Limited::Credits(Unpaid::Exhausted { available_cents, wanted_cents }) => {
+            let (left, wanted) = (money(available_cents, currency), money(wanted_cents, currency));
+            let detail = format!("The job may cost {wanted}; {left} of the tenant's credits are left.");
+            Problem::new(ErrorCode::CreditsExhausted, detail)
         }
     }
 }
@@ -68,7 +85,7 @@ pub(super) fn quota_warning(rules: &Rules, month: MonthUnits) -> Option<HeaderVa
 mod tests {
     use std::sync::Arc;
 
-    use store::limits::rules::{OwnCeilings, Signature};
+    use store::limits::rules::{CreditRule, OwnCeilings, Signature};
 
     use super::*;
     use crate::policy::plan::Plan;
@@ -97,6 +114,7 @@ mod tests {
             signature: Signature::Optional,
             keys: Vec::new(),
             ceilings: OwnCeilings { compute: Some(15), fhe: None },
+            credits: CreditRule::Optional,
             is_closed: false,
         };
         let warning = |compute, fhe| {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
+use store::limits::rules::CreditRule;
 use store::tenants::FailedJobs;
 use utoipa::ToSchema;
 
@@ -25,6 +26,8 @@ pub struct Tenant {
 pub struct TenantSettings {
     /// Whether jobs that fail are confirmed on chain too, as failed. Counts for those that fail from then on.
     pub confirm_failed: bool,
+    /// Whether nothing is accepted beyond what was paid before (`/v1/credits`).
+    pub requires_credits: bool,
 }
 
 impl From<store::tenants::Tenant> for Tenant {
@@ -34,7 +37,10 @@ impl From<store::tenants::Tenant> for Tenant {
             plan: tenant.plan,
             test_mode: tenant.is_sandbox,
             created_at: tenant.created_at,
-            settings: TenantSettings { confirm_failed: tenant.failed_jobs == FailedJobs::Confirmed },
+            settings: TenantSettings {
+                confirm_failed: tenant.failed_jobs == FailedJobs::Confirmed,
+                requires_credits: tenant.credits != CreditRule::Optional,
+            },
         }
     }
 }
@@ -42,6 +48,6 @@ impl From<store::tenants::Tenant> for Tenant {
 pub fn example() -> Value {
     json!({
         "id": "acme", "plan": "default", "test_mode": false, "created_at": "2026-03-14T09:26:53.589Z",
-        "settings": {"confirm_failed": false}
+        "settings": {"confirm_failed": false, "requires_credits": false}
     })
 }

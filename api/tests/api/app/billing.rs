@@ -3,6 +3,8 @@
 use api::billing_system::{BillingSystem, BillingUnavailable, Invoice, InvoiceHead, InvoiceLine};
 use futures::future::{BoxFuture, FutureExt as _};
 use jobs::TenantId;
+use jobs::credits::{Bounds, Counted, PriceList, Share};
+use jobs::usage::Metric;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::json;
 
@@ -44,8 +46,45 @@ impl BillingSystem for TestBilling {
         async move { Ok(found) }.boxed()
     }
 
+    fn prices(&self) -> &dyn PriceList {
+        &TestPrices
+    }
+
     fn notice_key(&self) -> BoxFuture<'_, Result<String, BillingUnavailable>> {
         async { Ok(PUBLIC_KEY.to_owned()) }.boxed()
+    }
+}
+
+/// A cent for a compute unit, and one for a confirmation, which is half of that in a month of many; on one plan.
+pub struct TestPrices;
+
+impl PriceList for TestPrices {
+    fn plan_for<'a>(&'a self, _: &'a str) -> &'a str {
+        "team"
+    }
+
+    fn currency(&self, _: &str) -> &str {
+        "EUR"
+    }
+
+    fn month(&self, _: &str, units: &Counted) -> i64 {
+        let paid =
+            units.iter().filter(|(metric, _)| matches!(metric, Metric::ComputeUnits | Metric::ChainConfirmations));
+        paid.map(|(_, units)| units).sum()
+    }
+
+    fn share(&self, _: &str, units: &Counted) -> Share {
+        let bounds = |milli: [i64; 2]| {
+            let [at_least, at_most] = milli.map(|milli| format!("0.{milli:03}"));
+            Bounds { at_least, at_most }
+        };
+        let price = |(metric, units): (Metric, i64)| match metric {
+            Metric::ComputeUnits => [10 * units; 2],
+            Metric::ChainConfirmations => [5 * units, 10 * units],
+            _ => [0, 0],
+        };
+        let total = units.iter().map(price).fold([0, 0], |sum, one| [sum[0] + one[0], sum[1] + one[1]]);
+        Share { total: bounds(total), by_metric: units.iter().map(|of| (of.0, bounds(price(of)))).collect() }
     }
 }
 

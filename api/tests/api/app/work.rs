@@ -1,17 +1,21 @@
 //! What workers and the batcher would do to a job, by the store's own transitions.
 
+use jobs::credits::Told;
+use jobs::usage::Metric;
 use jobs::{JobId, Step};
 use sha2::{Digest as _, Sha256};
 use store::audit::Note;
 use store::batches::{self, Anchor, Registry};
 use store::cancel::WorkflowRun;
 use store::compute::{self, Computed};
+use store::credits::accounts::{self, Account};
+use store::credits::top_ups::{self, Kind, NewTopUp};
 use store::sealing::{self, SealPolicy};
 use store::transactions::InBlock;
 use store::transition::{self, Ending, Units};
 use uuid::Uuid;
 
-use super::TestApp;
+use super::{TestApp, by_operator};
 
 /// What [`TestApp::finish`] computes.
 pub const RESULT: &str = r#"{"number":"104729","factors":[{"prime":"104729","exponent":1}]}"#;
@@ -80,6 +84,32 @@ impl TestApp {
         let tenant = "acme".parse().unwrap();
         let note = Note::by_operator(&tenant, "test", String::new(), serde_json::json!({}));
         store::tenants::set_failed_jobs(&self.pool, &tenant, set, &note).await.unwrap().expect("a tenant");
+    }
+
+    /// Credits that an operator gives a tenant, and that the billing system does not have yet.
+    pub async fn granted(&self, tenant: &str, key: &str, amount_cents: i64) -> Uuid {
+        let (id, tenant) = (Uuid::now_v7(), tenant.parse().unwrap());
+        let (key, kind) = (&key.parse().unwrap(), Kind::Granted);
+        let new = NewTopUp { id, tenant: &tenant, key, amount_cents, currency: "EUR", kind, requested_by: None };
+        top_ups::request(&self.pool, &new, &by_operator(&tenant)).await.unwrap();
+        id
+    }
+
+    /// The billing system tells of acme's account: its balance, and what it has counted by now at a cent a unit.
+    pub async fn told(&self, balance_cents: i64, units: &[(Metric, i64)]) {
+        let asking = accounts::asking(&self.pool, "acme").await.unwrap();
+        let told = Told {
+            currency: "EUR".to_owned(),
+            plan: "team".to_owned(),
+            balance_cents,
+            usage_cents: units.iter().map(|(_, units)| units).sum(),
+            units: units.iter().copied().collect(),
+            owed_cents: 0,
+            as_of: asking.as_of,
+        };
+        let period_from = asking.as_of - chrono::TimeDelta::days(20);
+        let account = Account { told, period_from, owed: None, rows_from: asking.rows_from };
+        accounts::keep(&self.pool, "acme", &account).await.unwrap();
     }
 
     pub async fn fail(&self, job: &str, code: jobs::ErrorCode, detail: &str) {

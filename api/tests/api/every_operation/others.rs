@@ -41,6 +41,7 @@ async fn snapshot(app: &TestApp, world: &World) -> Vec<Value> {
         "/v1/users",
         "/v1/usage",
         "/v1/invoices",
+        "/v1/credits/top-ups",
         "/v1/tenants/current",
     ] {
         let mut page = app.get(&world.caller, path).await.expect(200);

@@ -17,6 +17,8 @@ pub struct World {
     pub api_key: String,
     /// Of tenant `acme`, whoever the caller is.
     pub invoice: String,
+    /// Credits that were asked for in the caller's tenant.
+    pub top_up: String,
     /// Of a blob and of an evaluation key alike.
     pub sha256: String,
     /// Another user of the tenant.
@@ -38,7 +40,8 @@ impl World {
             assert!(stored.status.is_success(), "{stored:?}");
         }
         let sha256 = format!("0x{}", BlobHash::of(bytes.as_bytes()));
-        Self { caller, job, quote, api_key, invoice: INVOICE.to_owned(), sha256, user: "zoe".to_owned() }
+        let top_up = app.granted(tenant, "world", 100).await.to_string();
+        Self { caller, job, quote, api_key, invoice: INVOICE.to_owned(), top_up, sha256, user: "zoe".to_owned() }
     }
 
     /// Things that nobody has.
@@ -50,6 +53,7 @@ impl World {
             quote: jobs::QuoteId::generate().to_string(),
             api_key,
             invoice: jobs::JobId::generate().to_string(),
+            top_up: jobs::JobId::generate().to_string(),
             sha256: format!("0x{}", BlobHash::of(b"nobody has uploaded this")),
             user: "who".to_owned(),
         }
@@ -62,6 +66,7 @@ impl World {
             ("/quotes/{id}", &self.quote),
             ("/api-keys/{id}", &self.api_key),
             ("/invoices/{id}", &self.invoice),
+            ("/top-ups/{id}", &self.top_up),
             ("/users/{id}", &self.user),
             ("{sha256}", &self.sha256),
             ("{key_id}", &self.sha256),
@@ -82,10 +87,16 @@ impl World {
         let path = self.path(row.path);
         match row.body {
             Body::None => Call::new(row.method, &path),
-            Body::Json(text) => Call::new(row.method, &path).header("content-type", "application/json").body(text),
+            // What is paid for needs a key.
+            Body::Json(text) if row.path == "/v1/credits/top-ups" => with_json(row.method, &path, text).key("walk"),
+            Body::Json(text) => with_json(row.method, &path, text),
             Body::Bytes => octets(row.method, &path, "bytes of a walk".to_owned()),
         }
     }
+}
+
+fn with_json(method: &str, path: &str, text: &'static str) -> Call {
+    Call::new(method, path).header("content-type", "application/json").body(text)
 }
 
 fn octets(method: &str, path: &str, bytes: String) -> Call {

@@ -15,7 +15,7 @@ use store::quotes::{NewQuote, Quoted, StoredQuote, make};
 use super::super::new_job::{NewJob, encrypted_submission_example, submission_example};
 use super::super::references;
 use super::super::refusals::{invalid, late};
-use super::super::units_left::refusal as limited;
+use super::super::units_left::{currency, refusal as limited};
 use super::{example, present};
 use crate::ApiState;
 use crate::errors;
@@ -91,6 +91,6 @@ pub async fn create(
         Quoted::Made => Ok((StatusCode::CREATED, Json(present(&principal.tenant, id, stored)))),
         Quoted::UnknownUser => Err(unregistered()),
         Quoted::NoSubmitter => Err(without_submitter()),
-        Quoted::Limited(by) => Err(limited(by, principal.role, now)),
+        Quoted::Limited(by) => Err(limited(by, principal.role, currency(&state, &rules), now)),
     }
 }

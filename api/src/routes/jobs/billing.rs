@@ -1,0 +1,140 @@
+//! What a job's usage is billed as, and what it costs, as far as that can be said.
+
+use jobs::credits::{Bounds, Counted, PriceList};
+use jobs::usage::Metric;
+use jobs::wire::{CostBounds, JobBilling, JobCost, JobLine, JobUsageRow, JobUsageState};
+use store::usage::of_job::{JobRow, Standing};
+
+/// Presents a job's rows, which come by metric; without `prices` nothing is said of its cost.
+pub(super) fn billing_of(rows: Vec<JobRow>, prices: Option<&dyn PriceList>, plan: &str) -> JobBilling {
+    let priced = prices.map(|prices| {
+        let plan = prices.plan_for(plan);
+        (plan, prices.currency(plan), prices.share(plan, &billed(&rows)))
+    });
+    let mut lines: Vec<JobLine> = Vec::new();
+    for row in rows {
+        if lines.last().is_none_or(|line| line.metric != row.metric) {
+            let share = priced.as_ref().map(|(_, _, share)| share);
+            let of_metric = |metric: Metric| share.and_then(|share| share.by_metric.get(&metric)).map(bounds);
+            let nothing = || share.map(|_| CostBounds { at_least: "0".to_owned(), at_most: "0".to_owned() });
+            let cost = row.metric.parse().ok().and_then(of_metric).or_else(nothing);
+            lines.push(JobLine { metric: row.metric.clone(), units: 0, cost, rows: Vec::new() });
+        }
+        if let Some(line) = lines.last_mut() {
+            line.units = line.units.saturating_add(row.units);
+            line.rows.push(presented(row));
+        }
+    }
+    let cost = priced.as_ref().map(|(plan, currency, share)| JobCost {
+        plan: (*plan).to_owned(),
+        currency: (*currency).to_owned(),
+        is_exact: share.total.at_least == share.total.at_most,
+        at_least: share.total.at_least.clone(),
+        at_most: share.total.at_most.clone(),
+    });
+    JobBilling { lines, cost }
+}
+
+/// What is billed of it, or will be.
+fn billed(rows: &[JobRow]) -> Counted {
+    let counts = rows.iter().filter(|row| matches!(row.standing, Standing::Due | Standing::Delivered(_)));
+    counts.filter_map(|row| Some((row.metric.parse::<Metric>().ok()?, row.units))).collect()
+}
+
+fn bounds(bounds: &Bounds) -> CostBounds {
+    CostBounds { at_least: bounds.at_least.clone(), at_most: bounds.at_most.clone() }
+}
+
+fn presented(row: JobRow) -> JobUsageRow {
+    JobUsageRow {
+        id: row.id,
+        segment: row.segment,
+        units: row.units,
+        occurred_at: row.occurred_at,
+        month: row.billed_at.map(|billed_at| billed_at.format("%Y-%m").to_string()),
+        billed_at: row.billed_at,
+        state: match row.standing {
+            Standing::Due => JobUsageState::Due,
+            Standing::Delivered(_) => JobUsageState::Delivered,
+            Standing::TestMode => JobUsageState::TestMode,
+            Standing::TakenBack => JobUsageState::TakenBack,
+            Standing::Refused(_) => JobUsageState::Refused,
+        },
+        reason: row.reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use chrono::DateTime;
+    use jobs::credits::Share;
+
+    use super::*;
+
+    /// Each unit costs one, or two if the month has none for nothing.
+    struct Prices;
+
+    impl PriceList for Prices {
+        fn plan_for<'a>(&'a self, _: &'a str) -> &'a str {
+            "team"
+        }
+
+        fn currency(&self, _: &str) -> &str {
+            "EUR"
+        }
+
+        fn month(&self, _: &str, _: &Counted) -> i64 {
+            unreachable!("nobody asks")
+        }
+
+        fn share(&self, plan: &str, units: &Counted) -> Share {
+            assert_eq!(plan, "team");
+            let bounds = |units: i64| Bounds { at_least: units.to_string(), at_most: (2 * units).to_string() };
+            let by_metric: BTreeMap<_, _> = units.iter().map(|(metric, units)| (metric, bounds(units))).collect();
+            Share { total: bounds(units.iter().map(|(_, units)| units).sum()), by_metric }
+        }
+    }
+
+    fn row(metric: &str, segment: &str, units: i64, standing: Standing) -> JobRow {
+        let at = DateTime::parse_from_rfc3339("2026-02-28T23:59:59.9Z").unwrap().to_utc();
+        let billed_at = matches!(standing, Standing::Delivered(_)).then(|| at + chrono::TimeDelta::milliseconds(100));
+        let (id, metric, segment) = (format!("j:{metric}:{segment}"), metric.to_owned(), segment.to_owned());
+        JobRow { id, metric, segment, units, occurred_at: at, billed_at, standing, reason: None }
+    }
+
+    fn rows() -> Vec<JobRow> {
+        let delivered = || Standing::Delivered(DateTime::UNIX_EPOCH);
+        vec![
+            row("compute_units", "0", 5, Standing::TakenBack),
+            row("compute_units", "0.1", -5, Standing::TakenBack),
+            row("compute_units", "0.2", 5, delivered()),
+            row("compute_units", "0.3", -2, Standing::Due),
+            row("jobs_completed", "0", 1, Standing::Refused("422".to_owned())),
+            row("jobs_submitted", "0", 1, delivered()),
+        ]
+    }
+
+    #[test]
+    fn a_line_counts_all_rows_and_costs_those_that_are_billed() {
+        let billing = billing_of(rows(), Some(&Prices), "development");
+        let told =
+            |line: &JobLine| (line.metric.clone(), line.units, line.cost.clone().unwrap().at_most, line.rows.len());
+        let expected = [("compute_units", 3, "6", 4), ("jobs_completed", 1, "0", 1), ("jobs_submitted", 1, "2", 1)];
+        let expected = expected.map(|(metric, units, cost, rows)| (metric.to_owned(), units, cost.to_owned(), rows));
+        assert_eq!(billing.lines.iter().map(told).collect::<Vec<_>>(), expected);
+        let cost = billing.cost.unwrap();
+        assert_eq!((cost.at_least.as_str(), cost.at_most.as_str()), ("4", "8"));
+        assert_eq!((cost.plan.as_str(), cost.is_exact), ("team", false));
+        let row = &billing.lines[0].rows[2];
+        assert_eq!((row.month.as_deref(), row.state), (Some("2026-03"), JobUsageState::Delivered));
+        assert_eq!(billing.lines[0].rows[3].month, None, "it is not fixed yet");
+    }
+
+    #[test]
+    fn without_prices_nothing_is_said_of_costs() {
+        let billing = billing_of(rows(), None, "team");
+        assert!(billing.cost.is_none() && billing.lines.iter().all(|line| line.cost.is_none()));
+    }
+}

@@ -1,0 +1,84 @@
+//! What a job's usage is billed as, in the job itself.
+
+use serde_json::{Value, json};
+use store::usage::corrections;
+
+use crate::app::{Call, TestApp};
+
+fn line<'a>(job: &'a Value, metric: &str) -> &'a Value {
+    let lines = job["billing"]["lines"].as_array().unwrap();
+    lines.iter().find(|line| line["metric"] == metric).unwrap_or_else(|| panic!("no {metric}: {job}"))
+}
+
+#[tokio::test]
+async fn a_job_tells_its_rows_and_between_what_its_cost_is() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    let id = app.accepted(&ada).await;
+    app.complete(&id).await;
+    let read = app.job(&ada, &id).await;
+    // Two units at a cent, and a confirmation that is dearer where there are few.
+    let cost = json!({"plan": "team", "currency": "EUR", "at_least": "0.025", "at_most": "0.030", "is_exact": false});
+    assert_eq!(read["billing"]["cost"], cost);
+    let units = line(&read, "compute_units");
+    assert_eq!((&units["units"], &units["cost"]), (&json!(2), &json!({"at_least": "0.020", "at_most": "0.020"})));
+    for (metric, units) in read["usage"].as_object().unwrap() {
+        assert_eq!(line(&read, metric)["units"], *units, "the job says the same twice");
+    }
+    let row = &units["rows"][0];
+    assert_eq!((&row["state"], &row["month"], &row["segment"]), (&json!("due"), &Value::Null, &json!("0")));
+    assert_eq!(
+        app.get(&ada, "/v1/jobs").await.expect(200)["data"][0]["billing"],
+        Value::Null,
+        "in a list it is left out"
+    );
+}
+
+#[tokio::test]
+async fn its_tag_changes_with_its_billing() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    let id = app.accepted(&ada).await;
+    app.complete(&id).await;
+    let path = format!("/v1/jobs/{id}");
+    let mut tag = app.get(&ada, &path).await.header("etag").to_owned();
+    let mut changed = async || {
+        let answer = app.send(Call::get(&path).by(&ada).header("if-none-match", &tag)).await;
+        let is_new = answer.status == 200;
+        tag = answer.header("etag").to_owned();
+        is_new
+    };
+    assert!(!changed().await, "nothing has happened");
+    let row = format!("{id}:compute_units:0");
+    let march = "2026-03-31T23:59:59.9Z".parse().unwrap();
+    app.execute("ALTER TABLE usage_ledger DISABLE TRIGGER USER").await;
+    app.execute("UPDATE usage_ledger SET occurred_at = '2026-03-01'").await;
+    app.execute("ALTER TABLE usage_ledger ENABLE TRIGGER USER").await;
+    store::usage::freeze(&app.pool, std::slice::from_ref(&row), march).await.unwrap();
+    assert!(changed().await, "its month is fixed");
+    store::usage::delivered(&app.pool, std::slice::from_ref(&row)).await.unwrap();
+    assert!(changed().await, "it was delivered");
+    corrections::correct(&app.pool, &row, -1, "counted twice").await.unwrap();
+    assert!(changed().await, "it was corrected");
+    assert!(!changed().await);
+
+    let read = app.job(&ada, &id).await;
+    let units = line(&read, "compute_units");
+    assert_eq!((&units["units"], &units["cost"]["at_most"]), (&json!(1), &json!("0.010")));
+    let rows = units["rows"].as_array().unwrap();
+    assert_eq!((&rows[0]["state"], &rows[0]["month"]), (&json!("delivered"), &json!("2026-03")));
+    assert_eq!((&rows[1]["state"], &rows[1]["reason"]), (&json!("due"), &json!("counted twice")));
+}
+
+#[tokio::test]
+async fn a_test_costs_nothing() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    let test = app.key(&ada, json!({"test_mode": true})).await;
+    let id = app.accepted(&test.bearer).await;
+    app.complete(&id).await;
+    let read = app.job(&test.bearer, &id).await;
+    assert_eq!(read["billing"]["cost"], Value::Null);
+    let units = line(&read, "compute_units");
+    assert_eq!((&units["cost"], &units["rows"][0]["state"]), (&Value::Null, &json!("test_mode")));
+}

@@ -1,0 +1,267 @@
+//! What units cost by the catalogue, before Lago has said so: Lago's arithmetic over our own price list.
+
+use std::collections::BTreeMap;
+
+use jobs::credits::{Bounds, Counted, PriceList, Share};
+use jobs::usage::Metric;
+
+use crate::{Catalogue, Decimal, PlanTerms, Price, Tier};
+
+/// Decimals of every currency of the catalogue.
+const MINOR_DIGITS: u32 = 2;
+/// Decimals of a bound that is no whole number of them.
+const BOUND_DIGITS: u32 = 12;
+
+impl Price {
+    /// The price of a month's units in the currency's main unit, exactly; less than nothing costs nothing.
+    #[must_use]
+    pub fn amount(&self, units: &Decimal) -> Decimal {
+        if units.is_negative() || units.is_zero() {
+            return Decimal::zero();
+        }
+        match self {
+            Self::Standard { amount } => units * amount,
+            Self::Package { free_units, package_size, amount } => {
+                let paid = units.clone() - &Decimal::from(*free_units);
+                if paid.is_negative() {
+                    return Decimal::zero();
+                }
+                &paid.parts_of(&Decimal::from(*package_size)) * amount
+            }
+            Self::Graduated { tiers } => graduated(tiers, units),
+            Self::Volume { tiers } => {
+                let tier = tiers.iter().find(|tier| tier.holds(units));
+                tier.map_or_else(Decimal::zero, |tier| units * &tier.per_unit)
+            }
+        }
+    }
+
+    /// The least and the most that some units can be of a month's price, each unit of the month bearing the same part of it,
+    /// however many there are besides.
+    fn share(&self, units: &Decimal) -> (Decimal, Decimal) {
+        if units.is_negative() || units.is_zero() {
+            return (Decimal::zero(), Decimal::zero());
+        }
+        match self {
+            Self::Standard { amount } => (units * amount, units * amount),
+            Self::Package { free_units, package_size, amount } => {
+                // The dearest month ends with the first unit of a package; in an endless one the free units are nothing.
+                let fewest = Decimal::from((*package_size).min(free_units.saturating_add(1)));
+                let price = units * amount;
+                let least = match free_units {
+                    0 => price.over(&Decimal::from(*package_size), BOUND_DIGITS).0,
+                    _ => Decimal::zero(),
+                };
+                (least, price.over(&fewest, BOUND_DIGITS).1)
+            }
+            Self::Graduated { tiers } => of_tiers(tiers, units),
+            // All units have the price of a tier that holds at least these.
+            Self::Volume { tiers } => {
+                let from = tiers.iter().position(|tier| tier.holds(units)).unwrap_or_default();
+                of_tiers(&tiers[from..], units)
+            }
+        }
+    }
+}
+
+impl Tier {
+    /// Whether its end is not below so many units.
+    fn holds(&self, units: &Decimal) -> bool {
+        self.up_to.is_none_or(|last| *units <= Decimal::from(last))
+    }
+}
+
+fn graduated(tiers: &[Tier], units: &Decimal) -> Decimal {
+    let (mut total, mut below) = (Decimal::zero(), Decimal::zero());
+    for tier in tiers {
+        let end = tier.up_to.map(Decimal::from).filter(|last| last < units).unwrap_or_else(|| units.clone());
+        total = total + &(&(end.clone() - &below) * &tier.per_unit);
+        if tier.holds(units) {
+            break;
+        }
+        below = end;
+    }
+    total
+}
+
+fn of_tiers(tiers: &[Tier], units: &Decimal) -> (Decimal, Decimal) {
+    let prices = tiers.iter().map(|tier| units * &tier.per_unit);
+    let (least, most) = (prices.clone().min(), prices.max());
+    (least.unwrap_or_else(Decimal::zero), most.unwrap_or_else(Decimal::zero))
+}
+
+/// The catalogue as a price list.
+#[derive(Clone, Debug)]
+pub struct PriceBook {
+    catalogue: Catalogue,
+    default_plan: String,
+}
+
+impl PriceBook {
+    /// `default_plan` is that of tenants whose own the catalogue does not have.
+    #[must_use]
+    pub fn new(catalogue: Catalogue, default_plan: String) -> Self {
+        Self { catalogue, default_plan }
+    }
+
+    fn plan(&self, code: &str) -> Option<&PlanTerms> {
+        let named = |code: &str| self.catalogue.plans.iter().find(|plan| plan.code == code);
+        named(code).or_else(|| named(&self.default_plan)).or(self.catalogue.plans.first())
+    }
+
+    /// Percent of all taxes on a plan together.
+    fn taxes(&self, plan: &PlanTerms) -> Decimal {
+        let rates = self.catalogue.taxes.iter().filter(|tax| plan.taxes.contains(&tax.code));
+        rates.fold(Decimal::zero(), |sum, tax| sum + &tax.rate)
+    }
+}
+
+fn quantity(metric: Metric, counted: i64) -> Decimal {
+    // A quantity is a plain number.
+    metric.quantity(counted).to_string().parse().unwrap_or_else(|_| Decimal::zero())
+}
+
+fn price_of(plan: &PlanTerms, metric: Metric) -> Option<&Price> {
+    plan.charges.iter().find(|charge| charge.metric == metric).map(|charge| &charge.price)
+}
+
+impl PriceList for PriceBook {
+    fn plan_for<'a>(&'a self, plan: &'a str) -> &'a str {
+        self.plan(plan).map_or(self.default_plan.as_str(), |plan| plan.code.as_str())
+    }
+
+    fn currency(&self, plan: &str) -> &str {
+        self.plan(plan).map_or("", |plan| plan.currency.as_str())
+    }
+
+    fn month(&self, plan: &str, units: &Counted) -> i64 {
+        let Some(plan) = self.plan(plan) else { return 0 };
+        // Each line is rounded, and the taxes on their sum once.
+        let lines = units.iter().filter_map(|(metric, units)| Some((price_of(plan, metric)?, quantity(metric, units))));
+        let net = lines.fold(0_i64, |sum, (price, units)| {
+            sum.saturating_add(price.amount(&units).minor_units(MINOR_DIGITS).unwrap_or(i64::MAX))
+        });
+        let taxes = (&self.taxes(plan).percent() * &Decimal::from(net)).minor_units(0).unwrap_or(i64::MAX);
+        net.saturating_add(taxes)
+    }
+
+    fn share(&self, plan: &str, units: &Counted) -> Share {
+        let mut by_metric = BTreeMap::new();
+        let (mut least, mut most) = (Decimal::zero(), Decimal::zero());
+        for (metric, counted) in units.iter() {
+            let price = self.plan(plan).and_then(|plan| price_of(plan, metric));
+            let (at_least, at_most) = price
+                .map_or_else(|| (Decimal::zero(), Decimal::zero()), |price| price.share(&quantity(metric, counted)));
+            least = least + &at_least;
+            most = most + &at_most;
+            by_metric.insert(metric, bounds(&at_least, &at_most));
+        }
+        Share { total: bounds(&least, &most), by_metric }
+    }
+}
+
+fn bounds(at_least: &Decimal, at_most: &Decimal) -> Bounds {
+    Bounds { at_least: at_least.to_string(), at_most: at_most.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn decimal(text: &str) -> Decimal {
+        text.parse().unwrap()
+    }
+
+    fn book() -> PriceBook {
+        PriceBook::new(Catalogue::standard(), "developer".to_owned())
+    }
+
+    fn counted<const N: usize>(units: [(Metric, i64); N]) -> Counted {
+        units.into_iter().collect()
+    }
+
+    fn tiers(first: u64, second: u64, prices: [u64; 3]) -> Vec<Tier> {
+        let ends = [Some(first), Some(first + second), None];
+        ends.into_iter().zip(prices).map(|(up_to, price)| Tier { up_to, per_unit: Decimal::scaled(price, 2) }).collect()
+    }
+
+    #[test]
+    fn a_month_is_priced_line_by_line_with_taxes_at_the_end() {
+        // Of plan team: 101,000 compute units are 8.06, 1,000 confirmations 1.50; a fifth more.
+        let units = counted([(Metric::ComputeUnits, 101_000), (Metric::ChainConfirmations, 1_000)]);
+        assert_eq!(book().month("team", &units), 1_147);
+        // 1.5 GB-hours at 0.00015 are less than half a cent.
+        assert_eq!(book().month("team", &counted([(Metric::StorageGbHours, 1_500_000_000)])), 0);
+        assert_eq!(book().month("team", &counted([(Metric::StorageGbHours, 100_000_000_000)])), 2);
+        assert_eq!(book().month("team", &Counted::default()), 0);
+        assert_eq!(book().month("team", &counted([(Metric::ComputeUnits, -7)])), 0);
+    }
+
+    #[test]
+    fn a_plan_without_prices_has_those_of_the_default_one() {
+        let units = counted([(Metric::ComputeUnits, 11_000)]);
+        assert_eq!((book().plan_for("development"), book().currency("development")), ("developer", "EUR"));
+        assert_eq!(book().month("development", &units), book().month("developer", &units));
+        assert_ne!(book().month("enterprise", &units), book().month("developer", &units));
+    }
+
+    #[test]
+    fn a_share_is_exact_where_each_unit_has_the_same_price() {
+        let share = book().share("team", &counted([(Metric::ComputeUnits, 10), (Metric::JobsSubmitted, 1)]));
+        let of = |metric| &share.by_metric[&metric];
+        // 80 to 40 millionths a unit.
+        assert_eq!(of(Metric::ComputeUnits), &bounds(&decimal("0.0004"), &decimal("0.0008")));
+        assert_eq!(of(Metric::JobsSubmitted), &bounds(&Decimal::zero(), &Decimal::zero()));
+        assert_eq!(share.total, *of(Metric::ComputeUnits));
+        // In the package for nothing, or in a paid one: 0.10 for 1,000.
+        let developer = book().share("developer", &counted([(Metric::ComputeUnits, 10)]));
+        assert_eq!(developer.total, bounds(&Decimal::zero(), &decimal("0.001")));
+        // Beyond the first tier's end all units are cheaper.
+        let many = book().share("team", &counted([(Metric::ChainConfirmations, 10_001)]));
+        assert_eq!(many.total, bounds(&decimal("7.0007"), &decimal("10.001")));
+    }
+
+    #[test]
+    fn a_bound_that_never_ends_is_rounded_outwards() {
+        let thirds = Price::Package { free_units: 0, package_size: 3, amount: decimal("1") };
+        assert_eq!(thirds.share(&decimal("2")), (decimal("0.666666666666"), decimal("2")));
+        let free = Price::Package { free_units: 2, package_size: 7, amount: decimal("1") };
+        assert_eq!(free.share(&decimal("1")), (Decimal::zero(), decimal("0.333333333334")));
+    }
+
+    proptest! {
+        /// Unit by unit, which no formula of ours resembles.
+        #[test]
+        fn prices_agree_with_counting_units_one_by_one(units in 0u64..2_000, first in 1u64..500, second in 1u64..500, prices in [0u64..1_000, 0u64..1_000, 0u64..1_000], free in 0u64..300, size in 1u64..300) {
+            let tiers = tiers(first, second, prices);
+            let tier_of = |unit: u64| usize::from(unit > first) + usize::from(unit > first + second);
+            let cents = |price: &Price| price.amount(&units.into()).minor_units(2).map(i64::unsigned_abs);
+            let graduated = (1..=units).map(|unit| prices[tier_of(unit)]).sum::<u64>();
+            prop_assert_eq!(cents(&Price::Graduated { tiers: tiers.clone() }), Some(graduated));
+            prop_assert_eq!(cents(&Price::Volume { tiers }), Some(units * prices[tier_of(units)]));
+            let begun = (free + 1..=units).filter(|unit| (unit - free - 1) % size == 0).count() as u64;
+            let package = Price::Package { free_units: free, package_size: size, amount: Decimal::scaled(prices[0], 2) };
+            prop_assert_eq!(cents(&package), Some(begun * prices[0]));
+        }
+
+        /// Whatever else a month holds, a job's part of its price is within the bounds that were told of it.
+        #[test]
+        fn no_month_makes_a_share_that_is_out_of_bounds(own in 1u64..300, others in 0u64..3_000, first in 1u64..500, second in 1u64..500, prices in [0u64..1_000, 0u64..1_000, 0u64..1_000], free in 0u64..300, size in 1u64..300) {
+            let tiers = tiers(first, second, prices);
+            for price in [
+                Price::Standard { amount: Decimal::scaled(prices[0], 2) },
+                Price::Package { free_units: free, package_size: size, amount: Decimal::scaled(prices[0], 2) },
+                Price::Graduated { tiers: tiers.clone() },
+                Price::Volume { tiers },
+            ] {
+                let all = Decimal::from(own + others);
+                let (least, most) = price.share(&own.into());
+                // own / all of the month's price, without a division.
+                let part = &price.amount(&all) * &Decimal::from(own);
+                prop_assert!(&least * &all <= part && part <= &most * &all, "{price:?}: {least} to {most}");
+            }
+        }
+    }
+}

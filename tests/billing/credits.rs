@@ -1,0 +1,185 @@
+//! Prepaid credits: each top-up arrives once, whatever is lost on its way, and what is told of an account is what Lago bills.
+
+use activities::billing_delivery::{BillingDelivery, CreditPace};
+use billing::{Catalogue, Direction, PriceBook, TransactionStatus, WalletId, WalletTransaction};
+use chrono::{TimeDelta, Utc};
+use jobs::credits::PriceList as _;
+use store::credits::accounts::{self, Account, Ages};
+use store::credits::top_ups::{self, Kind, NewTopUp, Pauses, Requested, State, TopUp};
+use uuid::Uuid;
+
+use crate::chance::Chance;
+use crate::outbox::note_of;
+use crate::stage::{ACME, Stage, acme};
+use crate::unreliable::Unreliable;
+
+/// Nothing is left alone: whatever can be tried is tried at once.
+const AT_ONCE: CreditPace =
+    CreditPace { pauses: Pauses { tried: 0.0, looked_at: 0.0 }, ages: Ages { required: 0.0, others: 0.0 } };
+
+impl Stage {
+    async fn wishes(&self, key: &str, kind: Kind, amount_cents: i64) -> Uuid {
+        let (tenant, key) = (ACME.parse().unwrap(), key.parse().unwrap());
+        let id = Uuid::now_v7();
+        let new = NewTopUp { id, tenant: &tenant, key: &key, amount_cents, currency: "EUR", kind, requested_by: None };
+        let noted = top_ups::request(self.pool(), &new, &note_of(&tenant)).await.unwrap();
+        assert!(matches!(noted, Requested::New(_)), "{noted:?}");
+        id
+    }
+
+    async fn top_up(&self, id: Uuid) -> TopUp {
+        top_ups::find(self.pool(), &ACME.parse().unwrap(), id).await.unwrap().expect("it was noted")
+    }
+
+    async fn account(&self) -> Account {
+        accounts::find(self.pool(), ACME).await.unwrap().expect("it was told")
+    }
+
+    /// What Lago has added to acme's wallets.
+    async fn added(&self) -> Vec<WalletTransaction> {
+        let mut added = Vec::new();
+        for wallet in self.lago.wallets(&acme()).await.unwrap() {
+            added.extend(self.lago.wallet_transactions(wallet.id).await.unwrap());
+        }
+        added.retain(|transaction| transaction.direction == Direction::Inbound);
+        added
+    }
+}
+
+/// A turn; what it could not do is the next one's.
+async fn turn(delivery: &BillingDelivery) {
+    drop(Box::pin(delivery.settle_credits(AT_ONCE)).await);
+}
+
+#[tokio::test]
+async fn each_top_up_arrives_once_whatever_is_lost_on_its_way() {
+    let stage = Stage::new().await;
+    let mut ids = Vec::new();
+    for number in 0..6 {
+        ids.push(stage.wishes(&format!("order-{number}"), Kind::Granted, 1_000 + number).await);
+    }
+    let way = Unreliable::before(&stage.origin, Chance::new().below(u64::MAX)).await;
+    let delivery = stage.delivery_to(&way.origin);
+    // Five of the first sends meet a fault each; other calls some by chance. Each turn tries all that are left.
+    let mut turns = 0;
+    while top_ups::pending_cents(stage.pool(), &ACME.parse().unwrap()).await.unwrap() > 0 {
+        turn(&delivery).await;
+        turns += 1;
+        assert!(turns < 200, "it does not come to an end");
+    }
+    let added = stage.added().await;
+    let sent: Vec<i64> = sorted(added.iter().map(|transaction| transaction.amount.minor_units(2).unwrap()));
+    assert_eq!(sent, [1_000, 1_001, 1_002, 1_003, 1_004, 1_005], "each once: {added:#?}");
+    for id in ids {
+        let top_up = stage.top_up(id).await;
+        assert_eq!(top_up.state, State::Settled);
+        let there = added.iter().find(|transaction| Some(transaction.id) == top_up.transaction_id);
+        assert_eq!(there.and_then(|transaction| transaction.top_up), Some(id), "the one that carries its id");
+    }
+    stage.delivery().ask_for_account(ACME).await.unwrap();
+    assert_eq!(stage.account().await.told.balance_cents, 6_015);
+}
+
+fn sorted(amounts: impl Iterator<Item = i64>) -> Vec<i64> {
+    let mut amounts: Vec<i64> = amounts.collect();
+    amounts.sort_unstable();
+    amounts
+}
+
+/// A process that dies between the send and its note leaves a try; the next one asks before it sends.
+#[tokio::test]
+async fn a_top_up_that_was_sent_and_not_noted_is_found() {
+    let stage = Stage::new().await;
+    let first = stage.wishes("first", Kind::Granted, 100).await;
+    let delivery = stage.delivery();
+    turn(&delivery).await;
+    let wallet = stage.top_up(first).await.wallet_id.expect("it was sent there");
+
+    let second = stage.wishes("second", Kind::Granted, 2_500).await;
+    top_ups::begin_try(stage.pool(), second, wallet, AT_ONCE.pauses).await.unwrap().expect("the first try");
+    let wish = billing::TopUp {
+        id: second,
+        paid: billing::Decimal::zero(),
+        granted: billing::Decimal::from(25_u64),
+        name: None,
+    };
+    stage.lago.top_up(WalletId(wallet), &wish).await.unwrap();
+    // ... and died. It is left alone for a while, and then found.
+    drop(Box::pin(delivery.settle_credits(CreditPace::default())).await);
+    assert_eq!(stage.top_up(second).await.state, State::Requested);
+    turn(&delivery).await;
+    assert_eq!(stage.top_up(second).await.state, State::Settled);
+    assert_eq!(stage.added().await.len(), 2, "one each");
+    assert_eq!(stage.account().await.told.balance_cents, 2_600);
+}
+
+#[tokio::test]
+async fn bought_credits_count_once_their_invoice_is_paid() {
+    let stage = Stage::new().await;
+    let id = stage.wishes("order", Kind::Paid, 5_050).await;
+    let delivery = stage.delivery();
+    turn(&delivery).await;
+    let sent = stage.top_up(id).await;
+    assert_eq!((sent.state, sent.settled_at), (State::Sent, None));
+    turn(&delivery).await;
+    assert_eq!(stage.account().await.told.balance_cents, 0, "it is not paid");
+    let invoice = sent.invoice_id.expect("an invoice asks for it");
+    stage.lago.mark_as_paid(&invoice).await.unwrap();
+    turn(&delivery).await;
+    let settled = stage.top_up(id).await;
+    assert_eq!((settled.state, settled.settled_at.is_some()), (State::Settled, true));
+    assert_eq!(stage.account().await.told.balance_cents, 5_050);
+    assert!(stage.added().await.iter().all(|transaction| transaction.status == TransactionStatus::Settled));
+}
+
+#[tokio::test]
+async fn what_lago_will_never_take_is_refused_with_its_reason() {
+    let stage = Stage::new().await;
+    stage.wishes("order", Kind::Granted, 100).await;
+    let delivery = stage.delivery();
+    turn(&delivery).await;
+    let wallet = stage.added().await[0].wallet;
+    stage.lago.terminate_wallet(wallet).await.unwrap();
+    // Tried once before its wallet ended, and not there: it goes nowhere else.
+    let late = stage.wishes("late", Kind::Granted, 100).await;
+    top_ups::begin_try(stage.pool(), late, wallet.0, AT_ONCE.pauses).await.unwrap().expect("the first try");
+    turn(&delivery).await;
+    let refused = stage.top_up(late).await;
+    assert_eq!(refused.state, State::Refused);
+    assert!(refused.refusal.is_some_and(|reason| reason.contains("wallet")), "Lago's own words");
+    // A new one gets a new wallet.
+    let new = stage.wishes("new", Kind::Granted, 300).await;
+    turn(&delivery).await;
+    assert_eq!(stage.top_up(new).await.state, State::Settled);
+    assert_eq!(stage.account().await.told.balance_cents, 300, "what was in the other one is lost");
+}
+
+/// What admission deducts for usage that Lago has not priced yet is what Lago then prices it at.
+#[tokio::test]
+async fn an_account_is_told_as_lago_prices_it() {
+    let stage = Stage::new().await;
+    stage.wishes("order", Kind::Granted, 10_000).await;
+    let prices = PriceBook::new(Catalogue::standard(), "developer".to_owned());
+    let available = async || {
+        let purse = accounts::purse(stage.pool(), &ACME.parse().unwrap()).await.unwrap().expect("it was told");
+        purse.left(&prices)
+    };
+    let delivery = stage.delivery();
+    turn(&delivery).await;
+    assert_eq!(available().await.available_cents, 10_000);
+    // 100,000 units at 0.00008 and 20,000 at 0.00006, with a fifth of taxes: 11.04.
+    stage.used("much", 120_000, Utc::now() - TimeDelta::seconds(2)).await;
+    let before = available().await;
+    assert_eq!((before.since_cents, before.available_cents), (1_104, 8_896));
+    stage.delivers().await;
+    assert_eq!(available().await, before, "it is delivered, and not told");
+    turn(&delivery).await;
+    let after = available().await;
+    assert_eq!((after.since_cents, after.available_cents), (0, 8_896));
+    let told = stage.account().await.told;
+    assert_eq!((told.usage_cents, told.plan.as_str()), (1_104, "team"));
+    assert_eq!(prices.month(&told.plan, &told.units), told.usage_cents);
+    // The next ones are cheaper, since the month has so many.
+    stage.used("more", 10_000, Utc::now() - TimeDelta::seconds(1)).await;
+    assert_eq!(available().await.since_cents, 72);
+}
