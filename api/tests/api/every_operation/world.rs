@@ -74,11 +74,15 @@ impl World {
 
     /// The table's request about what is this world's, by nobody yet.
     pub fn call(&self, row: &Row) -> Call {
-        let path = self.path(row.path);
+        self.call_at(row, &self.path(row.path))
+    }
+
+    /// The same at another path.
+    pub fn call_at(&self, row: &Row, path: &str) -> Call {
         match row.body {
-            Body::None => Call::new(row.method, &path),
-            Body::Json(text) => Call::new(row.method, &path).header("content-type", "application/json").body(text),
-            Body::Bytes => octets(row.method, &path, "bytes of a walk".to_owned()),
+            Body::None => Call::new(row.method, path),
+            Body::Json(text) => Call::new(row.method, path).header("content-type", "application/json").body(text),
+            Body::Bytes => octets(row.method, path, "bytes of a walk".to_owned()),
         }
     }
 }
