@@ -83,10 +83,10 @@ pub fn run(settings: &Settings, command: &ClientsCommand, json: bool) -> Result<
         match command {
             ClientsCommand::Create(args) => Box::pin(create(&pool, args, json)).await,
             ClientsCommand::List { tenant } => list(&pool, tenant.as_ref(), json).await,
-            ClientsCommand::Rotate(args) => rotate(&pool, args, json).await,
+            ClientsCommand::Rotate(args) => Box::pin(rotate(&pool, args, json)).await,
             ClientsCommand::Delete { id } => {
                 let audit = Draft::by_operator("clients delete", json!({ "client": id }));
-                if !clients::delete(&pool, id, REVOKED_FOR.as_secs_f64(), &audit).await? {
+                if !Box::pin(clients::delete(&pool, id, REVOKED_FOR.as_secs_f64(), &audit)).await? {
                     bail!("there is no client {id}");
                 }
                 eprintln!("{id} is removed: within a minute none of its tokens is accepted");

@@ -41,7 +41,7 @@ impl Misframed {
 
 /// Refuses what the connection found wrong, and closes it: who was misunderstood once is not heard again.
 pub async fn refuse(request: Request, next: Next) -> Response {
-    let Some(wrong) = request.extensions().get::<Misframed>() else { return next.run(request).await };
+    let Some(wrong) = request.extensions().get::<Misframed>().copied() else { return next.run(request).await };
     let mut response = Problem::new(ErrorCode::InvalidRequest, wrong.detail()).into_response();
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
