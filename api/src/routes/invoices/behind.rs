@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{own, texts};
 use crate::ApiState;
 use crate::errors;
-use crate::policy::cursor::{Binding, Place};
+use crate::policy::cursor::{Binding, Place, text_of};
 use crate::policy::problem::Problem;
 use crate::policy::query::Parameters;
 use crate::token::{Principal, Scope};
@@ -121,7 +121,7 @@ impl Place for AfterPart {
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        String::from_utf8(bytes.to_vec()).ok().filter(|text| !text.contains(char::is_control)).map(Self)
+        text_of(bytes).map(Self)
     }
 }
 
