@@ -8,6 +8,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::admission::job_type_of;
 use crate::cancel::WorkflowRun;
+use crate::jobs::Reader;
 use crate::quotes::ceiling;
 use crate::{StoreError, events};
 
@@ -35,7 +36,6 @@ impl Ending {
 pub(crate) struct Locked {
     pub(crate) job: JobId,
     pub(crate) tenant: String,
-    pub(crate) user: String,
     pub(crate) job_type: JobType,
     pub(crate) status: JobStatus,
     pub(crate) cancel_requested: bool,
@@ -44,30 +44,58 @@ pub(crate) struct Locked {
     ceiling: Option<Units>,
 }
 
+struct LockedRow {
+    tenant: String,
+    job_type: String,
+    status: String,
+    cancel_requested: bool,
+    deadline_passed: bool,
+    unit_ceiling: Option<i64>,
+    fhe_unit_ceiling: Option<i64>,
+}
+
+/// One statement locks any job, or a caller's: what differs is at its end.
+macro_rules! select_locked {
+    ($condition:tt, $($argument:expr),*) => {
+        sqlx::query_as!(
+            LockedRow,
+            r#"SELECT tenant, job_type, status, cancel_requested_at IS NOT NULL AS "cancel_requested!",
+                      coalesce(deadline <= now(), false) AS "deadline_passed!", unit_ceiling, fhe_unit_ceiling
+                 FROM jobs "# + $condition + " FOR UPDATE",
+            $($argument),*
+        )
+    };
+}
+
 pub(crate) async fn lock(tx: &mut PgConnection, job: JobId) -> Result<Option<Locked>, StoreError> {
-    let row = sqlx::query!(
-        r#"SELECT tenant, user_id, job_type, status, cancel_requested_at IS NOT NULL AS "cancel_requested!",
-                  coalesce(deadline <= now(), false) AS "deadline_passed!", unit_ceiling, fhe_unit_ceiling
-             FROM jobs WHERE id = $1 FOR UPDATE"#,
-        job.0
+    let row = select_locked!("WHERE id = $1", job.0).fetch_optional(tx).await?;
+    row.map(|row| locked(job, row)).transpose()
+}
+
+/// The same of a job that the reader sees. Another's is neither locked nor waited for: how long that takes would tell
+/// that it is there.
+pub(crate) async fn lock_of(
+    tx: &mut PgConnection,
+    reader: Reader<'_>,
+    job: JobId,
+) -> Result<Option<Locked>, StoreError> {
+    let row = select_locked!(
+        "WHERE id = $1 AND tenant = $2 AND ($3::text IS NULL OR user_id = $3)",
+        job.0,
+        reader.tenant.as_str(),
+        reader.user_column()
     )
     .fetch_optional(tx)
     .await?;
-    row.map(|row| {
-        let status = row.status.parse().map_err(|_| StoreError::corrupt("status", &row.status))?;
-        let (cancel_requested, deadline_passed) = (row.cancel_requested, row.deadline_passed);
-        Ok(Locked {
-            job,
-            tenant: row.tenant,
-            user: row.user_id,
-            job_type: job_type_of(&row.job_type)?,
-            status,
-            cancel_requested,
-            deadline_passed,
-            ceiling: ceiling(row.unit_ceiling, row.fhe_unit_ceiling)?,
-        })
-    })
-    .transpose()
+    row.map(|row| locked(job, row)).transpose()
+}
+
+fn locked(job: JobId, row: LockedRow) -> Result<Locked, StoreError> {
+    let status = row.status.parse().map_err(|_| StoreError::corrupt("status", &row.status))?;
+    let (cancel_requested, deadline_passed) = (row.cancel_requested, row.deadline_passed);
+    let job_type = job_type_of(&row.job_type)?;
+    let ceiling = ceiling(row.unit_ceiling, row.fhe_unit_ceiling)?;
+    Ok(Locked { job, tenant: row.tenant, job_type, status, cancel_requested, deadline_passed, ceiling })
 }
 
 /// Begins the computation: PENDING becomes PROCESSING, unless the job was cancelled or is too late. Notes the run that

@@ -115,6 +115,28 @@ async fn naming_what_another_has_elsewhere_than_in_the_path_tells_nothing_either
     assert_eq!(snapshot(&app, &world).await, before, "and nothing has happened to it");
 }
 
+/// A path that is no text names nothing, and is told so as everything else: by a problem.
+#[tokio::test]
+async fn what_is_no_text_is_no_name() {
+    let app = TestApp::new().await;
+    let world = World::of(&app, "acme", Role::Admin).await;
+    let mut asked = 0;
+    for row in TABLE.iter().filter(|row| row.path.contains('{')) {
+        let braces = row.path.matches('{').count();
+        let path: String = row.path.split('{').enumerate().fold(String::new(), |path, (at, part)| {
+            let rest = part.split_once('}').map_or(part, |(_, rest)| rest);
+            path + if at == 0 { "" } else { "%ff" } + rest
+        });
+        assert_eq!(path.matches("%ff").count(), braces, "{path}");
+        let answer = app.send(world.call_at(row, &path).by(&world.caller)).await;
+        let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();
+        assert!(matches!(code.as_str(), "JOB_NOT_FOUND" | "NOT_FOUND"), "{} {path}: {answer:?}", row.method);
+        answer.problem(&code);
+        asked += 1;
+    }
+    assert!(asked >= 20, "{asked}");
+}
+
 type Ask = fn(&World) -> Call;
 
 /// Requests that name things elsewhere than in their path, and are refused or find nothing.

@@ -84,13 +84,17 @@ impl World {
 
     /// The table's request about what is this world's, by nobody yet.
     pub fn call(&self, row: &Row) -> Call {
-        let path = self.path(row.path);
+        self.call_at(row, &self.path(row.path))
+    }
+
+    /// The same at another path.
+    pub fn call_at(&self, row: &Row, path: &str) -> Call {
         match row.body {
-            Body::None => Call::new(row.method, &path),
+            Body::None => Call::new(row.method, path),
             // What is paid for needs a key.
-            Body::Json(text) if row.path == "/v1/credits/top-ups" => with_json(row.method, &path, text).key("walk"),
-            Body::Json(text) => with_json(row.method, &path, text),
-            Body::Bytes => octets(row.method, &path, "bytes of a walk".to_owned()),
+            Body::Json(text) if row.path == "/v1/credits/top-ups" => with_json(row.method, path, text).key("walk"),
+            Body::Json(text) => with_json(row.method, path, text),
+            Body::Bytes => octets(row.method, path, "bytes of a walk".to_owned()),
         }
     }
 }
