@@ -76,6 +76,23 @@ impl Decimal {
         Self { digits, scale: places }
     }
 
+    /// Cut after `places` decimals, towards zero.
+    pub(crate) fn cut(&self, places: u32) -> Self {
+        if self.scale <= places {
+            return self.clone();
+        }
+        Self { digits: &self.digits / power_of_ten(self.scale - places), scale: places }.normal()
+    }
+
+    /// Divided by a number that is not zero and rounded to `places` decimals, halves away from zero.
+    pub(crate) fn divided(&self, divisor: &Self, places: u32) -> Self {
+        let (own, other, _) = aligned(self, divisor);
+        let quotient: BigInt = own.abs() * power_of_ten(places) * 2 + other.abs();
+        let rounded = quotient.div_floor(&(other.abs() * 2));
+        let digits = if own.is_negative() == other.is_negative() { rounded } else { -rounded };
+        Self { digits, scale: places }.normal()
+    }
+
     /// This amount of a currency's main unit in its minor units (`places` decimals), rounded; `None` beyond i64.
     pub fn minor_units(&self, places: u32) -> Option<i64> {
         let rounded = self.round(places);
@@ -263,6 +280,23 @@ mod tests {
         assert_eq!(over("1", "3"), (decimal("0.333"), decimal("0.334")));
         assert_eq!(over("0.5", "0.25"), (decimal("2"), decimal("2")));
         assert_eq!(over("-1", "3"), (decimal("-0.334"), decimal("-0.333")));
+    }
+
+    #[test]
+    fn a_quotient_is_rounded_and_a_cut_is_not() {
+        for (own, divisor, quotient) in [
+            ("10", "3", "3.33333"),
+            ("20", "3", "6.66667"),
+            ("0.00001", "2", "0.00001"),
+            ("0.000009", "2", "0"),
+            ("-1", "8", "-0.125"),
+            ("1", "0.5", "2"),
+            ("0", "7", "0"),
+        ] {
+            assert_eq!(decimal(own).divided(&decimal(divisor), 5), decimal(quotient), "{own} / {divisor}");
+        }
+        assert_eq!(decimal("1.999999").cut(5).to_string(), "1.99999");
+        assert_eq!(decimal("1.5").cut(5).to_string(), "1.5");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod catalogue;
 mod client;
+pub mod conformance;
 mod decimal;
 mod delivery;
 mod error;
@@ -35,6 +36,6 @@ pub use setup::{Change, Entry, Kind, Report, plan, setup};
 pub use tenant::{Subscription, change_plan, end_tenant, ensure_tenant};
 pub use usage::{CurrentUsage, Invoice, UsageLine};
 pub use wallet::{
-    Direction, NewWallet, TOP_UP_KEY, TopUp, TransactionKind, TransactionStatus, Wallet, WalletId, WalletStatus,
-    WalletTransaction,
+    Direction, NewWallet, Prepaid, TOP_UP_KEY, TopUp, TransactionKind, TransactionStatus, Wallet, WalletId,
+    WalletStatus, WalletTransaction,
 };

@@ -300,3 +300,39 @@ impl LagoClient {
         }
     }
 }
+
+/// What a customer has paid in advance, and what of it its open period has used by now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Prepaid {
+    /// ISO 4217 code of the amounts.
+    pub currency: String,
+    /// Settled credits of all active wallets in this currency, in minor units.
+    pub balance_cents: i64,
+    /// What would be invoiced now, taxes included, without the plan's own fee.
+    pub used_cents: i64,
+}
+
+impl Prepaid {
+    /// What is left; below zero when more was used.
+    #[must_use]
+    pub fn left_cents(&self) -> i64 {
+        self.balance_cents.saturating_sub(self.used_cents)
+    }
+}
+
+impl LagoClient {
+    /// What is left of a tenant's prepaid credits, by its wallets and its current usage.
+    ///
+    /// Not by the wallets' own ongoing balance: a Lago without a licence brings that up to date only when a wallet changes.
+    ///
+    /// # Errors
+    /// Any [`LagoError`]; [`LagoError::Rejected`] with 404 for an unknown tenant, 405 without a subscription.
+    pub async fn prepaid(&self, tenant: &ExternalId) -> Result<Prepaid, LagoError> {
+        let usage = self.current_usage(tenant).await?;
+        let wallets = self.wallets(tenant).await?;
+        let own =
+            wallets.iter().filter(|wallet| wallet.status == WalletStatus::Active && wallet.currency == usage.currency);
+        let balance_cents = own.fold(0i64, |sum, wallet| sum.saturating_add(wallet.balance_cents));
+        Ok(Prepaid { currency: usage.currency, balance_cents, used_cents: usage.total_amount_cents })
+    }
+}

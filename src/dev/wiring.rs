@@ -36,10 +36,13 @@ pub struct Wiring {
 }
 
 impl Wiring {
+    fn has_standin(&self) -> bool {
+        self.lago_url == format!("http://{}", self.ports.lago())
+    }
+
     /// What answers under `lago_url`: nobody shall take the stand-in for Lago.
     pub fn billing_name(&self) -> &'static str {
-        let standin = self.lago_url == format!("http://{}", self.ports.lago());
-        if standin { "the Lago stand-in (not a billing system)" } else { "Lago" }
+        if self.has_standin() { "the Lago stand-in (not a billing system)" } else { "Lago" }
     }
 
     pub fn database_url(&self) -> String {
@@ -86,6 +89,9 @@ impl Wiring {
             ("ZAMA__BILLING__LAGO_URL", self.lago_url.clone()),
             ("ZAMA__BILLING__LAGO_KEY", self.lago_key.clone()),
         ];
+        // A Lago elsewhere may not reach this machine: who starts it tells it where to report to.
+        let webhook = || ("ZAMA__BILLING__WEBHOOK_URL", format!("{}/v1/billing/lago-webhook", self.api_url()));
+        settings.extend(self.has_standin().then(webhook));
         settings.extend(self.registry.clone().map(|registry| ("ZAMA__CHAIN__REGISTRY", registry)));
         settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
     }

@@ -135,3 +135,42 @@ async fn what_is_stored_is_metered_by_the_hour() {
     assert_eq!(row["units"], json!(0.0000025));
     assert!(row["id"].as_str().unwrap().starts_with(&format!("{}:storage_gb_hours:2", zama.tenant)), "{row}");
 }
+
+#[tokio::test]
+async fn what_the_billing_system_tells_is_believed_kept_and_shown() {
+    let stack = Stack::shared();
+    let zama = stack.tenant();
+    zama.submit(&factor(91)).await.completes().await;
+    // The stand-in signs as Lago does; the API asks it for its key.
+    let told = until("the tenant's subscription is told", async || {
+        let told = stack.runs_command(&["--json", "billing", "notices", "--limit", "1000"]);
+        let told: Value = serde_json::from_str(&told).unwrap();
+        let own = |notice: &&Value| {
+            notice["kind"] == "subscription.started"
+                && notice["body"]["subscription"]["external_customer_id"] == json!(zama.tenant)
+        };
+        told["data"].as_array().unwrap().iter().find(own).cloned()
+    })
+    .await;
+    assert_eq!(told["body"]["object_type"], "subscription");
+    let check = stack.tries(&["billing", "setup", "--check"]);
+    assert_eq!(check.status.code(), Some(0), "the endpoint is part of what setup looks at: {check:?}");
+}
+
+#[tokio::test]
+async fn an_invoices_pdf_is_fetched_by_its_link() {
+    let stack = Stack::shared();
+    let zama = stack.tenant();
+    let job = zama.submit(&factor(91)).await;
+    job.completes().await;
+    job.is_billed().await;
+    stack.ends_subscription(&zama.tenant).await;
+    let lead = stack.admin_of(&zama);
+    let invoice = lead.get("/v1/invoices").await.body["data"][0].clone();
+    let pdf = reqwest::Client::builder().no_proxy().build().unwrap().get(invoice["pdf_url"].as_str().unwrap());
+    let pdf = pdf.send().await.unwrap();
+    assert_eq!((pdf.status().as_u16(), pdf.headers()["content-type"].as_bytes()), (200, &b"application/pdf"[..]));
+    let pdf = pdf.bytes().await.unwrap();
+    let number = invoice["number"].as_str().unwrap().as_bytes();
+    assert!(pdf.starts_with(b"%PDF-") && pdf.windows(number.len()).any(|part| part == number), "{invoice}");
+}

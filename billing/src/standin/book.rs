@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::news::{Notice, SigningKey};
+use super::prepaid::{Wallet, WalletTransaction};
 use super::records::{Customer, Event, Invoice, Metric, Plan, Record, Subscription, Tax, WebhookEndpoint};
 
 /// Lago's unique key of an event: subscription and transaction id.
@@ -24,9 +26,22 @@ pub(super) struct Book {
     events_of: HashMap<String, Vec<usize>>,
     /// In the order in which they were made.
     pub invoices: Vec<Invoice>,
+    pub wallets: Vec<Wallet>,
+    pub wallet_transactions: Vec<WalletTransaction>,
+    /// Notices that are still to be sent, by their keys.
+    pub notices: BTreeMap<Uuid, Notice>,
+    /// What notices are signed with, once one was needed.
+    pub signing_key: Option<SigningKey>,
+    /// Where the stand-in is; not remembered, since it may be elsewhere next time.
+    pub origin: String,
 }
 
 impl Book {
+    /// An empty one, of a stand-in that is reached under this address.
+    pub(super) fn at(origin: String) -> Self {
+        Self { origin, ..Self::default() }
+    }
+
     pub(super) fn apply(&mut self, record: Record) {
         match record {
             Record::Metric(metric) => drop(self.metrics.insert(metric.code.clone(), metric)),
@@ -38,8 +53,24 @@ impl Book {
             }
             Record::WebhookEndpoint(endpoint) => replace_or_push(&mut self.webhook_endpoints, endpoint, |item| item.id),
             Record::Event(event) => self.add(event),
-            Record::Invoice(invoice) => self.invoices.push(invoice),
+            Record::Invoice(invoice) => replace_or_push(&mut self.invoices, invoice, |item| item.id),
+            Record::Wallet(wallet) => replace_or_push(&mut self.wallets, wallet, |item| item.id),
+            Record::WalletTransaction(transaction) => {
+                replace_or_push(&mut self.wallet_transactions, transaction, |item| item.id)
+            }
+            Record::WebhookEndpointGone(id) => self.webhook_endpoints.retain(|endpoint| endpoint.id != id),
+            Record::Notice(notice) if notice.is_open() => drop(self.notices.insert(notice.id, notice)),
+            Record::Notice(notice) => drop(self.notices.remove(&notice.id)),
+            Record::SigningKey(key) => self.signing_key = Some(key),
         }
+    }
+
+    pub(super) fn invoice(&self, id: Uuid) -> Option<&Invoice> {
+        self.invoices.iter().find(|invoice| invoice.id == id)
+    }
+
+    pub(super) fn wallet(&self, id: Uuid) -> Option<&Wallet> {
+        self.wallets.iter().find(|wallet| wallet.id == id)
     }
 
     fn add(&mut self, event: Event) {

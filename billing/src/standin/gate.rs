@@ -11,7 +11,7 @@ use super::answer::Refusal;
 /// The header in each answer that no real Lago sends.
 pub const STAND_IN_HEADER: &str = "x-lago-stand-in";
 
-const NAME: &str = "zama-jobs";
+pub(super) const NAME: &str = "zama-jobs";
 
 pub(super) async fn name_itself(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;

@@ -10,37 +10,49 @@ use uuid::Uuid;
 use super::answer::Refusal;
 use super::book::Book;
 use super::period::{Period, iso};
-use super::records::{Invoice, InvoicingReason, Plan, Subscription};
+use super::prepaid::{Bill, Purse};
+use super::records::{Invoice, InvoiceKind, InvoicingReason, PaymentStatus, Plan, Record, Subscription};
 use super::usage::{Line, priced, tax_codes, taxes_of, too_large, with_fraction};
 use crate::Decimal;
 
-/// The invoices of a month that is over, of all subscriptions that had a part of it and have none for it yet.
-pub(super) fn close(book: &Book, month: NaiveDate, now: DateTime<Utc>) -> Result<Vec<Invoice>, Refusal> {
+mod credits;
+
+pub(super) use credits::credit_invoice;
+
+/// The invoices of a month that is over, of all subscriptions that had a part of it and have none for it yet; with them
+/// what they drew from prepaid credits.
+pub(super) fn close(book: &Book, month: NaiveDate, now: DateTime<Utc>) -> Result<(Vec<Invoice>, Vec<Record>), Refusal> {
     if now < Period::month(month).until {
         return Err(Refusal::field("month", "not_over"));
     }
     let mut made = Vec::new();
+    let mut purse = Purse::of(book, now);
     for subscription in &book.subscriptions {
         let period = Period::of_month(subscription, month);
-        let is_invoiced = |invoice: &Invoice| invoice.subscription_id == subscription.id && invoice.from == period.from;
+        let is_invoiced =
+            |invoice: &Invoice| invoice.subscription_id == Some(subscription.id) && invoice.from == period.from;
         if period.is_empty() || subscription.started_at(now).is_none() || book.invoices.iter().any(is_invoiced) {
             continue;
         }
-        let mut new = invoice(book, subscription, period, InvoicingReason::SubscriptionPeriodic, now)?;
+        let span = Span { subscription, period, reason: InvoicingReason::SubscriptionPeriodic, now };
+        let mut new = invoice(book, &span, &mut purse)?;
         new.sequential_id += made.len();
         made.push(new);
     }
-    Ok(made)
+    Ok((made, purse.records()))
 }
 
-/// The invoice of a subscription's period.
-pub(super) fn invoice(
-    book: &Book,
-    subscription: &Subscription,
-    period: Period,
-    reason: InvoicingReason,
-    now: DateTime<Utc>,
-) -> Result<Invoice, Refusal> {
+/// What is invoiced, and why.
+pub(super) struct Span<'a> {
+    pub subscription: &'a Subscription,
+    pub period: Period,
+    pub reason: InvoicingReason,
+    pub now: DateTime<Utc>,
+}
+
+/// The invoice of a subscription's period, paid from prepaid credits as far as they reach.
+pub(super) fn invoice(book: &Book, span: &Span<'_>, purse: &mut Purse<'_>) -> Result<Invoice, Refusal> {
+    let Span { subscription, period, reason, now } = *span;
     // One that ends now had its own events until now.
     let priced = priced(book, subscription, period, now)?;
     let plan = priced.plan;
@@ -51,21 +63,42 @@ pub(super) fn invoice(
     let view = Fees { plan, subscription, period, now };
     let mut fees: Vec<Value> = used.iter().map(|line| view.charge(line)).collect();
     fees.push(view.subscription(base));
-    Ok(Invoice {
+    let invoice = Invoice {
         id: Uuid::now_v7(),
         sequential_id: book.invoices.len() + 1,
         external_customer_id: subscription.external_customer_id.clone(),
-        subscription_id: subscription.id,
-        external_subscription_id: subscription.external_id.clone(),
-        plan_id: plan.id,
-        reason,
+        subscription_id: Some(subscription.id),
+        external_subscription_id: Some(subscription.external_id.clone()),
+        plan_id: Some(plan.id),
+        reason: Some(reason),
         from: period.from,
         until: period.until,
         currency: plan.amount_currency.clone(),
         fees_amount_cents: priced.amount_cents()?.checked_add(base).ok_or_else(too_large)?,
         taxes_amount_cents,
         fees,
+        kind: InvoiceKind::Subscription,
+        payment: PaymentStatus::Pending,
+        granted_credit_cents: 0,
+        purchased_credit_cents: 0,
+        document: Some(Uuid::new_v4()),
+        updated_at: None,
         created_at: now,
+    };
+    let total_cents = invoice.fees_amount_cents.checked_add(taxes_amount_cents).ok_or_else(too_large)?;
+    let drawn = purse.draw(&Bill {
+        invoice_id: invoice.id,
+        external_customer_id: &invoice.external_customer_id,
+        currency: &invoice.currency,
+        total_cents,
+    })?;
+    // There is nothing to pay where nothing is left.
+    let payment = if drawn.cents() == total_cents { PaymentStatus::Succeeded } else { PaymentStatus::Pending };
+    Ok(Invoice {
+        payment,
+        granted_credit_cents: drawn.granted_cents,
+        purchased_credit_cents: drawn.purchased_cents,
+        ..invoice
     })
 }
 

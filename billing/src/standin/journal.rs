@@ -76,6 +76,7 @@ mod tests {
             webhook_url: url.to_owned(),
             signature_algo: "jwt".to_owned(),
             name: None,
+            event_types: None,
             created_at: Utc::now(),
         })
     }

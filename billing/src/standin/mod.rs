@@ -1,23 +1,26 @@
 //! The Lago stand-in: our small server for the part of Lago's API that we call, for machines without a Lago.
 //!
-//! Status codes, bodies and arithmetic are those of Lago 1.50 (Postgres event store, no licence). What it does not
-//! do it refuses with 501 instead of guessing. It names itself in every answer, binds to loopback only, and keeps its
+//! Status codes, bodies and arithmetic are those of Lago 1.50 (Postgres event store, no licence), wallets, webhooks and
+//! PDFs of invoices included. What it does not do it refuses with 501 instead of guessing. It names itself in every answer, binds to loopback only, and keeps its
 //! data in one journal file that survives kill -9.
 
 mod answer;
 mod book;
+mod document;
 mod gate;
 mod invoicing;
 mod journal;
 mod keeper;
+mod news;
 mod page;
 mod period;
+mod prepaid;
 mod pricing;
 mod records;
 mod routes;
 mod usage;
 
-use std::future::Future;
+use std::future::{Future, IntoFuture as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -27,6 +30,7 @@ use tokio::net::TcpListener;
 pub use gate::STAND_IN_HEADER;
 
 use self::keeper::Keeper;
+use self::news::Courier;
 
 /// The version of Lago whose behaviour is followed.
 pub const LAGO_VERSION: &str = "1.50";
@@ -53,12 +57,14 @@ pub async fn serve(
         bail!("the Lago stand-in listens on loopback only, not on {address}");
     }
     ensure!(!api_key.is_empty(), "the Lago stand-in needs an API key");
-    let opened =
-        tokio::task::spawn_blocking(move || Keeper::open(&data_file)).await.context("Failed to read the data file")?;
-    let keeper = opened?;
+    let opened = tokio::task::spawn_blocking(move || Keeper::open(&data_file, format!("http://{address}"))).await;
+    let keeper = opened.context("Failed to read the data file")??;
+    let courier = Courier::of(keeper.clone()).context("Failed to prepare the sending of webhooks")?;
     tracing::info!(lago.address = %address, "{}", banner(address));
-    axum::serve(listener, routes::router(keeper, api_key))
-        .with_graceful_shutdown(shutdown)
-        .await
-        .context("The Lago stand-in stopped")
+    let served = axum::serve(listener, routes::router(keeper, api_key)).with_graceful_shutdown(shutdown);
+    // In one future: whoever drops it has stopped both.
+    tokio::select! {
+        served = served.into_future() => served.context("The Lago stand-in stopped"),
+        never = courier.run() => match never {},
+    }
 }

@@ -11,7 +11,10 @@ pub(super) async fn home() -> Html<String> {
         "<!doctype html><meta charset=\"utf-8\"><title>Lago stand-in</title>\
          <h1>Lago stand-in</h1>\
          <p><strong>This is not Lago.</strong> It is a part of Zama Jobs that answers, on a developer's machine, \
-         the calls that Zama Jobs makes to Lago, as Lago {LAGO_VERSION} would. Nothing is invoiced here.</p>\
+         the calls that Zama Jobs makes to Lago, as Lago {LAGO_VERSION} without a licence would. Nobody owes what its \
+         invoices say, and nobody has paid for its prepaid credits.</p>\
+         <p>What it cannot do it refuses with 501. Whether it answers as Lago does is found out by \
+         <code>zama-jobs billing conformance</code>, which asks either.</p>\
          <p>The API is under <code>/api/v1</code> and needs the API key.</p>"
     ))
 }

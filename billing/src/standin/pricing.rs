@@ -150,6 +150,9 @@ fn ranges(properties: &Map<String, Value>, name: &str) -> Result<Vec<Range>, Ref
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 

@@ -1,10 +1,12 @@
 //! What the stand-in remembers. These are the journal's lines, so a field may be added but not renamed.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::news::{Notice, SigningKey};
+use super::prepaid::{Wallet, WalletTransaction};
 use super::pricing::Pricing;
 use crate::Decimal;
 
@@ -20,6 +22,12 @@ pub(super) enum Record {
     WebhookEndpoint(WebhookEndpoint),
     Event(Event),
     Invoice(Invoice),
+    Wallet(Wallet),
+    WalletTransaction(WalletTransaction),
+    /// A webhook endpoint that is no more.
+    WebhookEndpointGone(Uuid),
+    Notice(Notice),
+    SigningKey(SigningKey),
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -119,6 +127,9 @@ pub(super) struct WebhookEndpoint {
     pub webhook_url: String,
     pub signature_algo: String,
     pub name: Option<String>,
+    /// What it wants to hear; everything when not given.
+    #[serde(default)]
+    pub event_types: Option<Vec<String>>,
     pub created_at: DateTime<Utc>,
 }
 
@@ -134,24 +145,79 @@ pub(super) struct Event {
     pub created_at: DateTime<Utc>,
 }
 
-/// What was invoiced of a subscription for a period. Fees are kept as they were shown, since nothing changes them.
+/// What was invoiced: a subscription's period, or credits that are to be paid. Fees are kept as they were shown, since
+/// nothing changes them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Invoice {
     pub id: Uuid,
     pub sequential_id: usize,
     pub external_customer_id: String,
-    pub subscription_id: Uuid,
-    pub external_subscription_id: String,
-    pub plan_id: Uuid,
-    pub reason: InvoicingReason,
-    /// First moment of the period, and the one at which it is over.
+    /// The subscription and its plan; none of credits.
+    pub subscription_id: Option<Uuid>,
+    pub external_subscription_id: Option<String>,
+    pub plan_id: Option<Uuid>,
+    pub reason: Option<InvoicingReason>,
+    /// First moment of the period, and the one at which it is over; of credits the moment at which they were asked for.
     pub from: DateTime<Utc>,
     pub until: DateTime<Utc>,
     pub currency: String,
     pub fees_amount_cents: i64,
     pub taxes_amount_cents: i64,
     pub fees: Vec<Value>,
+    #[serde(default)]
+    pub kind: InvoiceKind,
+    #[serde(default)]
+    pub payment: PaymentStatus,
+    /// What prepaid credits have paid of it.
+    #[serde(default)]
+    pub granted_credit_cents: i64,
+    #[serde(default)]
+    pub purchased_credit_cents: i64,
+    /// The part of its PDF's address that nobody guesses, once there is a PDF.
+    #[serde(default)]
+    pub document: Option<Uuid>,
+    #[serde(default)]
+    pub updated_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
+}
+
+/// Lago's `invoice_type`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum InvoiceKind {
+    #[default]
+    Subscription,
+    /// Asks for credits.
+    Credit,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PaymentStatus {
+    #[default]
+    Pending,
+    Succeeded,
+    Failed,
+}
+
+impl Invoice {
+    /// What is to be paid: prepaid credits are paid already.
+    pub(super) fn total_cents(&self) -> i64 {
+        self.with_taxes_cents() - self.granted_credit_cents - self.purchased_credit_cents
+    }
+
+    pub(super) fn with_taxes_cents(&self) -> i64 {
+        self.fees_amount_cents + self.taxes_amount_cents
+    }
+
+    /// Lago issues on the day on which the period is over.
+    pub(super) fn issued(&self) -> NaiveDate {
+        self.until.date_naive()
+    }
+
+    pub(super) fn number(&self) -> String {
+        format!("STD-IN00-{}-{:03}", self.until.format("%Y%m"), self.sequential_id)
+    }
 }
 
 /// Why an invoice was made.
@@ -160,6 +226,12 @@ pub(super) struct Invoice {
 pub(super) enum InvoicingReason {
     SubscriptionPeriodic,
     SubscriptionTerminating,
+}
+
+impl WebhookEndpoint {
+    pub(super) fn wants(&self, kind: &str) -> bool {
+        self.event_types.as_ref().is_none_or(|kinds| kinds.iter().any(|wanted| wanted == kind))
+    }
 }
 
 impl Subscription {

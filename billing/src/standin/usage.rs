@@ -12,7 +12,7 @@ use super::records::{Aggregation, Charge, Event, Metric, Plan, Subscription};
 use crate::Decimal;
 
 /// Decimals of every currency that plans may have here.
-const MINOR_DIGITS: u32 = 2;
+pub(super) const MINOR_DIGITS: u32 = 2;
 
 /// Whether taxes are added; Lago's `apply_taxes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +91,25 @@ pub(super) fn customer_usage(
         "total_amount_cents": amount_cents.checked_add(taxes_amount_cents).ok_or_else(too_large)?,
         "charges_usage": lines.iter().map(|line| line.view(plan)).collect::<Vec<_>>(),
     } }))
+}
+
+/// What a subscription's open period has used by now, taxes included, as its prepaid credits see it: each line's tax is
+/// rounded by itself, and a line in another currency counts nothing.
+pub(super) fn ongoing_cents(
+    book: &Book,
+    subscription: &Subscription,
+    currency: &str,
+    now: DateTime<Utc>,
+) -> Result<i64, Refusal> {
+    let open = priced(book, subscription, Period::current(subscription, now), now)?;
+    if open.plan.amount_currency != currency {
+        return Ok(0);
+    }
+    open.lines.iter().try_fold(0i64, |sum, line| {
+        let taxes =
+            taxes_of(book, std::iter::once((tax_codes(book, open.plan, Some(line.charge)), line.amount_cents)))?;
+        sum.checked_add(line.amount_cents).and_then(|sum| sum.checked_add(taxes)).ok_or_else(too_large)
+    })
 }
 
 fn line<'a>(book: &'a Book, charge: &'a Charge, events: &[&Event]) -> Result<Line<'a>, Refusal> {

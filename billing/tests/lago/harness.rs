@@ -4,7 +4,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use billing::{Catalogue, ExternalId, LagoClient, Metric, UsageEvent, ensure_tenant, setup, standin};
+use billing::{
+    Catalogue, ExternalId, LagoClient, Metric, NewWallet, TopUp, UsageEvent, Wallet, WalletId, ensure_tenant, setup,
+    standin,
+};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -107,6 +110,65 @@ pub fn event(transaction_id: &str, metric: Metric, value: &str) -> UsageEvent {
         code: metric,
         timestamp: now().timestamp(),
         value: value.parse().unwrap(),
+    }
+}
+
+impl Standin {
+    /// A wallet of acme's with a credit for each euro.
+    pub async fn wallet(&self) -> Wallet {
+        self.client.create_wallet(&new_wallet("1")).await.unwrap()
+    }
+
+    pub async fn wallet_now(&self, id: WalletId) -> Wallet {
+        self.client.wallet(id).await.unwrap().unwrap()
+    }
+
+    /// Credits for nothing.
+    pub async fn grants(&self, wallet: WalletId, credits: &str) {
+        let granted = TopUp { granted: credits.parse().unwrap(), ..top_up() };
+        self.client.top_up(wallet, &granted).await.unwrap();
+    }
+
+    /// Credits whose invoice is paid at once.
+    pub async fn sells(&self, wallet: WalletId, credits: &str) {
+        let bought = TopUp { paid: credits.parse().unwrap(), ..top_up() };
+        self.client.top_up(wallet, &bought).await.unwrap();
+        let asked = self.client.transactions_of_top_up(wallet, bought.id).await.unwrap().remove(0);
+        self.client.mark_as_paid(&asked.invoice.unwrap()).await.unwrap();
+    }
+
+    /// The newest invoice of acme's, whole.
+    pub async fn newest_invoice(&self) -> Value {
+        let listed = self.call("GET", "invoices?external_customer_id=acme", json!(null)).await.1;
+        let id = listed["invoices"][0]["lago_id"].as_str().unwrap().to_owned();
+        self.call("GET", &format!("invoices/{id}"), json!(null)).await.1["invoice"].clone()
+    }
+}
+
+pub fn new_wallet(rate: &str) -> NewWallet {
+    NewWallet {
+        customer: acme(),
+        code: id("prepaid"),
+        name: "Prepaid credits".to_owned(),
+        currency: "EUR".to_owned(),
+        rate: rate.parse().unwrap(),
+    }
+}
+
+/// A top-up of nothing, under an id of its own.
+pub fn top_up() -> TopUp {
+    TopUp { id: uuid::Uuid::now_v7(), paid: 0u64.into(), granted: 0u64.into(), name: None }
+}
+
+/// Looks until it is so.
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let began = std::time::Instant::now();
+    loop {
+        if let Some(seen) = look().await {
+            return seen;
+        }
+        assert!(began.elapsed().as_secs() < 120, "not within two minutes: {what}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }
 

@@ -1,8 +1,13 @@
 //! The client against the stand-in, through HTTP, each test with a stand-in of its own.
 
+mod conformance;
 mod current_usage;
 mod delivery;
+mod documents;
 mod failures;
 mod harness;
+mod prepaid;
 mod provisioning;
 mod standin;
+mod wallets;
+mod webhooks;

@@ -38,7 +38,17 @@ async fn what_it_cannot_do_it_refuses_instead_of_guessing() {
         lago.call("GET", "billable_metrics/compute_units", json!(null)).await.1["billable_metric"]["lago_id"].clone();
     let plan = |charge: serde_json::Value| json!({ "plan": { "name": "P", "code": "p", "interval": "monthly", "amount_cents": 0, "amount_currency": "EUR", "charges": [charge] } });
     let cases = [
-        ("POST", "wallets", json!({})),
+        ("GET", "coupons", json!(null)),
+        (
+            "POST",
+            "wallets",
+            json!({ "wallet": { "external_customer_id": "acme", "recurring_transaction_rules": [{ "trigger": "interval" }] } }),
+        ),
+        (
+            "POST",
+            "webhook_endpoints",
+            json!({ "webhook_endpoint": { "webhook_url": "https://zama.example", "signature_algo": "hmac" } }),
+        ),
         ("DELETE", "plans/team", json!(null)),
         (
             "POST",

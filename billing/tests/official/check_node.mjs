@@ -3,6 +3,7 @@
 // Prints one line a case and ends with "N passed, N failed".
 
 import assert from "node:assert/strict";
+import { createPublicKey } from "node:crypto";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -112,24 +113,69 @@ cases.push(["current usage is priced to the cent", async () => {
 
 cases.push(["invoices and webhook endpoints are listed", async () => {
   assert.deepEqual((await lago.invoices.findAllInvoices({ external_customer_id: "js-customer" })).data.invoices, []);
-  const webhook_endpoint = { webhook_url: "https://zama.example/js", signature_algo: "jwt" };
+  const webhook_endpoint = { webhook_url: "http://127.0.0.1:9/js", signature_algo: "jwt", event_types: ["plan.created"] };
   await lago.webhookEndpoints.createWebhookEndpoint({ webhook_endpoint });
   const listed = (await lago.webhookEndpoints.findAllWebhookEndpoints({})).data.webhook_endpoints;
   assert.ok(listed.some((endpoint) => endpoint.webhook_url === webhook_endpoint.webhook_url));
 }]);
 
+cases.push(["wallets and their transactions survived kill -9", async () => {
+  const { wallets } = (await lago.wallets.findAllWallets({ external_customer_id: "py-customer" })).data;
+  assert.deepEqual([wallets.length, wallets[0].status, wallets[0].name], [1, "terminated", "Renamed"]);
+  const listed = (await lago.wallets.findAllWalletTransactions(wallets[0].lago_id, { transaction_type: "inbound" })).data;
+  assert.deepEqual(listed.wallet_transactions.map((one) => one.transaction_status), ["granted", "purchased", "granted"]);
+}]);
+
+cases.push(["a wallet is made, topped up, paid and drawn", async () => {
+  const wanted = { external_customer_id: "js-customer", rate_amount: "1", currency: "EUR", name: "JS credits" };
+  const wallet = (await lago.wallets.createWallet({ wallet: wanted })).data.wallet;
+  assert.deepEqual([wallet.code, wallet.priority, wallet.credits_balance], ["js_credits", 50, "0.0"]);
+  const twice = await refusal(lago.wallets.createWallet({ wallet: { ...wanted, code: "js_credits" } }));
+  assert.deepEqual([twice.status, twice.error_details], [422, { code: ["value_already_exist"] }]);
+  const wallet_transaction = { wallet_id: wallet.lago_id, paid_credits: "100", granted_credits: "20.5" };
+  await lago.walletTransactions.createWalletTransaction({ wallet_transaction });
+  const { wallet_transactions } = (await lago.wallets.findAllWalletTransactions(wallet.lago_id, { status: "pending" })).data;
+  assert.deepEqual(wallet_transactions.map((one) => one.amount), ["100.0"]);
+  const found = (await lago.walletTransactions.findWalletTransaction(wallet_transactions[0].lago_id)).data;
+  assert.equal(found.wallet_transaction.status, "pending");
+  const invoice = { payment_status: "succeeded" };
+  await lago.invoices.updateInvoice(wallet_transactions[0].lago_invoice_id, { invoice });
+  const full = (await lago.wallets.findWallet(wallet.lago_id)).data.wallet;
+  // 120.50, of which 101.50 and their 20% were used by now.
+  assert.deepEqual([full.balance_cents, full.ongoing_usage_balance_cents, full.credits_ongoing_balance], [12050, 12180, "-1.3"]);
+}]);
+
+cases.push(["the key of webhooks is told in both forms", async () => {
+  const { public_key } = (await lago.webhooks.fetchJsonPublicKey()).data.webhook;
+  const pem = Buffer.from(public_key, "base64").toString();
+  assert.equal(createPublicKey(pem).asymmetricKeyType, "rsa");
+  const text = await (await fetch(`${baseUrl}/webhooks/public_key`, { headers: { Authorization: `Bearer ${key}` } })).text();
+  assert.equal(text, public_key);
+}]);
+
 cases.push(["what was used until the end is invoiced", async () => {
   await lago.subscriptions.destroySubscription("js-sub");
   const listed = (await lago.invoices.findAllInvoices({ external_customer_id: "js-customer" })).data.invoices;
-  assert.equal(listed.length, 1);
+  assert.deepEqual(listed.map((one) => one.invoice_type), ["subscription", "credit"]);
   const invoice = (await lago.invoices.findInvoice(listed[0].lago_id)).data.invoice;
   const fee = invoice.fees.find((one) => one.item.type === "charge");
   assert.deepEqual([fee.units, fee.amount_cents, invoice.billing_periods.length], ["101.5", 10150, 1]);
-  assert.equal(invoice.total_amount_cents, invoice.fees_amount_cents + invoice.taxes_amount_cents);
+  // 121.80 were used, 120.50 of them paid in advance.
+  assert.deepEqual([invoice.prepaid_credit_amount_cents, invoice.total_amount_cents], [12050, 130]);
+  assert.deepEqual([invoice.prepaid_granted_credit_amount_cents, invoice.prepaid_purchased_credit_amount_cents], [2050, 10000]);
+  assert.equal(invoice.payment_status, "pending");
+}]);
+
+cases.push(["an invoice is downloaded", async () => {
+  const listed = (await lago.invoices.findAllInvoices({ external_customer_id: "js-customer" })).data.invoices;
+  const { file_url } = (await lago.invoices.downloadInvoice(listed[0].lago_id)).data.invoice;
+  const answer = await fetch(file_url);
+  assert.deepEqual([answer.status, answer.headers.get("content-type")], [200, "application/pdf"]);
+  assert.match(Buffer.from(await answer.arrayBuffer()).toString("latin1"), /^%PDF-1\.4[^]*Lago stand-in[^]*%%EOF\n$/);
 }]);
 
 cases.push(["what the stand-in cannot do it refuses with 501", async () => {
-  assert.equal((await refusal(lago.wallets.findAllWallets({ external_customer_id: "js-customer" }))).status, 501);
+  assert.equal((await refusal(lago.coupons.findAllCoupons({}))).status, 501);
 }]);
 
 let passed = 0;

@@ -1,6 +1,7 @@
 //! `zama-jobs billing`: what finance does. Provisions the billing system, holds the ledger against it, corrects, and looks
 //! after what it refused.
 
+mod conformance;
 mod correct;
 mod dead_letters;
 mod notices;
@@ -48,6 +49,11 @@ pub enum BillingCommand {
     DeadLetters(dead_letters::DeadLettersCommand),
     /// List what the billing system told by its webhook, the newest first.
     Notices(notices::NoticesArgs),
+    /// Run the recorded cases that Zama Jobs relies on against a Lago, or the stand-in.
+    ///
+    /// Makes things under names with a random prefix, removes what can be removed, and tells what stays.
+    #[command(after_help = EXIT_CODES)]
+    Conformance(conformance::ConformanceArgs),
     /// Have the Lago stand-in make the invoices of a month that is over; Lago does so by its clock.
     CloseMonth {
         /// YYYY-MM
@@ -86,6 +92,7 @@ pub fn run(settings: &Settings, command: &BillingCommand, json: bool) -> Result<
             BillingCommand::Correct(args) => correct::run(settings, args, json).await?,
             BillingCommand::DeadLetters(command) => dead_letters::run(settings, command, json).await?,
             BillingCommand::Notices(args) => notices::run(settings, args, json).await?,
+            BillingCommand::Conformance(args) => Box::pin(conformance::run(settings, args, json)).await?,
             BillingCommand::CloseMonth { month } => {
                 let lago = lago(settings)?;
                 let made = lago.close_month_of_stand_in(&month.to_string()).await;

@@ -66,6 +66,24 @@ pub(super) fn new(book: &Book, external_id: &str, now: chrono::DateTime<chrono::
     }
 }
 
+/// The customer with the currency of what it is given, if it had none; `None` when that is its currency already. Lago
+/// bills a customer in one currency.
+pub(super) fn in_currency(customer: &Customer, currency: &str) -> Result<Option<Customer>, Refusal> {
+    match currency_of(customer) {
+        Some(own) if own == currency => Ok(None),
+        Some(_) => Err(Refusal::field("currency", "currencies_does_not_match")),
+        None => {
+            let mut customer = customer.clone();
+            customer.fields.insert("currency".to_owned(), json!(currency));
+            Ok(Some(customer))
+        }
+    }
+}
+
+pub(super) fn currency_of(customer: &Customer) -> Option<&str> {
+    customer.fields.get("currency").and_then(Value::as_str).filter(|currency| !currency.is_empty())
+}
+
 pub(super) async fn show(State(keeper): State<Keeper>, Path(external_id): Path<String>) -> Answer {
     keeper
         .read(move |book, _| {
@@ -102,7 +120,7 @@ pub(super) async fn current_usage(
         .await
 }
 
-pub(super) fn view(customer: &Customer) -> Value {
+pub(in crate::standin) fn view(customer: &Customer) -> Value {
     let slug = format!("STD-IN00-{:03}", customer.sequential_id);
     let mut view = json!({
         "lago_id": customer.id,

@@ -132,7 +132,7 @@ pub(super) fn required(errors: &mut Map<String, Value>, name: &str, value: Optio
     value
 }
 
-fn view(metric: &Metric) -> Value {
+pub(in crate::standin) fn view(metric: &Metric) -> Value {
     json!({
         "lago_id": metric.id,
         "name": metric.name,

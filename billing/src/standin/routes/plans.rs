@@ -18,7 +18,7 @@ use crate::standin::records::{Charge, Plan, Record};
 
 const ROOT: &str = "plan";
 /// Currencies with two decimals; amounts in others would be computed wrongly here.
-const CURRENCIES: [&str; 6] = ["AUD", "CAD", "CHF", "EUR", "GBP", "USD"];
+pub(super) const CURRENCIES: [&str; 6] = ["AUD", "CAD", "CHF", "EUR", "GBP", "USD"];
 
 #[derive(Deserialize)]
 struct Input {
@@ -195,7 +195,7 @@ pub(super) async fn list(State(keeper): State<Keeper>, Query(paging): Query<Pagi
         .await
 }
 
-pub(super) fn view(book: &Book, plan: &Plan, now: DateTime<Utc>) -> Value {
+pub(in crate::standin) fn view(book: &Book, plan: &Plan, now: DateTime<Utc>) -> Value {
     let active = book
         .subscriptions
         .iter()

@@ -11,10 +11,11 @@ use super::metrics::required;
 use super::{customers, plans};
 use crate::standin::answer::{Paging, Refusal, rooted};
 use crate::standin::book::Book;
-use crate::standin::invoicing;
+use crate::standin::invoicing::{self, Span};
 use crate::standin::keeper::{Answer, Keeper};
 use crate::standin::period::{Period, iso, iso_millis};
-use crate::standin::records::{Invoice, InvoicingReason, Plan, Record, Subscription};
+use crate::standin::prepaid::Purse;
+use crate::standin::records::{InvoicingReason, Plan, Record, Subscription};
 
 const ROOT: &str = "subscription";
 
@@ -71,13 +72,14 @@ pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer 
                 };
             }
             // Lago makes the customer when a subscription names a new one.
-            let customer = book.customers.get(&customer_id).cloned();
+            let known = book.customers.get(&customer_id).cloned();
+            let is_new = known.is_none();
+            let customer = known.unwrap_or_else(|| customers::new(book, &customer_id, now));
+            let billed = customers::in_currency(&customer, &plan.amount_currency)?;
             let mut records = Vec::new();
-            let customer = customer.unwrap_or_else(|| {
-                let customer = customers::new(book, &customer_id, now);
-                records.push(Record::Customer(customer.clone()));
-                customer
-            });
+            if is_new || billed.is_some() {
+                records.push(Record::Customer(billed.unwrap_or_else(|| customer.clone())));
+            }
             let subscription = Subscription {
                 id: Uuid::now_v7(),
                 external_id,
@@ -103,9 +105,9 @@ pub(super) async fn terminate(State(keeper): State<Keeper>, Path(external_id): P
         .change(move |book, now| {
             let active = book.active_subscription(&external_id, now).cloned().ok_or(Refusal::NotFound(ROOT))?;
             let mut records: Vec<Record> = waiting(book, &active, now).map(cancelled).into_iter().collect();
-            let (invoice, subscription) = ended(book, active, now)?;
+            let (subscription, ending) = ended(book, active, now)?;
             let answer = answer(book, &subscription, now);
-            records.extend([Record::Invoice(invoice), Record::Subscription(subscription)]);
+            records.extend(ending);
             Ok((records, answer))
         })
         .await
@@ -138,9 +140,10 @@ fn change_plan(
     };
     let current = book.plans.get(&known.plan_code).ok_or(Refusal::NotFound("plan"))?;
     let answered = if plan.amount_cents >= current.amount_cents {
-        let (invoice, ended) = ended(book, known.clone(), now)?;
+        let (_, ending) = ended(book, known.clone(), now)?;
         let next = begins(now);
-        records.extend([Record::Invoice(invoice), Record::Subscription(ended), Record::Subscription(next.clone())]);
+        records.extend(ending);
+        records.push(Record::Subscription(next.clone()));
         next
     } else {
         let month = Period::month(now.date_naive());
@@ -151,12 +154,17 @@ fn change_plan(
     Ok((records, answer(book, &answered, now)))
 }
 
-/// A subscription that ends now, and its last invoice.
-fn ended(book: &Book, subscription: Subscription, now: DateTime<Utc>) -> Result<(Invoice, Subscription), Refusal> {
+/// A subscription that ends now; with it its last invoice, and what that drew from prepaid credits.
+fn ended(book: &Book, subscription: Subscription, now: DateTime<Utc>) -> Result<(Subscription, Vec<Record>), Refusal> {
     let ended = Subscription { terminated_at: Some(now), ..subscription };
     let period = Period::current(&ended, now);
-    let invoice = invoicing::invoice(book, &ended, period, InvoicingReason::SubscriptionTerminating, now)?;
-    Ok((invoice, ended))
+    let mut purse = Purse::of(book, now);
+    purse.ends(ended.id);
+    let span = Span { subscription: &ended, period, reason: InvoicingReason::SubscriptionTerminating, now };
+    let invoice = invoicing::invoice(book, &span, &mut purse)?;
+    let mut records = vec![Record::Invoice(invoice), Record::Subscription(ended.clone())];
+    records.extend(purse.records());
+    Ok((ended, records))
 }
 
 /// The subscription that takes the place of this one later.
@@ -223,7 +231,7 @@ fn answer(book: &Book, subscription: &Subscription, now: DateTime<Utc>) -> Value
     json!({ ROOT: view })
 }
 
-fn view(book: &Book, subscription: &Subscription, now: DateTime<Utc>) -> Value {
+pub(in crate::standin) fn view(book: &Book, subscription: &Subscription, now: DateTime<Utc>) -> Value {
     let plan = book.plans.get(&subscription.plan_code);
     let period = Period::current(subscription, now);
     let next = waiting(book, subscription, now).filter(|_| subscription.status(now) == "active");
