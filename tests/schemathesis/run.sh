@@ -55,6 +55,8 @@ done
 . "$work/.zama/dev.env"
 # An admin, who may do everything; of a tenant of its own.
 ZAMA_TOKEN=$("$ZAMA_BIN" token --tenant contract --role admin --ttl 12h 2>>"$work/dev.log")
+# It may come upon the setting that jobs are paid before.
+"$ZAMA_BIN" credits top-up contract --granted --amount 1000000 --key contract >>"$work/dev.log" 2>&1
 export ZAMA_API ZAMA_TOKEN
 
 echo "schemathesis, $seconds s, seed $seed"

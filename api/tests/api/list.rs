@@ -56,7 +56,9 @@ async fn a_page_has_twenty_jobs_unless_told_otherwise() {
     let page = app.get(&ada, "/v1/jobs?limit=21").await.expect(200);
     assert_eq!((ids(&page).len(), &page["has_more"], &page["next_cursor"]), (21, &json!(false), &Value::Null));
     let newest = &page["data"][0];
-    assert_eq!(*newest, app.job(&ada, newest["job_id"].as_str().unwrap()).await, "the same job as alone");
+    let mut alone = app.job(&ada, newest["job_id"].as_str().unwrap()).await;
+    alone["billing"] = Value::Null;
+    assert_eq!(*newest, alone, "the same job as alone, but for its billing");
 }
 
 #[tokio::test]
