@@ -41,6 +41,7 @@ pub async fn result_hash(owner: &Owner<'_>, job: JobHandle<'_>, inputs: Vec<u8>)
         inputs: Blob(inputs),
         checkpoint: None,
         checkpoint_pbs: u64::MAX,
+        fhe_unit_ceiling: None,
     };
     let child = lease.child().await.unwrap();
     let (child, ended) = child.load_key(key, &stop, KEY_TIME).await.unwrap();
