@@ -174,3 +174,15 @@ async fn an_invoices_pdf_is_fetched_by_its_link() {
     let number = invoice["number"].as_str().unwrap().as_bytes();
     assert!(pdf.starts_with(b"%PDF-") && pdf.windows(number.len()).any(|part| part == number), "{invoice}");
 }
+
+#[tokio::test]
+async fn the_billing_system_answers_as_recorded_and_is_named_as_a_stand_in() {
+    let stack = Stack::shared();
+    let report: Value = serde_json::from_str(&stack.runs_command(&["--json", "billing", "conformance"])).unwrap();
+    assert_eq!(report["is_stand_in"], true);
+    let cases = report["cases"].as_array().unwrap();
+    assert!(cases.len() > 100 && cases.iter().all(|case| case["outcome"] == "same"), "{report:#}");
+    let foreign = stack.tries(&["billing", "conformance", "--lago-url", &stack.api, "--only", "keys"]);
+    assert_eq!(foreign.status.code(), Some(9), "the API is no Lago: {foreign:?}");
+    assert_eq!(stack.tries(&["billing", "conformance", "--only", "nothing"]).status.code(), Some(1));
+}

@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -24,7 +25,8 @@ impl Journal {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).with_context(|| format!("Failed to create {}", folder.display()))?;
         }
-        let opened = OpenOptions::new().read(true).append(true).create(true).open(path);
+        // It holds the key of webhooks, too.
+        let opened = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path);
         let mut file = opened.with_context(|| format!("Failed to open {}", path.display()))?;
         if let Err(error) = file.try_lock() {
             bail!("{} is in use by another Lago stand-in ({error})", path.display());

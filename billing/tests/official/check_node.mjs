@@ -39,9 +39,12 @@ const event = (transaction_id, value = "1", more = {}) => ({
 cases.push(["what was answered before kill -9 is still there", async () => {
   const found = (await lago.events.findEvent("py:1")).data.event;
   assert.equal(found.properties.value, "40");
-  const query = { external_subscription_id: "py-sub" };
-  const usage = (await lago.customers.findCustomerCurrentUsage("py-customer", query)).data.customer_usage;
-  assert.equal(usage.total_amount_cents, 360);
+  const ended = (await lago.subscriptions.findSubscription("py-sub", { status: "terminated" })).data.subscription;
+  assert.equal(ended.external_customer_id, "py-customer");
+  const { events } = (await lago.events.findAllEvents({ external_subscription_id: "py-sub" })).data;
+  assert.deepEqual(events.map((item) => item.transaction_id).sort(), ["py:1", "py:2", "py:call"]);
+  const { invoices } = (await lago.invoices.findAllInvoices({ external_customer_id: "py-customer" })).data;
+  assert.deepEqual(invoices.map((one) => one.invoice_type).sort(), ["credit", "subscription", "subscription"]);
 }]);
 
 cases.push(["every answer names the stand-in", async () => {

@@ -299,12 +299,6 @@ def a_wallet_is_ended_once():
     assert refusal(client.wallet_transactions.create, more).response["error_details"] == {"wallet_id": ["wallet_is_terminated"]}
 
 
-@case
-def events_are_listed():
-    listed = client.events.find_all({"external_subscription_id": "py-sub", "per_page": 1})
-    assert len(listed["events"]) == 1 and listed["meta"]["total_count"] > 1, listed["meta"]
-
-
 passed = failed = 0
 for run in cases:
     try:

@@ -90,7 +90,7 @@ fn summary(report: &Report) -> String {
     let [same, differing, skipped] = report.counts();
     let mut text = format!("{} is {who}\n", report.lago_url);
     text += &format!("{same} as recorded, {differing} differ, {skipped} not asked\n");
-    text += &format!("{} things were removed; what stays of {}…:\n", report.removed, report.prefix);
+    text += &format!("removed: {}; what stays of {}…:\n", report.removed, report.prefix);
     for leftover in &report.leftovers {
         text += &format!("  {}: {}\n", leftover.what, leftover.why);
     }

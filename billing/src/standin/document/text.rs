@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::pdf::{Line, WIDTH};
 use crate::Decimal;
 use crate::standin::LAGO_VERSION;
-use crate::standin::records::{Customer, Invoice, InvoiceKind, PaymentStatus};
+use crate::standin::records::{Customer, Invoice, InvoiceKind};
 
 /// Columns of a fee: its name, its units, its amount. Together as wide as a page.
 const UNITS: usize = 20;
@@ -27,7 +27,6 @@ pub(super) fn lines(invoice: &Invoice, customer: Option<&Customer>) -> Vec<Line>
         Line::Plain(String::new()),
         fact("Issued", &invoice.issued().to_string()),
         fact("Invoice", &invoice.id.to_string()),
-        fact("Payment", payment(invoice.payment)),
     ];
     lines.push(match invoice.kind {
         InvoiceKind::Subscription => {
@@ -48,14 +47,6 @@ pub(super) fn lines(invoice: &Invoice, customer: Option<&Customer>) -> Vec<Line>
     lines.push(Line::Rule);
     lines.extend(totals(invoice));
     lines
-}
-
-fn payment(status: PaymentStatus) -> &'static str {
-    match status {
-        PaymentStatus::Pending => "pending",
-        PaymentStatus::Succeeded => "succeeded",
-        PaymentStatus::Failed => "failed",
-    }
 }
 
 fn totals(invoice: &Invoice) -> Vec<Line> {
