@@ -49,6 +49,11 @@ enum Command {
         #[command(subcommand)]
         command: Option<commands::kms::KmsCommand>,
     },
+    /// Ask a process on this machine whether it serves: ends with 0 if it does. For containers' health checks.
+    Health {
+        #[arg(value_enum, value_name = "PROCESS")]
+        serving: commands::health_check::Serving,
+    },
     /// Bring the database's schema up to date.
     Migrate,
     /// Prepare a Temporal server.
@@ -111,6 +116,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Api => commands::api::run(&settings()?)?,
         Command::Worker { queue } => commands::worker::run(&settings()?, queue)?,
         Command::Kms { command } => commands::kms::run(&settings()?, command)?,
+        Command::Health { serving } => commands::health_check::run(&settings()?, serving)?,
         Command::Migrate => commands::migrate::run(&settings()?)?,
         Command::Temporal(command) => commands::temporal::run(&beside_dev()?, &command)?,
         Command::Chain(command) => return commands::chain::run(&beside_dev()?, &command, cli.globals.json),

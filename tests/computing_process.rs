@@ -61,6 +61,7 @@ impl Keys {
             inputs: Blob(self.own.encrypt(values).await.unwrap().bytes().to_vec()),
             checkpoint: None,
             checkpoint_pbs: 1000,
+            fhe_unit_ceiling: None,
         }
     }
 }

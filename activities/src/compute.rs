@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use algorithms::{Output, RunError};
 use jobs::algorithm::{Input, payload_units};
+use jobs::usage::{Excess, Units};
 use jobs::{ErrorCode, JobId, JobStatus};
 use sha2::{Digest, Sha256};
 use store::compute::{self as stored, ComputeJob, Computed};
@@ -83,6 +84,9 @@ impl Compute {
         let Some(input) = read_input(&job.payload) else {
             return Err(of_the_job(ErrorCode::InternalError, "the stored payload cannot be read"));
         };
+        if let Some(excess) = excess(&job, &input) {
+            return Err(of_the_job(ErrorCode::CostCeilingExceeded, excess.to_string()));
+        }
         match self.run(&ctx, reference, &job, &input, &board).await? {
             Ended::Done(Ok(output)) => {
                 let bytes = serde_json::to_vec(&output)?;
@@ -161,12 +165,22 @@ impl Compute {
     }
 }
 
+/// What the computation costs, all of which is known before it.
+fn cost(job: &ComputeJob, input: &Input) -> Units {
+    Units::plain(payload_units(job.payload.len()) + input.execution_units())
+}
+
+/// Where the computation would cost more than the job may: nothing of it is done then.
+fn excess(job: &ComputeJob, input: &Input) -> Option<Excess> {
+    job.ceiling.and_then(|ceiling| cost(job, input).excess(ceiling))
+}
+
 fn computed<'a>(job: &ComputeJob, input: &Input, bytes: &'a [u8]) -> Computed<'a> {
     Computed {
         hash: Sha256::digest(bytes).into(),
         bytes,
         media_type: MEDIA_TYPE,
-        compute_units: payload_units(job.payload.len()) + input.execution_units(),
+        compute_units: cost(job, input).compute,
         salt: rand::random(),
     }
 }
@@ -239,6 +253,18 @@ mod tests {
                 panic!("it began anew");
             }
         }
+    }
+
+    #[test]
+    fn a_job_that_costs_more_than_it_may_is_not_computed() {
+        let mut job = crate::conclude::tests::job(0.0);
+        let input = read_input(&job.payload).unwrap();
+        assert_eq!(excess(&job, &input), None, "it has no ceiling");
+        job.ceiling = Some(Units::plain(65));
+        assert_eq!(excess(&job, &input), None, "as much as it may");
+        job.ceiling = Some(Units::plain(64));
+        let told = excess(&job, &input).map(|excess| excess.to_string());
+        assert_eq!(told.as_deref(), Some("The job costs 65 compute units; its ceiling allows 64."));
     }
 
     #[tokio::test]

@@ -68,11 +68,12 @@ pub(crate) fn read_input(payload: &str) -> Option<Input> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use jobs::JobStatus;
 
-    fn job(progress_percent: f32) -> ComputeJob {
+    /// A job of one unit for its payload and 64 for its execution.
+    pub(crate) fn job(progress_percent: f32) -> ComputeJob {
         ComputeJob {
             tenant: "acme".into(),
             job_type: JobType::Compute,
@@ -84,6 +85,7 @@ mod tests {
             deadline: None,
             cancel_requested: true,
             progress_percent,
+            ceiling: None,
         }
     }
 

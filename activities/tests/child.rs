@@ -39,6 +39,7 @@ fn run(payload: &str) -> Run {
         inputs: Blob(b"inputs".to_vec()),
         checkpoint: None,
         checkpoint_pbs: 10,
+        fhe_unit_ceiling: None,
     }
 }
 

@@ -1,9 +1,10 @@
 //! What the process does by itself: it removes uploads that broke off, bytes of what was deleted, logins and keys that are
-//! over; and it chains the audit log.
+//! over, and quotes that nobody used; and it chains the audit log.
 
 use std::time::Duration;
 
 use blobs::BlobStore;
+use chrono::Utc;
 use store::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +29,11 @@ pub async fn sweep_uploads(pool: PgPool, blobs: BlobStore, stop: CancellationTok
             Ok(0) => {}
             Ok(swept) => tracing::info!(swept, "removed the bytes of {swept} deleted blobs and keys"),
             Err(error) => tracing::debug!(error = format!("{error:#}"), "deleted bytes could not be removed"),
+        }
+        match store::quotes::sweep(&pool, Utc::now()).await {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "removed {swept} quotes that nobody used"),
+            Err(error) => tracing::debug!(error = ?error, "quotes that are over could not be removed"),
         }
         match sweep_logins(&pool).await {
             Ok(0) => {}

@@ -10,7 +10,8 @@ use utoipa_axum::routes;
 
 use crate::ApiState;
 use crate::policy::{
-    audit_trail, call_metering, cors, gate, observation, problem, request_id, retirement, security_headers, time_limit,
+    audit_trail, call_metering, cors, framing, gate, observation, problem, request_id, retirement, security_headers,
+    time_limit,
 };
 use crate::routes::{
     api_keys, audit, billing, blobs, credits, docs, errors, fallback, fhe_keys, health, invoices, jobs, limits, livez,
@@ -22,6 +23,8 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::with_openapi(crate::openapi::base())
         // Clients: jobs
         .routes(routes!(jobs::submit::submit, jobs::list::list))
+        .routes(routes!(jobs::quotes::create::create))
+        .routes(routes!(jobs::quotes::get::get))
         .routes(routes!(jobs::get::get))
         .routes(routes!(jobs::cancel::cancel))
         .routes(routes!(jobs::result::result))
@@ -98,6 +101,7 @@ pub fn router(state: ApiState) -> Router {
         .layer(from_fn_with_state(state.clone(), audit_trail::follow))
         .layer(from_fn(gate::attend))
         .layer(from_fn_with_state(state.clone(), cors::apply))
+        .layer(from_fn(framing::refuse))
         .layer(from_fn_with_state(state.clone(), problem::render))
         .layer(from_fn_with_state(state.clone(), call_metering::count))
         .layer(from_fn(observation::record))

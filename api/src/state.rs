@@ -49,6 +49,9 @@ pub struct ApiState {
     pub max_body_bytes: usize,
     /// Time within which a request is answered; a `Prefer: wait` adds its own.
     pub request_timeout: Duration,
+    /// How long it takes at least to find that the chain or the billing system has nothing for a caller:
+    /// [`crate::UNSEEN`], unless a test cannot wait.
+    pub unseen: Duration,
     /// How the parts are; whoever builds the server has them watched.
     pub health: Arc<Health>,
     /// Renders `/metrics`; without one the page is empty. See [`crate::recorder`].

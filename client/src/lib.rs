@@ -15,7 +15,7 @@
 //! ```
 //!
 //! Nearly every request may be repeated without harm: reads change nothing, a cancel and an upload are idempotent, the
-//! identical retrieval is answered again, and a submission always carries an `Idempotency-Key`. So the client repeats what
+//! identical retrieval is answered again, a second quote expires, and a submission always carries an `Idempotency-Key`. So the client repeats what
 //! failed for a moment, as its [`RetryPolicy`] says. API keys alone are made and rotated by one request: of two, one would
 //! make a key that nobody knows. Encrypted jobs begin at [`Client::network_key`] and
 //! [`Client::submit_encrypted`].
@@ -30,6 +30,7 @@ mod listing;
 mod me;
 mod oauth;
 mod outcome;
+mod quote;
 mod retry;
 #[cfg(test)]
 mod sample;
@@ -53,6 +54,7 @@ pub use error::ClientError;
 pub use fhe::clear::{ClearValue, ClearValueError};
 pub use fhe::inputs::Origin;
 pub use jobs::fhe::program::ValueType;
+pub use jobs::quote::{Quote, QuoteLine};
 pub use listing::JobFilter;
 pub use me::Me;
 pub use oauth::{DeviceLogin, Issuer, Tokens};

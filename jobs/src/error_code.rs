@@ -81,11 +81,14 @@ error_codes! {
     AccessRevoked "ACCESS_REVOKED" 403 Change "Access to the result was revoked";
     NotFound "NOT_FOUND" 404 Change "There is nothing at this address";
     JobNotFound "JOB_NOT_FOUND" 404 Change "There is no such job";
+    QuoteNotFound "QUOTE_NOT_FOUND" 404 Change "There is no such quote";
     MethodNotAllowed "METHOD_NOT_ALLOWED" 405 Change "The method is not allowed here";
     BodyTimeout "BODY_TIMEOUT" 408 Later "The body did not arrive in time";
     RequestInProgress "REQUEST_IN_PROGRESS" 409 Later "A request with this idempotency key is still in progress";
     ResultNotReady "RESULT_NOT_READY" 409 Later "The result is not ready";
     NonceReplayed "NONCE_REPLAYED" 409 Change "The nonce has been used";
+    QuoteUsed "QUOTE_USED" 409 Change "The quote was used";
+    QuoteExpired "QUOTE_EXPIRED" 409 Change "The quote has expired";
     StillInUse "STILL_IN_USE" 409 Later "A job that has not ended needs it";
     SubmitterMissing "SUBMITTER_MISSING" 409 Change "The user has no submitter address";
     SubmitterTaken "SUBMITTER_TAKEN" 409 Change "The address belongs to another user";
@@ -96,6 +99,7 @@ error_codes! {
     PayloadTooLarge "PAYLOAD_TOO_LARGE" 413 Change "The body is too large";
     InvalidContentType "INVALID_CONTENT_TYPE" 415 Change "The content type is not supported";
     IdempotencyKeyReused "IDEMPOTENCY_KEY_REUSED" 422 Change "The idempotency key was used with another body";
+    QuoteMismatch "QUOTE_MISMATCH" 422 Change "The quote is for another body";
     CiphertextInvalid "CIPHERTEXT_INVALID" 422 Change "A ciphertext is not valid";
     KeyMismatch "KEY_MISMATCH" 422 Change "A ciphertext belongs to another key";
     RateLimitExceeded "RATE_LIMIT_EXCEEDED" 429 Later "Too many requests";
@@ -120,6 +124,7 @@ pub const ENDINGS: &[ErrorCode] = &[
     ErrorCode::CiphertextInvalid,
     ErrorCode::KeyMismatch,
     ErrorCode::StorageQuotaExceeded,
+    ErrorCode::CostCeilingExceeded,
     ErrorCode::ComputeFailed,
     ErrorCode::ComputeCrashed,
     ErrorCode::ComputeTimeout,

@@ -45,6 +45,35 @@ impl FromStr for JobId {
     }
 }
 
+/// UUIDv7 (RFC 9562) of a quote.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct QuoteId(pub Uuid);
+
+impl QuoteId {
+    /// A new id for a quote that is made now.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for QuoteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(f)
+    }
+}
+
+/// As of a job.
+impl FromStr for QuoteId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let id = Uuid::try_parse(text).map(Self).map_err(|_| InvalidId::Quote)?;
+        if id.to_string() == text { Ok(id) } else { Err(InvalidId::Quote) }
+    }
+}
+
 /// `[a-z0-9][a-z0-9-]{0,62}`; safe in a URL, a workflow id and a billing id.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String", into = "String")]
@@ -60,6 +89,8 @@ pub struct UserId(String);
 pub enum InvalidId {
     #[error("a job id is a lower-case hyphenated UUID")]
     Job,
+    #[error("a quote id is a lower-case hyphenated UUID")]
+    Quote,
     #[error("a tenant id is 1 to 63 of a-z, 0-9 and -, and does not begin with -")]
     Tenant,
     #[error("a user id is 1 to 63 of a-z, 0-9 and -, and does not begin with -")]
@@ -174,6 +205,13 @@ mod tests {
         assert_eq!(id.to_string().parse(), Ok(id));
         assert!(id.to_string().to_uppercase().parse::<JobId>().is_err());
         assert!(id.0.as_simple().to_string().parse::<JobId>().is_err());
+    }
+
+    #[test]
+    fn a_quote_has_one_spelling() {
+        let id = QuoteId::generate();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(id.to_string().to_uppercase().parse::<QuoteId>(), Err(InvalidId::Quote));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::fhe::{self, EncryptedDataUrl, EncryptedRequest, FheAlgorithm, KeyMode
 use crate::field_error::FieldErrors;
 use crate::object::{At, Object};
 use crate::usage::Units;
-use crate::{ErrorCode, FieldError};
+use crate::{ErrorCode, FieldError, QuoteId};
 
 /// What kind of computation a job is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
@@ -83,12 +83,21 @@ pub enum Work {
     },
 }
 
+/// The quote under which a job is submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuoteChoice {
+    pub id: QuoteId,
+    /// Content hash of the body without its `quote_id`: of what must have been quoted.
+    pub content_hash: B256,
+}
+
 /// A submission that passed every check that needs no database.
 #[derive(Clone, Debug)]
 pub struct Submission {
     pub work: Work,
     pub priority: Priority,
     pub deadline: Option<DateTime<Utc>>,
+    pub quote: Option<QuoteChoice>,
     /// SHA-256 of the RFC 8785 form of the whole body.
     pub content_hash: B256,
     /// RFC 8785 form of `payload`, as it is stored and computed on.
@@ -158,12 +167,22 @@ impl Submission {
     /// The most that the job can cost.
     #[must_use]
     pub fn maximum_units(&self) -> Units {
+        self.units(fhe::MAX_BLOB_BYTES, EncryptedRequest::maximum_pbs)
+    }
+
+    /// The least that the job costs if it comes to its end: all of it where nothing depends on inputs that nobody has read.
+    #[must_use]
+    pub fn minimum_units(&self) -> Units {
+        self.units(0, EncryptedRequest::minimum_pbs)
+    }
+
+    fn units(&self, unseen_bytes: usize, pbs: impl Fn(&EncryptedRequest) -> u64) -> Units {
         let payload = payload_units(self.payload.len());
         match &self.work {
             Work::Plain { input, .. } => Units::plain(payload + input.execution_units()),
             Work::Encrypted { request, data_bytes, .. } => Units {
-                compute: payload + payload_units(data_bytes.unwrap_or(fhe::MAX_BLOB_BYTES)),
-                fhe: fhe::units::units(request.maximum_pbs()),
+                compute: payload + payload_units(data_bytes.unwrap_or(unseen_bytes)),
+                fhe: fhe::units::units(pbs(request)),
             },
         }
     }
@@ -190,6 +209,19 @@ pub fn read(body: &Value, now: DateTime<Utc>, public_origin: &str) -> Result<Sub
     errors.or(submission).map_err(invalid)
 }
 
+/// Reads a body that is to be quoted: one to be submitted, which has no quote yet.
+///
+/// # Errors
+/// As of [`read`].
+pub fn read_to_quote(body: &Value, now: DateTime<Utc>, public_origin: &str) -> Result<Submission, Refusal> {
+    let mut errors = FieldErrors::default();
+    let submission = read_body(body, now, public_origin, &mut errors);
+    if body.get("quote_id").is_some() {
+        errors.add("/quote_id", "belongs to the submission: what is quoted has none");
+    }
+    errors.or(submission).map_err(invalid)
+}
+
 fn read_body(body: &Value, now: DateTime<Utc>, public_origin: &str, errors: &mut FieldErrors) -> Option<Submission> {
     let mut top = Object::open(&At::root(body), errors)?;
     let job_type = top.required("type").and_then(|at| at.parsed::<JobType>(errors));
@@ -198,6 +230,7 @@ fn read_body(body: &Value, now: DateTime<Utc>, public_origin: &str, errors: &mut
         .optional_alias("use_fhe", "useFHE", errors)
         .and_then(|at| at.boolean(errors).map(|flag| (flag, at.pointer)));
     let deadline = top.optional("deadline").and_then(|at| at.time(errors));
+    let quote_id = top.optional("quote_id").map(|at| at.parsed::<QuoteId>(errors));
     let payload = top.required("payload");
     top.close(errors);
 
@@ -213,7 +246,17 @@ fn read_body(body: &Value, now: DateTime<Utc>, public_origin: &str, errors: &mut
     let work = read_work(&payload, job_type, public_origin, errors);
     let content_hash = canonical::content_hash(body);
     let payload = canonical::text(payload.value);
-    Some(Submission { work: work?, priority: priority?, deadline, content_hash, payload })
+    let quote = match quote_id {
+        None => None,
+        Some(id) => Some(QuoteChoice { id: id?, content_hash: quoted_hash(body) }),
+    };
+    Some(Submission { work: work?, priority: priority?, deadline, quote, content_hash, payload })
+}
+
+fn quoted_hash(body: &Value) -> B256 {
+    let mut quoted = body.clone();
+    quoted.as_object_mut().map(|fields| fields.remove("quote_id"));
+    canonical::content_hash(&quoted)
 }
 
 /// An unknown algorithm has a code of its own, but only when nothing else is wrong.

@@ -153,6 +153,45 @@ impl Units {
     pub fn plain(compute: u64) -> Self {
         Self { compute, fhe: 0 }
     }
+
+    /// What of them is under a ceiling, in each metric.
+    #[must_use]
+    pub fn at_most(self, ceiling: Self) -> Self {
+        Self { compute: self.compute.min(ceiling.compute), fhe: self.fhe.min(ceiling.fhe) }
+    }
+
+    /// Where they pass a ceiling, if they do.
+    #[must_use]
+    pub fn excess(self, ceiling: Self) -> Option<Excess> {
+        let beyond = |metric, units, allowed| (units > allowed).then_some(Excess { metric, units, allowed });
+        beyond(Metric::ComputeUnits, self.compute, ceiling.compute)
+            .or_else(|| beyond(Metric::FheComputeUnits, self.fhe, ceiling.fhe))
+    }
+}
+
+/// A job costs more than it may (COST_CEILING_EXCEEDED). As text it is a sentence for the client.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Excess {
+    /// [`Metric::ComputeUnits`] or [`Metric::FheComputeUnits`]
+    pub metric: Metric,
+    /// What the job costs.
+    pub units: u64,
+    /// What its ceiling allows.
+    pub allowed: u64,
+}
+
+impl Excess {
+    /// What the metric counts, in words.
+    #[must_use]
+    pub fn counted(&self) -> &'static str {
+        if self.metric == Metric::FheComputeUnits { "FHE units" } else { "compute units" }
+    }
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "The job costs {} {}; its ceiling allows {}.", self.units, self.counted(), self.allowed)
+    }
 }
 
 /// Part of a job that a row stands for; a correction gets a segment of its own.
@@ -175,6 +214,17 @@ mod tests {
             assert_eq!(serde_json::to_value(metric).unwrap(), metric.as_str());
         }
         assert!("jobs".parse::<Metric>().is_err());
+    }
+
+    #[test]
+    fn a_ceiling_holds_in_each_metric_by_itself() {
+        let ceiling = Units { compute: 5, fhe: 2 };
+        assert_eq!(ceiling.excess(ceiling), None, "as much is not more");
+        assert_eq!(Units { compute: 9, fhe: 1 }.at_most(ceiling), Units { compute: 5, fhe: 1 });
+        assert_eq!(Units { compute: 0, fhe: 3 }.at_most(ceiling), Units { compute: 0, fhe: 2 });
+        let told = |compute, fhe| Units { compute, fhe }.excess(ceiling).map(|excess| excess.to_string());
+        assert_eq!(told(6, 0).as_deref(), Some("The job costs 6 compute units; its ceiling allows 5."));
+        assert_eq!(told(0, 3).as_deref(), Some("The job costs 3 FHE units; its ceiling allows 2."));
     }
 
     #[test]

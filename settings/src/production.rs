@@ -10,6 +10,9 @@ const MIN_SECRET: usize = 32;
 
 const MARK: &str = "DEVELOPMENT ONLY";
 
+/// How every public secret begins that is a text of ours.
+const PUBLIC_NAME: &str = "zama-development-";
+
 /// Names all development secrets that are still in force, so that one start tells everything there is to fix.
 pub(crate) fn check(settings: &Settings) -> Result<()> {
     if settings.environment != Deployment::Production {
@@ -83,10 +86,11 @@ fn check_blobs(blobs: &Blobs) -> Result<()> {
     Ok(())
 }
 
-/// Whether a value holds a public secret: another case, another id or another host do not make it a secret again.
+/// Whether a value holds a public secret: another case, another id or another host do not make it a secret again. Those of
+/// docker-compose.yml are named as what they are.
 fn is_development_value(value: &str) -> bool {
     let value = value.to_lowercase();
-    public_secrets().any(|secret| value.contains(&secret))
+    value.contains(PUBLIC_NAME) || public_secrets().any(|secret| value.contains(&secret))
 }
 
 /// The secret part of each marked default: a URL's password, a key without its id and its 0x.
@@ -129,6 +133,7 @@ mod tests {
             "0xAC0974BEC39A17E36BA4A6B4D238FF944BACB478CBED5EFCAE784D7BF4F2FF80",
             "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
             "mine:000102,other:7a616d612d6a6f62732d646576656c6f706d656e742d636f6465632d6b657931",
+            "postgres://zama:zama-development-postgres@postgres:5432/zama",
         ] {
             assert!(is_development_value(public), "{public}");
         }

@@ -57,6 +57,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         public_url: settings.public_url().to_owned(),
         max_body_bytes: settings.api.max_body_bytes,
         request_timeout: Duration::from_secs(settings.api.request_timeout_seconds),
+        unseen: api::UNSEEN,
         health: health.clone(),
         prometheus: recorder(),
     };

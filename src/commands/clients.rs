@@ -13,10 +13,15 @@ use jobs::{TenantId, UserId};
 use serde_json::json;
 use settings::Settings;
 use store::PgPool;
-use store::oauth::clients::{self, Listed, NewClient, NewProof};
+use store::audit::{Draft, Note};
+use store::oauth::clients::{self, Listed, NewClient, NewProof, ProofRotation};
 
 use super::token::{lifetime, scopes};
 use super::{Role, parts, process};
+
+/// How clients prove themselves, as lists and the audit log name it.
+const KEYS: &str = "private_key_jwt";
+const SECRET: &str = "client_secret";
 
 #[derive(Subcommand)]
 pub enum ClientsCommand {
@@ -78,9 +83,10 @@ pub fn run(settings: &Settings, command: &ClientsCommand, json: bool) -> Result<
         match command {
             ClientsCommand::Create(args) => Box::pin(create(&pool, args, json)).await,
             ClientsCommand::List { tenant } => list(&pool, tenant.as_ref(), json).await,
-            ClientsCommand::Rotate(args) => rotate(&pool, args, json).await,
+            ClientsCommand::Rotate(args) => Box::pin(rotate(&pool, args, json)).await,
             ClientsCommand::Delete { id } => {
-                if !clients::delete(&pool, id, REVOKED_FOR.as_secs_f64()).await? {
+                let audit = Draft::by_operator("clients delete", json!({ "client": id }));
+                if !Box::pin(clients::delete(&pool, id, REVOKED_FOR.as_secs_f64(), &audit)).await? {
                     bail!("there is no client {id}");
                 }
                 eprintln!("{id} is removed: within a minute none of its tokens is accepted");
@@ -102,7 +108,10 @@ async fn create(pool: &PgPool, args: &CreateArgs, json: bool) -> Result<()> {
         scope: &scopes.to_string(),
         proof: proof.stored,
     };
-    if !clients::create(pool, &client).await? {
+    let target = format!("/v1/users/{}", args.user);
+    let about = json!({ "client": id, "scopes": client.scope, "authentication": way(&client.proof) });
+    let note = Note::by_operator(&args.tenant, "clients create", target, about);
+    if !clients::create(pool, &client, &note).await? {
         bail!("there is no user {} in tenant {}", args.user, args.tenant);
     }
     show(&id, proof.secret.as_deref(), json);
@@ -111,7 +120,12 @@ async fn create(pool: &PgPool, args: &CreateArgs, json: bool) -> Result<()> {
 
 async fn rotate(pool: &PgPool, args: &RotateArgs, json: bool) -> Result<()> {
     let proof = proof(args.jwks.as_deref())?;
-    if !clients::rotate(pool, &args.id, &proof.stored, args.overlap.as_secs_f64()).await? {
+    let about = json!({
+        "client": args.id, "authentication": way(&proof.stored), "overlap_seconds": args.overlap.as_secs()
+    });
+    let audit = Draft::by_operator("clients rotate", about);
+    let rotation = ProofRotation { id: &args.id, proof: &proof.stored, overlap_seconds: args.overlap.as_secs_f64() };
+    if !clients::rotate(pool, &rotation, &audit).await? {
         bail!("there is no client {}", args.id);
     }
     show(&args.id, proof.secret.as_deref(), json);
@@ -178,7 +192,14 @@ fn line(client: &Listed) -> String {
 }
 
 fn authentication(client: &Listed) -> &'static str {
-    if client.has_keys { "private_key_jwt" } else { "client_secret" }
+    if client.has_keys { KEYS } else { SECRET }
+}
+
+fn way(proof: &NewProof) -> &'static str {
+    match proof {
+        NewProof::Keys(_) => KEYS,
+        NewProof::Secret(_) => SECRET,
+    }
 }
 
 fn overlap(text: &str) -> Result<Duration, String> {

@@ -7,7 +7,9 @@ use anyhow::{Context, Result};
 use api::token::secret::{hash, new_login_code};
 use clap::Args;
 use jobs::{TenantId, UserId};
+use serde_json::json;
 use settings::Settings;
+use store::audit::Note;
 use store::oauth::login_codes;
 
 use super::token::lifetime;
@@ -36,7 +38,10 @@ pub fn run(settings: &Settings, args: &LoginCodeArgs) -> Result<()> {
         store::reach(&pool).await?;
         let code = new_login_code();
         let person = (&args.tenant, &args.user);
-        let expires_at = login_codes::create(&pool, person, hash(&code), args.ttl.as_secs_f64()).await?;
+        let about = json!({ "valid_for_seconds": args.ttl.as_secs() });
+        let note = Note::by_operator(&args.tenant, "login-code", format!("/v1/users/{}", args.user), about);
+        let created = login_codes::create(&pool, person, hash(&code), args.ttl.as_secs_f64(), &note);
+        let expires_at = Box::pin(created).await?;
         let no_user = || format!("there is no user {} in tenant {}", args.user, args.tenant);
         let expires_at = expires_at.with_context(no_user)?;
         println!("{code}");

@@ -10,6 +10,7 @@ mod confirmation;
 pub mod credits;
 pub mod fhe_child;
 mod health;
+pub mod health_check;
 mod key_manager;
 pub mod kms;
 pub mod lago_standin;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use api::token::{JWKS_MAX_AGE, KeyState, ListedKey, list_keys, rotate_keys};
+use api::token::{JWKS_MAX_AGE, KeyState, ListedKey, list_keys, rotate_keys, withdraw_key};
 use clap::Subcommand;
 use serde_json::json;
 use settings::Settings;
@@ -55,7 +55,7 @@ pub(super) async fn run(settings: &Settings, command: &TokenKeysCommand, json: b
             }
         }
         TokenKeysCommand::Withdraw { kid } => {
-            if !store::oauth::keys::withdraw(&pool, kid).await? {
+            if !Box::pin(withdraw_key(&pool, kid)).await? {
                 bail!("there is no key {kid}");
             }
             eprintln!("{kid} is withdrawn: within a minute none of its tokens is accepted");

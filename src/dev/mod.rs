@@ -24,4 +24,5 @@ mod supervisor;
 pub mod wiring;
 
 pub use console::{DevArgs, run};
+pub use probe::Probe;
 pub use spawn::{SpawnArgs, spawn};

@@ -3,13 +3,14 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use jobs::credits::Counted;
 use jobs::submission::{JobType, Priority, Submission};
-use jobs::usage::{FIRST_SEGMENT, Metric, row_id};
+use jobs::usage::{FIRST_SEGMENT, Metric, Units, row_id};
 use jobs::{IdempotencyKey, JobId, JobStatus, TenantId, UserId, idempotency, workflow_id};
 use sqlx::{PgConnection, PgPool};
 
 use crate::audit::Note;
 use crate::credits::{self, Prepaid};
 use crate::limits::{self, Active, AdmissionLimits, Limited, MonthUnits, Taken};
+use crate::quotes::{self, Unusable};
 use crate::uploads::Kind;
 use crate::{StoreError, begin, events, notifications};
 
@@ -53,6 +54,8 @@ pub enum Admitted {
     Missing(Kind),
     /// A limit does not admit it.
     Limited(Limited),
+    /// Its quote does not admit it.
+    NotQuoted(Unusable),
 }
 
 /// Takes a submission in.
@@ -91,25 +94,20 @@ async fn take_in(tx: &mut PgConnection, admission: &Admission<'_>) -> Result<Adm
     if admission.submission.is_late(admission.created_at) {
         return Ok(Admitted::Late);
     }
-    let user = sqlx::query!(
-        "SELECT u.submitter FROM tenants t JOIN users u ON u.tenant = coalesce(t.sandbox_of, t.id)
-          WHERE t.id = $1 AND u.id = $2",
-        admission.tenant.as_str(),
-        admission.user.as_str()
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
-    let Some(user) = user else {
-        return Ok(Admitted::UnknownUser);
-    };
-    let Some(submitter) = user.submitter else {
-        return Ok(Admitted::NoSubmitter);
+    let submitter = match submitter(tx, admission.tenant, admission.user).await? {
+        Submitter::Address(submitter) => submitter,
+        Submitter::UnknownUser => return Ok(Admitted::UnknownUser),
+        Submitter::Missing => return Ok(Admitted::NoSubmitter),
     };
     let workflow = match previous {
         None => workflow_id::first_use(admission.tenant, admission.key),
         Some(_) => workflow_id::later_use(admission.tenant, admission.key, admission.job_id),
     };
-    let taken = match take(tx, admission).await? {
+    let ceiling = match quotes::hold(tx, admission.tenant, admission.submission, admission.created_at).await? {
+        Ok(ceiling) => ceiling,
+        Err(unusable) => return Ok(Admitted::NotQuoted(unusable)),
+    };
+    let taken = match take(tx, admission, ceiling).await? {
         Ok(taken) => taken,
         Err(limited) => return Ok(Admitted::Limited(limited)),
     };
@@ -120,8 +118,41 @@ async fn take_in(tx: &mut PgConnection, admission: &Admission<'_>) -> Result<Adm
     Ok(Admitted::New { month: taken.month.map(|(_, held)| held) })
 }
 
+/// Whom a user's jobs belong to.
+pub(crate) enum Submitter {
+    Address(Vec<u8>),
+    /// The user has registered none.
+    Missing,
+    UnknownUser,
+}
+
+/// The address of a user's jobs, of a sandbox's too.
+pub(crate) async fn submitter(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    user: &UserId,
+) -> Result<Submitter, StoreError> {
+    let user = sqlx::query!(
+        "SELECT u.submitter FROM tenants t JOIN users u ON u.tenant = coalesce(t.sandbox_of, t.id)
+          WHERE t.id = $1 AND u.id = $2",
+        tenant.as_str(),
+        user.as_str()
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(match user.map(|user| user.submitter) {
+        None => Submitter::UnknownUser,
+        Some(None) => Submitter::Missing,
+        Some(Some(address)) => Submitter::Address(address),
+    })
+}
+
 /// What an admission took of its limits.
 struct Share {
+    /// Beyond which the job is not computed and not billed: its quote's.
+    ceiling: Option<Units>,
+    /// What the job may cost at most.
+    reserved: Units,
     /// Place among the user's active jobs.
     slot: Option<i32>,
     /// Where its units count, and what the tenant holds then.
@@ -130,14 +161,19 @@ struct Share {
 
 /// Takes what the job needs of each limit: last of all before the rows are written, so that nothing is held for long. Always
 /// in this order, so that nobody waits for somebody who waits for it.
-async fn take(tx: &mut PgConnection, admission: &Admission<'_>) -> Result<Result<Share, Limited>, StoreError> {
+async fn take(
+    tx: &mut PgConnection,
+    admission: &Admission<'_>,
+    ceiling: Option<Units>,
+) -> Result<Result<Share, Limited>, StoreError> {
     let (tenant, limits) = (admission.tenant, &admission.limits);
     let slot = match limits::take_slot(tx, tenant, admission.user, limits).await? {
         Active::Slot(slot) => slot,
         Active::Refused(limited) => return Ok(Err(limited)),
     };
-    let wanted = admission.submission.maximum_units();
-    let mut share = Share { slot, month: None };
+    let maximum = admission.submission.maximum_units();
+    let wanted = ceiling.map_or(maximum, |ceiling| maximum.at_most(ceiling));
+    let mut share = Share { ceiling, reserved: wanted, slot, month: None };
     if let Some(ceilings) = limits.units {
         match limits::take(tx, tenant, admission.created_at, wanted, ceilings).await? {
             Taken::Yes { month, held, told } => {
@@ -203,16 +239,18 @@ async fn insert(
     taken: &Share,
 ) -> Result<Option<Kind>, StoreError> {
     let submission = admission.submission;
-    let reserved = submission.maximum_units();
+    let reserved = taken.reserved;
     let (blob, client_key) = (submission.blob(), submission.client_key());
     let inserted = sqlx::query!(
         r#"
         WITH job AS (
             INSERT INTO jobs (id, tenant, user_id, submitter, job_type, algorithm, payload, content_hash, priority,
                               deadline, timeout_seconds, request_id, created_at, updated_at, estimated_completion,
-                              workflow_id, current_workflow_id, active_slot, test_mode)
+                              workflow_id, current_workflow_id, active_slot, test_mode, unit_ceiling, fhe_unit_ceiling)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $15, $25,
-                    (SELECT sandbox_of IS NOT NULL FROM tenants WHERE id = $2))
+                    (SELECT sandbox_of IS NOT NULL FROM tenants WHERE id = $2), $30, $31)
+        ), quote AS (
+            UPDATE job_quotes SET job_id = $1 WHERE id = $29
         ), start AS (
             INSERT INTO job_starts (job_id, tenant, priority, workflow_id) VALUES ($1, $2, $9, $15)
         ), reservation AS (
@@ -258,6 +296,9 @@ async fn insert(
         taken.month.map(|(month, _)| month),
         admission.audit.entry.at,
         admission.audit.take()?,
+        submission.quote.map(|quote| quote.id.0),
+        taken.ceiling.map(|ceiling| column(ceiling.compute)),
+        taken.ceiling.map(|ceiling| column(ceiling.fhe)),
     )
     .execute(tx)
     .await;
@@ -278,7 +319,8 @@ fn missing(error: &sqlx::Error) -> Option<Kind> {
     }
 }
 
-fn column(units: u64) -> i64 {
+/// Units as the database holds them.
+pub(crate) fn column(units: u64) -> i64 {
     i64::try_from(units).unwrap_or(i64::MAX)
 }
 

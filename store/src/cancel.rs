@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::audit::Note;
 use crate::jobs::Reader;
-use crate::transition::{Ending, Locked, Units, end, lock};
+use crate::transition::{Ending, Units, end, lock_of};
 use crate::{StoreError, begin};
 
 /// A workflow run to be told of a cancellation.
@@ -33,11 +33,7 @@ pub enum Cancelled {
 /// The database is away.
 pub async fn request(pool: &PgPool, reader: Reader<'_>, job: JobId, audit: &Note) -> Result<Cancelled, StoreError> {
     let mut tx = begin(pool).await?;
-    let sees =
-        |row: &Locked| row.tenant == reader.tenant.as_str() && reader.user_column().is_none_or(|user| row.user == user);
-    let Some(row) = lock(&mut tx, job).await?.filter(sees) else {
-        return Ok(Cancelled::NoSuchJob);
-    };
+    let Some(row) = lock_of(&mut tx, reader, job).await? else { return Ok(Cancelled::NoSuchJob) };
     let answer = match row.status {
         JobStatus::Pending => {
             end(&mut tx, &row, &Ending::Cancelled, Units::NONE).await?;

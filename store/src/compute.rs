@@ -9,6 +9,7 @@ use sqlx::PgPool;
 
 use crate::admission::job_type_of;
 use crate::departure::{self, Leaving, ResultRow};
+use crate::quotes::ceiling;
 use crate::transition::Units;
 use crate::{StoreError, begin, events};
 
@@ -23,6 +24,8 @@ pub struct ComputeJob {
     pub deadline: Option<DateTime<Utc>>,
     pub cancel_requested: bool,
     pub progress_percent: f32,
+    /// What it may cost at most, where it was quoted.
+    pub ceiling: Option<Units>,
 }
 
 /// Reads a job for its computation.
@@ -31,7 +34,8 @@ pub struct ComputeJob {
 /// The database is away, or there is no such job.
 pub async fn load(pool: &PgPool, job: JobId) -> Result<ComputeJob, StoreError> {
     let row = sqlx::query!(
-        "SELECT tenant, job_type, status, payload, timeout_seconds, deadline, cancel_requested_at, progress_percent
+        "SELECT tenant, job_type, status, payload, timeout_seconds, deadline, cancel_requested_at, progress_percent,
+                unit_ceiling, fhe_unit_ceiling
            FROM jobs WHERE id = $1",
         job.0
     )
@@ -47,6 +51,7 @@ pub async fn load(pool: &PgPool, job: JobId) -> Result<ComputeJob, StoreError> {
         deadline: row.deadline,
         cancel_requested: row.cancel_requested_at.is_some(),
         progress_percent: row.progress_percent,
+        ceiling: ceiling(row.unit_ceiling, row.fhe_unit_ceiling)?,
     })
 }
 

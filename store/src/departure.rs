@@ -2,7 +2,6 @@
 //!
 //! It is open while the job's row is locked, so that whoever stores bytes elsewhere stores those whose hash will stand.
 
-use jobs::usage::Metric;
 use jobs::wire::Progress;
 use jobs::{JobId, JobStatus, Step};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
@@ -89,10 +88,7 @@ impl Departure {
         )
         .execute(&mut *tx)
         .await?;
-        charge(tx, job, tenant, Metric::ComputeUnits, units.compute).await?;
-        if units.fhe > 0 {
-            charge(tx, job, tenant, Metric::FheComputeUnits, units.fhe).await?;
-        }
+        charge(tx, &self.row, units).await?;
         events::status(tx, job, tenant, Some(JobStatus::Processing), JobStatus::Confirming, None).await?;
         self.tx.commit().await?;
         Ok(Step::Confirm)

@@ -25,6 +25,7 @@ pub mod lost;
 pub mod notifications;
 pub mod oauth;
 pub mod overview;
+pub mod quotes;
 pub mod receipts;
 pub mod resync;
 pub mod retrievals;

@@ -61,6 +61,24 @@ pub async fn ensure_tenant(pool: &PgPool, tenant: &TenantId, plan: &str) -> Resu
     Ok(made.rows_affected() == 1)
 }
 
+/// Creates a tenant if it does not exist, for an operator, and tells whether it did so.
+///
+/// # Errors
+/// The database is away.
+pub async fn create(pool: &PgPool, tenant: &TenantId, plan: &str, audit: &Note) -> Result<bool, StoreError> {
+    let mut tx = begin(pool).await?;
+    let made =
+        sqlx::query!("INSERT INTO tenants (id, plan) VALUES ($1, $2) ON CONFLICT DO NOTHING", tenant.as_str(), plan)
+            .execute(&mut *tx)
+            .await?;
+    let is_new = made.rows_affected() == 1;
+    if is_new {
+        audit.write(&mut tx).await?;
+        tx.commit().await?;
+    }
+    Ok(is_new)
+}
+
 /// For development: creates a user with an address, or raises the role of the one that exists, whose address stays
 /// if it has one. A role is never lowered, so that a token of less takes nothing from the user's keys.
 ///

@@ -8,6 +8,8 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::admission::job_type_of;
 use crate::cancel::WorkflowRun;
+use crate::jobs::Reader;
+use crate::quotes::ceiling;
 use crate::{StoreError, events};
 
 /// What [`begin`] found out.
@@ -34,29 +36,66 @@ impl Ending {
 pub(crate) struct Locked {
     pub(crate) job: JobId,
     pub(crate) tenant: String,
-    pub(crate) user: String,
     pub(crate) job_type: JobType,
     pub(crate) status: JobStatus,
     pub(crate) cancel_requested: bool,
     pub(crate) deadline_passed: bool,
+    /// What it is billed at most for its computation.
+    ceiling: Option<Units>,
+}
+
+struct LockedRow {
+    tenant: String,
+    job_type: String,
+    status: String,
+    cancel_requested: bool,
+    deadline_passed: bool,
+    unit_ceiling: Option<i64>,
+    fhe_unit_ceiling: Option<i64>,
+}
+
+/// One statement locks any job, or a caller's: what differs is at its end.
+macro_rules! select_locked {
+    ($condition:tt, $($argument:expr),*) => {
+        sqlx::query_as!(
+            LockedRow,
+            r#"SELECT tenant, job_type, status, cancel_requested_at IS NOT NULL AS "cancel_requested!",
+                      coalesce(deadline <= now(), false) AS "deadline_passed!", unit_ceiling, fhe_unit_ceiling
+                 FROM jobs "# + $condition + " FOR UPDATE",
+            $($argument),*
+        )
+    };
 }
 
 pub(crate) async fn lock(tx: &mut PgConnection, job: JobId) -> Result<Option<Locked>, StoreError> {
-    let row = sqlx::query!(
-        r#"SELECT tenant, user_id, job_type, status, cancel_requested_at IS NOT NULL AS "cancel_requested!",
-                  coalesce(deadline <= now(), false) AS "deadline_passed!"
-             FROM jobs WHERE id = $1 FOR UPDATE"#,
-        job.0
+    let row = select_locked!("WHERE id = $1", job.0).fetch_optional(tx).await?;
+    row.map(|row| locked(job, row)).transpose()
+}
+
+/// The same of a job that the reader sees. Another's is neither locked nor waited for: how long that takes would tell
+/// that it is there.
+pub(crate) async fn lock_of(
+    tx: &mut PgConnection,
+    reader: Reader<'_>,
+    job: JobId,
+) -> Result<Option<Locked>, StoreError> {
+    let row = select_locked!(
+        "WHERE id = $1 AND tenant = $2 AND ($3::text IS NULL OR user_id = $3)",
+        job.0,
+        reader.tenant.as_str(),
+        reader.user_column()
     )
     .fetch_optional(tx)
     .await?;
-    row.map(|row| {
-        let status = row.status.parse().map_err(|_| StoreError::corrupt("status", &row.status))?;
-        let (cancel_requested, deadline_passed) = (row.cancel_requested, row.deadline_passed);
-        let job_type = job_type_of(&row.job_type)?;
-        Ok(Locked { job, tenant: row.tenant, user: row.user_id, job_type, status, cancel_requested, deadline_passed })
-    })
-    .transpose()
+    row.map(|row| locked(job, row)).transpose()
+}
+
+fn locked(job: JobId, row: LockedRow) -> Result<Locked, StoreError> {
+    let status = row.status.parse().map_err(|_| StoreError::corrupt("status", &row.status))?;
+    let (cancel_requested, deadline_passed) = (row.cancel_requested, row.deadline_passed);
+    let job_type = job_type_of(&row.job_type)?;
+    let ceiling = ceiling(row.unit_ceiling, row.fhe_unit_ceiling)?;
+    Ok(Locked { job, tenant: row.tenant, job_type, status, cancel_requested, deadline_passed, ceiling })
 }
 
 /// Begins the computation: PENDING becomes PROCESSING, unless the job was cancelled or is too late. Notes the run that
@@ -171,10 +210,8 @@ pub(crate) async fn end(
     if status == JobStatus::Failed {
         confirm_failure(tx, row).await?;
     }
-    let billed = code.is_none_or(|code| !code.is_ours());
-    let done = [(Metric::ComputeUnits, units_done.compute), (Metric::FheComputeUnits, units_done.fhe)];
-    for (metric, units) in done.into_iter().filter(|(_, units)| billed && *units > 0) {
-        charge(tx, row.job, &row.tenant, metric, units).await?;
+    if code.is_none_or(|code| !code.is_ours()) {
+        charge(tx, row, units_done).await?;
     }
     sqlx::query!("DELETE FROM job_reservations WHERE job_id = $1", row.job.0).execute(&mut *tx).await?;
     events::status(tx, row.job, &row.tenant, Some(row.status), status, code).await?;
@@ -196,24 +233,25 @@ async fn confirm_failure(tx: &mut PgConnection, row: &Locked) -> Result<(), Stor
     Ok(())
 }
 
-/// Writes a usage row of the job.
-pub(crate) async fn charge(
-    tx: &mut PgConnection,
-    job: JobId,
-    tenant: &str,
-    metric: Metric,
-    units: u64,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units) VALUES ($1, $2, $3, $4, $5, $6)",
-        row_id(job, metric, FIRST_SEGMENT),
-        tenant,
-        job.0,
-        metric.as_str(),
-        FIRST_SEGMENT,
-        i64::try_from(units).unwrap_or(i64::MAX)
-    )
-    .execute(tx)
-    .await?;
+/// Writes the usage rows of the job's computation, none beyond its ceiling: what was done beyond it is a gift.
+pub(crate) async fn charge(tx: &mut PgConnection, row: &Locked, units: Units) -> Result<(), StoreError> {
+    let billed = row.ceiling.map_or(units, |ceiling| units.at_most(ceiling));
+    if billed != units {
+        tracing::warn!(job.id = %row.job, ?units, ?billed, "more was done than the job's ceiling allows");
+    }
+    let rows = [(Metric::ComputeUnits, billed.compute), (Metric::FheComputeUnits, billed.fhe)];
+    for (metric, units) in rows.into_iter().filter(|(_, units)| *units > 0) {
+        sqlx::query!(
+            "INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units) VALUES ($1, $2, $3, $4, $5, $6)",
+            row_id(row.job, metric, FIRST_SEGMENT),
+            row.tenant,
+            row.job.0,
+            metric.as_str(),
+            FIRST_SEGMENT,
+            i64::try_from(units).unwrap_or(i64::MAX)
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
     Ok(())
 }

@@ -31,6 +31,8 @@ pub struct Standing {
 pub enum Put {
     Created(User),
     Changed(User),
+    /// Its access tokens that say more than its role is now count no more.
+    Lowered(User),
     /// Nobody would be left to administer the tenant.
     LastAdmin,
     NoSuchTenant,
@@ -144,21 +146,35 @@ pub async fn put(pool: &PgPool, tenant: &TenantId, user: &UserId, role: Role, au
         return Ok(Put::LastAdmin);
     }
     let row = sqlx::query!(
-        r#"WITH before AS (SELECT 1 FROM users WHERE tenant = $1 AND id = $2)
+        r#"WITH before AS (SELECT role FROM users WHERE tenant = $1 AND id = $2)
            INSERT INTO users (tenant, id, role) VALUES ($1, $2, $3)
            ON CONFLICT (tenant, id) DO UPDATE SET role = EXCLUDED.role
-           RETURNING submitter, created_at, NOT EXISTS (SELECT FROM before) AS "is_new!""#,
+           RETURNING submitter, created_at, (SELECT role FROM before) AS role_before"#,
         tenant.as_str(),
         user.as_str(),
         role.as_str()
     )
     .fetch_one(&mut *tx)
     .await?;
+    let before = row.role_before.as_deref().map(role_of).transpose()?;
+    let is_lowered = before.is_some_and(|before| is_lower(role, before));
+    if is_lowered {
+        revocations::lower_user(&mut tx, tenant, user, role).await?;
+    }
     audit.write(&mut tx).await?;
     tx.commit().await?;
     let submitter = row.submitter.map(|address| bytes("submitter", &address)).transpose()?;
     let user = User { id: user.clone(), role, submitter, created_at: row.created_at };
-    Ok(if row.is_new { Put::Created(user) } else { Put::Changed(user) })
+    Ok(match before {
+        None => Put::Created(user),
+        Some(_) if is_lowered => Put::Lowered(user),
+        Some(_) => Put::Changed(user),
+    })
+}
+
+/// Whether a role lacks something that another one has.
+pub(crate) fn is_lower(role: Role, other: Role) -> bool {
+    other.scopes().outside(&role.scopes()).is_some()
 }
 
 /// Deletes a user and revokes its keys and access tokens, in one transaction. Its jobs stay the tenant's.

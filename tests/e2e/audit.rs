@@ -34,12 +34,12 @@ async fn a_log_is_whole_until_somebody_removes_something_of_it() {
     let listed = said(&audit(stack, key, &["list", "--oldest-first", "--json"]));
     let actions: Vec<&str> =
         listed["data"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
-    assert_eq!(actions, ["tenants create", "tenants create", "put_user", "put_user"]);
+    assert_eq!(actions, ["tenants create", "tenants create", "tenants create", "put_user", "put_user"]);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("audit.ndjson");
     let file = file.to_str().unwrap();
     let exported = said(&audit(stack, key, &["export", "-o", file, "--json"]));
-    let kept = format!("4:{}", exported["head"]["hash"].as_str().unwrap());
+    let kept = format!("5:{}", exported["head"]["hash"].as_str().unwrap());
     for verify in [&["verify"][..], &["verify", "--head", &kept], &["verify", "--file", file, "--head", &kept]] {
         let verified = audit(stack, key, &[verify, &["--json"]].concat());
         assert_eq!((verified.status.code(), &said(&verified)["verified"]), (Some(0), &json!(true)), "{verified:?}");
@@ -48,7 +48,7 @@ async fn a_log_is_whole_until_somebody_removes_something_of_it() {
     // The newest entry goes, by a hand that no trigger holds: the tables' owner's.
     let removal = "DO $$ BEGIN
         ALTER TABLE audit_log DISABLE TRIGGER USER;
-        DELETE FROM audit_log WHERE tenant = 'audited' AND seq = 4;
+        DELETE FROM audit_log WHERE tenant = 'audited' AND seq = 5;
         ALTER TABLE audit_log ENABLE TRIGGER USER;
     END $$";
     stack.execute(sqlx::query(removal)).await;
@@ -58,4 +58,48 @@ async fn a_log_is_whole_until_somebody_removes_something_of_it() {
     assert_eq!(audit(stack, key, &["verify", "--file", file]).status.code(), Some(0), "the export has it still");
     let developer = stack.tenant();
     assert_eq!(audit(stack, &developer.token, &["verify"]).status.code(), Some(3), "nobody else's to read");
+}
+
+/// What operators do to who comes in, and by which keys, stands in the log of everybody whom it concerns.
+#[tokio::test]
+async fn operators_commands_are_in_the_log() {
+    let stack = Stack::shared();
+    let made = ["tenants", "create", "operated", "--plan", "development", "--admin", "amy", "--api-key", "--json"];
+    let made = stack.runs(&made, &[]).document::<Value>();
+    let key = made["api_key"].as_str().unwrap();
+    let client = ["clients", "create", "--tenant", "operated", "--user", "amy", "--json"];
+    let client = stack.runs(&client, &[]).document::<Value>();
+    let id = client["client_id"].as_str().unwrap();
+    let rotated = stack.runs(&["clients", "rotate", id, "--json"], &[]).document::<Value>();
+    let _ = stack.runs(&["clients", "delete", id], &[]).ends(0);
+    let code = stack.runs(&["login-code", "--tenant", "operated", "--user", "amy"], &[]).ends(0).stdout;
+    // It signs in a year, and is gone before that.
+    let added = stack.runs(&["token", "keys", "rotate", "--after", "365d", "--json"], &[]).document::<Value>();
+    let kid = added["kid"].as_str().unwrap();
+    let _ = stack.runs(&["token", "keys", "withdraw", kid], &[]).ends(0);
+
+    let listed = said(&audit(stack, key, &["list", "--oldest-first", "--limit", "100", "--json"]));
+    let entries = &listed["data"].as_array().unwrap()[3..];
+    let of = |member: &str| entries.iter().map(|entry| entry[member].as_str().unwrap_or("-")).collect::<Vec<_>>();
+    assert_eq!(
+        of("action"),
+        [
+            "clients create",
+            "clients rotate",
+            "clients delete",
+            "login-code",
+            "token keys rotate",
+            "token keys withdraw"
+        ]
+    );
+    let (amy, keys) = ("/v1/users/amy", "/.well-known/jwks.json");
+    assert_eq!(of("target"), [amy, amy, amy, amy, keys, keys]);
+    assert!(entries.iter().all(|entry| entry["credential"] == "operator" && entry["user"].is_null()));
+    assert!(entries[..3].iter().all(|entry| entry["detail"]["client"] == id), "{entries:?}");
+    assert!(entries[4..].iter().all(|entry| entry["detail"]["kid"] == kid), "{entries:?}");
+    let text = listed.to_string();
+    for secret in [&client["client_secret"], &rotated["client_secret"]] {
+        assert!(!text.contains(secret.as_str().unwrap()), "no secret ever");
+    }
+    assert!(!text.contains(code.trim()));
 }

@@ -14,6 +14,7 @@ mod login;
 mod one_job;
 mod people;
 mod policy;
+mod quotes;
 mod secrets;
 mod temporal_setup;
 mod tenants;

@@ -1,8 +1,9 @@
 //! kill -9 of the worker at each step of a job.
 
-use jobs::JobStatus;
+use jobs::{ErrorCode, JobStatus};
+use serde_json::Value;
 
-use crate::harness::{JobHandle, NO_REPORTER, Stack, Zama, factor, long_factor, until};
+use crate::harness::{JobHandle, NO_REPORTER, Stack, Zama, factor, long_factor, under, until};
 
 #[tokio::test]
 async fn while_it_computes() {
@@ -19,9 +20,9 @@ async fn while_it_computes() {
 const STUCK: &[(&str, &str)] =
     &[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "3600000"), ("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_AT", "checkpoint")];
 
-/// Submits what has a checkpoint, and waits until Temporal has it too.
-async fn has_a_checkpoint<'a>(zama: &'a Zama<'a>) -> JobHandle<'a> {
-    let job = zama.submit(&long_factor()).await;
+/// Submits [`long_factor`], and waits until Temporal has it too.
+async fn has_a_checkpoint<'a>(zama: &'a Zama<'a>, body: &Value) -> JobHandle<'a> {
+    let job = zama.submit(body).await;
     assert!(job.tells("paused").await.progress.percent > 0.0, "nothing was computed yet");
     zama.stack.hears_of(&job.workflow_id().await).await;
     job
@@ -31,17 +32,29 @@ async fn has_a_checkpoint<'a>(zama: &'a Zama<'a>) -> JobHandle<'a> {
 async fn another_goes_on_from_the_checkpoint() {
     let stack = Stack::with(STUCK);
     let zama = stack.tenant();
-    let job = has_a_checkpoint(&zama).await;
+    let job = has_a_checkpoint(&zama, &long_factor()).await;
+    let quote = zama.quotes(&long_factor()).await;
+    let dear = has_a_checkpoint(&zama, &under(&quote, &long_factor())).await;
+    // As if the worker that takes it over had another price list.
+    let cheaper = sqlx::query("UPDATE jobs SET unit_ceiling = 10 WHERE id = $1 AND unit_ceiling = 65").bind(dear.id.0);
+    assert_eq!(stack.execute(cheaper).await, 1);
     stack.kills("worker");
     zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
     assert_eq!(stack.says_of("worker", "resuming", &job.id.to_string()), 1);
+
+    let error = dear.fails().await.error.unwrap();
+    assert_eq!(error.code, ErrorCode::CostCeilingExceeded, "{error:?}");
+    assert_eq!(error.detail, "The job costs 65 compute units; its ceiling allows 10.");
+    assert_eq!(stack.says_of("worker", "resuming", &dear.id.to_string()), 0, "nothing more of it was computed");
+    let billed = dear.usage().await;
+    assert!(billed.iter().all(|row| row.metric != "compute_units" || row.units <= 10), "{billed:?}");
 }
 
 #[tokio::test]
 async fn a_checkpoint_that_nobody_can_read_is_told_and_it_begins_anew() {
     let stack = Stack::with(STUCK);
     let zama = stack.tenant();
-    let job = has_a_checkpoint(&zama).await;
+    let job = has_a_checkpoint(&zama, &long_factor()).await;
     let id = job.id.to_string();
     // It tells nothing more by itself.
     let _outage = stack.stops("worker");

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::future::join_all;
+use jobs::quote::Quote;
 use jobs::wire::{Job, JobPage};
 use jobs::{JobId, JobStatus};
 use reqwest::Method;
@@ -31,6 +32,13 @@ pub fn factor(number: u64) -> Value {
 pub fn long_factor() -> Value {
     let mut body = factor(0);
     body["payload"]["input"]["number"] = "340282366920938460843936948965011886881".into();
+    body
+}
+
+/// A submission under a quote of it.
+pub fn under(quote: &Quote, body: &Value) -> Value {
+    let mut body = body.clone();
+    body["quote_id"] = json!(quote.quote_id);
     body
 }
 
@@ -103,6 +111,13 @@ impl<'a> Zama<'a> {
             self.job(job)
         };
         join_all((1_000_003..).take(count).map(submit)).await
+    }
+
+    /// What a submission would cost at most.
+    pub async fn quotes(&self, body: &Value) -> Quote {
+        let answer = self.ask(Method::POST, "/v1/jobs/quote", &[], Some(body)).await.unwrap();
+        assert_eq!(answer.status, 201, "{answer:?}");
+        serde_json::from_value(answer.body).unwrap()
     }
 
     pub async fn posts(&self, body: &Value, headers: &[(&str, &str)]) -> Answer {

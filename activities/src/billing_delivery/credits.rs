@@ -95,7 +95,7 @@ impl BillingDelivery {
                 let made = self.made_of(top_up, wallet).await?;
                 let made = made.with_context(|| format!("the wallet {wallet} does not hold it any more"))?;
                 let is_over = made.outcome != Outcome::Pending;
-                Ok(self.note(top_up, &made).await? && is_over)
+                Ok(self.note_made(top_up, &made).await? && is_over)
             }
             _ => Ok(false),
         }
@@ -119,14 +119,14 @@ impl BillingDelivery {
         if this.number > 1
             && let Some(made) = self.made_of(top_up, this.wallet).await?
         {
-            return self.note(top_up, &made).await;
+            return self.note_made(top_up, &made).await;
         }
         // Whoever was stopped here for long may not be the only one who tries.
         ensure!(noted.elapsed() < FRESH, "the try was noted too long ago to be sent");
         match self.lago.top_up(WalletId(this.wallet), &wish(top_up)).await {
             Ok(transactions) => {
                 let made = only(top_up, transactions).context("Lago made nothing of it")?;
-                self.note(top_up, &made).await
+                self.note_made(top_up, &made).await
             }
             Err(LagoError::Rejected { body, .. }) => self.refuse(top_up, &body).await,
             Err(error) => Err(error.into()),
@@ -151,7 +151,7 @@ impl BillingDelivery {
         Ok(only(top_up, transactions))
     }
 
-    async fn note(&self, top_up: &TopUp, made: &Made) -> Result<bool> {
+    async fn note_made(&self, top_up: &TopUp, made: &Made) -> Result<bool> {
         let is_new = top_ups::note(&self.pool, top_up.id, made).await?;
         if is_new && made.outcome != Outcome::Pending {
             let (cents, currency) = (top_up.amount_cents, top_up.currency.as_str());

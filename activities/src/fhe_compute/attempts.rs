@@ -8,7 +8,9 @@ use blobs::{BlobHash, MAX_EVALUATION_KEY_BYTES};
 use bytes::Bytes;
 use fhe::child::protocol::{self, Blob, Checkpoint, Done, LoadKey, Prepared, Refusal, Run};
 use jobs::ErrorCode;
+use jobs::algorithm::payload_units;
 use jobs::fhe::KeyMode;
+use jobs::usage::{Excess, Units};
 use store::client_keys::{self, KeyStatus};
 use store::fhe::attempts::{self, Attempt, Outcome, Token};
 use tokio::task::JoinHandle;
@@ -84,6 +86,9 @@ impl FheCompute {
                 return Ok(refused(ErrorCode::InternalError, "The inputs are lost.".to_owned()));
             }
         };
+        if let Some(excess) = excess(task, inputs.len()) {
+            return Ok(refused(ErrorCode::CostCeilingExceeded, excess.to_string()));
+        }
         board.stage(Stage::Waiting);
         let lease = match stop.run_until_cancelled(self.children.lease(&task.job.tenant)).await {
             None => return Ok(Verdict::Stopped),
@@ -208,6 +213,7 @@ impl FheCompute {
             inputs: Blob(setting.inputs.to_vec()),
             checkpoint: self.checkpoints.find(task.id).await?,
             checkpoint_pbs: self.checkpoint_pbs,
+            fhe_unit_ceiling: task.job.ceiling.map(|ceiling| ceiling.fhe),
         };
         if let Some(checkpoint) = &run.checkpoint {
             tracing::info!(job.id = %task.id, attempt = attempt.number(), step = checkpoint.step, "resuming");
@@ -258,6 +264,16 @@ impl FheCompute {
     }
 }
 
+/// Where carrying payload and inputs alone costs more than the job may; what the program costs, the child tells first.
+fn excess(task: &Task, input_bytes: usize) -> Option<Excess> {
+    task.job.ceiling.and_then(|ceiling| carried(task, input_bytes).excess(ceiling))
+}
+
+/// What payload and inputs cost, whatever is computed on them.
+pub(super) fn carried(task: &Task, input_bytes: usize) -> Units {
+    Units::plain(payload_units(task.job.payload.len()) + payload_units(input_bytes))
+}
+
 fn refused(code: ErrorCode, detail: String) -> Verdict {
     Verdict::Refused { code, detail }
 }
@@ -267,6 +283,7 @@ fn code(reason: Refusal) -> ErrorCode {
         Refusal::CiphertextInvalid => ErrorCode::CiphertextInvalid,
         Refusal::KeyMismatch => ErrorCode::KeyMismatch,
         Refusal::InputsUnfit => ErrorCode::JobValidationFailed,
+        Refusal::TooDear => ErrorCode::CostCeilingExceeded,
     }
 }
 

@@ -2,14 +2,13 @@
 
 use anyhow::{Result, ensure};
 use blobs::{BlobHash, SystemKey};
-use jobs::algorithm::payload_units;
 use jobs::{JobId, Step};
 use retrieval::Attestation;
 use store::departure::{self, Leaving};
 use store::fhe::results::{Encrypted, HandleParts};
 use store::transition::Units;
 
-use super::attempts::Computed;
+use super::attempts::{Computed, carried};
 use super::{FheCompute, Task};
 
 /// CBOR (RFC 8949).
@@ -19,10 +18,7 @@ impl FheCompute {
     pub(super) async fn finish(&self, task: &Task, computed: &Computed) -> Result<Step> {
         let Computed { prepared, result, result_hash, key_id, input_bytes } = computed;
         ensure!(BlobHash::of(result).0 == *result_hash, "the computing process names another hash than its result's");
-        let units = Units {
-            compute: payload_units(task.job.payload.len()) + payload_units(*input_bytes),
-            fhe: jobs::fhe::units::units(prepared.pbs),
-        };
+        let units = Units { fhe: jobs::fhe::units::units(prepared.pbs), ..carried(task, *input_bytes) };
         let attested = self.attester.attest(&Attestation {
             job_id: task.id,
             tenant: task.job.tenant.clone(),

@@ -13,8 +13,10 @@ use chrono::{SubsecRound as _, Utc};
 use jobs::audit::{AuditEntry, Outcome};
 use jobs::{ErrorCode, TenantId, UserId};
 use serde_json::{Value, json};
-use store::audit::{Note, append};
+use store::audit::{Draft, Note, append};
+use store::oauth::clients::Client;
 
+use super::gate::Gate;
 use super::operations;
 use super::problem::Problem;
 use super::request_id::RequestId;
@@ -62,11 +64,39 @@ impl Actor {
         Some(Self::of_client(&verified.principal, id.client.as_deref().unwrap_or(COMMAND_LINE)))
     }
 
+    /// The user of a client that somebody claims to be.
+    #[must_use]
+    pub fn claimed(client: &Client) -> Self {
+        let (tenant, user) = (client.holder.tenant.clone(), client.holder.user.clone());
+        Self { tenant, user, credential: by_client(&client.id) }
+    }
+
     /// A user, through a client that proved itself.
     #[must_use]
     pub fn of_client(principal: &Principal, client: &str) -> Self {
-        Self { credential: format!("client:{client}"), ..Self::from(principal) }
+        Self { credential: by_client(client), ..Self::from(principal) }
     }
+}
+
+/// How a client is named as a credential.
+#[must_use]
+pub fn by_client(id: &str) -> String {
+    format!("client:{id}")
+}
+
+/// What a token of another issuer makes of its user, in whatever request it comes.
+const FOLLOWED: &str = "follow_issuer";
+
+/// The entry of a user that a token of another issuer makes, or gives another role.
+#[must_use]
+pub fn followed(gate: &Gate, parts: &Parts, detail: Value) -> Draft {
+    let entry = AuditEntry {
+        credential: "external_token".to_owned(),
+        request_id: parts.extensions.get::<RequestId>().map(ToString::to_string),
+        address: gate.client(parts),
+        ..AuditEntry::of_operator(FOLLOWED, String::new(), detail)
+    };
+    Draft::shared(entry, Arc::default())
 }
 
 /// What is found out about a request that may change something; a request extension.
@@ -81,6 +111,8 @@ struct Found {
     address: Option<IpAddr>,
     actor: OnceLock<Actor>,
     detail: OnceLock<Value>,
+    /// Why somebody was not let in, in the words of the RFCs, which are no codes.
+    refused: OnceLock<&'static str>,
     /// The tenant whose thing it was about, if that is not the actor's.
     owner: OnceLock<TenantId>,
     /// A transaction has taken the entry.
@@ -96,6 +128,7 @@ impl Trail {
             address: state.gate.client_of(request),
             actor: OnceLock::new(),
             detail: OnceLock::new(),
+            refused: OnceLock::new(),
             owner: OnceLock::new(),
             written: Arc::default(),
         }))
@@ -109,6 +142,27 @@ impl Trail {
     /// Notes what is worth knowing beside who and where, for the entry that no transaction writes; told once.
     pub fn tell(&self, detail: Value) {
         let _ = self.0.detail.set(detail);
+    }
+
+    /// Notes that somebody was not let in as `actor`, which is known by a name that anybody may have used: so often and no
+    /// more that nobody fills a tenant's log from outside.
+    pub fn refuses(&self, gate: &Gate, actor: Actor, error: &'static str) {
+        if gate.notes_refusal(&actor.tenant) && self.0.actor.set(actor).is_ok() {
+            let _ = self.0.refused.set(error);
+        }
+    }
+
+    /// The entry of what is about to be done by whom the transaction finds.
+    #[must_use]
+    pub fn draft(&self, credential: String, detail: Value) -> Draft {
+        Draft::shared(AuditEntry { detail, ..self.entry(None, credential, Ok(())) }, self.0.written.clone())
+    }
+
+    /// The same of what is refused, and has consequences.
+    #[must_use]
+    pub fn draft_of_refusal(&self, credential: String, detail: Value) -> Draft {
+        let entry = self.entry(None, credential, Ok(()));
+        Draft::shared(AuditEntry { detail, outcome: Outcome::Refused, ..entry }, self.0.written.clone())
     }
 
     /// Notes that it is about a thing of another tenant, whose log has it too.
@@ -126,24 +180,32 @@ impl Trail {
     #[must_use]
     pub fn note_at(&self, principal: &Principal, target: String, detail: Value) -> Note {
         let actor = Actor::from(principal);
-        let entry = AuditEntry { target, detail, ..self.entry(&actor, Ok(())) };
+        let entry = AuditEntry { target, detail, ..self.entry(Some(actor.user), actor.credential, Ok(())) };
         Note::shared(actor.tenant, entry, self.0.written.clone())
     }
 
-    fn entry(&self, actor: &Actor, outcome: Result<(), ErrorCode>) -> AuditEntry {
+    fn entry(&self, user: Option<UserId>, credential: String, outcome: Result<(), ErrorCode>) -> AuditEntry {
         let found = &self.0;
         AuditEntry {
             at: Utc::now().trunc_subsecs(6),
             action: found.action.to_owned(),
             outcome: if outcome.is_ok() { Outcome::Done } else { Outcome::Refused },
             code: outcome.err(),
-            user: Some(actor.user.clone()),
-            credential: actor.credential.clone(),
+            user,
+            credential,
             target: found.target.clone(),
             request_id: found.request_id.clone(),
             address: found.address,
             detail: found.detail.get().cloned().unwrap_or_else(|| json!({})),
         }
+    }
+
+    /// Somebody who was not let in.
+    fn refusal(&self) -> Option<Note> {
+        let (actor, error) = (self.0.actor.get()?, self.0.refused.get()?);
+        let entry = self.entry(Some(actor.user.clone()), actor.credential.clone(), Ok(()));
+        let detail = json!({ "error": error });
+        Some(Note::new(actor.tenant.clone(), AuditEntry { outcome: Outcome::Refused, detail, ..entry }))
     }
 
     /// What no transaction has written of an answer and is to be written yet.
@@ -154,7 +216,7 @@ impl Trail {
             None if answer.status().is_success() && !self.0.written.load(Ordering::Relaxed) => Ok(()),
             _ => return Vec::new(),
         };
-        let entry = self.entry(actor, outcome);
+        let entry = self.entry(Some(actor.user.clone()), actor.credential.clone(), outcome);
         let mut notes = Vec::new();
         if let Some(owner) = self.0.owner.get().filter(|owner| **owner != actor.tenant) {
             // Who it was is its own tenant's matter; that it held a grant stands on chain.
@@ -180,6 +242,11 @@ pub async fn follow(State(state): State<Arc<ApiState>>, mut request: Request, ne
     let trail = Trail::of(&state, &request, action);
     request.extensions_mut().insert(trail.clone());
     let response = next.run(request).await;
+    if let Some(note) = trail.refusal() {
+        // Not waited for: how long the answer takes would tell whoever guesses that the name is one.
+        tokio::spawn(write_later(state, note));
+        return response;
+    }
     for note in trail.left(&response) {
         let Err(error) = append(&state.pool, &note).await else { continue };
         tracing::error!(tenant.id = %note.tenant, audit.action = action, error = ?error, "an audit entry was not written");
@@ -189,6 +256,12 @@ pub async fn follow(State(state): State<Arc<ApiState>>, mut request: Request, ne
         }
     }
     response
+}
+
+async fn write_later(state: Arc<ApiState>, note: Note) {
+    if let Err(error) = append(&state.pool, &note).await {
+        tracing::error!(tenant.id = %note.tenant, audit.action = note.entry.action, error = ?error, "an audit entry was not written");
+    }
 }
 
 /// The operation, if it may change something.

@@ -99,7 +99,7 @@ impl FromRequestParts<Arc<ApiState>> for Verified {
         let verified = if token.starts_with(api_key::PREFIX) {
             api_keys::verify(&state.pool, token).await?
         } else if let Some(issuer) = state.external.of(token) {
-            external_tokens::verify(&state.pool, issuer, token).await?
+            Box::pin(external_tokens::verify(state, parts, (issuer, token))).await?
         } else {
             state.tokens.verify(token).await.map_err(refusal)?
         };

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Datelike as _, Utc};
 use sha2::{Digest as _, Sha256};
 
 const VERSION: u8 = 2;
@@ -16,6 +17,19 @@ const MAX_LENGTH: usize = 1024;
 pub trait Place: Sized {
     fn to_bytes(&self) -> Vec<u8>;
     fn from_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+/// A time in a place. Whoever makes a cursor up may have put any in it; a database does not take them all, and no list
+/// holds one from before 1970.
+#[must_use]
+pub fn time_of(micros: [u8; 8]) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(i64::from_be_bytes(micros)).filter(|at| (1970..=9999).contains(&at.year()))
+}
+
+/// A text in a place; no list holds one with control characters.
+#[must_use]
+pub fn text_of(bytes: &[u8]) -> Option<String> {
+    str::from_utf8(bytes).ok().filter(|text| !text.contains(char::is_control)).map(str::to_owned)
 }
 
 /// What a list is: its name, who reads it, and which entries it holds. Two lists with the same binding may share cursors.
@@ -67,6 +81,20 @@ mod tests {
 
         fn from_bytes(bytes: &[u8]) -> Option<Self> {
             bytes.try_into().ok().map(Self)
+        }
+    }
+
+    #[test]
+    fn what_no_database_takes_is_no_place() {
+        let year = |year: i64| (year - 1970) * 31_556_952_000_000;
+        for micros in [i64::MIN, i64::MAX, year(-200_000), year(-4713), year(10_001), year(200_000), -1] {
+            assert_eq!(time_of(micros.to_be_bytes()), None, "{micros}");
+        }
+        let now = Utc::now().timestamp_micros();
+        assert_eq!(time_of(now.to_be_bytes()).map(|at| at.timestamp_micros()), Some(now));
+        assert_eq!(text_of("acme:api_calls:é".as_bytes()).as_deref(), Some("acme:api_calls:é"));
+        for bytes in [&b"a\0b"[..], b"\n", b"\xff"] {
+            assert_eq!(text_of(bytes), None, "{bytes:?}");
         }
     }
 

@@ -1,11 +1,14 @@
 //! Access tokens of other issuers as credentials: whom their claims mean here, for what their issuer was sure enough of.
 
+use axum::http::request::Parts;
 use jobs::{ErrorCode, Scope};
-use store::PgPool;
+use serde_json::json;
 use store::identities::{Admitted, Identity, admit};
 
+use super::audit_trail::followed;
 use super::authentication::{REALM, invalid_token, refusal};
 use super::problem::Problem;
+use crate::ApiState;
 use crate::token::external::{ExternalIssuer, Refused, Stranger, Unmapped};
 use crate::token::{Assurance, Credential, Principal, Verified};
 
@@ -14,7 +17,11 @@ use crate::token::{Assurance, Credential, Principal, Verified};
 ///
 /// # Errors
 /// INVALID_TOKEN, TOKEN_EXPIRED, IDENTITY_NOT_MAPPED; SERVICE_UNAVAILABLE when the issuer's keys were never read.
-pub async fn verify(pool: &PgPool, issuer: &ExternalIssuer, token: &str) -> Result<Verified, Problem> {
+pub async fn verify(
+    state: &ApiState,
+    parts: &Parts,
+    (issuer, token): (&ExternalIssuer, &str),
+) -> Result<Verified, Problem> {
     let stranger = issuer.verify(token).await.map_err(|refused| match refused {
         Refused::Token(rejection) => refusal(rejection),
         Refused::Unmapped(Unmapped::Role) => unmapped("The token is valid, but none of its roles is one here."),
@@ -27,7 +34,8 @@ pub async fn verify(pool: &PgPool, issuer: &ExternalIssuer, token: &str) -> Resu
         role: stranger.role,
         name: &stranger.name,
     };
-    let user = match admit(pool, identity).await? {
+    let audit = followed(&state.gate, parts, json!({ "role": stranger.role, "issuer": issuer.issuer() }));
+    let user = match admit(&state.pool, identity, &audit).await? {
         Admitted::User(user) => user,
         Admitted::Deleted => return Err(invalid_token(ErrorCode::InvalidToken, "The token's user was deleted.")),
         Admitted::NoSuchTenant => return Err(unmapped("The token is valid, but its tenant is not registered here.")),

@@ -37,6 +37,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const ALIVE: Duration = Duration::from_secs(5);
 /// The address of all whose own is not known.
 const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+/// Refused logins of one tenant that this process notes in its audit log: anybody who knows a client's name makes some.
+const NOTED_REFUSALS: Rate = Rate { name: "minute", quota: 60, window: Duration::from_secs(60), burst: 60 };
 /// Nonces that are forgotten at a look.
 const FORGOTTEN: i64 = 1000;
 
@@ -55,6 +57,7 @@ pub struct Gate {
     node: Uuid,
     rules: RulesBook,
     meters: Meters,
+    refusals: Meters,
     proxies: TrustedProxies,
     cors: CorsPolicy,
     request_keys: RequestKeys,
@@ -72,7 +75,16 @@ impl Gate {
     #[must_use]
     pub fn new(policy: GatePolicy, meters: Meters) -> Self {
         let GatePolicy { plans, proxies, cors, request_keys, token_requests } = policy;
-        Self { node: Uuid::new_v4(), rules: RulesBook::new(plans), meters, proxies, cors, request_keys, token_requests }
+        Self {
+            node: Uuid::new_v4(),
+            rules: RulesBook::new(plans),
+            refusals: meters.beside(),
+            meters,
+            proxies,
+            cors,
+            request_keys,
+            token_requests,
+        }
     }
 
     pub(super) fn cors(&self) -> &CorsPolicy {
@@ -127,7 +139,9 @@ impl Gate {
             if nonces::spend(pool, tenant, signed.nonce, signed.until).await? == Nonce::Used {
                 return Err(request_signature::replayed());
             }
-            passage.promised.is(signed.body);
+            if !passage.promised.is(signed.body) {
+                return Err(request_signature::other_body());
+            }
         }
         Ok(())
     }
@@ -145,8 +159,13 @@ impl Gate {
         Err(problem)
     }
 
+    /// Whether one more refused login of a tenant is noted in its audit log.
+    pub(super) fn notes_refusal(&self, tenant: &jobs::TenantId) -> bool {
+        self.refusals.take_of_tenant(tenant, NOTED_REFUSALS).wait.is_none()
+    }
+
     /// Where a request comes from, where that is known.
-    fn client(&self, parts: &Parts) -> Option<IpAddr> {
+    pub(super) fn client(&self, parts: &Parts) -> Option<IpAddr> {
         let peer = parts.extensions.get::<Peer>()?;
         self.proxies.client(peer, &parts.headers)
     }
@@ -191,6 +210,7 @@ impl Gate {
             tracing::debug!(%error, "limits and rules stay as they were known");
         }
         self.meters.forget_the_full();
+        self.refusals.forget_the_full();
     }
 }
 
@@ -223,8 +243,7 @@ pub async fn attend(mut request: Request, next: Next) -> Response {
     let request = request.map(|body| passage.promised.watch(body));
     let mut response = next.run(request).await;
     if passage.promised.is_broken() {
-        let detail = "The body is not the one that X-Zama-Content-SHA256 promises.";
-        response = request_signature::refused(detail).into_response();
+        response = request_signature::other_body().into_response();
     }
     if let Some(verdict) = passage.verdict.get() {
         limits::write(verdict, Utc::now(), response.headers_mut());

@@ -24,6 +24,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
         };
         let mut parameters = Self { values: BTreeMap::new(), errors: Vec::new() };
         for (name, value) in pairs {
+            // No parameter has any, and a database takes no NUL.
+            if value.contains(char::is_control) {
+                parameters.complain(&name, "holds control characters");
+            }
             if parameters.values.contains_key(&name) {
                 parameters.complain(&name, "is given twice");
             }

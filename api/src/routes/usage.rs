@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::ApiState;
 use crate::errors;
-use crate::policy::cursor::{Binding, Place};
+use crate::policy::cursor::{Binding, Place, text_of, time_of};
 use crate::policy::problem::Problem;
 use crate::policy::query::Parameters;
 use crate::token::{Principal, Scope};
@@ -206,8 +206,7 @@ impl Place for UsagePlace {
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (micros, id) = bytes.split_first_chunk()?;
-        let occurred_at = DateTime::from_timestamp_micros(i64::from_be_bytes(*micros))?;
-        Some(Self { occurred_at, id: String::from_utf8(id.to_vec()).ok()? })
+        Some(Self { occurred_at: time_of(*micros)?, id: text_of(id)? })
     }
 }
 

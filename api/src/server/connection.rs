@@ -18,6 +18,7 @@ use tower::ServiceExt as _;
 use super::Door;
 use super::patience::Patience;
 use crate::policy::client_address::Peer;
+use crate::policy::framing::Misframed;
 
 /// Headers of a request, in number and in bytes of the whole head: 431 beyond. The bytes are counted a read at a time, so
 /// that up to twice as many may pass.
@@ -59,6 +60,9 @@ impl Connection {
     async fn requests(self, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, version: Http, peer: Peer) {
         let service = self.router.map_request(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
+            if let Some(wrong) = Misframed::of(&request).filter(|_| version == Http::One) {
+                request.extensions_mut().insert(wrong);
+            }
             request.map(Body::new)
         });
         let io = Patience::new(io, self.door.head_timeout);

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
 use store::PgPool;
+use store::audit::Draft;
 use store::oauth::keys::{self, StoredKey};
 
 use super::authority::REVOKED_FOR;
@@ -95,14 +97,19 @@ pub struct ListedKey {
     pub state: KeyState,
 }
 
-/// Adds a key that signs after `published_for`.
+/// What the audit log names as changed where keys are: all tenants' tokens are checked with them.
+const AUDITED_AS: &str = "/.well-known/jwks.json";
+
+/// Adds a key that signs after `published_for`, as an operator's command does.
 ///
 /// # Errors
 /// The database is away.
 pub async fn rotate_keys(pool: &PgPool, secret: &KeysSecret, published_for: Duration) -> Result<NewKey> {
     let key = SigningKey::generate()?;
     let kid = key.public.thumbprint();
-    let signs_from = keys::add(pool, &kid, &secret.seal(&key)?, published_for.as_secs_f64()).await?;
+    let about = json!({ "kid": kid, "published_for_seconds": published_for.as_secs() });
+    let audit = Draft::by_operator_to("token keys rotate", AUDITED_AS, about);
+    let signs_from = keys::add(pool, &kid, &secret.seal(&key)?, published_for.as_secs_f64(), &audit).await?;
     Ok(NewKey { kid, signs_from })
 }
 
@@ -142,6 +149,15 @@ fn listed(stored: Vec<StoredKey>, now: DateTime<Utc>) -> Vec<ListedKey> {
     listed
         .map(|(key, state)| ListedKey { kid: key.kid, created_at: key.created_at, signs_from: key.signs_from, state })
         .collect()
+}
+
+/// Removes a key at once, with all tokens that it signed, as an operator's command does; `false` when there is none.
+///
+/// # Errors
+/// The database is away.
+pub async fn withdraw_key(pool: &PgPool, kid: &str) -> Result<bool> {
+    let audit = Draft::by_operator_to("token keys withdraw", AUDITED_AS, json!({ "kid": kid }));
+    Ok(keys::withdraw(pool, kid, &audit).await?)
 }
 
 /// Removes the keys whose last token has expired; returns how many.

@@ -16,7 +16,7 @@ pub use claims::TokenId;
 pub use issuer::TokenIssuer;
 pub use jobs::identity::{ALL as ALL_SCOPES, Role, Scope, Scopes};
 pub use key::Jwk;
-pub use keyring::{JWKS_MAX_AGE, KeyState, ListedKey, NewKey, list_keys, retire_keys, rotate_keys};
+pub use keyring::{JWKS_MAX_AGE, KeyState, ListedKey, NewKey, list_keys, retire_keys, rotate_keys, withdraw_key};
 pub use sealed::KeysSecret;
 pub use verifier::{Rejection, TokenVerifier};
 

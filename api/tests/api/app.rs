@@ -32,7 +32,7 @@ use crate::database::TestDatabase;
 
 pub use billing::{INVOICE, signature};
 pub use encrypted::{Owner, result_bytes};
-pub use gate::{Hands, REQUEST_KEY_SECRET, by_operator, policy};
+pub use gate::{Hands, REQUEST_KEY_SECRET, by_operator, draft_by_operator, policy};
 pub use health::Parts;
 pub use key_manager::{CRS, PUBLIC_KEY, Seen};
 pub use keys::Key;
@@ -68,6 +68,7 @@ struct Setup {
     gate: GatePolicy,
     retirements: Retirements,
     external: ExternalIssuers,
+    unseen: Duration,
 }
 
 impl Default for Setup {
@@ -78,6 +79,7 @@ impl Default for Setup {
             gate: policy(),
             retirements: Retirements::default(),
             external: ExternalIssuers::default(),
+            unseen: Duration::ZERO,
         }
     }
 }
@@ -127,6 +129,11 @@ impl TestApp {
 
     pub async fn with_quotas(quotas: Quotas) -> Self {
         Self::set_up(Setup { quotas, ..Setup::default() }).await
+    }
+
+    /// One that looks for this long at least for what a caller does not see.
+    pub async fn with_unseen(unseen: Duration) -> Self {
+        Self::set_up(Setup { unseen, ..Setup::default() }).await
     }
 
     pub async fn with_policy(gate: GatePolicy) -> Self {
@@ -206,6 +213,7 @@ impl TestApp {
             public_url: PUBLIC_URL.to_owned(),
             max_body_bytes: MAX_BODY_BYTES,
             request_timeout: setup.request_timeout,
+            unseen: setup.unseen,
             health: health.clone(),
             prometheus: api::recorder(),
         });

@@ -63,3 +63,25 @@ async fn a_length_that_can_be_read_in_two_ways_is_refused() {
     }
     assert_eq!(app.count("SELECT count(*) FROM jobs").await, 0);
 }
+
+/// RFC 9112 sections 3.2 and 6.1, where hyper is more lenient.
+#[tokio::test]
+async fn a_head_that_names_no_host_or_an_unknown_coding_is_refused_and_its_connection_closed() {
+    let app = TestApp::new().await;
+    let server = app.listen().await;
+    for head in [
+        "GET /livez HTTP/1.1",
+        "GET /livez HTTP/1.1\r\nhost: zama\r\nhost: zama",
+        "GET /livez HTTP/1.1\r\nhost: zama\r\nhost: other",
+        "POST /livez HTTP/1.1\r\nhost: zama\r\ntransfer-encoding: gzip, chunked",
+        "POST /livez HTTP/1.1\r\nhost: zama\r\ntransfer-encoding: gzip\r\ntransfer-encoding: chunked",
+    ] {
+        // The server closes the connection: else this would wait for ever.
+        let answer = server.exchange(format!("{head}\r\n\r\n0\r\n\r\n{HIDDEN}")).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{head}: {answer}");
+        assert!(answer.contains("application/problem+json") && answer.contains("INVALID_REQUEST"), "{head}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{head}: {answer}");
+    }
+    let old = server.exchange("GET /livez HTTP/1.0\r\n\r\n").await;
+    assert!(old.starts_with("HTTP/1.0 200 "), "HTTP/1.0 names none: {old}");
+}

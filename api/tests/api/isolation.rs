@@ -1,10 +1,12 @@
 //! Another tenant's job and a job that never was are one answer, everywhere.
 
+use std::time::{Duration, Instant};
+
 use api::token::Role;
 use jobs::JobId;
 
 use crate::answer::Answer;
-use crate::app::{Call, TestApp};
+use crate::app::{Call, INVOICE, TestApp};
 
 /// Every request that names a job.
 const REQUESTS: [(&str, &str); 5] = [
@@ -103,4 +105,46 @@ async fn what_is_no_id_is_no_job() {
         }
     }
     app.get(&ada, "/v1/jobs/%ff").await.problem("JOB_NOT_FOUND");
+}
+
+/// A stranger's cancel waits for nobody's lock, so that no time of it tells what there is.
+#[tokio::test]
+async fn a_foreign_job_is_not_locked() {
+    let app = TestApp::new().await;
+    let (ada, bob) = (app.developer("ada").await, app.developer("bob").await);
+    let eve = app.user("globex", "eve", Role::Admin).await;
+    let id = app.accepted(&ada).await;
+    let mut held = app.pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM jobs FOR UPDATE").execute(&mut *held).await.unwrap();
+    for stranger in [&eve, &bob] {
+        // Who waited would wait for this very transaction.
+        app.post(stranger, &format!("/v1/jobs/{id}/cancel")).await.problem("JOB_NOT_FOUND");
+    }
+    held.rollback().await.unwrap();
+    app.post(&ada, &format!("/v1/jobs/{id}/cancel")).await.expect(200);
+}
+
+/// Where looking asks others, what they have no more than what there is not is told before its time.
+#[tokio::test]
+async fn what_others_are_asked_about_takes_its_time_whether_it_is_there_or_not() {
+    let unseen = Duration::from_millis(400);
+    let app = TestApp::with_unseen(unseen).await;
+    let ada = app.developer("ada").await;
+    let eve = app.user("globex", "eve", Role::Admin).await;
+    let job = app.accepted(&ada).await;
+    app.complete(&job).await;
+    let (nobodys, retrieval) = (JobId::generate().to_string(), "/v1/jobs/{id}/fhe-result");
+    let calls = [
+        asking("POST", retrieval, &job),
+        asking("POST", retrieval, &nobodys),
+        Call::get(&format!("/v1/invoices/{INVOICE}")),
+        Call::get(&format!("/v1/invoices/{nobodys}")),
+        Call::get(&format!("/v1/invoices/{INVOICE}/lines/compute_units")),
+    ];
+    for call in calls {
+        let begin = Instant::now();
+        let answer = app.send(call.by(&eve)).await;
+        assert_eq!(answer.status, 404, "{answer:?}");
+        assert!(begin.elapsed() >= unseen, "{answer:?}");
+    }
 }

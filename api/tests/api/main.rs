@@ -40,6 +40,7 @@ mod oauth;
 mod openapi;
 mod prefer_wait;
 mod progress;
+mod quotes;
 mod rates;
 mod receipt;
 mod references;

@@ -111,6 +111,26 @@ async fn a_body_that_is_not_the_signed_one_does_nothing() {
     app.send(upload("ciphertext")).await.expect(201);
 }
 
+/// Where a body may be missing, one that was signed may not.
+#[tokio::test]
+async fn a_body_that_was_taken_away_is_missed() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    let old = app.key(&ada, serde_json::json!({})).await;
+    let key = new_key(&app, None).await;
+    required(&app).await;
+    let path = format!("{}/rotate", old.path());
+    let rotates = |signed: &str| {
+        let headers = Signer::new(&ada, &key).signs("POST", &path, signed);
+        headers.into_iter().fold(Call::new("POST", &path).by(&ada), |call, (name, value)| call.header(name, value))
+    };
+    let answer = app.send(rotates(r#"{"overlap_seconds":1}"#)).await;
+    let problem = answer.problem("REQUEST_SIGNATURE_INVALID");
+    assert!(problem["detail"].as_str().unwrap().contains("body"), "{problem}");
+    assert_eq!(app.count("SELECT count(*) FROM api_keys").await, 1);
+    app.send(rotates("")).await.expect(201);
+}
+
 #[tokio::test]
 async fn a_request_that_was_overheard_is_not_sent_twice() {
     let app = TestApp::new().await;

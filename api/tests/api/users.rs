@@ -69,9 +69,37 @@ async fn the_last_admin_stays() {
     app.delete(&amy, "/v1/users/amy").await.problem("LAST_ADMIN");
     puts(&app, &amy, "amy", "team_lead").await.problem("LAST_ADMIN");
     puts(&app, &amy, "amy", "admin").await.expect(200);
-    puts(&app, &amy, "bob", "admin").await.expect(201);
+    let bob = app.user("acme", "bob", Role::Admin).await;
     puts(&app, &amy, "amy", "team_lead").await.expect(200);
-    app.delete(&amy, "/v1/users/bob").await.problem("LAST_ADMIN");
+    app.delete(&bob, "/v1/users/bob").await.problem("LAST_ADMIN");
+}
+
+/// An admin who is one no longer does not make itself one again by the token that it has still.
+#[tokio::test]
+async fn a_lowered_role_takes_what_it_no_longer_brings_from_access_tokens() {
+    let app = TestApp::new().await;
+    let second = app.beside();
+    let (amy, bob) = (app.user("acme", "amy", Role::Admin).await, app.user("acme", "bob", Role::Admin).await);
+    // The second process has the issuer's tokens alone: those of tests are the first one's.
+    let program = app.program_of("amy").await;
+    let token = app.token_of(&program).await;
+    second.whoami(&token).await.expect(200);
+    puts(&app, &bob, "amy", "developer").await.expect(200);
+    for token in [&amy.token, &token] {
+        let refused = app.whoami(token).await.problem("INVALID_TOKEN");
+        assert_eq!(refused["detail"], "The access token was revoked.");
+    }
+    puts(&app, &amy, "amy", "admin").await.problem("INVALID_TOKEN");
+    second.tokens.look().await.unwrap();
+    second.whoami(&token).await.problem("INVALID_TOKEN");
+
+    let next = app.token_of(&program).await;
+    for node in [&app, &second] {
+        assert_eq!(node.whoami(&next).await.expect(200)["role"], "developer");
+    }
+    let less = app.token("acme", "amy", Role::Developer, Role::Developer.scopes());
+    app.whoami(&less).await.expect(200);
+    app.whoami(&bob.token).await.expect(200);
 }
 
 /// Each sees the other one when it asks; only one of them is right.

@@ -15,6 +15,7 @@ mod exit;
 mod follow;
 mod globals;
 mod inputs;
+mod job_source;
 mod keys;
 mod list;
 mod login;
@@ -23,6 +24,7 @@ mod outcome;
 mod output;
 mod paint;
 mod progress;
+mod quote;
 mod secrets;
 mod submit;
 mod table;
@@ -55,6 +57,9 @@ pub enum JobsCommand {
     /// Submit a job, and follow it to its end with --wait.
     #[command(after_help = EXIT_CODES)]
     Submit(Box<submit::SubmitArgs>),
+    /// Tell what a job would cost at most; who submits it with --quote within fifteen minutes pays no more.
+    #[command(after_help = EXIT_CODES)]
+    Quote(Box<quote::QuoteArgs>),
     /// Show a job.
     #[command(after_help = EXIT_CODES)]
     Status(JobArgs),
@@ -123,6 +128,7 @@ pub async fn run(command: JobsCommand, globals: Globals) -> ExitCode {
     let session = Session::new(globals);
     let outcome = match command {
         JobsCommand::Submit(args) => Box::pin(submit::submit(&session, *args)).await,
+        JobsCommand::Quote(args) => Box::pin(quote::quote(&session, &args)).await,
         JobsCommand::Status(args) => status(&session, &args).await,
         JobsCommand::Wait(args) => follow::wait(&session, &args).await,
         JobsCommand::List(args) => list::list(&session, *args).await,

@@ -59,8 +59,8 @@ fn an_id_has_one_spelling() {
 fn every_command_documents_the_exit_codes() {
     let binary = Binary::command();
     for name in [
-        "submit", "status", "wait", "list", "cancel", "result", "receipt", "verify", "encrypt", "decrypt", "grant",
-        "revoke", "usage", "whoami",
+        "submit", "quote", "status", "wait", "list", "cancel", "result", "receipt", "verify", "encrypt", "decrypt",
+        "grant", "revoke", "usage", "whoami",
     ] {
         let command = binary.find_subcommand(name).expect("the command exists");
         assert_eq!(command.get_after_help().map(ToString::to_string).as_deref(), Some(EXIT_CODES), "{name}");
@@ -85,7 +85,7 @@ fn every_command_about_keys_documents_the_exit_codes() {
 /// A secret on a command line stands in the process table and in the shell's history.
 #[test]
 fn secret_keys_are_never_flag_values() {
-    for command in ["encrypt", "decrypt", "submit"] {
+    for command in ["encrypt", "decrypt", "submit", "quote"] {
         let binary = Binary::command();
         let command = binary.find_subcommand(command).expect("the command exists");
         let secret =

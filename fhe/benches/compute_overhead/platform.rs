@@ -64,6 +64,7 @@ impl Platform {
             inputs: Blob(blob.to_vec()),
             checkpoint: None,
             checkpoint_pbs: CHECKPOINT_PBS,
+            fhe_unit_ceiling: None,
         };
         let asked = Instant::now();
         self.ask(&Request::Run(Box::new(run)))?;

@@ -62,6 +62,8 @@ pub struct Run {
     pub checkpoint: Option<Checkpoint>,
     /// A checkpoint is made after as many bootstrappings.
     pub checkpoint_pbs: u64,
+    /// Most FHE units that the job may cost; nothing is computed of a program that costs more.
+    pub fhe_unit_ceiling: Option<u64>,
 }
 
 /// Where an execution stands between two steps.
@@ -138,4 +140,6 @@ pub enum Refusal {
     KeyMismatch,
     /// The number or types of the inputs do not fit the algorithm.
     InputsUnfit,
+    /// On these inputs the program costs more than the job may.
+    TooDear,
 }

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use jobs::fhe::lifetimes::Lifetimes;
+use jobs::usage::{Excess, Units};
 
 use super::frames::FrameError;
 use super::inbox::Stop;
@@ -64,13 +65,17 @@ impl<'a> Task<'a> {
         if compiled.step_pbs.len() != compiled.program.steps.len() {
             return Err(failed("the price does not cover each step"));
         }
+        let pbs = compiled.input_pbs + compiled.step_pbs.iter().sum::<u64>();
+        if let Some(excess) = excess(pbs, run.fhe_unit_ceiling) {
+            return Err(Event::Refused { reason: Refusal::TooDear, detail: excess.to_string() });
+        }
         let prepared = Prepared {
             input_types: received.types().to_vec(),
             inputs_hash: received.hash(),
             program_hash: program_hash(&compiled.program),
             profile: profile::pin().clone(),
             steps: compiled.program.steps.len() as u32,
-            pbs: compiled.input_pbs + compiled.step_pbs.iter().sum::<u64>(),
+            pbs,
         };
         let seeds = Seeds {
             job_id: run.job_id,
@@ -157,6 +162,12 @@ impl Job {
     fn progress(&self, pbs: u64) -> Event {
         Event::Progress { step: self.execution.position() as u32, pbs }
     }
+}
+
+/// Where so many bootstrappings cost more than the job may.
+fn excess(pbs: u64, fhe_unit_ceiling: Option<u64>) -> Option<Excess> {
+    let cost = Units { compute: 0, fhe: jobs::fhe::units::units(pbs) };
+    cost.excess(Units { compute: 0, fhe: fhe_unit_ceiling? })
 }
 
 fn receive(blob: &[u8], key: &Loaded<'_>, origin: &Origin) -> Result<Received, InputError> {

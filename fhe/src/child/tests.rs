@@ -92,6 +92,7 @@ fn run(payload: &str, inputs: Vec<u8>) -> Run {
         inputs: Blob(inputs),
         checkpoint: None,
         checkpoint_pbs: 50,
+        fhe_unit_ceiling: None,
     }
 }
 
@@ -175,6 +176,22 @@ fn a_stop_is_obeyed_within_one_operation() {
         }
     }
     assert!(steps == [1] || steps == [1, 2], "operations done: {steps:?}");
+    child.end();
+}
+
+#[test]
+fn nothing_is_computed_of_what_costs_more_than_it_may() {
+    let mut child = Child::with_client_key();
+    let blob = inputs(&[ClearValue::U8(3)]);
+    // 112 bootstrappings.
+    let under = |units| Run { fhe_unit_ceiling: Some(units), ..run("4", blob.clone()) };
+    child.ask(&Request::Run(Box::new(under(1))));
+    let (events, last) = child.hear_run();
+    assert!(events.is_empty(), "nothing was made ready: {events:?}");
+    let Event::Refused { reason: Refusal::TooDear, detail } = last else { panic!("{last:?}") };
+    assert_eq!(detail, "The job costs 2 FHE units; its ceiling allows 1.");
+    child.ask(&Request::Run(Box::new(under(2))));
+    assert!(matches!(child.hear_run().1, Event::Done(_)), "as much as it may");
     child.end();
 }
 

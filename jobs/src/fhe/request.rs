@@ -174,8 +174,18 @@ impl EncryptedRequest {
     /// The most bootstrappings that the request can take, whatever its inputs are; exact when type and number of the
     /// inputs are known.
     pub fn maximum_pbs(&self) -> u64 {
-        let programs = self.dearest_inputs().into_iter().filter_map(|inputs| self.compile(&inputs).ok());
-        programs.map(|program| self.price(&program).total()).max().unwrap_or(0)
+        self.prices(self.dearest_inputs()).max().unwrap_or(0)
+    }
+
+    /// The fewest bootstrappings that the request can take, whatever its inputs are; exact when [`Self::maximum_pbs`] is.
+    pub fn minimum_pbs(&self) -> u64 {
+        self.prices(self.fewest_inputs()).min().unwrap_or(0)
+    }
+
+    /// What the request costs with each of these inputs that it takes.
+    fn prices(&self, inputs: Vec<Vec<ValueType>>) -> impl Iterator<Item = u64> {
+        let programs = inputs.into_iter().filter_map(move |inputs| self.compile(&inputs).ok());
+        programs.map(move |program| self.price(&program).total())
     }
 
     /// For each type that the request may have, the dearest inputs.

@@ -73,6 +73,7 @@ fn is_an_answer(body: &Value) -> Result<(), TestCaseError> {
     match read(body, now, ORIGIN) {
         Ok(submission) => {
             prop_assert!(submission.maximum_units().compute > 0);
+            prop_assert_eq!(submission.minimum_units().excess(submission.maximum_units()), None);
             prop_assert!(submission.estimated_seconds() > 0);
             prop_assert!(parse(submission.payload.as_bytes()).is_ok());
         }

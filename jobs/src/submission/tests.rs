@@ -162,6 +162,44 @@ fn an_encrypted_job_reserves_units_of_both_kinds() {
 }
 
 #[test]
+fn what_a_job_costs_at_least_is_all_that_is_known_of_it() {
+    let mut body = encrypted();
+    body["payload"]["algorithm"] = json!("encrypted_maximum");
+    body["payload"]["parameters"] = json!({});
+    let submission = read(&body, Utc::now(), ORIGIN).expect("is accepted");
+    let (least, most) = (submission.minimum_units(), submission.maximum_units());
+    assert_eq!(least, Units { compute: 1, fhe: 1 }, "of one small number, wherever it is");
+    assert!(most.compute > 65_536 && most.fhe > 10, "{most:?}");
+    body["payload"]["parameters"] = json!({"value_type": "u16", "count": 40});
+    let submission = read(&body, Utc::now(), ORIGIN).expect("is accepted");
+    assert_eq!(submission.minimum_units().fhe, submission.maximum_units().fhe, "type and number are known");
+    let submission = read(&plain(number(json!(104_729))), Utc::now(), ORIGIN).expect("is accepted");
+    assert_eq!((submission.minimum_units(), submission.maximum_units()), (Units::plain(2), Units::plain(2)));
+}
+
+#[test]
+fn a_quote_is_for_the_body_without_its_id() {
+    let id = "019cebab-804e-7c41-9b5e-3f2a8d6c1e07";
+    let mut body = plain(number(json!(6)));
+    let quoted = read_to_quote(&body, Utc::now(), ORIGIN).expect("can be quoted");
+    assert_eq!(quoted.quote, None);
+    body["quote_id"] = json!(id);
+    let submission = read(&body, Utc::now(), ORIGIN).expect("is accepted");
+    let quote = submission.quote.expect("it names one");
+    assert_eq!((quote.id.to_string().as_str(), quote.content_hash), (id, quoted.content_hash));
+    assert_eq!(submission.content_hash, canonical::content_hash(&body), "the job's is of the body as it was sent");
+    assert_ne!(submission.content_hash, quoted.content_hash);
+    let refused = read_to_quote(&body, Utc::now(), ORIGIN).expect_err("a quote is not quoted");
+    assert_eq!((refused.code, refused.errors[0].pointer.as_str()), (ErrorCode::JobValidationFailed, "/quote_id"));
+    for wrong in [json!("nonsense"), json!(7), json!(id.to_uppercase())] {
+        body["quote_id"] = wrong;
+        assert_eq!(pointers(&body), ["/quote_id"]);
+    }
+    body["quote_id"] = Value::Null;
+    assert_eq!(read(&body, Utc::now(), ORIGIN).expect("is accepted").quote, None);
+}
+
+#[test]
 fn complaints_about_encrypted_jobs_stand_where_the_field_is() {
     let mut body = encrypted();
     body["payload"]["parameters"]["security_level"] = json!(96);

@@ -53,5 +53,8 @@ pub(super) async fn run(settings: &Settings, args: &CorrectArgs, json: bool) -> 
             bail!("{row} is a correction, or was taken back: correct the row that it stands for")
         }
         Corrected::BelowNothing => bail!("{row} would amount to less than nothing"),
+        Corrected::BeyondCeiling(units) => {
+            bail!("{row} would amount to more than {units}, which the job's quote allows")
+        }
     }
 }

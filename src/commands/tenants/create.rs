@@ -48,7 +48,8 @@ pub(super) async fn run(settings: &Settings, args: &CreateArgs, format: Format) 
     }
     let pool = parts::pool(settings)?;
     store::reach(&pool).await?;
-    let is_new = tenants::ensure_tenant(&pool, tenant, &args.plan).await?;
+    let made = Note::by_operator(tenant, ACTION, format!("/v1/tenants/{tenant}"), json!({ "plan": args.plan }));
+    let is_new = tenants::create(&pool, tenant, &args.plan, &made).await?;
     if let Some(admin) = &args.admin {
         let about = json!({ "role": UserRole::Admin });
         let note = Note::by_operator(tenant, ACTION, format!("/v1/users/{admin}"), about);

@@ -7,8 +7,8 @@ mod read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use jobs::TenantId;
 use jobs::audit::AuditEntry;
+use jobs::{TenantId, UserId};
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 
@@ -47,7 +47,7 @@ impl Note {
     /// The text that stands in the database until the entry is chained; the transaction that takes it writes it.
     pub(crate) fn take(&self) -> Result<String, StoreError> {
         self.written.store(true, Ordering::Relaxed);
-        serde_json::to_string(&self.entry).map_err(|error| StoreError::corrupt("audit entry", error))
+        text_of(&self.entry)
     }
 
     /// Writes the entry in the transaction of what it tells of.
@@ -63,6 +63,68 @@ impl Note {
         .await?;
         Ok(())
     }
+}
+
+/// An entry about somebody whom only the transaction finds that writes it.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    entry: AuditEntry,
+    written: Arc<AtomicBool>,
+}
+
+impl Draft {
+    /// A draft that tells `written` once a transaction holds it.
+    #[must_use]
+    pub fn shared(entry: AuditEntry, written: Arc<AtomicBool>) -> Self {
+        Self { entry, written }
+    }
+
+    /// What an operator's command does to whom it finds.
+    #[must_use]
+    pub fn by_operator(action: &str, detail: Value) -> Self {
+        Self::shared(AuditEntry::of_operator(action, String::new(), detail), Arc::default())
+    }
+
+    /// What an operator's command does to something that belongs to all tenants.
+    #[must_use]
+    pub fn by_operator_to(action: &str, target: &str, detail: Value) -> Self {
+        Self::shared(AuditEntry::of_operator(action, target.to_owned(), detail), Arc::default())
+    }
+
+    /// The entry as one of what was done to a user.
+    pub(crate) fn to(&self, tenant: &TenantId, user: &UserId) -> Note {
+        let entry = AuditEntry { target: format!("/v1/users/{user}"), ..self.entry.clone() };
+        Note::shared(tenant.clone(), entry, self.written.clone())
+    }
+
+    /// The entry as one of what a user did.
+    pub(crate) fn by(&self, tenant: &TenantId, user: &UserId) -> Note {
+        let entry = AuditEntry { user: Some(user.clone()), ..self.entry.clone() };
+        Note::shared(tenant.clone(), entry, self.written.clone())
+    }
+
+    /// The entry as one of what a user's own credential did to it.
+    pub(crate) fn by_itself(&self, tenant: &TenantId, user: &UserId) -> Note {
+        let Note { tenant, entry, written } = self.to(tenant, user);
+        Note::shared(tenant, AuditEntry { user: Some(user.clone()), ..entry }, written)
+    }
+
+    /// Writes the entry into the log of every tenant that is open: of what concerns them all.
+    pub(crate) async fn write_everywhere(&self, tx: &mut PgConnection) -> Result<(), StoreError> {
+        sqlx::query!(
+            "INSERT INTO audit_notes (tenant, at, entry)
+             SELECT id, $1, $2 FROM tenants WHERE sandbox_of IS NULL AND closed_at IS NULL ORDER BY id",
+            self.entry.at,
+            text_of(&self.entry)?
+        )
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+}
+
+fn text_of(entry: &AuditEntry) -> Result<String, StoreError> {
+    serde_json::to_string(entry).map_err(|error| StoreError::corrupt("audit entry", error))
 }
 
 /// Writes an entry by itself, of what no transaction of ours did.

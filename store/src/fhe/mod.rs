@@ -11,6 +11,8 @@ use sqlx::PgPool;
 
 use crate::StoreError;
 use crate::jobs::bytes;
+use crate::quotes::ceiling;
+use crate::transition::Units;
 
 /// An encrypted job as its computation needs it.
 #[derive(Clone, Debug)]
@@ -22,6 +24,8 @@ pub struct EncryptedJob {
     pub payload: String,
     pub timeout_seconds: i32,
     pub cancel_requested: bool,
+    /// What it may cost at most, where it was quoted.
+    pub ceiling: Option<Units>,
 }
 
 /// Reads a job for its computation.
@@ -31,7 +35,7 @@ pub struct EncryptedJob {
 pub async fn load(pool: &PgPool, job: JobId) -> Result<EncryptedJob, StoreError> {
     let row = sqlx::query!(
         r#"SELECT tenant, user_id, submitter, status, payload, timeout_seconds,
-                  cancel_requested_at IS NOT NULL AS "cancel_requested!"
+                  cancel_requested_at IS NOT NULL AS "cancel_requested!", unit_ceiling, fhe_unit_ceiling
              FROM jobs WHERE id = $1 AND job_type = 'fhe_compute'"#,
         job.0
     )
@@ -46,5 +50,6 @@ pub async fn load(pool: &PgPool, job: JobId) -> Result<EncryptedJob, StoreError>
         payload: row.payload,
         timeout_seconds: row.timeout_seconds,
         cancel_requested: row.cancel_requested,
+        ceiling: ceiling(row.unit_ceiling, row.fhe_unit_ceiling)?,
     })
 }

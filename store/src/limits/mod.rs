@@ -14,7 +14,7 @@ use crate::credits::Unpaid;
 pub use active::active;
 pub(crate) use active::{Active, take_slot};
 pub use units::{MonthUnits, held, month_of};
-pub(crate) use units::{Taken, held_in, take};
+pub(crate) use units::{Taken, beyond, held_in, take};
 
 /// What admissions of a user may take, by plan and role. `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use jobs::TenantId;
 use jobs::usage::{Metric, Units};
-use sqlx::{PgConnection, PgExecutor, PgPool};
+use sqlx::{PgConnection, PgExecutor};
 
 use super::{Ceilings, Limited};
 use crate::StoreError;
@@ -60,26 +60,41 @@ pub(crate) async fn take(
     if row.taken {
         return Ok(Taken::Yes { month, held, told: row.told });
     }
+    Ok(Taken::No(shortage(wanted, held, ceilings)))
+}
+
+/// Which limit a job would meet with what its tenant holds now, if any.
+pub(crate) fn beyond(wanted: Units, held: MonthUnits, ceilings: Ceilings) -> Option<Limited> {
+    let limited = shortage(wanted, held, ceilings);
+    let Limited::Units { wanted, left, .. } = limited else { return Some(limited) };
+    (wanted > left).then_some(limited)
+}
+
+/// What a job that is not admitted is told: the first kind of units that does not hold it.
+fn shortage(wanted: Units, held: MonthUnits, ceilings: Ceilings) -> Limited {
     let left = ceilings.compute.saturating_sub(held.compute);
-    Ok(Taken::No(if wanted.compute > left {
-        Limited::Units { metric: Metric::ComputeUnits, wanted: wanted.compute, left }
-    } else {
-        let left = ceilings.fhe.saturating_sub(held.fhe);
-        Limited::Units { metric: Metric::FheComputeUnits, wanted: wanted.fhe, left }
-    }))
+    if wanted.compute > left {
+        return Limited::Units { metric: Metric::ComputeUnits, wanted: wanted.compute, left };
+    }
+    let left = ceilings.fhe.saturating_sub(held.fhe);
+    Limited::Units { metric: Metric::FheComputeUnits, wanted: wanted.fhe, left }
 }
 
 /// What a tenant holds of the month of a time.
 ///
 /// # Errors
 /// The database is away.
-pub async fn held(pool: &PgPool, tenant: &TenantId, at: DateTime<Utc>) -> Result<MonthUnits, StoreError> {
-    held_in(pool, tenant, month_of(at)).await
+pub async fn held(
+    database: impl PgExecutor<'_>,
+    tenant: &TenantId,
+    at: DateTime<Utc>,
+) -> Result<MonthUnits, StoreError> {
+    held_in(database, tenant, month_of(at)).await
 }
 
 /// What a tenant holds of a month.
 pub(crate) async fn held_in(
-    executor: impl PgExecutor<'_>,
+    database: impl PgExecutor<'_>,
     tenant: &TenantId,
     month: NaiveDate,
 ) -> Result<MonthUnits, StoreError> {
@@ -88,7 +103,7 @@ pub(crate) async fn held_in(
         tenant.as_str(),
         month
     )
-    .fetch_one(executor)
+    .fetch_one(database)
     .await?;
     Ok(MonthUnits { compute: count(row.held), fhe: count(row.fhe_held) })
 }
@@ -120,6 +135,16 @@ mod tests {
         assert_eq!(at("2026-11-30T23:59:59.999Z"), "2026-11-01");
         assert_eq!(at("2026-12-01T00:30:00+01:00"), "2026-11-01");
         assert_eq!(at("2024-02-29T12:00:00Z"), "2024-02-01");
+    }
+
+    #[test]
+    fn the_first_kind_of_units_that_does_not_hold_a_job_is_told() {
+        let (held, ceilings) = (MonthUnits { compute: 8, fhe: 3 }, Ceilings { compute: 10, fhe: 4 });
+        let beyond = |compute, fhe| beyond(Units { compute, fhe }, held, ceilings);
+        assert_eq!(beyond(2, 1), None, "to the last unit");
+        let short = |metric, wanted, left| Some(Limited::Units { metric, wanted, left });
+        assert_eq!(beyond(3, 9), short(Metric::ComputeUnits, 3, 2));
+        assert_eq!(beyond(0, 2), short(Metric::FheComputeUnits, 2, 1));
     }
 
     #[test]

@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use jobs::{TenantId, UserId};
 use sqlx::PgPool;
 
-use super::{Holder, SecretHash};
+use super::{Holder, SecretHash, named};
 use crate::StoreError;
+use crate::audit::{Draft, Note};
 use crate::begin;
 use crate::jobs::bytes;
 
@@ -76,8 +77,9 @@ impl NewProof {
 ///
 /// # Errors
 /// The database is away.
-pub async fn create(pool: &PgPool, client: &NewClient<'_>) -> Result<bool, StoreError> {
+pub async fn create(pool: &PgPool, client: &NewClient<'_>, audit: &Note) -> Result<bool, StoreError> {
     let (secret, jwks) = client.proof.columns();
+    let mut tx = begin(pool).await?;
     let created = sqlx::query!(
         "INSERT INTO oauth_clients (id, tenant, user_id, name, scope, secret_hash, jwks)
          SELECT $1, tenant, id, $4, $5, $6, $7 FROM users WHERE tenant = $2 AND id = $3",
@@ -89,7 +91,12 @@ pub async fn create(pool: &PgPool, client: &NewClient<'_>) -> Result<bool, Store
         secret,
         jwks
     );
-    Ok(created.execute(pool).await?.rows_affected() == 1)
+    if created.execute(&mut *tx).await?.rows_affected() == 0 {
+        return Ok(false);
+    }
+    audit.write(&mut tx).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Looks for a client.
@@ -148,38 +155,54 @@ pub async fn list(pool: &PgPool, tenant: Option<&TenantId>) -> Result<Vec<Listed
     Ok(listed.fetch_all(pool).await?)
 }
 
-/// Gives a client a new proof. The old secret counts for `overlap_seconds` more; keys overlap by standing in the new set.
-/// `false` when there is no such client.
+/// A client's new proof.
+#[derive(Clone, Copy, Debug)]
+pub struct ProofRotation<'a> {
+    pub id: &'a str,
+    pub proof: &'a NewProof,
+    /// For which the old secret counts on; keys overlap by standing in the new set.
+    pub overlap_seconds: f64,
+}
+
+/// Gives a client a new proof; `false` when there is no such client.
 ///
 /// # Errors
 /// The database is away.
-pub async fn rotate(pool: &PgPool, id: &str, proof: &NewProof, overlap_seconds: f64) -> Result<bool, StoreError> {
-    let (secret, jwks) = proof.columns();
+pub async fn rotate(pool: &PgPool, rotation: &ProofRotation<'_>, audit: &Draft) -> Result<bool, StoreError> {
+    let (secret, jwks) = rotation.proof.columns();
+    let mut tx = begin(pool).await?;
     let rotated = sqlx::query!(
         "UPDATE oauth_clients
             SET previous_secret_hash = CASE WHEN $4::float8 > 0 AND $2::bytea IS NOT NULL THEN secret_hash END,
                 previous_secret_until = CASE WHEN $4::float8 > 0 AND $2::bytea IS NOT NULL AND secret_hash IS NOT NULL
                                              THEN now() + make_interval(secs => $4::float8) END,
                 secret_hash = $2, jwks = $3
-          WHERE id = $1",
-        id,
+          WHERE id = $1
+         RETURNING tenant, user_id",
+        rotation.id,
         secret,
         jwks,
-        overlap_seconds
-    );
-    Ok(rotated.execute(pool).await?.rows_affected() == 1)
+        rotation.overlap_seconds
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(row) = rotated else { return Ok(false) };
+    let (tenant, user) = named(&row.tenant, &row.user_id)?;
+    audit.to(&tenant, &user).write(&mut tx).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Removes a client and revokes its tokens, the last of which lives for `token_seconds`; `false` when there is none.
 ///
 /// # Errors
 /// The database is away.
-pub async fn delete(pool: &PgPool, id: &str, token_seconds: f64) -> Result<bool, StoreError> {
+pub async fn delete(pool: &PgPool, id: &str, token_seconds: f64, audit: &Draft) -> Result<bool, StoreError> {
     let mut tx = begin(pool).await?;
-    let deleted = sqlx::query!("DELETE FROM oauth_clients WHERE id = $1", id).execute(&mut *tx).await?;
-    if deleted.rows_affected() == 0 {
-        return Ok(false);
-    }
+    let deleted = sqlx::query!("DELETE FROM oauth_clients WHERE id = $1 RETURNING tenant, user_id", id)
+        .fetch_optional(&mut *tx)
+        .await?;
+    let Some(row) = deleted else { return Ok(false) };
     sqlx::query!(
         "INSERT INTO oauth_revocations (subject, expires_at) VALUES ($1, now() + make_interval(secs => $2))
          ON CONFLICT DO NOTHING",
@@ -188,6 +211,8 @@ pub async fn delete(pool: &PgPool, id: &str, token_seconds: f64) -> Result<bool,
     )
     .execute(&mut *tx)
     .await?;
+    let (tenant, user) = named(&row.tenant, &row.user_id)?;
+    audit.to(&tenant, &user).write(&mut tx).await?;
     tx.commit().await?;
     Ok(true)
 }

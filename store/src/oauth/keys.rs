@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
-use crate::StoreError;
+use crate::audit::Draft;
+use crate::{StoreError, begin};
 
 /// A key with its time.
 #[derive(Clone, Debug)]
@@ -29,19 +30,30 @@ pub async fn list(pool: &PgPool) -> Result<Vec<StoredKey>, StoreError> {
     Ok(keys.fetch_all(pool).await?)
 }
 
-/// Adds a key that signs in so many seconds; returns when that is.
+/// Adds a key that signs in so many seconds; returns when that is. It concerns every tenant, and stands in the logs of all.
 ///
 /// # Errors
 /// The database is away, or has the key.
-pub async fn add(pool: &PgPool, kid: &str, sealed: &[u8], in_seconds: f64) -> Result<DateTime<Utc>, StoreError> {
+pub async fn add(
+    pool: &PgPool,
+    kid: &str,
+    sealed: &[u8],
+    in_seconds: f64,
+    audit: &Draft,
+) -> Result<DateTime<Utc>, StoreError> {
+    let mut tx = begin(pool).await?;
     let signs_from = sqlx::query_scalar!(
         "INSERT INTO token_keys (kid, sealed, signs_from) VALUES ($1, $2, now() + make_interval(secs => $3))
          RETURNING signs_from",
         kid,
         sealed,
         in_seconds
-    );
-    Ok(signs_from.fetch_one(pool).await?)
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    audit.write_everywhere(&mut tx).await?;
+    tx.commit().await?;
+    Ok(signs_from)
 }
 
 /// Adds a key that signs at once, unless one does already. Two processes may both add one: the later signs, both count.
@@ -62,8 +74,15 @@ pub async fn add_first(pool: &PgPool, kid: &str, sealed: &[u8]) -> Result<bool, 
 ///
 /// # Errors
 /// The database is away.
-pub async fn withdraw(pool: &PgPool, kid: &str) -> Result<bool, StoreError> {
-    Ok(sqlx::query!("DELETE FROM token_keys WHERE kid = $1", kid).execute(pool).await?.rows_affected() == 1)
+pub async fn withdraw(pool: &PgPool, kid: &str, audit: &Draft) -> Result<bool, StoreError> {
+    let mut tx = begin(pool).await?;
+    let withdrawn = sqlx::query!("DELETE FROM token_keys WHERE kid = $1", kid).execute(&mut *tx).await?;
+    if withdrawn.rows_affected() == 0 {
+        return Ok(false);
+    }
+    audit.write_everywhere(&mut tx).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Removes the keys that have not signed for so many seconds, since another one does; returns how many.

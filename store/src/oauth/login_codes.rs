@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use jobs::{TenantId, UserId};
 use sqlx::PgPool;
 
-use super::SecretHash;
+use super::{SecretHash, named};
 use crate::StoreError;
+use crate::audit::Note;
 use crate::begin;
 
 /// Codes of devices that there are not after which a login code counts no more.
@@ -18,17 +19,21 @@ pub enum Decision {
     Deny,
 }
 
+/// Whom a login code was given to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub tenant: TenantId,
+    pub user: UserId,
+}
+
 /// What became of a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decided {
-    Done {
-        tenant: String,
-        user: String,
-    },
-    /// The login code is none, was used, or has expired.
-    NotTheirs,
+    Done(Person),
+    /// The login code is none; or it was used, has expired or missed too often: then it was this person's.
+    NotTheirs(Option<Person>),
     /// No device waits under that code.
-    NoDevice,
+    NoDevice(Person),
 }
 
 /// Adds a code for a user, which lives for so many seconds; `None` when there is no such user, else when it expires.
@@ -40,7 +45,9 @@ pub async fn create(
     (tenant, user): (&TenantId, &UserId),
     hash: SecretHash,
     lifetime: f64,
+    audit: &Note,
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let mut tx = begin(pool).await?;
     let expires_at = sqlx::query_scalar!(
         "INSERT INTO login_codes (hash, tenant, user_id, expires_at)
          SELECT $3, tenant, id, now() + make_interval(secs => $4) FROM users WHERE tenant = $1 AND id = $2
@@ -49,8 +56,14 @@ pub async fn create(
         user.as_str(),
         &hash[..],
         lifetime
-    );
-    Ok(expires_at.fetch_optional(pool).await?)
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if expires_at.is_some() {
+        audit.write(&mut tx).await?;
+        tx.commit().await?;
+    }
+    Ok(expires_at)
 }
 
 /// Decides about the device that waits under `user_code`, as the person whose login code this is. The code is used up.
@@ -64,15 +77,20 @@ pub async fn decide(
     decision: Decision,
 ) -> Result<Decided, StoreError> {
     let mut tx = begin(pool).await?;
-    let person = sqlx::query!(
-        "SELECT tenant, user_id FROM login_codes
-          WHERE hash = $1 AND used_at IS NULL AND expires_at > now() AND misses < $2 FOR UPDATE",
+    let row = sqlx::query!(
+        r#"SELECT tenant, user_id, used_at IS NULL AND expires_at > now() AND misses < $2 AS "counts!"
+             FROM login_codes WHERE hash = $1 FOR UPDATE"#,
         &login_code[..],
         MOST_MISSES
     )
     .fetch_optional(&mut *tx)
     .await?;
-    let Some(person) = person else { return Ok(Decided::NotTheirs) };
+    let Some(row) = row else { return Ok(Decided::NotTheirs(None)) };
+    let (tenant, user) = named(&row.tenant, &row.user_id)?;
+    let person = Person { tenant, user };
+    if !row.counts {
+        return Ok(Decided::NotTheirs(Some(person)));
+    }
     let approved = decision == Decision::Approve;
     let decided = sqlx::query!(
         "UPDATE device_logins
@@ -81,8 +99,8 @@ pub async fn decide(
           WHERE user_code = $1 AND status = 'pending' AND expires_at > now()",
         user_code,
         approved,
-        person.tenant,
-        person.user_id
+        row.tenant,
+        row.user_id
     )
     .execute(&mut *tx)
     .await?;
@@ -96,5 +114,5 @@ pub async fn decide(
     .execute(&mut *tx)
     .await?;
     tx.commit().await?;
-    Ok(if found { Decided::Done { tenant: person.tenant, user: person.user_id } } else { Decided::NoDevice })
+    Ok(if found { Decided::Done(person) } else { Decided::NoDevice(person) })
 }

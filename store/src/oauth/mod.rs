@@ -26,12 +26,17 @@ pub struct Holder {
 
 impl Holder {
     fn of(tenant: String, user: String, role: String) -> Result<Self, StoreError> {
-        Ok(Self {
-            tenant: tenant.parse().map_err(|_| StoreError::corrupt("tenant", &tenant))?,
-            user: user.parse().map_err(|_| StoreError::corrupt("user", &user))?,
-            role,
-        })
+        let (tenant, user) = named(&tenant, &user)?;
+        Ok(Self { tenant, user, role })
     }
+}
+
+/// The names of a tenant and its user, as columns have them.
+fn named(tenant: &str, user: &str) -> Result<(TenantId, UserId), StoreError> {
+    Ok((
+        tenant.parse().map_err(|_| StoreError::corrupt("tenant", tenant))?,
+        user.parse().map_err(|_| StoreError::corrupt("user", user))?,
+    ))
 }
 
 /// Removes what has expired and nothing asks for any more; returns how many rows that were.

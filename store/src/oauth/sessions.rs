@@ -4,8 +4,9 @@ use jobs::{TenantId, UserId};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::{Holder, SecretHash};
+use super::{Holder, SecretHash, named};
 use crate::StoreError;
+use crate::audit::Draft;
 use crate::begin;
 
 /// A session as its refresh tokens name it.
@@ -110,11 +111,12 @@ pub async fn scope_of(pool: &PgPool, refresh_token: SecretHash) -> Result<Option
     Ok(scope.fetch_optional(pool).await?)
 }
 
-/// Uses a refresh token: of any number of processes that use the same one, one succeeds.
+/// Uses a refresh token: of any number of processes that use the same one, one succeeds. `reuse` is written of one that
+/// came again.
 ///
 /// # Errors
 /// The database is away.
-pub async fn rotate(pool: &PgPool, rotation: Rotation<'_>) -> Result<Rotated, StoreError> {
+pub async fn rotate(pool: &PgPool, rotation: Rotation<'_>, reuse: &Draft) -> Result<Rotated, StoreError> {
     let Rotation { client, used, next, lifetimes } = rotation;
     let mut tx = begin(pool).await?;
     let row = sqlx::query!(
@@ -140,6 +142,8 @@ pub async fn rotate(pool: &PgPool, rotation: Rotation<'_>) -> Result<Rotated, St
     }
     if row.used {
         end(&mut tx, row.id, lifetimes.access_token).await?;
+        let (tenant, user) = named(&row.tenant, &row.user_id)?;
+        reuse.by(&tenant, &user).write(&mut tx).await?;
         tx.commit().await?;
         return Ok(Rotated::Reused(row.id));
     }
@@ -161,10 +165,11 @@ pub async fn revoke(
     refresh_token: SecretHash,
     client: &str,
     access_token_seconds: f64,
+    audit: &Draft,
 ) -> Result<Ended, StoreError> {
     let mut tx = begin(pool).await?;
     let row = sqlx::query!(
-        "SELECT s.id, s.client_id FROM refresh_tokens t JOIN oauth_sessions s ON s.id = t.session
+        "SELECT s.id, s.tenant, s.user_id, s.client_id FROM refresh_tokens t JOIN oauth_sessions s ON s.id = t.session
           WHERE t.hash = $1 FOR UPDATE OF s",
         &refresh_token[..]
     )
@@ -175,6 +180,8 @@ pub async fn revoke(
         return Ok(Ended::Foreign);
     }
     end(&mut tx, row.id, access_token_seconds).await?;
+    let (tenant, user) = named(&row.tenant, &row.user_id)?;
+    audit.by(&tenant, &user).write(&mut tx).await?;
     tx.commit().await?;
     Ok(Ended::Revoked(row.id))
 }

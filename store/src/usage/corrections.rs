@@ -15,6 +15,8 @@ pub enum Corrected {
     NotCorrectable,
     /// The row would amount to less than nothing.
     BelowNothing,
+    /// The job would be billed more units than this, which its quote allows.
+    BeyondCeiling(i64),
 }
 
 struct Original {
@@ -29,6 +31,8 @@ struct Original {
     corrections: i64,
     /// What it and they amount to.
     amounts: i64,
+    /// What the job's quote allows of this metric.
+    ceiling: Option<i64>,
 }
 
 /// Books a correction of a row: `units` (as the ledger counts) more, or less, for a reason.
@@ -43,6 +47,9 @@ pub async fn correct(pool: &PgPool, id: &str, units: i64, reason: &str) -> Resul
     }
     if original.amounts.saturating_add(units) < 0 {
         return Ok(Corrected::BelowNothing);
+    }
+    if let Some(ceiling) = original.ceiling.filter(|ceiling| original.amounts.saturating_add(units) > *ceiling) {
+        return Ok(Corrected::BeyondCeiling(ceiling));
     }
     let number = original.corrections + 1;
     let segment = format!("{}.{number}", original.segment);
@@ -124,7 +131,10 @@ async fn locked(tx: &mut Transaction<'static, Postgres>, id: &str) -> Result<Opt
     let original = sqlx::query_as!(
         Original,
         r#"SELECT u.tenant, u.job_id, u.metric, u.segment, u.units, (u.corrects IS NULL AND NOT u.voided) AS "is_open!",
-                  count(c.id) AS "corrections!", (u.units + coalesce(sum(c.units), 0))::bigint AS "amounts!"
+                  count(c.id) AS "corrections!", (u.units + coalesce(sum(c.units), 0))::bigint AS "amounts!",
+                  (SELECT CASE u.metric WHEN 'compute_units' THEN j.unit_ceiling
+                                        WHEN 'fhe_compute_units' THEN j.fhe_unit_ceiling END
+                     FROM jobs j WHERE j.id = u.job_id) AS ceiling
              FROM usage_ledger u LEFT JOIN usage_ledger c ON c.corrects = u.id
             WHERE u.id = $1 GROUP BY u.id"#,
         id

@@ -21,6 +21,7 @@ mod limits;
 mod lost;
 mod notifications;
 mod people;
+mod quotes;
 mod resync;
 mod starts;
 mod transactions;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use jobs::{JobId, JobStatus, Step, TenantId, UserId, submission};
+use jobs::{JobId, JobStatus, QuoteId, Step, TenantId, UserId, submission};
 use serde_json::json;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
+use store::StoreError;
 use store::admission::{Admission, Admitted, admit};
 use store::audit::Note;
 use store::batches::Registry;
@@ -45,6 +46,8 @@ pub struct New<'a> {
     pub priority: &'a str,
     pub deadline_ms: Option<i64>,
     pub limits: AdmissionLimits,
+    /// The job is submitted under it.
+    pub quote: Option<QuoteId>,
     pub prepaid: Option<Prepaid<'a>>,
 }
 
@@ -56,7 +59,7 @@ fn address(tenant: &TenantId) -> [u8; 20] {
 impl Default for New<'_> {
     fn default() -> Self {
         let limits = AdmissionLimits::default();
-        Self { tenant: "acme", key: "", priority: "normal", deadline_ms: None, limits, prepaid: None }
+        Self { tenant: "acme", key: "", priority: "normal", deadline_ms: None, limits, quote: None, prepaid: None }
     }
 }
 
@@ -75,13 +78,20 @@ impl Outbox {
 
     /// Admits a job; without a key it gets one of its own.
     pub async fn admit(&self, new: New<'_>) -> (JobId, Admitted) {
-        let tenant: TenantId = new.tenant.parse().unwrap();
-        store::tenants::ensure_tenant(&self.pool, &tenant, "development").await.unwrap();
-        store::tenants::ensure_user(&self.pool, &tenant, &self.user, "developer", address(&tenant)).await.unwrap();
+        let (job, admitted) = self.tries(new).await;
+        (job, admitted.unwrap())
+    }
+
+    /// The same, where the database may not let it.
+    pub async fn tries(&self, new: New<'_>) -> (JobId, Result<Admitted, StoreError>) {
+        let tenant = self.tenant(new.tenant).await;
         let now = Utc::now();
         let deadline = new.deadline_ms.map(|ms| (now + chrono::Duration::milliseconds(ms)).to_rfc3339());
-        let body = json!({"type": "compute", "priority": new.priority, "deadline": deadline,
-                          "payload": {"algorithm": "prime_factorization", "input": {"number": 6}}});
+        let mut body = json!({"type": "compute", "priority": new.priority, "deadline": deadline,
+                              "payload": {"algorithm": "prime_factorization", "input": {"number": 6}}});
+        if let Some(quote) = new.quote {
+            body["quote_id"] = json!(quote);
+        }
         let submission = submission::read(&body, now, "https://api.example.com").unwrap();
         let key = if new.key.is_empty() { jobs::IdempotencyKey::generate() } else { new.key.parse().unwrap() };
         let job_id = JobId::generate();
@@ -99,7 +109,15 @@ impl Outbox {
             response: "{}",
             audit: &note_of(&tenant),
         };
-        (job_id, admit(&self.pool, admission).await.unwrap())
+        (job_id, admit(&self.pool, admission).await)
+    }
+
+    /// A tenant with the user.
+    pub async fn tenant(&self, name: &str) -> TenantId {
+        let tenant: TenantId = name.parse().unwrap();
+        store::tenants::ensure_tenant(&self.pool, &tenant, "development").await.unwrap();
+        store::tenants::ensure_user(&self.pool, &tenant, &self.user, "developer", address(&tenant)).await.unwrap();
+        tenant
     }
 
     pub async fn job(&self) -> JobId {

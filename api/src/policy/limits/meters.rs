@@ -60,6 +60,12 @@ impl Meters {
         Self { clock, nodes: AtomicU32::new(1), tenants: Mutex::default(), addresses: Mutex::default() }
     }
 
+    /// Others by the same clock, of which this process has all.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self::by(self.clock.clone())
+    }
+
     /// From now on so many nodes share the rates.
     pub fn shared_by(&self, nodes: u32) {
         let before = self.nodes.swap(nodes, Ordering::Relaxed);
@@ -94,19 +100,22 @@ impl Meters {
         Some(Verdict { wait, seen: seen.collect() })
     }
 
+    /// Takes something that is counted by tenant at one rate, whatever its plan.
+    pub fn take_of_tenant(&self, tenant: &TenantId, rate: Rate) -> Verdict {
+        let share = rate.share(self.nodes.load(Ordering::Relaxed));
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = (self.clock)();
+        let [bucket, _] = tenants.entry(tenant.clone()).or_default();
+        taken(bucket, share, now)
+    }
+
     /// Takes a request of a client's address, if the rate lets it through. Whoever has an IPv6 address has the 2^64 of its
     /// network.
     pub fn take_of_address(&self, address: IpAddr, rate: Rate) -> Verdict {
         let share = rate.share(self.nodes.load(Ordering::Relaxed));
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let now = (self.clock)();
-        let bucket = addresses.entry(network(address)).or_default();
-        let taken = bucket.take(&share, now);
-        if let Ok(taken) = taken {
-            *bucket = taken;
-        }
-        let seen = Seen { share, left: bucket.left(&share, now), full_in: bucket.full_in(now) };
-        Verdict { wait: taken.err(), seen: vec![seen] }
+        taken(addresses.entry(network(address)).or_default(), share, now)
     }
 
     /// Forgets the meters whose buckets are full: a new one says the same.
@@ -123,6 +132,15 @@ impl Meters {
     fn count(&self) -> usize {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
+}
+
+fn taken(bucket: &mut Bucket, share: Share, now: Duration) -> Verdict {
+    let taken = bucket.take(&share, now);
+    if let Ok(taken) = taken {
+        *bucket = taken;
+    }
+    let seen = Seen { share, left: bucket.left(&share, now), full_in: bucket.full_in(now) };
+    Verdict { wait: taken.err(), seen: vec![seen] }
 }
 
 fn network(address: IpAddr) -> IpAddr {

@@ -18,14 +18,18 @@ pub struct Promised(Arc<Promise>);
 #[derive(Debug, Default)]
 struct Promise {
     sha256: OnceLock<[u8; 32]>,
+    /// It was known from the head that there is no body: nobody will read one, and find it broken.
+    empty: AtomicBool,
     broken: AtomicBool,
 }
 
 impl Promised {
-    /// The body must have this hash. Nothing of it was read by then.
-    pub fn is(&self, sha256: [u8; 32]) {
+    /// The body must have this hash; `false` when it is known already that it has not. Nothing of it was read by then.
+    #[must_use]
+    pub fn is(&self, sha256: [u8; 32]) -> bool {
         // Whoever checks a request twice finds the same.
         let _ = self.0.sha256.set(sha256);
+        !self.0.empty.load(Ordering::Relaxed) || Sha256::digest([])[..] == sha256[..]
     }
 
     /// Whether another body came.
@@ -36,6 +40,7 @@ impl Promised {
 
     /// A body that is watched.
     pub fn watch(&self, body: Body) -> Body {
+        self.0.empty.store(body.is_end_stream(), Ordering::Relaxed);
         Body::new(Watched { body, promised: self.clone(), hasher: Sha256::new(), over: false })
     }
 }
@@ -107,7 +112,7 @@ mod tests {
         let promised = Promised::default();
         let body = promised.watch(sent);
         if let Some(content) = promise {
-            promised.is(Sha256::digest(content).into());
+            let _ = promised.is(Sha256::digest(content).into());
         }
         let read = body.collect().await.ok().map(|collected| collected.to_bytes().to_vec());
         (read, promised.is_broken())
@@ -123,6 +128,18 @@ mod tests {
         assert_eq!(read(Some(b"abc"), in_parts(&["a", "", "bc"])).await, (Some(b"abc".to_vec()), false));
         assert_eq!(read(Some(b""), Body::empty()).await, (Some(Vec::new()), false));
         assert_eq!(read(None, Body::from("anything")).await, (Some(b"anything".to_vec()), false));
+    }
+
+    #[test]
+    fn a_body_that_was_taken_away_is_known_before_anybody_reads_it() {
+        let is = |content: &[u8], sent: Body| {
+            let promised = Promised::default();
+            let _body = promised.watch(sent);
+            promised.is(Sha256::digest(content).into())
+        };
+        assert!(!is(b"a", Body::empty()));
+        assert!(is(b"", Body::empty()));
+        assert!(is(b"a", Body::from("b")), "that one shows when it is read");
     }
 
     #[tokio::test]

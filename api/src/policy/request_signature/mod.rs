@@ -93,6 +93,11 @@ pub fn refused(detail: impl Into<String>) -> Problem {
     Problem::new(ErrorCode::RequestSignatureInvalid, detail)
 }
 
+/// The refusal of a request whose body is not the one that was signed.
+pub fn other_body() -> Problem {
+    refused("The body is not the one that X-Zama-Content-SHA256 promises.")
+}
+
 /// The refusal of a nonce that was used before.
 pub fn replayed() -> Problem {
     Problem::new(ErrorCode::NonceReplayed, "X-Zama-Nonce was used for another request.")

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use chrono::DateTime;
 use jobs::{Scope, UserId};
 use serde::Serialize;
 use store::api_keys::{KeyPlace, Owner};
@@ -13,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::presentation::{ApiKey, example};
 use crate::ApiState;
 use crate::errors;
-use crate::policy::cursor::{Binding, Place};
+use crate::policy::cursor::{Binding, Place, time_of};
 use crate::policy::problem::Problem;
 use crate::policy::query::Parameters;
 use crate::token::Principal;
@@ -93,8 +92,7 @@ impl Place for KeyPlace {
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (micros, id) = bytes.split_at_checked(8)?;
-        let created_at = DateTime::from_timestamp_micros(i64::from_be_bytes(micros.try_into().ok()?))?;
-        Some(Self { created_at, id: str::from_utf8(id).ok()?.parse().ok()? })
+        let (micros, id) = bytes.split_first_chunk()?;
+        Some(Self { created_at: time_of(*micros)?, id: str::from_utf8(id).ok()?.parse().ok()? })
     }
 }

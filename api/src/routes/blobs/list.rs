@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::url;
 use crate::ApiState;
 use crate::errors;
-use crate::policy::cursor::{Binding, Place};
+use crate::policy::cursor::{Binding, Place, time_of};
 use crate::policy::problem::Problem;
 use crate::policy::query::Parameters;
 use crate::token::{Principal, Scope};
@@ -139,7 +139,6 @@ impl Place for BlobPlace {
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (micros, sha256) = bytes.split_first_chunk()?;
-        let created_at = DateTime::from_timestamp_micros(i64::from_be_bytes(*micros))?;
-        Some(Self { created_at, sha256: sha256.try_into().ok()? })
+        Some(Self { created_at: time_of(*micros)?, sha256: sha256.try_into().ok()? })
     }
 }

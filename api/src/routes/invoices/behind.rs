@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use jobs::usage::{Metric, Quantity};
 use jobs::{ErrorCode, JobId};
@@ -10,10 +11,10 @@ use serde::Serialize;
 use store::usage::periods::{self, Behind as Part, Span};
 use utoipa::{IntoParams, ToSchema};
 
-use super::own;
+use super::{own, texts};
 use crate::ApiState;
 use crate::errors;
-use crate::policy::cursor::{Binding, Place};
+use crate::policy::cursor::{Binding, Place, text_of};
 use crate::policy::problem::Problem;
 use crate::policy::query::Parameters;
 use crate::token::{Principal, Scope};
@@ -82,10 +83,11 @@ struct Query {
 pub async fn behind(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
-    Path((id, code)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
     mut query: Parameters,
 ) -> Result<Json<Parts>, Problem> {
     principal.require(Scope::JobsReadTeam)?;
+    let (id, code) = texts(path)?;
     let binding = Binding::of("invoice_line", (&principal.tenant, &id, &code));
     let after = query.take("cursor", |text| binding.read::<AfterPart>(text));
     let limit = query.take_integer("limit", 1..=MAX_PARTS, DEFAULT_PARTS);
@@ -119,7 +121,7 @@ impl Place for AfterPart {
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        String::from_utf8(bytes.to_vec()).ok().map(Self)
+        text_of(bytes).map(Self)
     }
 }
 

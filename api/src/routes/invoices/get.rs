@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 
-use super::own;
 use super::presentation::{Whole, example};
+use super::{own, texts};
 use crate::ApiState;
 use crate::errors;
 use crate::policy::problem::Problem;
@@ -26,8 +27,9 @@ errors!(Errors: Token, NotFound);
 pub async fn get(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
-    Path(id): Path<String>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Whole>, Problem> {
     principal.require(Scope::JobsReadTeam)?;
+    let id = texts(path)?;
     Ok(Json(own(&state, &principal.tenant, &id).await?.into()))
 }

@@ -7,11 +7,14 @@ mod presentation;
 
 use std::sync::Arc;
 
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use jobs::{ErrorCode, TenantId};
 
 use crate::ApiState;
 use crate::billing_system::{BillingSystem, BillingUnavailable, Invoice};
 use crate::policy::problem::Problem;
+use crate::policy::unseen::Look;
 
 /// The billing system, if there is one.
 fn billing(state: &ApiState) -> Result<&Arc<dyn BillingSystem>, Problem> {
@@ -29,6 +32,14 @@ async fn own(state: &ApiState, tenant: &TenantId, id: &str) -> Result<Invoice, P
     let missing = || Problem::new(ErrorCode::NotFound, "The tenant has no such invoice.");
     // The billing system's ids are UUIDs: nothing else is asked for.
     let id = id.parse::<uuid::Uuid>().map_err(|_| missing())?.to_string();
-    let found = billing(state)?.invoice(&id).await.map_err(unavailable)?;
-    found.filter(|invoice| invoice.customer.as_deref() == Some(tenant.as_str())).ok_or_else(missing)
+    let billing = billing(state)?;
+    let look = Look::begin(state.unseen);
+    let found = billing.invoice(&id).await.map_err(unavailable)?;
+    let own = found.filter(|invoice| invoice.customer.as_deref() == Some(tenant.as_str()));
+    look.seen(own).await.ok_or_else(missing)
+}
+
+/// The texts of a path; one that is no text names nothing.
+fn texts<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Problem> {
+    path.map(|Path(texts)| texts).map_err(|_| Problem::new(ErrorCode::NotFound, "The tenant has no such invoice."))
 }

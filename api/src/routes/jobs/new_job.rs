@@ -24,6 +24,8 @@ pub struct NewJob {
     use_fhe: Option<bool>,
     /// The job fails if it has no result by then; at most 30 days ahead.
     deadline: Option<DateTime<Utc>>,
+    /// A quote (`POST /v1/jobs/quote`) for the rest of this body: the job costs no more than it says. It is used once.
+    quote_id: Option<uuid::Uuid>,
 }
 
 /// What to compute, on plain inputs or on ciphertexts as the job's type says.

@@ -8,10 +8,9 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
-use jobs::field_error::MAX_FIELD_ERRORS;
-use jobs::submission::{self, Refusal, Submission};
+use jobs::submission::{self, Submission};
 use jobs::wire::{Accepted, Job};
-use jobs::{ErrorCode, FieldError, IdempotencyKey, JobId, JobStatus};
+use jobs::{ErrorCode, IdempotencyKey, JobId, JobStatus};
 use serde_json::{Value, json};
 use store::admission::{Admission, Admitted, admit};
 use store::credits::Prepaid;
@@ -19,7 +18,8 @@ use store::credits::Prepaid;
 use super::new_job::{NewJob, accepted_example, encrypted_submission_example, job_example, submission_example};
 use super::presentation::present;
 use super::references;
-use super::units_left::{quota_warning, refusal as limited};
+use super::refusals::{invalid, late, not_quoted};
+use super::units_left::{currency, quota_warning, refusal as limited};
 use super::wait::until_terminal;
 use crate::ApiState;
 use crate::errors;
@@ -44,15 +44,17 @@ const CONFIRMATION_SECONDS: u64 = 4;
 const MAX_RETRY_SECONDS: u64 = 30;
 
 errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, InvalidIdempotencyKey, BodyTimeout,
-    RequestInProgress, SubmitterMissing, PayloadTooLarge, InvalidContentType, IdempotencyKeyReused, KeyMismatch,
-    QuotaExceeded, TooManyActiveJobs, CreditsExhausted);
+    CostCeilingExceeded, QuoteNotFound, RequestInProgress, SubmitterMissing, QuoteUsed, QuoteExpired, PayloadTooLarge,
+    InvalidContentType, IdempotencyKeyReused, QuoteMismatch, KeyMismatch, QuotaExceeded, TooManyActiveJobs,
+    CreditsExhausted);
 
 /// Submit a job
 ///
 /// Answers 202 as soon as the job is stored; it is then started exactly once, whatever fails afterwards. With an
 /// `Idempotency-Key` of its own a client may repeat the request as often as it likes within 24 hours: the same body
 /// gets the same 202 again, and there is one job. With `Prefer: wait=N` the answer is 200 and the finished job if it
-/// ends within N seconds and the token may read it: without `jobs:read` the preference is not heeded.
+/// ends within N seconds and the token may read it: without `jobs:read` the preference is not heeded. With a `quote_id` the
+/// job costs no more than was quoted: what would cost more is refused here, or stopped before it is computed.
 #[utoipa::path(
     post, path = "/v1/jobs", operation_id = "submit_job", tag = "jobs", security(("bearer" = ["jobs:submit"])),
     params(
@@ -106,7 +108,7 @@ pub async fn submit(
 
     // Milliseconds, so that the 202 and the stored job show the same time.
     let now = Utc::now().trunc_subsecs(3);
-    let mut submission = submission::read(&body, now, &state.public_url).map_err(refusal)?;
+    let mut submission = submission::read(&body, now, &state.public_url).map_err(invalid)?;
     if let Err(problem) = references::check(&state, &principal.tenant, &mut submission).await {
         // What an accepted job named may be gone when its submission is repeated.
         let hash = submission.content_hash;
@@ -148,10 +150,7 @@ pub async fn submit(
         }
         Admitted::Replayed { response } => (stored(&response)?, true),
         Admitted::KeyReused { first_use } => return Err(idempotency_key::reused(first_use)),
-        Admitted::Late => {
-            let errors = vec![FieldError::new("/deadline", "has passed")];
-            return Err(refusal(Refusal { code: ErrorCode::JobValidationFailed, errors }));
-        }
+        Admitted::Late => return Err(late()),
         Admitted::InProgress => {
             let detail = "Another request with this idempotency key is being handled.";
             return Err(Problem::new(ErrorCode::RequestInProgress, detail));
@@ -159,10 +158,8 @@ pub async fn submit(
         Admitted::UnknownUser => return Err(unregistered()),
         Admitted::NoSubmitter => return Err(without_submitter()),
         Admitted::Missing(kind) => return Err(references::gone(kind)),
-        Admitted::Limited(by) => {
-            let currency = state.prices().map_or("", |prices| prices.currency(&rules.plan_name));
-            return Err(limited(by, principal.role, currency, now));
-        }
+        Admitted::Limited(by) => return Err(limited(by, principal.role, currency(&state, &rules), now)),
+        Admitted::NotQuoted(unusable) => return Err(not_quoted(unusable)),
     };
     let mut answer = answer(&state, &principal, Accepting { accepted, replayed, key, wait }).await?;
     if let Some(warning) = warning {
@@ -173,7 +170,11 @@ pub async fn submit(
 
 /// What the audit log says of a job beside its id.
 fn detail(submission: &Submission) -> Value {
-    json!({"algorithm": submission.algorithm(), "content_hash": submission.content_hash})
+    let mut detail = json!({"algorithm": submission.algorithm(), "content_hash": submission.content_hash});
+    if let Some(quote) = submission.quote {
+        detail["quote_id"] = json!(quote.id);
+    }
+    detail
 }
 
 /// A job that is accepted, now or before.
@@ -243,16 +244,4 @@ async fn wait_or_accept(
         answer.headers_mut().insert(PREFERENCE_APPLIED, applied);
     }
     Ok(answer)
-}
-
-fn refusal(refusal: Refusal) -> Problem {
-    let detail = match (refusal.code, refusal.errors.len()) {
-        (ErrorCode::UnknownAlgorithm, _) => "The algorithm is not known.".to_owned(),
-        (_, 1) => "The job is not valid: a field is wrong.".to_owned(),
-        (_, MAX_FIELD_ERRORS..) => {
-            format!("The job is not valid: at least {MAX_FIELD_ERRORS} fields are wrong; the first of them are told.")
-        }
-        (_, wrong) => format!("The job is not valid: {wrong} fields are wrong."),
-    };
-    Problem::new(refusal.code, detail).with_errors(refusal.errors)
 }

@@ -7,6 +7,7 @@ use jobs::usage::Metric;
 use store::credits::Unpaid;
 use store::limits::{Limited, MonthUnits};
 
+use crate::ApiState;
 use crate::policy::plan::MonthlyUnits;
 use crate::policy::problem::Problem;
 use crate::policy::tenant_rules::Rules;
@@ -17,6 +18,11 @@ use crate::token::Role;
 const ACTIVE_SECONDS: u64 = 5;
 /// Seconds after which a chain that was away may have confirmed some jobs.
 const CONFIRMING_SECONDS: u64 = 30;
+
+/// What a tenant's money is told in; empty where nothing is billed.
+pub(super) fn currency<'a>(state: &'a ApiState, rules: &Rules) -> &'a str {
+    state.prices().map_or("", |prices| prices.currency(&rules.plan_name))
+}
 
 /// Why a job is not admitted now; amounts are told in the `currency`.
 pub(super) fn refusal(limited: Limited, role: Role, currency: &str, now: DateTime<Utc>) -> Problem {

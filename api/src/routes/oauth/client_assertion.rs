@@ -33,35 +33,35 @@ const MIN_RSA_BYTES: usize = 256;
 struct Claims {
     iss: String,
     sub: String,
-    exp: i64,
+    /// Seconds since 1970, parts of them too (RFC 7519 section 2).
+    exp: f64,
     jti: String,
 }
 
-/// The client whose assertion this is.
+/// The client that an assertion names, which has yet to prove it.
+pub fn claimed(assertion: &str) -> Option<String> {
+    Some(dangerous::insecure_decode::<Claims>(assertion).ok()?.claims.sub)
+}
+
+/// Whether a client proves itself by an assertion.
 ///
 /// # Errors
-/// invalid_client.
-pub async fn check(state: &Arc<ApiState>, assertion: &str, named: Option<&str>) -> Result<Client, Refusal> {
-    // Not believed before the signature is checked with this client's keys.
-    let claimed = dangerous::insecure_decode::<Claims>(assertion).map_err(|_| Refusal::client())?.claims.sub;
-    if named.is_some_and(|named| named != claimed) {
-        return Err(Refusal::client());
-    }
-    let client = clients::find(&state.pool, &claimed).await?.ok_or_else(Refusal::client)?;
-    let Proof::Keys(jwks) = &client.proof else { return Err(Refusal::client()) };
+/// The database is away.
+pub async fn proves(state: &Arc<ApiState>, assertion: &str, client: &Client) -> Result<bool, Refusal> {
+    let Proof::Keys(jwks) = &client.proof else { return Ok(false) };
     let audiences = [state.tokens.issuer().to_owned(), format!("{}{}", state.public_url, token::PATH)];
-    let claims = verified(assertion, jwks, &client.id, &audiences).ok_or_else(Refusal::client)?;
-    let now = Utc::now();
-    let expires_at = DateTime::from_timestamp(claims.exp, 0).ok_or_else(Refusal::client)?;
+    let Some(claims) = verified(assertion, jwks, &client.id, &audiences) else { return Ok(false) };
     let leeway = TimeDelta::seconds(LEEWAY_SECONDS.cast_signed());
-    if claims.jti.is_empty() || claims.jti.len() > MAX_JTI || expires_at > now + MAX_LIFETIME + leeway {
-        return Err(Refusal::client());
+    let Some(expires_at) = DateTime::from_timestamp(claims.exp as i64, 0) else { return Ok(false) };
+    let is_name = (1..=MAX_JTI).contains(&claims.jti.len()) && !claims.jti.contains(char::is_control);
+    if !is_name || expires_at > Utc::now() + MAX_LIFETIME + leeway {
+        return Ok(false);
     }
-    if !clients::accept_assertion(&state.pool, &client.id, &claims.jti, expires_at + leeway).await? {
+    let is_first = clients::accept_assertion(&state.pool, &client.id, &claims.jti, expires_at + leeway).await?;
+    if !is_first {
         tracing::warn!(client.id = client.id, "an assertion came a second time");
-        return Err(Refusal::client());
     }
-    Ok(client)
+    Ok(is_first)
 }
 
 fn verified(assertion: &str, jwks: &str, client: &str, audiences: &[String]) -> Option<Claims> {

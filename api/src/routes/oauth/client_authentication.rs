@@ -15,7 +15,11 @@ use super::client_assertion;
 use super::form::Form;
 use super::refusal::{OAuthError, Refusal};
 use crate::ApiState;
+use crate::policy::audit_trail::{Actor, Trail};
 use crate::token::{COMMAND_LINE, secret};
+
+/// Longest name of a client that is looked for, in bytes; ours have 26.
+const MAX_CLIENT_ID: usize = 64;
 
 /// A client that is known for who it is.
 #[derive(Clone, Debug)]
@@ -43,24 +47,46 @@ enum Credentials {
     Nothing { id: String },
 }
 
-/// Finds out which client asks.
+/// Finds out which client asks. One that is known and does not prove itself is noted in its tenant's audit log.
 ///
 /// # Errors
 /// invalid_client, without a word about what was wrong; invalid_request when it authenticates in two ways.
-pub async fn authenticate(state: &Arc<ApiState>, headers: &HeaderMap, form: &Form) -> Result<KnownClient, Refusal> {
-    match credentials(headers, form)? {
-        Credentials::Nothing { id } if id == COMMAND_LINE => Ok(KnownClient::CommandLine),
-        Credentials::Nothing { .. } => Err(Refusal::client()),
+pub async fn authenticate(
+    state: &Arc<ApiState>,
+    trail: &Trail,
+    headers: &HeaderMap,
+    form: &Form,
+) -> Result<KnownClient, Refusal> {
+    let (client, is_proved) = match credentials(headers, form)? {
+        Credentials::Nothing { id } if id == COMMAND_LINE => return Ok(KnownClient::CommandLine),
+        Credentials::Nothing { .. } => return Err(Refusal::client()),
         Credentials::Secret { id, secret } => {
-            let client = clients::find(&state.pool, &id).await?.filter(|client| has_secret(client, &secret));
-            client.map(Box::new).map(KnownClient::Confidential).ok_or_else(Refusal::client)
+            let client = find(state, &id).await?;
+            let is_proved = has_secret(&client, &secret);
+            (client, is_proved)
         }
         Credentials::Assertion(assertion) => {
-            let named = form.get("client_id");
-            let client = Box::pin(client_assertion::check(state, &assertion, named)).await?;
-            Ok(KnownClient::Confidential(Box::new(client)))
+            let claimed = client_assertion::claimed(&assertion).ok_or_else(Refusal::client)?;
+            if form.get("client_id").is_some_and(|named| named != claimed) {
+                return Err(Refusal::client());
+            }
+            let client = find(state, &claimed).await?;
+            let is_proved = Box::pin(client_assertion::proves(state, &assertion, &client)).await?;
+            (client, is_proved)
         }
+    };
+    if !is_proved {
+        trail.refuses(&state.gate, Actor::claimed(&client), "invalid_client");
+        return Err(Refusal::client());
     }
+    Ok(KnownClient::Confidential(Box::new(client)))
+}
+
+/// The client of this name. What cannot be a name is nobody's, and no database is asked about it.
+async fn find(state: &ApiState, id: &str) -> Result<Client, Refusal> {
+    let is_name = id.len() <= MAX_CLIENT_ID && id.bytes().all(|byte| byte.is_ascii_graphic());
+    let found = if is_name { clients::find(&state.pool, id).await? } else { None };
+    found.ok_or_else(Refusal::client)
 }
 
 fn has_secret(client: &Client, given: &str) -> bool {

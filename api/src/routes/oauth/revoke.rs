@@ -15,7 +15,7 @@ use super::grants::lifetimes;
 use super::refusal::{OAuthError, OAuthRefusal, Refusal, not_stored};
 use super::token::Errors;
 use crate::ApiState;
-use crate::policy::audit_trail::{Actor, Trail};
+use crate::policy::audit_trail::{Actor, Trail, by_client};
 use crate::token::secret::{SecretKind, hash};
 use crate::token::{COMMAND_LINE, Rejection};
 
@@ -64,17 +64,18 @@ pub async fn revoke(
     form: Form,
 ) -> Result<Response, Refusal> {
     let token = form.require("token")?;
-    let client = Box::pin(authenticate(&state, &headers, &form)).await?;
+    let client = Box::pin(authenticate(&state, &trail, &headers, &form)).await?;
     if token.starts_with(SecretKind::RefreshToken.prefix()) {
-        Box::pin(end_session(&state, client.id(), token)).await?;
+        Box::pin(end_session(&state, &trail, client.id(), token)).await?;
     } else {
         Box::pin(revoke_access_token(&state, &trail, client.id(), token)).await?;
     }
     Ok(not_stored(()))
 }
 
-async fn end_session(state: &Arc<ApiState>, client: &str, token: &str) -> Result<(), Refusal> {
-    match sessions::revoke(&state.pool, hash(token), client, lifetimes().access_token).await? {
+async fn end_session(state: &Arc<ApiState>, trail: &Trail, client: &str, token: &str) -> Result<(), Refusal> {
+    let audit = trail.draft(by_client(client), json!({ "token": "refresh_token" }));
+    match sessions::revoke(&state.pool, hash(token), client, lifetimes().access_token, &audit).await? {
         Ended::Revoked(session) => {
             state.tokens.is_revoked(&session.to_string());
             tracing::info!(session.id = %session, client.id = client, "a session was revoked");

@@ -101,11 +101,11 @@ pub async fn token(
     let asked = form.require("grant_type")?;
     let unknown = || Refusal::new(OAuthError::UnsupportedGrantType, "There is no such grant here.");
     let grant = GrantType::of(asked).ok_or_else(unknown)?;
-    let client = Box::pin(authenticate(&state, &headers, &form)).await?;
+    let client = Box::pin(authenticate(&state, &trail, &headers, &form)).await?;
     state.tokens.is_ready().await.map_err(grants::not_issued)?;
     let answer = match grant {
         GrantType::ClientCredentials => Box::pin(grants::client_credentials(&state, &client, &form)).await?,
-        GrantType::RefreshToken => Box::pin(grants::refresh_token(&state, &client, &form)).await?,
+        GrantType::RefreshToken => Box::pin(grants::refresh_token(&state, &trail, &client, &form)).await?,
         GrantType::DeviceCode => Box::pin(grants::device_code(&state, &client, &form)).await?,
     };
     // Who it speaks for stands in the token: an entry of the audit log is that user's.

@@ -11,6 +11,7 @@ use jobs::object::{At, Object};
 use jobs::{ErrorCode, Role};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::oauth::revocations::role_subject;
 use store::users::Put;
 use utoipa::ToSchema;
 
@@ -37,7 +38,8 @@ pub struct UserRole {
 /// Make a user, or change its role
 ///
 /// Repeating it changes nothing. A lower role takes what it no longer brings from the user's API keys with the next
-/// request; access tokens keep it until they expire. The tenant's last admin stays one. A new user has no credentials:
+/// request; access tokens that say more are refused here at once, and everywhere within a minute. The tenant's last admin
+/// stays one. A new user has no credentials:
 /// make it an API key, or let it sign in; and no address, without which it submits nothing: `PUT /v1/me/submitter`.
 #[utoipa::path(
     put, path = "/v1/users/{id}", operation_id = "put_user", tag = "identity", security(("bearer" = ["jobs:admin"])),
@@ -67,6 +69,10 @@ pub async fn put(
             Ok((StatusCode::CREATED, location, Json(user)).into_response())
         }
         Put::Changed(user) => Ok(Json(User::of(&state, user)).into_response()),
+        Put::Lowered(user) => {
+            state.tokens.is_revoked(&role_subject(&principal.tenant, &id, role));
+            Ok(Json(User::of(&state, user)).into_response())
+        }
         Put::LastAdmin => Err(last_admin()),
         Put::NoSuchTenant => Err(unregistered()),
     }

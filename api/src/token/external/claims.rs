@@ -55,7 +55,9 @@ impl Claims {
         if !self.is_access_token() || !self.is_for_client(rules) {
             return None;
         }
-        let subject = self.text("sub").filter(|sub| (1..=MAX_SUBJECT).contains(&sub.len()))?.to_owned();
+        // No database takes a NUL, and no issuer gives such a name.
+        let is_name = |sub: &&str| (1..=MAX_SUBJECT).contains(&sub.len()) && !sub.contains(char::is_control);
+        let subject = self.text("sub").filter(is_name)?.to_owned();
         let expires_at = DateTime::from_timestamp(self.time("exp")?, 0)?;
         Some(self.mapped(rules).and_then(|(tenant, role)| {
             let name = name(rules, &subject).ok_or(Unmapped::Tenant)?;
@@ -216,6 +218,7 @@ mod tests {
             json!({"azp": null}),
             json!({"azp": ["zama-cli"]}),
             json!({"sub": ""}),
+            json!({"sub": "a\u{0}b"}),
             json!({"sub": "x".repeat(256)}),
             json!({"sub": null}),
         ] {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::{ActiveJobs, CorsPolicy, GatePolicy, Meters, MonthlyUnits, Plan, Plans, RequestKeys, TrustedProxies};
 use jobs::TenantId;
-use store::audit::Note;
+use store::audit::{Draft, Note};
 use store::limits::rules::{self, Change};
 
 use super::TestApp;
@@ -54,6 +54,11 @@ pub fn policy() -> GatePolicy {
 /// What the audit log is told of an operator's change.
 pub fn by_operator(tenant: &TenantId) -> Note {
     Note::by_operator(tenant, "test", String::new(), serde_json::json!({}))
+}
+
+/// The same about whom the store finds.
+pub fn draft_by_operator() -> Draft {
+    Draft::by_operator("test", serde_json::json!({}))
 }
 
 impl TestApp {

@@ -86,6 +86,17 @@ impl TestApp {
         self.send(Call::submit(body.to_string()).by(user).key(key)).await
     }
 
+    /// POST /v1/jobs/quote
+    pub async fn quote(&self, user: &User, body: &Value) -> Answer {
+        let call = Call::new("POST", "/v1/jobs/quote").header("content-type", "application/json");
+        self.send(call.body(body.to_string()).by(user)).await
+    }
+
+    /// The id of a new quote.
+    pub async fn quoted(&self, user: &User, body: &Value) -> String {
+        self.quote(user, body).await.expect(201)["quote_id"].as_str().unwrap().to_owned()
+    }
+
     /// The id of a new job that factors a small number.
     pub async fn accepted(&self, user: &User) -> String {
         let accepted = self.submit(user, &job(104_729)).await.expect(202);

@@ -79,7 +79,8 @@ async fn what_another_has_is_as_if_it_were_not() {
             let refused = answer.json();
             let code = refused["code"].as_str().unwrap_or_default();
             let is_lacking = code == "INSUFFICIENT_SCOPE" && *who == "a test key";
-            assert!(matches!(code, "JOB_NOT_FOUND" | "NOT_FOUND") || is_lacking, "{at}: {answer:?}");
+            let is_missing = matches!(code, "JOB_NOT_FOUND" | "QUOTE_NOT_FOUND" | "NOT_FOUND");
+            assert!(is_missing || is_lacking, "{at}: {answer:?}");
             let nobodys_name = nobodys.named_by(row.path).unwrap();
             assert_eq!(comparable(&answer, theirs), comparable(&expected, nobodys_name), "{at}");
             compared += 1;
@@ -114,16 +115,43 @@ async fn naming_what_another_has_elsewhere_than_in_the_path_tells_nothing_either
     assert_eq!(snapshot(&app, &world).await, before, "and nothing has happened to it");
 }
 
+/// A path that is no text names nothing, and is told so as everything else: by a problem.
+#[tokio::test]
+async fn what_is_no_text_is_no_name() {
+    let app = TestApp::new().await;
+    let world = World::of(&app, "acme", Role::Admin).await;
+    let mut asked = 0;
+    for row in TABLE.iter().filter(|row| row.path.contains('{')) {
+        let braces = row.path.matches('{').count();
+        let path: String = row.path.split('{').enumerate().fold(String::new(), |path, (at, part)| {
+            let rest = part.split_once('}').map_or(part, |(_, rest)| rest);
+            path + if at == 0 { "" } else { "%ff" } + rest
+        });
+        assert_eq!(path.matches("%ff").count(), braces, "{path}");
+        let answer = app.send(world.call_at(row, &path).by(&world.caller)).await;
+        let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();
+        assert!(matches!(code.as_str(), "JOB_NOT_FOUND" | "NOT_FOUND"), "{} {path}: {answer:?}", row.method);
+        answer.problem(&code);
+        asked += 1;
+    }
+    assert!(asked >= 20, "{asked}");
+}
+
 type Ask = fn(&World) -> Call;
 
 /// Requests that name things elsewhere than in their path, and are refused or find nothing.
-const REQUESTS: [(&str, Ask); 6] = [
+const REQUESTS: [(&str, Ask); 7] = [
     ("usage of a job", |of| Call::get(&format!("/v1/usage?job_id={}", of.job))),
     ("keys of a user", |of| Call::get(&format!("/v1/api-keys?user={}", of.user))),
     ("a key for a user", |of| json_call("/v1/api-keys", &json!({"name": "n", "user": of.user}))),
     ("a job on a blob", |of| encrypted_job(&of.sha256, json!({"mode": "network"}))),
     ("a job under a key", |of| {
         encrypted_job(&format!("0x{}", "7c".repeat(32)), json!({"mode": "client", "key_id": of.sha256}))
+    }),
+    ("a job under a quote", |of| {
+        let mut body: Value = serde_json::from_str(super::table::JOB).unwrap();
+        body["quote_id"] = json!(of.quote);
+        json_call("/v1/jobs", &body)
     }),
     ("a proof of another's challenge", |_| {
         let row: &Row = super::table::row_of("PUT", "/v1/me/submitter");

@@ -56,7 +56,7 @@ const TEAM: Lock = Credential("jobs:read:team");
 const ADMIN: Lock = Credential("jobs:admin");
 const LACKS: &str = "INSUFFICIENT_SCOPE";
 
-const JOB: &str = r#"{"type":"compute","payload":{"algorithm":"prime_factorization","input":{"number":15}}}"#;
+pub const JOB: &str = r#"{"type":"compute","payload":{"algorithm":"prime_factorization","input":{"number":15}}}"#;
 const RETRIEVAL: &str = concat!(
     r#"{"client_signature":"0x5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e"#,
     r#"5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e1b","#,
@@ -112,6 +112,8 @@ pub const TABLE: &[Row] = &[
     row("POST", "/v1/credits/top-ups", ADMIN, [LACKS, LACKS, "202", LACKS], Json(r#"{"amount_cents":5000}"#)),
     row("GET", "/v1/jobs", READ, all("200"), Nothing),
     row("POST", "/v1/jobs", SUBMIT, all("202"), Json(JOB)),
+    row("POST", "/v1/jobs/quote", SUBMIT, all("201"), Json(JOB)),
+    row("GET", "/v1/jobs/quotes/{id}", READ, ["200", "200", "200", "QUOTE_NOT_FOUND"], Nothing),
     row("GET", "/v1/jobs/{id}", READ, ["200", "200", "200", "JOB_NOT_FOUND"], Nothing),
     row("GET", "/v1/jobs/{id}/result", READ, ["200", "200", "200", "JOB_NOT_FOUND"], Nothing),
     row("GET", "/v1/jobs/{id}/receipt", READ, ["200", "200", "200", "JOB_NOT_FOUND"], Nothing),

@@ -4,7 +4,7 @@ use api::token::Role;
 use blobs::BlobHash;
 use serde_json::json;
 
-use super::table::{Body, Row};
+use super::table::{Body, JOB, Row};
 use crate::app::{Call, INVOICE, TestApp, User};
 
 /// A caller and what is theirs, or their tenant's where only admins have it.
@@ -12,6 +12,8 @@ pub struct World {
     pub caller: User,
     /// COMPLETED; whoever asks for its end gets it as it is.
     pub job: String,
+    /// That nobody has used.
+    pub quote: String,
     pub api_key: String,
     /// Of tenant `acme`, whoever the caller is.
     pub invoice: String,
@@ -30,6 +32,7 @@ impl World {
         app.user(tenant, "zoe", Role::Developer).await;
         let job = app.accepted(&caller).await;
         app.complete(&job).await;
+        let quote = app.quoted(&caller, &serde_json::from_str(JOB).unwrap()).await;
         let api_key = app.key(&caller, json!({})).await.id;
         let bytes = format!("bytes of {tenant}");
         for path in ["/v1/blobs", "/v1/fhe/keys"] {
@@ -38,7 +41,7 @@ impl World {
         }
         let sha256 = format!("0x{}", BlobHash::of(bytes.as_bytes()));
         let top_up = app.granted(tenant, "world", 100).await.to_string();
-        Self { caller, job, api_key, invoice: INVOICE.to_owned(), top_up, sha256, user: "zoe".to_owned() }
+        Self { caller, job, quote, api_key, invoice: INVOICE.to_owned(), top_up, sha256, user: "zoe".to_owned() }
     }
 
     /// Things that nobody has.
@@ -47,6 +50,7 @@ impl World {
         Self {
             caller: caller.clone(),
             job: jobs::JobId::generate().to_string(),
+            quote: jobs::QuoteId::generate().to_string(),
             api_key,
             invoice: jobs::JobId::generate().to_string(),
             top_up: jobs::JobId::generate().to_string(),
@@ -59,6 +63,7 @@ impl World {
     pub fn named_by(&self, path: &str) -> Option<&str> {
         let kinds = [
             ("/jobs/{id}", &self.job),
+            ("/quotes/{id}", &self.quote),
             ("/api-keys/{id}", &self.api_key),
             ("/invoices/{id}", &self.invoice),
             ("/top-ups/{id}", &self.top_up),
@@ -79,13 +84,17 @@ impl World {
 
     /// The table's request about what is this world's, by nobody yet.
     pub fn call(&self, row: &Row) -> Call {
-        let path = self.path(row.path);
+        self.call_at(row, &self.path(row.path))
+    }
+
+    /// The same at another path.
+    pub fn call_at(&self, row: &Row, path: &str) -> Call {
         match row.body {
-            Body::None => Call::new(row.method, &path),
+            Body::None => Call::new(row.method, path),
             // What is paid for needs a key.
-            Body::Json(text) if row.path == "/v1/credits/top-ups" => with_json(row.method, &path, text).key("walk"),
-            Body::Json(text) => with_json(row.method, &path, text),
-            Body::Bytes => octets(row.method, &path, "bytes of a walk".to_owned()),
+            Body::Json(text) if row.path == "/v1/credits/top-ups" => with_json(row.method, path, text).key("walk"),
+            Body::Json(text) => with_json(row.method, path, text),
+            Body::Bytes => octets(row.method, path, "bytes of a walk".to_owned()),
         }
     }
 }

@@ -89,6 +89,26 @@ async fn a_role_is_what_the_issuer_says_now() {
     assert_eq!(narrow["scopes"], json!(["jobs:read"]));
 }
 
+/// No operation makes such a user, and none raises it: a token does, in whatever request it comes.
+#[tokio::test]
+async fn what_an_issuers_token_makes_of_its_user_is_in_the_audit_log() {
+    let (corp, app) = corp(ONCE).await;
+    let admin = corp.admin(&json!({"amr": ["otp"]}));
+    let name = me(&app, &admin).await["user"].as_str().unwrap().to_owned();
+    me(&app, &admin).await;
+    let lowered = Call::get("/v1/me").token(&corp.token(&json!({"sub": "root"}))).header("x-request-id", "theirs");
+    app.send(lowered).await.expect(200);
+    let entries = app.audit("acme", "&action=follow_issuer").await;
+    let path = |user: &str| format!("/v1/users/{user}");
+    let other = entries.iter().find(|entry| entry["request_id"] == "theirs").expect("another user");
+    assert_ne!(other["target"], path(&name), "{other}");
+    assert_eq!(other["detail"]["role"], "developer");
+    let of_amy: Vec<_> = entries.iter().filter(|entry| entry["target"] == path(&name)).collect();
+    assert_eq!(of_amy.len(), 1, "nothing changed the second time: {entries:?}");
+    assert_eq!((&of_amy[0]["user"], &of_amy[0]["credential"]), (&json!(name), &json!("external_token")));
+    assert_eq!(of_amy[0]["detail"], json!({"role": "admin", "issuer": corp.issuer}));
+}
+
 #[tokio::test]
 async fn whom_an_admin_deleted_stays_out_until_it_is_made_again() {
     let (corp, app) = corp(ONCE).await;

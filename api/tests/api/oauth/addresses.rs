@@ -21,6 +21,12 @@ fn guess() -> Call {
     form("/v1/oauth/token", &[("grant_type", "client_credentials"), ("client_id", "x"), ("client_secret", "y")])
 }
 
+/// A guess at a person's login code.
+fn decision() -> Call {
+    let guess = [("user_code", "BBBB-BBBB"), ("login_code", "AAAA-AAAA-AAAA-AAAA"), ("decision", "approve")];
+    form("/v1/oauth/device/decision", &guess)
+}
+
 fn login() -> Call {
     form("/v1/oauth/device_authorization", &[COMMAND_LINE])
 }
@@ -33,9 +39,9 @@ async fn who_asks_too_often_is_refused_and_who_waits_as_told_is_not() {
         answer.refused("invalid_client");
         assert_eq!(answer.header("x-ratelimit-remaining"), left);
     }
-    // Both endpoints are one limit.
+    // All endpoints where a guess may let somebody in are one limit.
     app.send(login().from("192.0.2.7")).await.expect(200);
-    for call in [guess(), login()] {
+    for call in [guess(), login(), decision()] {
         let refused = app.send(call.from("192.0.2.7")).await;
         let problem = refused.problem("RATE_LIMIT_EXCEEDED");
         assert_eq!(problem["detail"], "An address has 60 requests a minute, 3 at once.");

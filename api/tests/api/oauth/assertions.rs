@@ -74,6 +74,9 @@ async fn a_program_signs_for_itself() {
         app.whoami(&access_token(&tokens)).await.expect(200);
         assert!(tokens.get("refresh_token").is_none());
     }
+    // A NumericDate may have parts of seconds.
+    let exact = signer.sign(&claims(&client, &json!({"exp": Utc::now().timestamp() as f64 + 30.5})));
+    ask(&app, &exact).await.expect(200);
     let named = [GRANT, TYPE, ("client_id", &client), ("client_assertion", &signer.sign(&claims(&client, &json!({}))))];
     let token = access_token(&app.token_request(&named).await.expect(200));
     let assertion = signer.sign(&claims(&client, &json!({})));
@@ -118,6 +121,9 @@ async fn whatever_is_wrong_with_it_it_is_refused_alike() {
         ("no id", signed(json!({"jti": null}))),
         ("an empty id", signed(json!({"jti": ""}))),
         ("an endless id", signed(json!({"jti": "x".repeat(300)}))),
+        ("an id that no database takes", signed(json!({"jti": "a\u{0}b"}))),
+        ("a name that no database takes", signed(json!({"iss": "a\u{0}", "sub": "a\u{0}"}))),
+        ("an end that is no time", signed(json!({"exp": 1e30}))),
         ("another issuer", signed(json!({"iss": other}))),
         ("issuers", signed(json!({"iss": [client, other]}))),
         ("another program's name", signed(json!({"iss": other, "sub": other}))),

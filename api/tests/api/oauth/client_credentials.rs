@@ -110,6 +110,20 @@ async fn requests_are_read_as_the_rfc_says() {
     app.send(Call::get("/v1/oauth/token")).await.problem("METHOD_NOT_ALLOWED");
 }
 
+/// Texts that no database takes, or that nobody could be called by, are refused before anybody is looked for.
+#[tokio::test]
+async fn what_cannot_be_a_name_is_the_name_of_nobody() {
+    let app = TestApp::new().await;
+    let program = app.program("robot").await;
+    for id in ["a%00b", "%00", "zjc_%F0%9F%94%91", "a%20b", &"z".repeat(10_000)] {
+        let named = Program { id: id.to_owned(), secret: program.secret.clone() };
+        for path in ["/v1/oauth/token", "/v1/oauth/revoke", "/v1/oauth/device_authorization"] {
+            let call = form(path, &[GRANT, ("token", "x")]).header("authorization", named.basic());
+            app.send(call).await.refused("invalid_client");
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_old_secret_counts_while_it_overlaps() {
     let app = TestApp::new().await;
@@ -118,7 +132,9 @@ async fn an_old_secret_counts_while_it_overlaps() {
         async |secret: &str| app.token_request(&[GRANT, ("client_id", &before.id), ("client_secret", secret)]).await;
     let rotated = async |overlap: f64| {
         let secret = new_secret(SecretKind::ClientSecret);
-        assert!(clients::rotate(&app.pool, &before.id, &NewProof::Secret(hash(&secret)), overlap).await.unwrap());
+        let proof = NewProof::Secret(hash(&secret));
+        let rotation = ProofRotation { id: &before.id, proof: &proof, overlap_seconds: overlap };
+        assert!(clients::rotate(&app.pool, &rotation, &draft_by_operator()).await.unwrap());
         secret
     };
     let second = rotated(3600.0).await;
@@ -136,7 +152,8 @@ async fn a_removed_program_is_out_with_its_tokens() {
     let app = TestApp::new().await;
     let (program, other) = (app.program("robot").await, app.program("android").await);
     let (token, others) = (app.token_of(&program).await, app.token_of(&other).await);
-    assert!(clients::delete(&app.pool, &program.id, REVOKED_FOR.as_secs_f64()).await.unwrap());
+    let lifetime = REVOKED_FOR.as_secs_f64();
+    assert!(clients::delete(&app.pool, &program.id, lifetime, &draft_by_operator()).await.unwrap());
     app.tokens.look().await.unwrap();
     app.whoami(&token).await.problem("INVALID_TOKEN");
     app.whoami(&others).await.expect(200);

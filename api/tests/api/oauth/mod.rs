@@ -20,7 +20,7 @@ use store::oauth::login_codes;
 use url::form_urlencoded::Serializer;
 
 use crate::answer::Answer;
-use crate::app::{Call, TestApp};
+use crate::app::{Call, TestApp, by_operator};
 
 pub const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 pub const COMMAND_LINE: (&str, &str) = ("client_id", "zama-jobs-cli");
@@ -49,6 +49,11 @@ impl TestApp {
     /// A program that speaks for a user of tenant `acme`, who is a developer unless registered already.
     pub async fn program(&self, user: &str) -> Program {
         self.developer(user).await;
+        self.program_of(user).await
+    }
+
+    /// A program that speaks for a user who is registered.
+    pub async fn program_of(&self, user: &str) -> Program {
         let secret = new_secret(SecretKind::ClientSecret);
         let id = self.program_with(user, NewProof::Secret(hash(&secret)), Role::Admin.scopes()).await;
         Program { id, secret }
@@ -58,7 +63,7 @@ impl TestApp {
         let id = new_client_id();
         let (tenant, user, scope) = ("acme".parse().unwrap(), user.parse().unwrap(), scopes.to_string());
         let client = NewClient { id: &id, tenant: &tenant, user: &user, name: "", scope: &scope, proof };
-        assert!(clients::create(&self.pool, &client).await.unwrap());
+        assert!(clients::create(&self.pool, &client, &by_operator(&tenant)).await.unwrap());
         id
     }
 
@@ -82,8 +87,9 @@ impl TestApp {
     /// A one-time code for a registered user of tenant `acme`.
     pub async fn login_code(&self, user: &str) -> String {
         let code = new_login_code();
-        let person = (&"acme".parse().unwrap(), &user.parse().unwrap());
-        login_codes::create(&self.pool, person, hash(&code), 900.0).await.unwrap().expect("the user is registered");
+        let (acme, user) = ("acme".parse().unwrap(), user.parse().unwrap());
+        let created = login_codes::create(&self.pool, (&acme, &user), hash(&code), 900.0, &by_operator(&acme)).await;
+        created.unwrap().expect("the user is registered");
         code
     }
 

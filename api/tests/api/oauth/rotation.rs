@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use api::token::{KeyState, list_keys, rotate_keys};
+use api::token::{KeyState, list_keys, rotate_keys, withdraw_key};
 use tokio_util::sync::CancellationToken;
 
 use super::{access_token, refresh_token};
@@ -94,7 +94,8 @@ async fn a_withdrawn_key_is_out_with_its_tokens() {
     let program = app.program("robot").await;
     let leaked = app.token_of(&program).await;
     app.rotates(Duration::ZERO).await;
-    assert!(store::oauth::keys::withdraw(&app.pool, &kid(&leaked)).await.unwrap());
+    assert!(withdraw_key(&app.pool, &kid(&leaked)).await.unwrap());
+    assert!(!withdraw_key(&app.pool, &kid(&leaked)).await.unwrap(), "it is gone");
     app.tokens.look().await.unwrap();
     app.whoami(&leaked).await.problem("INVALID_TOKEN");
     app.whoami(&app.token_of(&program).await).await.expect(200);

@@ -24,6 +24,7 @@ use crate::policy::audit_trail::Trail;
 use crate::policy::body::StrictJson;
 use crate::policy::job_path::{JobPath, not_found};
 use crate::policy::problem::Problem;
+use crate::policy::unseen::Look;
 use crate::token::{Principal, Scope};
 use request::{RetrievalBody, Wish};
 
@@ -70,7 +71,11 @@ pub async fn fhe_result(
     let found = store::retrievals::find(&state.pool, principal.reader(), id).await?;
     let (tenant, job) = match found {
         Some(job) => (principal.tenant.clone(), job),
-        None => Box::pin(grantee::admitted(&state, id, &wish)).await?.ok_or_else(|| not_found(id))?,
+        None => {
+            let look = Look::begin(state.unseen);
+            let granted = Box::pin(grantee::admitted(&state, id, &wish)).await?;
+            look.seen(granted).await.ok_or_else(|| not_found(id))?
+        }
     };
     trail.concerns(&tenant);
     if job.job_type != JobType::FheCompute {

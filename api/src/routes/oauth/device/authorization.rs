@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::PAGE_PATH;
 use crate::ApiState;
+use crate::policy::audit_trail::Trail;
 use crate::policy::gate::TokenRequest;
 use crate::routes::oauth::client_authentication::{KnownClient, authenticate};
 use crate::routes::oauth::form::Form;
@@ -83,11 +84,12 @@ pub struct DeviceAuthorization {
 )]
 pub async fn begin(
     State(state): State<Arc<ApiState>>,
+    trail: Trail,
     _: TokenRequest,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, Refusal> {
-    let client = Box::pin(authenticate(&state, &headers, &form)).await?;
+    let client = Box::pin(authenticate(&state, &trail, &headers, &form)).await?;
     let KnownClient::CommandLine = client else {
         let description = "The device grant is for people: this client has credentials of its own.";
         return Err(Refusal::new(OAuthError::UnauthorizedClient, description));

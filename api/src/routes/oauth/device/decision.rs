@@ -6,15 +6,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
-use store::oauth::login_codes::{self, Decided, Decision};
+use store::oauth::login_codes::{self, Decided, Decision, Person};
 use utoipa::ToSchema;
 
 use super::page;
 use crate::ApiState;
 use crate::policy::audit_trail::{Actor, Trail};
+use crate::policy::gate::TokenRequest;
 use crate::routes::oauth::form::Form;
 use crate::routes::oauth::refusal::Refusal;
-use crate::routes::oauth::token::Errors;
+use crate::routes::oauth::token::MeteredErrors;
 use crate::token::secret::{as_given_out, hash};
 
 const INCOMPLETE: &str = "Something is missing: go back, and fill in both codes.";
@@ -47,12 +48,13 @@ pub struct DeviceDecision {
          example = "<!doctype html>"),
         (status = 400, description = "One of the codes is not valid.", body = String, content_type = "text/html",
          example = "<!doctype html>"),
-        Errors
+        MeteredErrors
     )
 )]
 pub async fn decide(
     State(state): State<Arc<ApiState>>,
     trail: Trail,
+    _: TokenRequest,
     form: Result<Form, Refusal>,
 ) -> Result<Response, Refusal> {
     let refused = |text: &str| Ok(page::sentence(StatusCode::BAD_REQUEST, text));
@@ -72,15 +74,21 @@ pub async fn decide(
     };
     let (user_code, login_code) = (as_given_out(user_code), hash(&as_given_out(login_code)));
     match Box::pin(login_codes::decide(&state.pool, login_code, &user_code, decision)).await? {
-        Decided::NotTheirs => refused("The login code is not valid: it was used, has expired, or was mistyped."),
-        Decided::NoDevice => refused("Nothing waits under the code of the terminal: it was mistyped, or has expired."),
-        Decided::Done { tenant, user } => {
+        Decided::NotTheirs(person) => {
+            if let Some(person) = person {
+                trail.refuses(&state.gate, actor(person), "login_code_over");
+            }
+            refused("The login code is not valid: it was used, has expired, or was mistyped.")
+        }
+        Decided::NoDevice(person) => {
+            trail.refuses(&state.gate, actor(person), "no_such_device");
+            refused("Nothing waits under the code of the terminal: it was mistyped, or has expired.")
+        }
+        Decided::Done(person) => {
             let approved = decision == Decision::Approve;
             trail.tell(json!({ "approved": approved }));
-            if let (Ok(tenant), Ok(user)) = (tenant.parse(), user.parse()) {
-                trail.is_of(Actor { tenant, user, credential: "login_code".to_owned() });
-            }
-            tracing::info!(tenant.id = tenant, user.id = user, approved, "a person decided about a login");
+            tracing::info!(tenant.id = %person.tenant, user.id = %person.user, approved, "a person decided about a login");
+            trail.is_of(actor(person));
             let text = match decision {
                 Decision::Approve => "It is let in. You may close this page.",
                 Decision::Deny => "It was refused. You may close this page.",
@@ -88,4 +96,8 @@ pub async fn decide(
             Ok(page::sentence(StatusCode::OK, text))
         }
     }
+}
+
+fn actor(Person { tenant, user }: Person) -> Actor {
+    Actor { tenant, user, credential: "login_code".to_owned() }
 }

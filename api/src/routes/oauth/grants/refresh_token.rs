@@ -6,10 +6,12 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
 use store::oauth::sessions::{self, Rotated, Rotation};
 
 use super::{asked_scopes, lifetimes, narrowed, role, signed};
 use crate::ApiState;
+use crate::policy::audit_trail::{Trail, by_client};
 use crate::routes::oauth::client_authentication::KnownClient;
 use crate::routes::oauth::form::Form;
 use crate::routes::oauth::refusal::{OAuthError, Refusal};
@@ -17,7 +19,12 @@ use crate::routes::oauth::token::TokenResponse;
 use crate::token::Scopes;
 use crate::token::secret::{SecretKind, hash, new_secret};
 
-pub async fn refresh_token(state: &Arc<ApiState>, client: &KnownClient, form: &Form) -> Result<TokenResponse, Refusal> {
+pub async fn refresh_token(
+    state: &Arc<ApiState>,
+    trail: &Trail,
+    client: &KnownClient,
+    form: &Form,
+) -> Result<TokenResponse, Refusal> {
     let used = hash(form.require("refresh_token")?);
     let asked = asked_scopes(form)?;
     let no_more = || Refusal::new(OAuthError::InvalidGrant, "The refresh token is not valid.");
@@ -28,7 +35,9 @@ pub async fn refresh_token(state: &Arc<ApiState>, client: &KnownClient, form: &F
     }
     let next = new_secret(SecretKind::RefreshToken);
     let rotation = Rotation { client: client.id(), used, next: hash(&next), lifetimes: lifetimes() };
-    let session = match sessions::rotate(&state.pool, rotation).await? {
+    let about = json!({ "error": "invalid_grant", "refresh_token": "used_again", "session": "ended" });
+    let reuse = trail.draft_of_refusal(by_client(client.id()), about);
+    let session = match sessions::rotate(&state.pool, rotation, &reuse).await? {
         Rotated::Renewed(session) => session,
         Rotated::Reused(session) => {
             state.tokens.is_revoked(&session.to_string());

@@ -2,6 +2,7 @@
 
 use clap::Parser;
 
+use super::super::submit::SubmitArgs;
 use super::*;
 
 #[derive(Parser)]
@@ -14,7 +15,7 @@ fn read(line: &str) -> Result<Value, String> {
     let words = std::iter::once("submit").chain(line.split(' '));
     let cli = Cli::try_parse_from(words).map_err(|error| error.to_string())?;
     let now = "2026-01-01T00:00:00Z".parse().expect("a time");
-    body(&cli.args, now).map_err(|error| error.to_string())
+    body(&cli.args.job, now).map_err(|error| error.to_string())
 }
 
 /// What the API itself thinks of the body.
@@ -68,6 +69,7 @@ fn wrong_flags_are_named() {
         ("prime_factorization --number 1 --timeout soon", "duration"),
         ("prime_factorization --number 1 --priority urgent", "low, normal, high"),
         ("prime_factorization --number 1 --max-wait 5", "--wait"),
+        ("prime_factorization --number 1 --quote 7", "a quote id is a lower-case hyphenated UUID"),
         ("sorting --number 1", "prime_factorization"),
         ("--file f --number 1", "cannot be used with"),
         ("--wait", "ALGORITHM"),
@@ -93,7 +95,7 @@ fn a_file_is_the_whole_job() {
 /// The job of `submit --fhe`, as it is checked before anything is encrypted.
 fn encrypted(line: &str) -> Result<Value, String> {
     let words = std::iter::once("submit").chain(line.split(' '));
-    let args = Cli::try_parse_from(words).map_err(|error| error.to_string())?.args;
+    let args = Cli::try_parse_from(words).map_err(|error| error.to_string())?.args.job;
     let algorithm = args.encrypted.fhe.expect("--fhe");
     let values = args.encryption.values(args.values.as_deref()).map_err(|error| error.to_string())?;
     let now = "2026-01-01T00:00:00Z".parse().expect("a time");

@@ -1,4 +1,4 @@
-//! `submit --fhe`: encrypts and uploads where that is still to be done, and builds the job.
+//! `--fhe`: encrypts and uploads where that is still to be done, and builds the job.
 
 use std::path::PathBuf;
 
@@ -17,14 +17,14 @@ use super::super::error::CliError;
 use super::super::globals::Session;
 use super::super::inputs::read_source;
 use super::super::secrets::{recipient_public, refuse_secret};
-use super::SubmitArgs;
+use super::JobSource;
 use crate::encrypted::{EncryptedJob, JobKey, Upload};
 use crate::transport::Client;
 
 /// Stands for the inputs until they are uploaded.
 const NO_BLOB: &str = "/v1/blobs/0000000000000000000000000000000000000000000000000000000000000000";
 
-/// What only `submit --fhe` takes.
+/// What only `--fhe` takes.
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Encrypted jobs")]
 pub struct EncryptedArgs {
@@ -63,7 +63,7 @@ impl EncryptedArgs {
 /// The body of the request; all that can be wrong is found before anything is encrypted.
 pub(super) async fn body(
     session: &Session,
-    args: &SubmitArgs,
+    args: &JobSource,
     algorithm: FheAlgorithm,
     now: DateTime<Utc>,
 ) -> Result<Value, CliError> {
@@ -95,7 +95,7 @@ pub(super) async fn body(
 
 /// The job without its inputs.
 pub(super) fn job(
-    args: &SubmitArgs,
+    args: &JobSource,
     algorithm: FheAlgorithm,
     values: &[ClearValue],
     now: DateTime<Utc>,

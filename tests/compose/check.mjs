@@ -1,0 +1,60 @@
+// Holds docker-compose.yml and the Dockerfile to their rules, and the rules to mistakes that they must find.
+import { count, faults } from "./rules.mjs";
+import * as image from "./image.mjs";
+import { load, root } from "./stack.mjs";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** Each mistake, made in a fresh copy, with a part of what must be said about it. */
+const mistakes = [
+  ["an unknown key of a service", (services) => (services.get("api").memory = "1g"), "must NOT have additional properties"],
+  ["latest", (services) => (services.get("temporal").image = "temporalio/server:latest"), "not pinned"],
+  ["no tag", (services) => (services.get("temporal").image = "temporalio/server"), "not pinned"],
+  ["a misspelt setting", (services) => (services.get("api").environment.ZAMA__API__LISTENS = "0.0.0.0:1"), "nobody reads ZAMA__API__LISTENS"],
+  ["a misspelt variable", (services) => (services.get("temporal").environment.POSTGRES_PASSWORD = "zama-development"), "nobody reads"],
+  ["an unknown command", (services) => (services.get("migrate").command = ["migrates"]), "has no command migrates"],
+  ["an unknown subcommand", (services) => (services.get("billing-setup").command = ["billing", "set-up"]), "wants a command"],
+  ["an unknown flag", (services) => (services.get("billing-setup").command = ["billing", "setup", "--force"]), "has no --force"],
+  ["no health check", (services) => delete services.get("kms").healthcheck, "has no health check"],
+  ["an unknown health check", (services) => (services.get("kms").healthcheck.test = ["CMD", "zama-jobs", "health", "keys"]), "knows no keys"],
+  ["a wait for nobody", (services) => (services.get("api").depends_on.redis = { condition: "service_healthy" }), "which there is not"],
+  ["a wait for a server's end", (services) => (services.get("api").depends_on.kms = { condition: "service_completed_successfully" }), "waits for the end of kms"],
+  ["a circle", (services) => (services.get("postgres").depends_on = { migrate: { condition: "service_completed_successfully" } }), "wait for each other"],
+  ["a port for everybody", (services) => (services.get("api").ports = ["0.0.0.0:8080:8080", "127.0.0.1:8081:8081"]), "to others than this machine"],
+  ["a port where nobody listens", (services) => services.get("api").ports.push("127.0.0.1:9090:9090"), "where it does not listen"],
+  ["a server that moved", (services) => (services.get("kms").environment.ZAMA__KMS__LISTEN = "0.0.0.0:8084"), "does not listen there"],
+  ["an address of nobody", (services) => (services.get("api").environment.ZAMA__KMS__URL = "http://keys:8083"), "is no service"],
+  ["a network left", (services) => (services.get("kms").networks = ["keys"]), "which it cannot reach"],
+  ["another public address", (services) => (services.get("api").environment.ZAMA__API__PUBLIC_URL = "http://127.0.0.1:1"), "published elsewhere"],
+  ["two passwords", (services) => (services.get("temporal").environment.POSTGRES_PWD = "development"), "here and development there"],
+  ["a secret without its word", (services) => (services.get("lago-api").environment.SECRET_KEY_BASE = "changeme"), "without the word development"],
+  ["new rights", (services) => delete services.get("worker").security_opt, "may gain rights"],
+  ["no limit of memory", (services) => delete services.get("worker-fhe").mem_limit, "no limit of memory"],
+  ["a writable image", (services) => (services.get("api").read_only = false), "may write to its image"],
+  ["root", (services) => (services.get("api").user = "0"), "another user"],
+  ["a folder that the image lacks", (services) => services.get("api").volumes.push("blobs:/srv/blobs"), "the image has no /srv/blobs"],
+  ["a writable checkout", (services) => services.get("registry").volumes.push("./deploy:/deploy"), "may write to ./deploy"],
+];
+
+const wrong = [...faults(load()), ...[...image.faults()].map((fault) => `Dockerfile: ${fault}`)];
+for (const [name, make, says] of mistakes) {
+  const stack = load();
+  make(stack.services);
+  stack.document.services = Object.fromEntries(stack.services);
+  if (!faults(stack).some((fault) => fault.includes(says))) wrong.push(`the rules do not find ${name}`);
+}
+const dockerfile = readFileSync(join(root, "Dockerfile"), "utf8");
+const spoilt = [
+  ["root in the image", dockerfile.replaceAll("USER 10001:10001\n", ""), "runs as root"],
+  ["another compiler", dockerfile.replace("ARG RUST_VERSION=", "ARG RUST_VERSION=0."), "rust-toolchain.toml says"],
+  ["a base without a version", dockerfile.replace(/FROM debian:\S+/, "FROM debian:stable"), "not pinned"],
+  ["an unknown command of the image", dockerfile.replace('CMD ["api"]', 'CMD ["server"]'), "has no command server"],
+  ["an image without a health check", dockerfile.replace(/HEALTHCHECK .*"api"\]/, ""), "api has no health check"],
+];
+for (const [name, text, says] of spoilt) {
+  if (![...image.faults(text)].some((fault) => fault.includes(says))) wrong.push(`the rules do not find ${name}`);
+}
+for (const fault of wrong) console.error(fault);
+const checks = count + 1 + mistakes.length + spoilt.length;
+console.log(`${Math.max(checks - wrong.length, 0)} passed, ${wrong.length} failed`);
+process.exit(wrong.length ? 1 : 0);
