@@ -3,10 +3,10 @@
 use api::token::REVOKED_FOR;
 use api::token::secret::{SecretKind, hash, new_secret};
 use serde_json::json;
-use store::oauth::clients::{self, NewProof};
+use store::oauth::clients::{self, NewProof, ProofRotation};
 
 use super::{COMMAND_LINE, Program, access_token, form};
-use crate::app::{Call, TestApp};
+use crate::app::{Call, TestApp, draft_by_operator};
 
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
