@@ -207,7 +207,7 @@ async fn who_is_not_let_in_is_in_the_log_of_whom_it_wanted_to_be() {
     assert_eq!(app.decide(&device, "AAAA-AAAA-AAAA-AAAA", "approve").await.status, 400, "nobody's");
 
     let mut entries = refusals(&app, 3).await;
-    entries.sort_by_key(|entry| entry["at"].as_str().unwrap().to_owned());
+    entries.sort_by_key(|entry| entry["at"].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap());
     assert_eq!(of(&entries, "action"), ["create_token", "decide_login", "decide_login"]);
     assert_eq!(of(&entries, "user"), ["robot", "ada", "ada"]);
     assert_eq!(of(&entries, "credential"), [&*format!("client:{}", program.id), "login_code", "login_code"]);
