@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use jobs::ErrorCode;
 use store::credits::top_ups;
@@ -28,11 +29,12 @@ errors!(Errors: Token, NotFound);
 pub async fn one(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
-    Path(id): Path<String>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<TopUp>, Problem> {
     principal.require(Scope::JobsReadTeam)?;
     let missing = || Problem::new(ErrorCode::NotFound, "The tenant has no such top-up.");
-    let id: Uuid = id.parse().map_err(|_| missing())?;
+    // What is no text, or no id, is the id of no top-up.
+    let id: Uuid = path.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(missing)?;
     let found = top_ups::find(&state.pool, &principal.tenant, id).await?.ok_or_else(missing)?;
     Ok(Json(TopUp::of(&state, found)))
 }
