@@ -1,5 +1,6 @@
 //! An encrypted job under a quote: the worker stops what turns out to cost more before it computes anything of it.
 
+use jobs::quote::Quote;
 use serde_json::{Value, json};
 
 use super::refusals::was_not_computed;
@@ -11,6 +12,10 @@ fn maximum_of(url: &str) -> Value {
     json!({"type": "fhe_compute", "payload": {"algorithm": "encrypted_maximum", "encrypted_data_url": url}})
 }
 
+fn allowed(quote: &Quote, metric: &str) -> u64 {
+    quote.lines.iter().find(|line| line.metric.as_str() == metric).unwrap().units
+}
+
 #[tokio::test]
 async fn a_quote_holds_for_bootstrappings_and_stops_them_before_the_first_one() {
     let stack = Stack::encrypted();
@@ -18,13 +23,15 @@ async fn a_quote_holds_for_bootstrappings_and_stops_them_before_the_first_one() 
     let url = owner.uploads(owner.encrypts(bytes(&[1, 2])).await).await;
     let body = maximum_of(&url);
     let quote = owner.zama.quotes(&body).await;
-    let allowed = |metric: &str| quote.lines.iter().find(|line| line.metric.as_str() == metric).unwrap().units;
     let job = owner.zama.submit(&under(&quote, &body)).await;
     job.completes().await;
     let rows = job.usage().await;
-    assert!(rows.iter().all(|row| row.units <= allowed(&row.metric)), "{rows:?} {quote:?}");
+    assert!(rows.iter().all(|row| row.units <= allowed(&quote, &row.metric)), "{rows:?} {quote:?}");
     let fhe = rows.iter().find(|row| row.metric == "fhe_compute_units").unwrap().units;
-    assert!(0 < fhe && fhe < allowed("fhe_compute_units"), "what was not known of the inputs was quoted at its most");
+    assert!(
+        0 < fhe && fhe < allowed(&quote, "fhe_compute_units"),
+        "what was not known of the inputs was quoted at its most"
+    );
 
     // As of an older price list: no input costs nothing, and what a unit is enough for, the inputs decide.
     let quote = owner.zama.quotes(&body).await;
@@ -50,5 +57,5 @@ async fn a_quote_holds_for_bootstrappings_and_stops_them_before_the_first_one() 
     let rows = job.usage().await;
     let metrics: Vec<&str> = rows.iter().map(|row| row.metric.as_str()).collect();
     assert_eq!(metrics, ["compute_units", "jobs_submitted"], "what was carried, and no bootstrapping");
-    assert!(rows.iter().all(|row| row.units <= allowed(&row.metric)), "{rows:?}");
+    assert!(rows.iter().all(|row| row.units <= allowed(&quote, &row.metric)), "{rows:?} {quote:?}");
 }
