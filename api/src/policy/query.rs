@@ -24,10 +24,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
         };
         let mut parameters = Self { values: BTreeMap::new(), errors: Vec::new() };
         for (name, value) in pairs {
-            // No parameter has any, and a database takes no NUL.
-            if value.contains(char::is_control) {
-                parameters.complain(&name, "holds control characters");
-            }
             if parameters.values.contains_key(&name) {
                 parameters.complain(&name, "is given twice");
             }
@@ -41,6 +37,11 @@ impl Parameters {
     /// A parameter, if it was given; `read` says what is wrong with it.
     pub fn take<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         let text = self.values.remove(name)?;
+        // No parameter has any, and a database takes no NUL.
+        if text.contains(char::is_control) {
+            self.complain(name, "holds control characters");
+            return None;
+        }
         read(&text).map_err(|reason| self.complain(name, reason)).ok()
     }
 
