@@ -114,7 +114,7 @@ async fn a_foreign_job_is_not_locked() {
     let (ada, bob) = (app.developer("ada").await, app.developer("bob").await);
     let eve = app.user("globex", "eve", Role::Admin).await;
     let id = app.accepted(&ada).await;
-    let mut held = app.pool.begin().await.unwrap();
+    let mut held = store::begin(&app.pool).await.unwrap();
     sqlx::query("SELECT FROM jobs FOR UPDATE").execute(&mut *held).await.unwrap();
     for stranger in [&eve, &bob] {
         // Who waited would wait for this very transaction.

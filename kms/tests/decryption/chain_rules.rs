@@ -92,7 +92,12 @@ async fn too_few_nodes_are_no_chain() {
     let gone = "http://127.0.0.1:9".to_owned();
     let stage = Stage::with_nodes(move |anvil| vec![anvil.rpc_url.clone(), gone.clone()], 2).await;
     let (job, key) = (stage.completed(0).await, RecipientKey::generate());
-    stage.refuses(stage.asks(&stage.owner, &job, &key), ErrorCode::ServiceUnavailable).await;
+    let asked = stage.asks(&stage.owner, &job, &key);
+    stage.refuses(asked.clone(), ErrorCode::ServiceUnavailable).await;
+    // A list of indices that no registry takes is refused before any node is asked.
+    let mut twice = asked;
+    twice.inclusion.entries.push(twice.inclusion.entries[0]);
+    stage.refuses(twice, ErrorCode::ResultUnverified).await;
 }
 
 /// A node that has the chain as it is now, and hears of no further block.

@@ -130,7 +130,7 @@ async fn what_is_no_text_is_no_name() {
         assert_eq!(path.matches("%ff").count(), braces, "{path}");
         let answer = app.send(world.call_at(row, &path).by(&world.caller)).await;
         let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();
-        assert!(matches!(code.as_str(), "JOB_NOT_FOUND" | "NOT_FOUND"), "{} {path}: {answer:?}", row.method);
+        assert!(code.ends_with("NOT_FOUND"), "{} {path}: {answer:?}", row.method);
         answer.problem(&code);
         asked += 1;
     }

@@ -162,6 +162,6 @@ mod tests {
         let start = position(&bytes, b">>\nstream\n") + b">>\nstream\n".len();
         assert!(bytes[start + said..].starts_with(b"\nendstream"));
         let text = b"(Zama \\(?, \xe9, \x80\\) \\\\ \x805)";
-        assert_eq!(position(&bytes, text) > start, true, "escaped, in Windows-1252, with what it has not as ?");
+        assert!(position(&bytes, text) > start, "escaped, in Windows-1252, with what it has not as ?");
     }
 }
