@@ -37,7 +37,10 @@ pub fn run(settings: &Settings, command: Option<KmsCommand>) -> Result<()> {
     match command {
         None => process::run(settings, Role::Server, |stop| serve(settings, stop)),
         Some(KmsCommand::Init) => process::run(settings, Role::Tool, |_stop| async {
-            println!("{}", init(settings, &bar()).await?.manifest().signer);
+            let bar = bar();
+            let keys = init(settings, &show_on(bar.clone())).await?;
+            bar.finish_and_clear();
+            println!("{}", keys.manifest().signer);
             Ok(())
         }),
     }
@@ -47,7 +50,7 @@ pub fn run(settings: &Settings, command: Option<KmsCommand>) -> Result<()> {
 ///
 /// # Errors
 /// The folder cannot be used, or the storage secret is another one.
-pub async fn init(settings: &Settings, progress: &(impl Fn(&str) + Send + Sync + Clone + 'static)) -> Result<KeySet> {
+pub async fn init(settings: &Settings, progress: &(impl Fn(Step) + Send + Sync + Clone + 'static)) -> Result<KeySet> {
     let data = PathBuf::from(&settings.kms.data_dir);
     let secret = StorageSecret::new(settings.kms.storage_secret.clone());
     let origin = match settings.development.kms_seed_dir.as_str() {
@@ -55,19 +58,14 @@ pub async fn init(settings: &Settings, progress: &(impl Fn(&str) + Send + Sync +
         folder => Origin::CopyOf(folder.into()),
     };
     let progress = progress.clone();
-    let tell = move |step: Step| match step {
-        Step::Making(what) => progress(&format!("making the {what}")),
-        Step::Copying => progress("copying keys"),
-        Step::Writing => progress("writing the keys"),
-    };
-    let keys = tokio::task::spawn_blocking(move || kms::keys::ensure(&data, &secret, &origin, &tell));
+    let keys = tokio::task::spawn_blocking(move || kms::keys::ensure(&data, &secret, &origin, &progress));
     keys.await.context("making the keys failed")?.context("kms.data_dir cannot be used")
 }
 
 async fn serve(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let listen = &settings.kms.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("Failed to bind {listen}"))?;
-    let keys = init(settings, &|what: &str| tracing::info!("{what}")).await?;
+    let keys = init(settings, &|step: Step| tracing::info!("{step}")).await?;
     let config = Config {
         data: PathBuf::from(&settings.kms.data_dir),
         credentials: Credentials::new(&settings.kms.api_credential, &settings.kms.worker_credential)?,
@@ -124,12 +122,18 @@ pub(crate) fn certificates(settings: &Kms) -> Result<Option<Certificates>> {
 }
 
 /// What a person sees while keys are made; to stderr, which leaves stdout to the answer.
-fn bar() -> impl Fn(&str) + Send + Sync + Clone + 'static {
+fn bar() -> ProgressBar {
+    const TEMPLATE: &str = "{spinner} {bar:30} {pos}/{len}  {wide_msg} {elapsed}";
     const TICK: Duration = Duration::from_millis(100);
-    let bar = ProgressBar::new_spinner();
-    bar.set_style(
-        ProgressStyle::with_template("{spinner} {elapsed} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
-    );
+    let bar = ProgressBar::new(Step::ALL as u64);
+    bar.set_style(ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.enable_steady_tick(TICK);
-    move |what: &str| bar.set_message(what.to_owned())
+    bar
+}
+
+fn show_on(bar: ProgressBar) -> impl Fn(Step) + Send + Sync + Clone + 'static {
+    move |step| {
+        bar.set_position(step.done_before() as u64);
+        bar.set_message(step.to_string());
+    }
 }

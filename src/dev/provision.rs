@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use api::token::Role;
 use jobs::{TenantId, UserId};
+use kms::keys::Step;
 use settings::Settings;
 use store::Connections;
 
@@ -77,7 +78,7 @@ async fn registry(wiring: &mut Wiring) -> Result<()> {
 /// Makes the network's keys at the first start, which takes a while: each stage is shown.
 async fn keys(wiring: &mut Wiring, progress: &Progress) -> Result<()> {
     let progress = progress.clone();
-    let show = move |what: &str| progress(&Event::Notice { name: PartName::Kms, text: what.to_owned() });
+    let show = move |step: Step| progress(&Event::Notice { name: PartName::Kms, text: step.to_string() });
     // As the part itself will read them: the caller may have tuned the secret or named a folder to copy from.
     let settings = Settings::load_with(None, std::env::vars().chain(wiring.settings()))?;
     let keys = commands::kms::init(&settings, &show).await?;

@@ -7,13 +7,14 @@
 //! ```
 //! `keys` appears by one rename, so that it is there whole or not at all.
 
+use std::fmt;
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use alloy::primitives::B256;
 use anyhow::{Context, Result, ensure};
-use fhe::keys::{KeyId, SecretKey};
+use fhe::keys::{KeyId, SecretKey, Stage};
 use retrieval::Signer;
 
 use super::manifest::ManifestFile;
@@ -42,9 +43,34 @@ pub enum Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// This key is being made.
-    Making(&'static str),
+    Making(Stage),
     Copying,
     Writing,
+}
+
+impl Step {
+    /// How many steps making keys takes.
+    pub const ALL: usize = Stage::ALL.len() + 1;
+
+    /// How many of them are done when this one begins.
+    #[must_use]
+    pub fn done_before(self) -> usize {
+        match self {
+            Self::Making(stage) => Stage::ALL.iter().take_while(|earlier| **earlier != stage).count(),
+            Self::Copying => 0,
+            Self::Writing => Stage::ALL.len(),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Making(stage) => write!(f, "making the {}", stage.label()),
+            Self::Copying => f.write_str("copying keys"),
+            Self::Writing => f.write_str("writing the keys"),
+        }
+    }
 }
 
 /// Makes the folder and its keys if they are not there, loads and checks them.

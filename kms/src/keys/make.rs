@@ -20,8 +20,8 @@ use crate::convert::{KeyFile, Manifest};
 
 /// Makes new keys in `folder`, which exists and is empty.
 pub(super) fn make(folder: &Path, secret: &StorageSecret, progress: &dyn Fn(Step)) -> Result<()> {
-    let keys = NetworkKeys::generate(|stage| progress(Step::Making(stage.label())))
-        .context("Failed to make the network keys")?;
+    let keys =
+        NetworkKeys::generate(|stage| progress(Step::Making(stage))).context("Failed to make the network keys")?;
     progress(Step::Writing);
     let key_id = B256::from(keys.id().0);
     let NetworkKeys { secret_key, public_key, evaluation_key, crs } = keys;
@@ -66,4 +66,18 @@ pub(super) fn copy(from: &Path, to: &Path, progress: &dyn Fn(Step)) -> Result<()
         write(&to.join(name), &bytes)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use fhe::keys::Stage;
+
+    use super::*;
+
+    #[test]
+    fn steps_are_counted_as_they_follow_each_other() {
+        let steps: Vec<Step> = Stage::ALL.map(Step::Making).into_iter().chain([Step::Writing]).collect();
+        assert_eq!(steps.iter().map(|step| step.done_before()).collect::<Vec<_>>(), (0..Step::ALL).collect::<Vec<_>>());
+        assert_eq!(steps[1].to_string(), "making the public key");
+    }
 }
