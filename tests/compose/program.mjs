@@ -36,7 +36,8 @@ export function wrongIn(words) {
 }
 
 /** What a command takes as one of its values, as its help lists them. */
-export const takes = (path, value) => new RegExp(`(^|[\\s,:[])${value}([\\s,:\\]]|$)`, "m").test(help(path) ?? "");
+export const takes = (path, value) =>
+  new RegExp(`^\\s+- ${value}:|\\[possible values:[^\\]]*\\b${value}\\b`, "m").test(help(path) ?? "");
 
 /** The variables that the program reads: ZAMA__SECTION__KEY for each setting. */
 export function settings() {
