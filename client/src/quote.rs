@@ -29,7 +29,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`], with QUOTE_NOT_FOUND also for another tenant's.
     pub async fn find_quote(&self, id: QuoteId) -> Result<Quote, ClientError> {
-        let path = format!("/v1/jobs/quotes/{id}");
+        let path = format!("/v1/quotes/{id}");
         read_json(self.send(|| self.get(&path)).await?).await
     }
 }

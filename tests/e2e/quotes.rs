@@ -21,7 +21,7 @@ async fn a_job_costs_no_more_than_its_quote_in_any_metric() {
     assert!(rows.iter().all(|row| row.units <= allowed(&row.metric)), "{rows:?} {quote:?}");
     assert_eq!(rows.len(), quote.lines.len(), "{rows:?}");
     assert_eq!(allowed(Metric::ComputeUnits.as_str()), 2, "and it is the price: {quote:?}");
-    let used = zama.get(&format!("/v1/jobs/quotes/{}", quote.quote_id)).await;
+    let used = zama.get(&format!("/v1/quotes/{}", quote.quote_id)).await;
     assert_eq!(used.body["job_id"], json!(ended.job_id));
 }
 

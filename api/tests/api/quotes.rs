@@ -1,4 +1,4 @@
-//! POST /v1/jobs/quote, GET /v1/jobs/quotes/{id}, and what a `quote_id` does to a submission.
+//! POST /v1/jobs/quote, GET /v1/quotes/{id}, and what a `quote_id` does to a submission.
 
 use api::token::Role;
 use futures::future::join_all;
@@ -25,7 +25,7 @@ fn vague() -> Value {
 }
 
 async fn shown(app: &TestApp, user: &User, quote: &str) -> Value {
-    app.get(user, &format!("/v1/jobs/quotes/{quote}")).await.expect(200)
+    app.get(user, &format!("/v1/quotes/{quote}")).await.expect(200)
 }
 
 #[tokio::test]
@@ -163,8 +163,8 @@ async fn each_quote_that_does_not_serve_says_why_and_costs_nothing() {
     assert_eq!(unknown.pointers(), ["/quote_id"]);
     let foreign = app.submit_with_key(&ada, "k", &under(&theirs, &job(15))).await;
     assert_eq!(told(&foreign), told(&unknown), "another tenant's is as if it were not");
-    app.get(&ada, &format!("/v1/jobs/quotes/{theirs}")).await.problem("QUOTE_NOT_FOUND");
-    app.get(&ada, "/v1/jobs/quotes/nonsense").await.problem("QUOTE_NOT_FOUND");
+    app.get(&ada, &format!("/v1/quotes/{theirs}")).await.problem("QUOTE_NOT_FOUND");
+    app.get(&ada, "/v1/quotes/nonsense").await.problem("QUOTE_NOT_FOUND");
 
     let quote = app.quoted(&ada, &job(15)).await;
     app.submit_with_key(&ada, "k", &under(&quote, &job(21))).await.problem("QUOTE_MISMATCH");
@@ -274,7 +274,7 @@ async fn quotes_are_read_as_jobs_are() {
     let (ada, bob) = (app.developer("ada").await, app.developer("bob").await);
     let lea = app.user("acme", "lea", Role::TeamLead).await;
     let quote = app.quoted(&ada, &job(15)).await;
-    let path = format!("/v1/jobs/quotes/{quote}");
+    let path = format!("/v1/quotes/{quote}");
     app.get(&bob, &path).await.problem("QUOTE_NOT_FOUND");
     app.get(&lea, &path).await.expect(200);
 }

@@ -113,7 +113,7 @@ pub const TABLE: &[Row] = &[
     row("GET", "/v1/jobs", READ, all("200"), Nothing),
     row("POST", "/v1/jobs", SUBMIT, all("202"), Json(JOB)),
     row("POST", "/v1/jobs/quote", SUBMIT, all("201"), Json(JOB)),
-    row("GET", "/v1/jobs/quotes/{id}", READ, ["200", "200", "200", "QUOTE_NOT_FOUND"], Nothing),
+    row("GET", "/v1/quotes/{id}", READ, ["200", "200", "200", "QUOTE_NOT_FOUND"], Nothing),
     row("GET", "/v1/jobs/{id}", READ, ["200", "200", "200", "JOB_NOT_FOUND"], Nothing),
     row("GET", "/v1/jobs/{id}/result", READ, ["200", "200", "200", "JOB_NOT_FOUND"], Nothing),
     row("GET", "/v1/jobs/{id}/receipt", READ, ["200", "200", "200", "JOB_NOT_FOUND"], Nothing),

@@ -1,4 +1,4 @@
-//! GET /v1/jobs/quotes/{id}
+//! GET /v1/quotes/{id}
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ errors!(Errors: Token, QuoteNotFound);
 /// Of the caller, or with `jobs:read:team` of the tenant; any other one is 404. One that nobody used is forgotten a day
 /// after it expired; one that was used names its job.
 #[utoipa::path(
-    get, path = "/v1/jobs/quotes/{id}", operation_id = "get_quote", tag = "jobs", security(("bearer" = ["jobs:read"])),
+    get, path = "/v1/quotes/{id}", operation_id = "get_quote", tag = "jobs", security(("bearer" = ["jobs:read"])),
     params(("id" = uuid::Uuid, Path, description = "The quote.", example = "019cebab-804e-7c41-9b5e-3f2a8d6c1e07")),
     responses((status = 200, description = "The quote.", body = Quote, example = json!(example())), Errors)
 )]

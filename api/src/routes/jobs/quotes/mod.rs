@@ -1,4 +1,4 @@
-//! `/v1/jobs/quote` and `/v1/jobs/quotes`
+//! `/v1/jobs/quote` and `/v1/quotes`
 
 pub mod create;
 pub mod get;
