@@ -94,6 +94,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_too_large_is_not_looked_at() {
+        let read = |bytes| read::<tfhe::CompressedFheUint8>(bytes, 3, "ciphertext").err();
+        assert_eq!(read(&[0; 4]), Some(ReadError::TooLarge { size: 4, limit: 3 }));
+        assert_eq!(read(&[0; 3]), Some(ReadError::Malformed { kind: "ciphertext" }));
+    }
+
+    #[test]
     fn a_panic_is_contained() {
         assert_eq!(contained(|| -> u8 { panic!("inside") }), None);
         assert_eq!(contained(|| 7), Some(7));

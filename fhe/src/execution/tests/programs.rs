@@ -1,6 +1,7 @@
 //! Whole programs: outputs, checkpoints, refusals.
 
 use jobs::fhe::program::{OutputValue, Program};
+use tfhe::prelude::Tagged;
 
 use super::*;
 use crate::child::protocol::Checkpoint;
@@ -111,7 +112,7 @@ fn a_foreign_or_damaged_checkpoint_is_refused_and_changes_nothing() {
     beyond.step = 99;
     let mut cut = good.clone();
     cut.values.0.truncate(1000);
-    let mut empty = good;
+    let mut empty = good.clone();
     empty.values.0.clear();
     for bad in [other_inputs, other_program, earlier, beyond, cut, empty] {
         let mut second = start([1, 2]);
@@ -119,6 +120,10 @@ fn a_foreign_or_damaged_checkpoint_is_refused_and_changes_nothing() {
         assert_eq!(second.position(), 0);
         second.step().expect("still at its start");
     }
+    // Its values are another key's.
+    let mut under_another_key = start([1, 2]);
+    Tagged::tag_mut(&mut under_another_key.key).set_u64(9);
+    assert_eq!(under_another_key.restore(&good), Err(ExecutionError::Checkpoint));
 }
 
 #[test]
