@@ -106,8 +106,8 @@ schemathesis: ## Hold the API to its own document, at length (`make test` takes 
 verifiers: ## Hold `zama-jobs verify` to the independent verifier in TypeScript.
 	ZAMA_BIN=$(ZAMA_JOBS) contracts/examples/verify-receipt/check.sh --dev
 
-billing-at-length: setup-tests ## 25,000 jobs' usage over a network that loses things (`make test` takes a sample).
-	ZAMA_TEST_USAGE_JOBS=25000 tools/with-postgres.sh $(CARGO) test --workspace --test billing -- faults::
+billing-at-length: setup-tests ## 100,000 jobs' usage over a network that loses things (`make test` takes 10,000).
+	ZAMA_TEST_USAGE_JOBS=100000 tools/with-postgres.sh $(CARGO) test --workspace --test billing -- faults::
 
 # Some minutes: 500 jobs under 20 reorganisations of every depth, 50 times kill -9 at random, gas of batches of 1,000.
 chain-at-length: setup ## Reorganisations and deaths of the sender, at length (`make test` takes a sample).

@@ -66,6 +66,32 @@ mod tests {
         assert_eq!((none.requests_per_minute, none.active_jobs_developer, none.compute_units_ceiling), (0, 0, 0));
     }
 
+    /// Whoever pays more may do no less.
+    #[test]
+    fn each_plan_that_is_sold_has_limits_which_grow_with_it() {
+        let plans = Settings::load_with(None, []).expect("the defaults").limits.plans;
+        let of = |name: &str| {
+            let plan = &plans[name];
+            [
+                plan.requests_per_minute.into(),
+                plan.requests_per_hour.into(),
+                plan.burst.into(),
+                plan.active_jobs_developer.into(),
+                plan.active_jobs_team_lead.into(),
+                plan.confirming_jobs.into(),
+                plan.compute_units_package,
+                plan.compute_units_ceiling,
+                plan.fhe_units_package,
+                plan.fhe_units_ceiling,
+            ]
+        };
+        assert_eq!(of("developer"), of("default"));
+        for (less, more) in [("developer", "team"), ("team", "enterprise")] {
+            let (less, more): ([u64; 10], [u64; 10]) = (of(less), of(more));
+            assert!(less.iter().zip(&more).all(|(less, more)| less < more), "{less:?} {more:?}");
+        }
+    }
+
     #[test]
     fn a_key_of_a_plan_is_set_alone_and_a_new_plan_whole() {
         let plans = set("DEFAULT__BURST", "5").expect("one key").limits.plans;

@@ -3,8 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod away;
+mod clock;
 mod credits;
 mod faults;
+mod killed;
 mod months;
 mod plans;
 mod stage;

@@ -17,13 +17,15 @@ use crate::outbox::{Outbox, note_of};
 
 pub const KEY: &str = "test-key";
 pub const ACME: &str = "acme";
+/// The stand-in's data file.
+const JOURNAL: &str = "lago.jsonl";
 
 pub struct Stage {
     pub outbox: Outbox,
     /// Straight to the stand-in.
     pub lago: Arc<LagoClient>,
     pub origin: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Stage {
@@ -32,12 +34,12 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
-        let data = folder.path().join("lago.jsonl");
+        let data = folder.path().join(JOURNAL);
         tokio::spawn(standin::serve(listener, data, KEY.to_owned(), std::future::pending()));
         let lago = Arc::new(LagoClient::new(&origin, KEY).unwrap());
         setup(&lago, &Catalogue::standard()).await.unwrap();
         let outbox = Outbox::new().await;
-        let stage = Self { outbox, lago, origin, _folder: folder };
+        let stage = Self { outbox, lago, origin, folder };
         let tenant = "INSERT INTO tenants (id, plan, created_at) VALUES ('acme', 'team', $1)";
         sqlx::query(tenant).bind(since).execute(stage.pool()).await.unwrap();
         stage
@@ -117,6 +119,14 @@ impl Stage {
     /// Closes a month in the stand-in, as Lago does by its clock.
     pub async fn closes(&self, month: Month) {
         self.lago.close_month_of_stand_in(&month.to_string()).await.unwrap();
+    }
+
+    /// The times of all events that the stand-in has, in the order in which it took them: its journal's.
+    pub fn arrivals(&self) -> Vec<String> {
+        let journal = std::fs::read_to_string(self.folder.path().join(JOURNAL)).unwrap();
+        let changes = journal.lines().flat_map(|line| serde_json::from_str::<Vec<serde_json::Value>>(line).unwrap());
+        let events = changes.filter(|record| record["kind"] == "event");
+        events.map(|record| record["is"]["timestamp"].as_str().unwrap().to_owned()).collect()
     }
 
     /// The events that Lago has, as units by metric, read without any code of ours between.

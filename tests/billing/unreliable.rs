@@ -1,7 +1,7 @@
-//! A network in front of the stand-in: it loses requests, answers, halves of batches and its patience.
+//! A network in front of the stand-in: it loses requests, answers, halves of batches and its patience, or is cut.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -13,10 +13,41 @@ use tokio::net::TcpListener;
 
 use crate::stage::KEY;
 
+/// Bytes of a request.
+const LARGEST: usize = 1 << 24;
+
 /// The way to the stand-in, and what happened on it.
 pub struct Unreliable {
     pub origin: String,
     pub seen: Arc<Seen>,
+}
+
+/// A way that is whole, or cut.
+pub struct Line {
+    pub origin: String,
+    is_cut: Arc<AtomicBool>,
+}
+
+impl Line {
+    pub async fn before(origin: &str) -> Self {
+        let is_cut = Arc::new(AtomicBool::default());
+        let line = (is_cut.clone(), Forward::to(origin));
+        let router = Router::new().fallback(async |State((is_cut, forward)): State<(Arc<AtomicBool>, Forward)>, request| {
+            if is_cut.load(Ordering::Relaxed) { cut() } else { forward.whole(request).await }
+        });
+        Self { origin: serve(router.with_state(line)).await, is_cut }
+    }
+
+    pub fn is_cut(&self, is_cut: bool) {
+        self.is_cut.store(is_cut, Ordering::Relaxed);
+    }
+}
+
+async fn serve(router: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    origin
 }
 
 /// How often each fault happened to a batch, by its number.
@@ -30,10 +61,34 @@ impl Seen {
     }
 }
 
+/// What passes requests on.
 #[derive(Clone)]
-struct Way {
+struct Forward {
     to: String,
     http: reqwest::Client,
+}
+
+impl Forward {
+    fn to(origin: &str) -> Self {
+        Self { to: origin.to_owned(), http: reqwest::Client::builder().no_proxy().build().unwrap() }
+    }
+
+    async fn whole(&self, request: Request) -> Response {
+        let (method, path) = (request.method().clone(), request.uri().to_string());
+        let body = axum::body::to_bytes(request.into_body(), LARGEST).await.unwrap();
+        self.pass(method, &path, body).await
+    }
+
+    async fn pass(&self, method: Method, path: &str, body: Bytes) -> Response {
+        let request = self.http.request(method, format!("{}{path}", self.to)).bearer_auth(KEY);
+        let answer = request.header(header::CONTENT_TYPE, "application/json").body(body).send().await.unwrap();
+        (answer.status(), answer.bytes().await.unwrap()).into_response()
+    }
+}
+
+#[derive(Clone)]
+struct Way {
+    forward: Forward,
     /// State of a generator of numbers that look random, the same for the same seed.
     dice: Arc<AtomicU64>,
     /// Batches so far: the first ones meet each fault in turn.
@@ -46,19 +101,14 @@ struct Way {
 impl Unreliable {
     pub async fn before(origin: &str, seed: u64) -> Self {
         let seen = Arc::new(Seen::default());
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let way = Way {
-            to: origin.to_owned(),
-            http,
+            forward: Forward::to(origin),
             dice: Arc::new(AtomicU64::new(seed)),
             batches: Arc::default(),
             top_ups: Arc::default(),
             seen: seen.clone(),
         };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(pass).with_state(way)).await });
-        Self { origin, seen }
+        Self { origin: serve(Router::new().fallback(pass).with_state(way)).await, seen }
     }
 }
 
@@ -69,17 +119,11 @@ impl Way {
         let state = self.dice.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step).unwrap();
         (state >> 33) % sides
     }
-
-    async fn forward(&self, method: Method, path: &str, body: Bytes) -> Response {
-        let request = self.http.request(method, format!("{}{path}", self.to)).bearer_auth(KEY);
-        let answer = request.header(header::CONTENT_TYPE, "application/json").body(body).send().await.unwrap();
-        (answer.status(), answer.bytes().await.unwrap()).into_response()
-    }
 }
 
 async fn pass(State(way): State<Way>, request: Request) -> Response {
     let (method, path) = (request.method().clone(), request.uri().to_string());
-    let body = axum::body::to_bytes(request.into_body(), 1 << 24).await.unwrap();
+    let body = axum::body::to_bytes(request.into_body(), LARGEST).await.unwrap();
     let is_batch = path == "/api/v1/events/batch";
     let is_top_up = path == "/api/v1/wallet_transactions";
     let fault = match is_batch.then(|| way.batches.fetch_add(1, Ordering::Relaxed)) {
@@ -94,12 +138,12 @@ async fn pass(State(way): State<Way>, request: Request) -> Response {
     match fault {
         0 => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         1 => {
-            way.forward(method, &path, body).await;
+            way.forward.pass(method, &path, body).await;
             StatusCode::GATEWAY_TIMEOUT.into_response()
         }
         2 => (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "0")]).into_response(),
         3 => {
-            way.forward(method, &path, body).await;
+            way.forward.pass(method, &path, body).await;
             cut()
         }
         4 => cut(),
@@ -107,10 +151,10 @@ async fn pass(State(way): State<Way>, request: Request) -> Response {
             let mut half: Value = serde_json::from_slice(&body).unwrap();
             let events = half["events"].as_array_mut().unwrap();
             events.truncate(events.len() / 2);
-            way.forward(method, &path, half.to_string().into()).await;
+            way.forward.pass(method, &path, half.to_string().into()).await;
             StatusCode::BAD_GATEWAY.into_response()
         }
-        _ => way.forward(method, &path, body).await,
+        _ => way.forward.pass(method, &path, body).await,
     }
 }
 

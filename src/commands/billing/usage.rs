@@ -1,6 +1,6 @@
 //! `zama-jobs billing usage`: what Lago would invoice now.
 
-use ::billing::{CurrentUsage, ExternalId};
+use ::billing::{Catalogue, CurrentUsage, ExternalId};
 use anyhow::Result;
 use clap::Args;
 use settings::Settings;
@@ -15,11 +15,13 @@ pub struct UsageArgs {
 }
 
 pub(super) async fn run(settings: &Settings, args: &UsageArgs, json: bool) -> Result<End> {
-    let usage = lago(settings)?.current_usage(&ExternalId::parse(&args.tenant)?).await?;
+    let (lago, account) = (lago(settings)?, ExternalId::parse(&args.tenant)?);
+    let usage = lago.current_usage(&account).await?;
     if json {
         println!("{}", serde_json::to_string_pretty(&usage)?);
     } else {
-        print!("{}", table(&args.tenant, &usage));
+        let plan = lago.subscription(&account).await?.map(|subscription| subscription.plan);
+        print!("{}{}", table(&args.tenant, &usage), plan.and_then(|plan| fee(&plan)).unwrap_or_default());
     }
     Ok(End::Done)
 }
@@ -42,6 +44,26 @@ pub fn table(tenant: &str, usage: &CurrentUsage) -> String {
     text
 }
 
+/// What Lago's current usage leaves out: a plan's own price.
+fn fee(code: &str) -> Option<String> {
+    let plans = Catalogue::standard().plans;
+    let plan = plans.into_iter().find(|plan| plan.code == code && plan.amount_cents > 0)?;
+    let fee = money(plan.amount_cents, &plan.currency);
+    Some(format!("  and {fee} a month for the plan {code}, without taxes\n"))
+}
+
 fn money(cents: i64, currency: &str) -> String {
     format!("{}.{:02} {currency}", cents / 100, cents.abs() % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_with_a_price_of_its_own_says_so() {
+        assert_eq!(fee("team").as_deref(), Some("  and 49.00 EUR a month for the plan team, without taxes\n"));
+        assert_eq!(fee("developer"), None);
+        assert_eq!(fee("no-such-plan"), None);
+    }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use jobs::{JobId, JobStatus, QuoteId, Step, TenantId, UserId, submission};
 use serde_json::json;
 use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use store::StoreError;
 use store::admission::{Admission, Admitted, admit};
 use store::audit::Note;
@@ -35,6 +35,8 @@ pub const REGISTRY: Registry = Registry { chain_id: 31337, address: [9; 20] };
 pub struct Outbox {
     pub pool: PgPool,
     pub user: UserId,
+    /// How far the clock of whoever admits is ahead.
+    pub ahead: TimeDelta,
     database: Arc<TestDatabase>,
 }
 
@@ -66,14 +68,25 @@ impl Default for New<'_> {
 impl Outbox {
     pub async fn new() -> Self {
         let database = TestDatabase::create().await;
-        Self { pool: database.pool.clone(), user: "ada".parse().unwrap(), database: Arc::new(database) }
+        let pool = database.pool.clone();
+        Self { pool, user: "ada".parse().unwrap(), ahead: TimeDelta::zero(), database: Arc::new(database) }
     }
 
     /// The same database through a pool of its own, as another process has.
     pub fn through_own_pool(&self) -> Self {
+        self.through(self.options())
+    }
+
+    /// The same database through connections of another kind.
+    pub fn through(&self, options: PgConnectOptions) -> Self {
         let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(30));
-        let pool = pool.connect_lazy_with(self.database.options());
-        Self { pool, user: self.user.clone(), database: self.database.clone() }
+        let pool = pool.connect_lazy_with(options);
+        Self { pool, user: self.user.clone(), ahead: self.ahead, database: self.database.clone() }
+    }
+
+    /// Where the database is.
+    pub fn options(&self) -> PgConnectOptions {
+        self.database.options()
     }
 
     /// Admits a job; without a key it gets one of its own.
@@ -85,7 +98,7 @@ impl Outbox {
     /// The same, where the database may not let it.
     pub async fn tries(&self, new: New<'_>) -> (JobId, Result<Admitted, StoreError>) {
         let tenant = self.tenant(new.tenant).await;
-        let now = Utc::now();
+        let now = Utc::now() + self.ahead;
         let deadline = new.deadline_ms.map(|ms| (now + chrono::Duration::milliseconds(ms)).to_rfc3339());
         let mut body = json!({"type": "compute", "priority": new.priority, "deadline": deadline,
                               "payload": {"algorithm": "prime_factorization", "input": {"number": 6}}});
