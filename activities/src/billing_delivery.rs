@@ -23,6 +23,18 @@ const PERIOD_TTL: Duration = Duration::from_secs(60);
 /// Rows that are sent before a change of plan; what is left of more is billed under the new one.
 const LAST_ROWS: i64 = 10_000;
 
+/// Time for tenants that are new, in one turn; the next one has the others.
+const NEW_TENANTS: Duration = Duration::from_secs(20);
+
+/// What became of some rows.
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// How many were delivered.
+    pub delivered: u32,
+    /// What stopped the first tenant's of which some were not.
+    pub failed: Option<anyhow::Error>,
+}
+
 /// The way to the billing system.
 pub struct BillingDelivery {
     pub pool: PgPool,
@@ -53,22 +65,27 @@ impl BillingDelivery {
     /// Database or billing system away, or a tenant without a subscription: rows that were not noted are sent again,
     /// and found to be duplicates.
     pub async fn deliver(&self, rows: Vec<UsageRow>) -> Result<u32> {
+        let Turn { delivered, failed } = self.delivers_what_it_can(rows).await;
+        failed.map_or(Ok(delivered), Err)
+    }
+
+    /// As [`Self::deliver`], and tells how many were delivered whatever stopped the others.
+    pub async fn delivers_what_it_can(&self, rows: Vec<UsageRow>) -> Turn {
         let mut by_tenant: BTreeMap<String, Vec<UsageRow>> = BTreeMap::new();
         for row in rows {
             by_tenant.entry(row.tenant.clone()).or_default().push(row);
         }
-        let mut delivered = 0;
-        let mut failed = None;
+        let mut turn = Turn::default();
         for (tenant, rows) in by_tenant {
             match self.deliver_tenant(&tenant, rows).await {
-                Ok(count) => delivered += count,
+                Ok(count) => turn.delivered += count,
                 Err(error) => {
                     tracing::warn!(tenant.id = tenant, error = format!("{error:#}"), "usage was not delivered");
-                    failed.get_or_insert_with(|| error.context(format!("usage of {tenant}")));
+                    turn.failed.get_or_insert_with(|| error.context(format!("usage of {tenant}")));
                 }
             }
         }
-        failed.map_or(Ok(delivered), Err)
+        turn
     }
 
     async fn deliver_tenant(&self, tenant: &str, rows: Vec<UsageRow>) -> Result<u32> {
@@ -161,8 +178,8 @@ impl BillingDelivery {
         Ok(Standing::Open)
     }
 
-    /// Tells the billing system of tenants that were put on another plan, and of those that were closed. Tells of how many.
-    /// One that cannot be settled does not hold back the others.
+    /// Tells the billing system of new tenants, of those that were put on another plan, and of those that were closed. Tells
+    /// of how many. One that cannot be settled does not hold back the others.
     ///
     /// # Errors
     /// Database or billing system away. What was told is not told again.
@@ -175,6 +192,13 @@ impl BillingDelivery {
                 failed.get_or_insert_with(|| error.context(format!("account of {tenant}")));
             }
         };
+        let begun = Instant::now();
+        for tenant in accounts::to_begin(&self.pool).await? {
+            if begun.elapsed() > NEW_TENANTS {
+                break;
+            }
+            note(&tenant, self.begin(&tenant).await);
+        }
         for tenant in accounts::to_move(&self.pool, &plans(), &self.default_plan).await? {
             note(&tenant, Box::pin(self.change_plan(&tenant)).await);
         }
@@ -182,6 +206,12 @@ impl BillingDelivery {
             note(&tenant, self.end(&tenant).await);
         }
         failed.map_or(Ok(settled), Err)
+    }
+
+    async fn begin(&self, tenant: &str) -> Result<()> {
+        self.ensure_account(tenant, &ExternalId::parse(tenant)?).await?;
+        tracing::info!(tenant.id = tenant, "the tenant has a subscription");
+        Ok(())
     }
 
     async fn end(&self, tenant: &str) -> Result<()> {

@@ -1,6 +1,9 @@
 //! Billing: usage events to Lago, the price list that Lago is given, and a stand-in for Lago on a developer's machine.
 //!
 //! There is no database here: ledger rows come in as values, and what became of them goes out as values.
+//! Money and units are whole numbers and decimals.
+
+#![deny(clippy::float_arithmetic)]
 
 mod catalogue;
 mod client;

@@ -65,6 +65,21 @@ pub async fn is_on_plan(pool: &PgPool, tenant: &str, plan: &str) -> Result<(), S
     Ok(())
 }
 
+/// Tenants that the billing system does not know yet, the oldest first.
+///
+/// # Errors
+/// The database is away.
+pub async fn to_begin(pool: &PgPool) -> Result<Vec<String>, StoreError> {
+    let tenants = sqlx::query_scalar!(
+        "SELECT id FROM tenants
+          WHERE sandbox_of IS NULL AND closed_at IS NULL AND billing_ready_at IS NULL AND billing_ended_at IS NULL
+          ORDER BY created_at, id"
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(tenants)
+}
+
 /// Tenants whose subscription is to be, or may be, on another plan than it was put on: `plans` are those that the billing
 /// system has, and who is on none of them has `default`.
 ///

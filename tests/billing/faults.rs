@@ -8,7 +8,7 @@ use store::usage;
 
 use crate::chance::Chance;
 use crate::stage::{Stage, this_month};
-use crate::unreliable::Unreliable;
+use crate::unreliable::{FAULTS, Unreliable};
 
 /// Rows of a job, as one that completes has them.
 const METRICS: &str =
@@ -43,7 +43,7 @@ async fn no_fault_loses_a_row_or_bills_one_twice() {
     let way = Unreliable::before(&stage.origin, Chance::new().below(u64::MAX)).await;
     let delivery = stage.delivery_to(&way.origin);
     while stage.turn(&delivery).await {}
-    assert_eq!(way.seen.kinds(), 6, "every fault happened");
+    assert_eq!(way.seen.kinds(), FAULTS, "every fault happened");
     assert_eq!(stage.event_sums().await, ledger_sums(&stage).await);
     stage.agrees(this_month()).await;
     let report = stage.report(this_month()).await;

@@ -38,6 +38,21 @@ async fn what_was_used_before_a_dearer_plan_is_invoiced_under_the_one_before() {
     stage.agrees(this_month()).await;
 }
 
+/// Its plan's own fee runs from its first day, whether it uses anything or not.
+#[tokio::test]
+async fn a_tenant_that_uses_nothing_has_a_subscription_from_its_first_day() {
+    let since = Utc::now() - TimeDelta::days(3);
+    let stage = Stage::since(since).await;
+    let sandbox = "INSERT INTO tenants (id, plan, sandbox_of) VALUES ('acme-sandbox', 'team', 'acme')";
+    stage.outbox.execute(sandbox).await;
+    let delivery = stage.delivery();
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 1, "a sandbox is never billed");
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 0);
+    let subscription = stage.lago.subscription(&acme()).await.unwrap().expect("a subscription");
+    assert_eq!((subscription.plan.as_str(), plan_in_lago(&stage).await.as_str()), ("team", "team"));
+    assert_eq!(subscription.started_at.map(|at| at.date_naive()), Some(since.date_naive()));
+}
+
 #[tokio::test]
 async fn a_cheaper_plan_waits_for_the_next_month_and_can_be_taken_back() {
     let stage = Stage::new().await;

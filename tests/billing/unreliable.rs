@@ -13,6 +13,13 @@ use tokio::net::TcpListener;
 
 use crate::stage::KEY;
 
+/// Kinds of faults that a batch meets.
+pub const FAULTS: usize = 7;
+/// It is taken, and never answered. Happens once: whoever asked waits for ten seconds.
+const SILENCE: u64 = 6;
+/// No fault.
+const NONE: u64 = 9;
+
 /// Bytes of a request.
 const LARGEST: usize = 1 << 24;
 
@@ -32,9 +39,11 @@ impl Line {
     pub async fn before(origin: &str) -> Self {
         let is_cut = Arc::new(AtomicBool::default());
         let line = (is_cut.clone(), Forward::to(origin));
-        let router = Router::new().fallback(async |State((is_cut, forward)): State<(Arc<AtomicBool>, Forward)>, request| {
-            if is_cut.load(Ordering::Relaxed) { cut() } else { forward.whole(request).await }
-        });
+        let router = Router::new().fallback(
+            async |State((is_cut, forward)): State<(Arc<AtomicBool>, Forward)>, request| {
+                if is_cut.load(Ordering::Relaxed) { cut() } else { forward.whole(request).await }
+            },
+        );
         Self { origin: serve(router.with_state(line)).await, is_cut }
     }
 
@@ -52,7 +61,7 @@ async fn serve(router: Router) -> String {
 
 /// How often each fault happened to a batch, by its number.
 #[derive(Default)]
-pub struct Seen([AtomicU64; 6]);
+pub struct Seen([AtomicU64; FAULTS]);
 
 impl Seen {
     /// How many kinds of faults happened.
@@ -127,10 +136,10 @@ async fn pass(State(way): State<Way>, request: Request) -> Response {
     let is_batch = path == "/api/v1/events/batch";
     let is_top_up = path == "/api/v1/wallet_transactions";
     let fault = match is_batch.then(|| way.batches.fetch_add(1, Ordering::Relaxed)) {
-        Some(turn) if turn < 6 => turn,
-        Some(_) => way.throws(10),
-        None if is_top_up => way.top_ups.fetch_add(1, Ordering::Relaxed),
-        None => way.throws(60),
+        Some(turn) if turn <= SILENCE => turn,
+        Some(_) => but_silence(way.throws(NONE + 1)),
+        None if is_top_up => but_silence(way.top_ups.fetch_add(1, Ordering::Relaxed)),
+        None => but_silence(way.throws(60)),
     };
     if let Some(times) = way.seen.0.get(usize::try_from(fault).unwrap()).filter(|_| is_batch) {
         times.fetch_add(1, Ordering::Relaxed);
@@ -154,8 +163,16 @@ async fn pass(State(way): State<Way>, request: Request) -> Response {
             way.forward.pass(method, &path, half.to_string().into()).await;
             StatusCode::BAD_GATEWAY.into_response()
         }
+        SILENCE => {
+            way.forward.pass(method, &path, body).await;
+            std::future::pending().await
+        }
         _ => way.forward.pass(method, &path, body).await,
     }
+}
+
+fn but_silence(fault: u64) -> u64 {
+    if fault == SILENCE { NONE } else { fault }
 }
 
 /// An answer that breaks off.
