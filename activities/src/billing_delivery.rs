@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use billing::{Catalogue, Delivery, ExternalId, LARGEST_BATCH, LagoClient, UsageEvent};
-use chrono::{DateTime, SubsecRound as _, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use jobs::usage::Metric;
 use store::PgPool;
 use store::accounts::{self, Account};
@@ -23,6 +23,15 @@ const PERIOD_TTL: Duration = Duration::from_secs(60);
 /// Rows that are sent before a change of plan; what is left of more is billed under the new one.
 const LAST_ROWS: i64 = 10_000;
 
+/// How long a metric is believed to be there.
+const METRIC_TTL: Duration = Duration::from_secs(60);
+/// Within which a row is sent after its period was found open.
+const FRESH: Duration = Duration::from_secs(30);
+/// How long after a period's end an event of it that was sent before may still arrive: found open, sent within [`FRESH`],
+/// given up after ten seconds, and by the billing system itself after a minute.
+const IN_DOUBT: TimeDelta = TimeDelta::minutes(2);
+/// After which a turn begins with no other tenant; the next one begins there.
+const TURN_TIME: Duration = Duration::from_secs(60);
 /// Time for tenants that are new, in one turn; the next one has the others.
 const NEW_TENANTS: Duration = Duration::from_secs(20);
 
@@ -41,7 +50,13 @@ pub struct BillingDelivery {
     pub lago: Arc<LagoClient>,
     /// Plan of a tenant that billing does not know yet.
     pub default_plan: String,
+    /// How long after its period's end nobody knows whether a row was taken.
+    pub in_doubt: TimeDelta,
     periods: Mutex<HashMap<String, Period>>,
+    /// Metrics that were there a moment ago.
+    metrics: Mutex<HashMap<Metric, Instant>>,
+    /// Tenant that the last turn had no time for.
+    resume: Mutex<Option<String>>,
 }
 
 /// An open period, when it was asked for.
@@ -55,7 +70,15 @@ struct Period {
 impl BillingDelivery {
     #[must_use]
     pub fn new(pool: PgPool, lago: Arc<LagoClient>, default_plan: String) -> Self {
-        Self { pool, lago, default_plan, periods: Mutex::default() }
+        Self {
+            pool,
+            lago,
+            default_plan,
+            in_doubt: IN_DOUBT,
+            periods: Mutex::default(),
+            metrics: Mutex::default(),
+            resume: Mutex::default(),
+        }
     }
 
     /// Sends rows, and notes what became of each. Tells how many were delivered. A tenant whose rows cannot be
@@ -76,7 +99,15 @@ impl BillingDelivery {
             by_tenant.entry(row.tenant.clone()).or_default().push(row);
         }
         let mut turn = Turn::default();
-        for (tenant, rows) in by_tenant {
+        let begun = Instant::now();
+        // Those that had to wait come first: slow ones keep nobody waiting for ever.
+        let first = self.resume.lock().await.take().unwrap_or_default();
+        let waited = by_tenant.split_off(&first);
+        for (tenant, rows) in waited.into_iter().chain(by_tenant) {
+            if begun.elapsed() > TURN_TIME {
+                *self.resume.lock().await = Some(tenant);
+                break;
+            }
             match self.deliver_tenant(&tenant, rows).await {
                 Ok(count) => turn.delivered += count,
                 Err(error) => {
@@ -96,7 +127,9 @@ impl BillingDelivery {
             }
             return Ok(0);
         }
+        let looked = Instant::now();
         let period_start = self.period_start(tenant, &account).await?;
+        let rows = self.of_known_metrics(rows).await?;
         // Durable before the first send: a repeat must be the same event, whatever day it is by then.
         let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
         let frozen = usage::freeze(&self.pool, &ids, period_start).await?;
@@ -108,7 +141,7 @@ impl BillingDelivery {
                 open.push((row, billed_at));
             } else if self.was_billed(&account, &row.id, billed_at).await? {
                 delivered.push(row.id);
-            } else {
+            } else if Utc::now() >= period_start + self.in_doubt {
                 let reason = "its billing period was over before it was taken";
                 corrections::book_anew(&self.pool, &row.id, Anew::Waiting, reason).await?;
                 tracing::warn!(usage.id = row.id, "{reason}: it is booked anew");
@@ -118,20 +151,52 @@ impl BillingDelivery {
         let mut known = u32::try_from(delivered.len()).unwrap_or(u32::MAX);
         // Noted batch by batch: over a bad connection many in a row would never all be taken.
         for batch in open.chunks(LARGEST_BATCH) {
+            // The period may be over by now: what is left is looked at again.
+            if looked.elapsed() > FRESH {
+                break;
+            }
             let events =
                 batch.iter().map(|(row, billed_at)| event(row, &account, *billed_at)).collect::<Result<Vec<_>>>()?;
             let outcomes = self.lago.send(&events).await?;
             let ids: Vec<String> = batch.iter().map(|(row, _)| row.id.clone()).collect();
-            known = known.saturating_add(self.note(&ids, outcomes).await?);
+            known = known.saturating_add(self.note(tenant, &ids, outcomes).await?);
         }
         Ok(known)
+    }
+
+    /// Rows whose metric the billing system has; the others are dead letters, since it would take them and bill them never.
+    async fn of_known_metrics(&self, rows: Vec<UsageRow>) -> Result<Vec<UsageRow>> {
+        let mut known = Vec::with_capacity(rows.len());
+        for row in rows {
+            let metric: Metric = row.metric.parse().map_err(anyhow::Error::msg)?;
+            if self.has_metric(metric).await? {
+                known.push(row);
+            } else {
+                self.bury(&row.id, &format!("Lago has no metric {}: zama-jobs billing setup makes it", metric.as_str())).await?;
+            }
+        }
+        Ok(known)
+    }
+
+    async fn has_metric(&self, metric: Metric) -> Result<bool> {
+        let mut metrics = self.metrics.lock().await;
+        if metrics.get(&metric).is_some_and(|seen| seen.elapsed() < METRIC_TTL) {
+            return Ok(true);
+        }
+        let is_there = self.lago.has_metric(metric).await?;
+        if is_there {
+            metrics.insert(metric, Instant::now());
+        } else {
+            metrics.remove(&metric);
+        }
+        Ok(is_there)
     }
 
     /// Whether a row whose period is over reached the billing system in time. One that has no invoice yet is in time for it.
     async fn was_billed(&self, account: &ExternalId, id: &str, billed_at: DateTime<Utc>) -> Result<bool> {
         let Some(event) = self.lago.get_event(id).await? else { return Ok(false) };
         let moment = event.timestamp;
-        let invoices = self.lago.invoices_of(account, moment, billed_at + chrono::Duration::seconds(1)).await?;
+        let invoices = self.lago.invoices_of(account, moment, billed_at + TimeDelta::seconds(1)).await?;
         let covering: Vec<_> = invoices.iter().filter(|invoice| invoice.covers(account, moment)).collect();
         Ok(covering.is_empty() || covering.iter().any(|invoice| event.received_at <= invoice.created_at))
     }
@@ -143,15 +208,20 @@ impl BillingDelivery {
         Ok(())
     }
 
-    async fn note(&self, ids: &[String], outcomes: Vec<Delivery>) -> Result<u32> {
+    async fn note(&self, tenant: &str, ids: &[String], outcomes: Vec<Delivery>) -> Result<u32> {
         let mut delivered = Vec::new();
-        let mut unsubscribed = 0;
+        let (mut unsubscribed, mut is_over) = (0, false);
         for (id, outcome) in ids.iter().zip(outcomes) {
             match outcome {
                 Delivery::Delivered => delivered.push(id.clone()),
                 Delivery::DeadLetter { reason } => self.bury(id, &reason).await?,
                 Delivery::NoSubscription => unsubscribed += 1,
+                // Another process has put the tenant on another plan: the row's period is over, and that is seen next time.
+                Delivery::BeforeStart => is_over = true,
             }
+        }
+        if is_over {
+            self.periods.lock().await.remove(tenant);
         }
         usage::delivered(&self.pool, &delivered).await?;
         anyhow::ensure!(unsubscribed == 0, "{unsubscribed} rows have no subscription");
@@ -262,7 +332,7 @@ impl BillingDelivery {
 /// The first whole second that is not before a moment.
 fn next_second(moment: DateTime<Utc>) -> DateTime<Utc> {
     let second = moment.trunc_subsecs(0);
-    if second == moment { second } else { second + chrono::Duration::seconds(1) }
+    if second == moment { second } else { second + TimeDelta::seconds(1) }
 }
 
 /// How a tenant stands with the billing system.

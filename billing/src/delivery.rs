@@ -29,6 +29,8 @@ pub enum Delivery {
     },
     /// The subscription does not exist (yet) or has ended; the event was not sent. Lago would have swallowed it.
     NoSubscription,
+    /// The subscription began after it; the event was not sent. Lago would have taken it and billed it never.
+    BeforeStart,
 }
 
 impl LagoClient {
@@ -48,10 +50,7 @@ impl LagoClient {
             }
             match subscriptions.get(id).and_then(Option::as_ref) {
                 None => drop(outcomes.insert(index, Delivery::NoSubscription)),
-                Some(found) if !found.bills(event.timestamp) => {
-                    let reason = format!("its time {} is before the subscription's start", event.timestamp);
-                    outcomes.insert(index, Delivery::DeadLetter { reason });
-                }
+                Some(found) if !found.bills(event.timestamp) => drop(outcomes.insert(index, Delivery::BeforeStart)),
                 Some(_) => sendable.push(index),
             }
         }

@@ -144,6 +144,17 @@ fn after_update(before: Vec<String>, after: Vec<String>) -> Change {
     if after.is_empty() { Change::Updated(before) } else { Change::Kept(after) }
 }
 
+impl LagoClient {
+    /// Whether there is such a metric. Lago takes events of others, too, and bills them never.
+    ///
+    /// # Errors
+    /// Any [`LagoError`].
+    pub async fn has_metric(&self, metric: Metric) -> Result<bool, LagoError> {
+        let answer = self.sdk.get_billable_metric(GetBillableMetricRequest::new(metric.as_str().to_owned())).await;
+        Ok(LagoError::absent_is_none(answer.map_err(LagoError::from))?.is_some())
+    }
+}
+
 /// The metric's id, unless it is missing and stays so.
 async fn ensure_metric(client: &LagoClient, metric: Metric, mode: Mode) -> Result<(Option<String>, Change), LagoError> {
     let answer = client.sdk.get_billable_metric(GetBillableMetricRequest::new(metric.as_str().to_owned())).await;

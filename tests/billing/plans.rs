@@ -53,6 +53,34 @@ async fn a_tenant_that_uses_nothing_has_a_subscription_from_its_first_day() {
     assert_eq!(subscription.started_at.map(|at| at.date_naive()), Some(since.date_naive()));
 }
 
+/// Another process has not heard of the change, and believes that the month's first day began the period.
+#[tokio::test]
+async fn what_is_sent_under_the_period_before_a_change_is_billed_under_the_plan_that_began() {
+    let stage = Stage::new().await;
+    stage.used("before", 10, Utc::now() - TimeDelta::seconds(2)).await;
+    let mut other = stage.delivery();
+    while stage.turn(&other).await {}
+    stage.moves_to("enterprise").await;
+    assert_eq!(stage.delivery().settle_accounts().await.unwrap(), 1);
+    let began = stage.lago.subscription(&acme()).await.unwrap().unwrap().started_at.unwrap();
+
+    let late = stage.used("late", 7, began - TimeDelta::seconds(1)).await;
+    assert!(stage.turn(&other).await);
+    assert_eq!(stage.lago.get_event(&late).await.unwrap(), None, "Lago would bill it never");
+    // It may have been sent before: for a while nobody knows.
+    stage.turn(&other).await;
+    assert_eq!(stage.outbox.count("SELECT count(*) FROM usage_ledger WHERE voided").await, 0);
+    other.in_doubt = TimeDelta::zero();
+    while stage.turn(&other).await {}
+    let open = stage.lago.current_usage(&acme()).await.unwrap();
+    let line = open.lines.iter().find(|line| line.metric == "compute_units").unwrap();
+    assert_eq!(line.units.to_string(), "7");
+    assert_eq!(stage.outbox.count("SELECT sum(units)::bigint FROM usage_ledger").await, 17);
+    let dead = "SELECT count(*) FROM usage_ledger WHERE dead_reason IS NOT NULL AND NOT voided";
+    assert_eq!(stage.outbox.count(dead).await, 0);
+    stage.agrees(this_month()).await;
+}
+
 #[tokio::test]
 async fn a_cheaper_plan_waits_for_the_next_month_and_can_be_taken_back() {
     let stage = Stage::new().await;

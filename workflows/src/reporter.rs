@@ -8,7 +8,8 @@ use temporalio_workflow::{ActivityOptions, ContinueAsNewOptions, RetryPolicy, Wo
 
 use crate::activities::ReportUsage;
 
-const ATTEMPT: Duration = Duration::from_secs(120);
+/// A turn has time for a backlog, for credits and for accounts, one after the other.
+const ATTEMPT: Duration = Duration::from_secs(300);
 /// Turns before the history is begun anew.
 const TURNS: u32 = 200;
 
