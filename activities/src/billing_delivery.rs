@@ -172,7 +172,11 @@ impl BillingDelivery {
             if self.has_metric(metric).await? {
                 known.push(row);
             } else {
-                self.bury(&row.id, &format!("Lago has no metric {}: zama-jobs billing setup makes it", metric.as_str())).await?;
+                self.bury(
+                    &row.id,
+                    &format!("Lago has no metric {}: zama-jobs billing setup makes it", metric.as_str()),
+                )
+                .await?;
             }
         }
         Ok(known)

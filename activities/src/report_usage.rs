@@ -28,6 +28,7 @@ impl ReportUsage {
     pub async fn report_usage(self: Arc<Self>, _ctx: ActivityContext) -> Result<u32, ActivityError> {
         let Some(billing) = &self.billing else { return Ok(0) };
         let delivered = delivers(&self.pool, billing).await;
+        tells_of_backlog(&self.pool).await?;
         // What cannot be settled was told, and is the next turn's: it holds back nobody's usage.
         if let Err(error) = Box::pin(billing.settle_credits(CreditPace::default())).await {
             tracing::debug!(error = format!("{error:#}"), "credits wait for the next turn");
@@ -36,6 +37,14 @@ impl ReportUsage {
         billing.settle_accounts().await?;
         Ok(delivered?)
     }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a metric, and no money")]
+async fn tells_of_backlog(pool: &PgPool) -> anyhow::Result<()> {
+    let backlog = usage::backlog(pool).await?;
+    metrics::gauge!("zama_usage_undelivered").set(backlog.rows as f64);
+    metrics::gauge!("zama_usage_undelivered_oldest_seconds").set(backlog.oldest_seconds);
+    Ok(())
 }
 
 /// Sends what is overdue; tells how much.

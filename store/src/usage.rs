@@ -123,6 +123,30 @@ pub async fn overdue(pool: &PgPool, age_seconds: f64, limit: i64) -> Result<Vec<
     Ok(rows)
 }
 
+/// What waits for its delivery.
+#[derive(Clone, Copy, Debug)]
+pub struct Backlog {
+    pub rows: i64,
+    /// Age of the oldest, in seconds; 0 when nothing waits.
+    pub oldest_seconds: f64,
+}
+
+/// What waits for its delivery now.
+///
+/// # Errors
+/// The database is away.
+pub async fn backlog(pool: &PgPool) -> Result<Backlog, StoreError> {
+    let backlog = sqlx::query_as!(
+        Backlog,
+        r#"SELECT count(*) AS "rows!",
+                  coalesce(extract(epoch FROM now() - min(occurred_at)), 0)::float8 AS "oldest_seconds!"
+             FROM usage_ledger WHERE delivered_at IS NULL AND dead_reason IS NULL"#
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(backlog)
+}
+
 /// Fixes the billing timestamp of rows before their first send, and answers it by row id; one that is fixed stays,
 /// whoever fixed it.
 ///
