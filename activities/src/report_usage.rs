@@ -39,7 +39,6 @@ impl ReportUsage {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a metric, and no money")]
 async fn tells_of_backlog(pool: &PgPool) -> anyhow::Result<()> {
     let backlog = usage::backlog(pool).await?;
     metrics::gauge!("zama_usage_undelivered").set(backlog.rows as f64);

@@ -16,43 +16,11 @@ shift
 seed=${ZAMA_TEST_SEED:-$RANDOM$RANDOM}
 venv=$("$here/../../tools/python-env.sh" "$here/requirements.txt")
 
+# shellcheck source=../../tools/stack.sh
+. "$here/../../tools/stack.sh"
 work=$(mktemp -d -p "$("$here/../../tools/test-folder.sh")" zama-schemathesis.XXXXXX)
-stack=
-stop() {
-  if [ -n "$stack" ]; then
-    kill -INT "$stack" 2>/dev/null || true
-    wait "$stack" 2>/dev/null || true
-  fi
-  rm -rf "$work"
-}
-trap stop EXIT
-
-# Twelve ports in a row, of which none is taken.
-free_ports() {
-  python3 - "$$" <<'PYTHON'
-import socket, sys
-def free(port):
-    with socket.socket() as probe:
-        try: probe.bind(("127.0.0.1", port)); return True
-        except OSError: return False
-base = 27000 + int(sys.argv[1]) % 500 * 12
-while not all(free(base + at) for at in range(12)): base += 12
-print(base)
-PYTHON
-}
-
-# PostgreSQL runs as another user when we are root.
-chmod 755 "$work"
-cd "$work"
-"$ZAMA_BIN" dev --only postgres,temporal,anvil,lago,worker,api --no-fsync --port-base "$(free_ports)" \
-  --data-dir "$work/data" --ready-file "$work/ready" >"$work/dev.log" 2>&1 &
-stack=$!
-until [ -e "$work/ready" ]; do
-  kill -0 "$stack" 2>/dev/null || { cat "$work/dev.log" >&2; exit 1; }
-  sleep 0.2
-done
-# shellcheck disable=SC1091
-. "$work/.zama/dev.env"
+trap 'stop_stack; rm -rf "$work"' EXIT
+start_stack "$work" postgres,temporal,anvil,lago,worker,api
 # An admin, who may do everything; of a tenant of its own.
 ZAMA_TOKEN=$("$ZAMA_BIN" token --tenant contract --role admin --ttl 12h 2>>"$work/dev.log")
 # It may come upon the setting that jobs are paid before.

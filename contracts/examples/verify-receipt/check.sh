@@ -17,17 +17,11 @@ ZAMA_BIN=$(realpath "$ZAMA_BIN")
 export ZAMA_BIN
 tools=$("$here/../../../tools/node-env.sh" "$here")
 
+# shellcheck source=../../../tools/stack.sh
+. "$here/../../../tools/stack.sh"
 # Compiled beside a link to the packages, so that the checkout stays clean.
 work=$(mktemp -d)
-stack=
-stop() {
-  if [ -n "$stack" ]; then
-    kill -INT "$stack" 2>/dev/null || true
-    wait "$stack" 2>/dev/null || true
-  fi
-  rm -rf "$work"
-}
-trap stop EXIT
+trap 'stop_stack; rm -rf "$work"' EXIT
 cp -r "$here/src" "$here/tsconfig.json" "$here/package.json" "$work/"
 ln -s "$tools/node_modules" "$work/node_modules"
 (cd "$work" && node node_modules/typescript/bin/tsc)
@@ -35,25 +29,9 @@ ln -s "$tools/node_modules" "$work/node_modules"
 export RECEIPT_SCHEMA=$here/../../../docs/receipt.schema.json
 compare() { node "$work/dist/compare.js" "$@"; }
 
-# Twelve ports in a row, of which none is taken.
-free_ports() {
-  node -e '
-    const { createServer } = require("node:net");
-    const free = (port) => new Promise((answer) => {
-      const server = createServer().once("error", () => answer(false));
-      server.listen(port, "127.0.0.1", () => server.close(() => answer(true)));
-    });
-    (async () => {
-      for (let base = 21000 + (process.pid % 500) * 12; ; base += 12) {
-        const ports = await Promise.all(Array.from({ length: 12 }, (_, i) => free(base + i)));
-        if (ports.every(Boolean)) return console.log(base);
-      }
-    })();'
-}
-
 # zama-jobs as the stack's owner; what it says besides its answer goes to the log.
 zama() {
-  "$ZAMA_BIN" "$@" 2>>"$work/dev.log" || { cat "$work/dev.log" >&2; return 1; }
+  "$ZAMA_BIN" "$@" 2>>"$work/stack/dev.log" || { cat "$work/stack/dev.log" >&2; return 1; }
 }
 
 submitted() {
@@ -64,26 +42,17 @@ submitted() {
 on_a_stack() {
   mkdir "$work/stack"
   # PostgreSQL runs as another user when we are root.
-  chmod 755 "$work" "$work/stack"
-  cd "$work/stack"
-  "$ZAMA_BIN" dev --only postgres,temporal,anvil,lago,worker,api --no-fsync --port-base "$(free_ports)" \
-    --data-dir "$work/stack/data" --ready-file "$work/ready" >"$work/dev.log" 2>&1 &
-  stack=$!
-  until [ -e "$work/ready" ]; do
-    kill -0 "$stack" 2>/dev/null || { cat "$work/dev.log" >&2; return 1; }
-    sleep 0.2
-  done
-  # shellcheck disable=SC1091
-  . "$work/stack/.zama/dev.env"
-  zama chain confirm-failed dev on >>"$work/dev.log"
+  chmod 755 "$work"
+  start_stack "$work/stack" postgres,temporal,anvil,lago,worker,api
+  zama chain confirm-failed dev on >>"$work/stack/dev.log"
   # Two primes of 64 bits are not found within a second.
   failed=$(submitted prime_factorization --number 340282366920938460843936948965011886881 --timeout 1s)
   for number in 1299709 15485863 104729; do
     completed=$(submitted prime_factorization --number "$number")
   done
-  zama wait "$completed" --max-wait 2m >>"$work/dev.log"
+  zama wait "$completed" --max-wait 2m >>"$work/stack/dev.log"
   on_chain completed "$completed"
-  until [ "$("$ZAMA_BIN" status "$failed" --json 2>>"$work/dev.log" | sed -n 's/.*"tx_hash": "\(.*\)".*/\1/p')" ]; do
+  until [ "$("$ZAMA_BIN" status "$failed" --json 2>>"$work/stack/dev.log" | sed -n 's/.*"tx_hash": "\(.*\)".*/\1/p')" ]; do
     kill -0 "$stack" || return 1
     sleep 0.2
   done
