@@ -365,5 +365,6 @@ pub fn event(row: &UsageRow, account: &ExternalId, billed_at: DateTime<Utc>) -> 
         code,
         timestamp: billed_at.timestamp(),
         value: code.quantity(row.units).to_string().parse()?,
+        gas: row.gas.map(Into::into),
     })
 }

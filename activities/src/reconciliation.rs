@@ -209,6 +209,7 @@ impl Reconciler {
     }
 
     fn event(&self, row: &PeriodRow, account: &ExternalId) -> Result<UsageEvent> {
+        let gas = row.gas.map(Into::into);
         let row = ledger_row(row)?;
         Ok(UsageEvent {
             transaction_id: row.id,
@@ -216,6 +217,7 @@ impl Reconciler {
             code: row.metric,
             timestamp: row.timestamp,
             value: row.units,
+            gas,
         })
     }
 }

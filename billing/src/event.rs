@@ -20,6 +20,8 @@ pub struct UsageEvent {
     pub timestamp: i64,
     /// How many units; negative in a correction.
     pub value: Decimal,
+    /// Units of gas that a confirmation cost: for people. Nothing is billed by it.
+    pub gas: Option<Decimal>,
 }
 
 impl UsageEvent {
@@ -29,7 +31,7 @@ impl UsageEvent {
             external_subscription_id: self.external_subscription_id.as_str(),
             code: self.code.as_str(),
             timestamp: self.timestamp,
-            properties: WireProperties { value: &self.value },
+            properties: WireProperties { value: &self.value, gas: self.gas.as_ref() },
         }
     }
 }
@@ -43,10 +45,12 @@ pub(crate) struct WireEvent<'a> {
     properties: WireProperties<'a>,
 }
 
-/// The field is named as [`crate::FIELD`] says.
+/// The first field is named as [`crate::FIELD`] says, and is the only one that Lago sums.
 #[derive(Serialize)]
 struct WireProperties<'a> {
     value: &'a Decimal,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gas: Option<&'a Decimal>,
 }
 
 /// An event as Lago has recorded it.
@@ -174,20 +178,32 @@ impl LagoClient {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    fn event(code: Metric, value: &str, gas: Option<i64>) -> UsageEvent {
+        UsageEvent {
+            transaction_id: format!("job:{}:0", code.as_str()),
+            external_subscription_id: ExternalId::parse("acme").unwrap(),
+            code,
+            timestamp: 1_790_000_000,
+            value: value.parse().unwrap(),
+            gas: gas.map(Into::into),
+        }
+    }
 
     #[test]
     fn units_travel_as_text_under_the_field_that_lago_sums() {
-        let event = UsageEvent {
-            transaction_id: "job:compute_units:0".to_owned(),
-            external_subscription_id: ExternalId::parse("acme").unwrap(),
-            code: Metric::ComputeUnits,
-            timestamp: 1_790_000_000,
-            value: "0.1".parse().unwrap(),
-        };
-        let wire = serde_json::to_value(event.to_wire()).unwrap();
-        assert_eq!(wire["properties"][crate::FIELD], "0.1");
+        let wire = serde_json::to_value(event(Metric::ComputeUnits, "0.1", None).to_wire()).unwrap();
+        assert_eq!(wire["properties"], json!({ (crate::FIELD): "0.1" }), "what has no gas says nothing of it");
         assert_eq!(wire["timestamp"], 1_790_000_000);
         assert_eq!(wire["code"], "compute_units");
+    }
+
+    #[test]
+    fn the_gas_of_a_confirmation_stands_beside_its_units() {
+        let wire = serde_json::to_value(event(Metric::ChainConfirmations, "1", Some(672)).to_wire()).unwrap();
+        assert_eq!(wire["properties"], json!({ (crate::FIELD): "1", "gas": "672" }));
     }
 }

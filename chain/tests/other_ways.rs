@@ -77,6 +77,8 @@ async fn a_signed_batch_is_relayed_by_anybody_once() {
 
     let confirmed = found(&sender, &batch, 0).await;
     assert_eq!((confirmed.tx_hash, confirmed.entries.as_slice()), (sent.transaction_hash, batch.entries()));
+    let gas = sender.client().gas(&confirmed).await.unwrap();
+    assert_eq!((gas.used, gas.price), (sent.gas_used, sent.effective_gas_price), "whoever paid it");
     let again = relay(sign(digest)).call().await.unwrap_err();
     assert!(matches!(refusal(again), ZamaJobsRegistryErrors::RootAlreadyConfirmed(e) if e.root == batch.root()));
 }

@@ -103,6 +103,12 @@ async fn a_confirmed_batch_is_found_by_its_root_and_refused_the_second_time() {
     assert!(sender.client().is_confirmed(Index::new(261)).await.unwrap());
     assert!(!sender.client().is_confirmed(Index::new(262)).await.unwrap());
 
+    let receipt = provider(&anvil).get_transaction_receipt(signed.hash).await.unwrap().unwrap();
+    let gas = sender.client().gas(&confirmed).await.unwrap();
+    assert_eq!((gas.used, gas.price), (receipt.gas_used, receipt.effective_gas_price));
+    let elsewhere = chain::Confirmed { block_hash: B256::ZERO, ..confirmed.clone() };
+    assert!(sender.client().gas(&elsewhere).await.unwrap_err().is_retryable(), "it stands in another block");
+
     let again = sender.estimate(batch.root(), batch.entries()).await.unwrap_err();
     assert!(!again.is_retryable());
     assert!(again.to_string().contains("RootAlreadyConfirmed"), "{again}");

@@ -42,6 +42,9 @@ pub struct UsageRow {
     pub metric: String,
     /// In the metric's own units, exactly.
     pub units: Quantity,
+    /// Units of gas that a confirmation cost, where they are known; `None` of every other metric.
+    #[serde(default)]
+    pub gas: Option<i64>,
     pub occurred_at: DateTime<Utc>,
     /// Time under which the row is billed.
     pub billed_at: Option<DateTime<Utc>>,

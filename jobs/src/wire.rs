@@ -106,6 +106,10 @@ pub struct JobUsageRow {
     pub segment: String,
     /// Negative in a correction that takes back.
     pub units: i64,
+    /// Units of gas that the confirmation cost: its share of what the batch's transaction used. Null of every other metric,
+    /// and where nobody noted it.
+    #[schema(example = 672)]
+    pub gas: Option<i64>,
     pub occurred_at: DateTime<Utc>,
     /// Time under which the row is billed, once that is fixed.
     pub billed_at: Option<DateTime<Utc>>,

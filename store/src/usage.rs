@@ -45,6 +45,8 @@ pub struct UsageRow {
     pub job_id: Option<uuid::Uuid>,
     pub metric: String,
     pub units: i64,
+    /// Units of gas: a confirmation's share of its batch's transaction.
+    pub gas: Option<i64>,
     pub occurred_at: DateTime<Utc>,
     pub billed_at: Option<DateTime<Utc>>,
     pub delivered_at: Option<DateTime<Utc>>,
@@ -74,7 +76,7 @@ impl UsagePlace {
 pub async fn due_for_job(pool: &PgPool, job: JobId) -> Result<Vec<UsageRow>, StoreError> {
     let rows = sqlx::query_as!(
         UsageRow,
-        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason, reason
+        "SELECT id, tenant, job_id, metric, units, gas, occurred_at, billed_at, delivered_at, dead_reason, reason
            FROM usage_ledger
           WHERE job_id = $1 AND delivered_at IS NULL AND dead_reason IS NULL ORDER BY id",
         job.0
@@ -91,7 +93,7 @@ pub async fn due_for_job(pool: &PgPool, job: JobId) -> Result<Vec<UsageRow>, Sto
 pub async fn due_for_tenant(pool: &PgPool, tenant: &str, limit: i64) -> Result<Vec<UsageRow>, StoreError> {
     let rows = sqlx::query_as!(
         UsageRow,
-        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason, reason
+        "SELECT id, tenant, job_id, metric, units, gas, occurred_at, billed_at, delivered_at, dead_reason, reason
            FROM usage_ledger
           WHERE tenant = $1 AND delivered_at IS NULL AND dead_reason IS NULL ORDER BY occurred_at, id LIMIT $2",
         tenant,
@@ -110,7 +112,7 @@ pub async fn due_for_tenant(pool: &PgPool, tenant: &str, limit: i64) -> Result<V
 pub async fn overdue(pool: &PgPool, age_seconds: f64, limit: i64) -> Result<Vec<UsageRow>, StoreError> {
     let rows = sqlx::query_as!(
         UsageRow,
-        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason, reason
+        "SELECT id, tenant, job_id, metric, units, gas, occurred_at, billed_at, delivered_at, dead_reason, reason
            FROM (SELECT *, row_number() OVER (PARTITION BY tenant ORDER BY occurred_at, id) AS turn FROM usage_ledger
                   WHERE delivered_at IS NULL AND dead_reason IS NULL
                     AND occurred_at < now() - make_interval(secs => $1)) due
@@ -204,7 +206,7 @@ pub async fn list(
 ) -> Result<Vec<UsageRow>, StoreError> {
     let rows = sqlx::query_as!(
         UsageRow,
-        "SELECT id, tenant, job_id, metric, units, occurred_at, billed_at, delivered_at, dead_reason, reason
+        "SELECT id, tenant, job_id, metric, units, gas, occurred_at, billed_at, delivered_at, dead_reason, reason
            FROM usage_ledger u
           WHERE tenant = $1 AND ($2::uuid IS NULL OR job_id = $2)
             AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM jobs j WHERE j.id = u.job_id AND j.user_id = $3))

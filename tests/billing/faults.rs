@@ -82,6 +82,7 @@ async fn what_nobody_here_knows_is_left_to_a_person() {
         code: billing::Metric::ComputeUnits,
         timestamp: chrono::Utc::now().timestamp(),
         value: 5u64.into(),
+        gas: None,
     };
     stage.lago.send(&[stranger]).await.unwrap();
     let report = stage.report(this_month()).await;

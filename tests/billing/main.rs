@@ -7,6 +7,7 @@ mod away;
 mod clock;
 mod credits;
 mod faults;
+mod gas;
 mod killed;
 mod months;
 mod plans;

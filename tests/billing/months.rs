@@ -32,6 +32,7 @@ fn sent(id: &str, units: u64, at: DateTime<Utc>) -> UsageEvent {
         code: billing::Metric::ComputeUnits,
         timestamp: at.timestamp(),
         value: units.into(),
+        gas: None,
     }
 }
 

@@ -129,21 +129,28 @@ impl Stage {
         events.map(|record| record["is"]["timestamp"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// The events that Lago has, as units by metric, read without any code of ours between.
-    pub async fn event_sums(&self) -> BTreeMap<String, i64> {
+    /// The events that Lago has, read without any code of ours between.
+    pub async fn events(&self) -> Vec<serde_json::Value> {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut sums = BTreeMap::new();
+        let mut all = Vec::new();
         for page in 1.. {
             let url = format!("{}/api/v1/events?external_subscription_id=acme&per_page=100&page={page}", self.origin);
             let answer: serde_json::Value = http.get(url).bearer_auth(KEY).send().await.unwrap().json().await.unwrap();
             let events = answer["events"].as_array().unwrap();
-            for event in events {
-                let units: i64 = event["properties"]["value"].as_str().unwrap().parse().unwrap();
-                *sums.entry(event["code"].as_str().unwrap().to_owned()).or_default() += units;
-            }
             if events.is_empty() {
                 break;
             }
+            all.extend(events.iter().cloned());
+        }
+        all
+    }
+
+    /// The same as units by metric.
+    pub async fn event_sums(&self) -> BTreeMap<String, i64> {
+        let mut sums = BTreeMap::new();
+        for event in self.events().await {
+            let units: i64 = event["properties"]["value"].as_str().unwrap().parse().unwrap();
+            *sums.entry(event["code"].as_str().unwrap().to_owned()).or_default() += units;
         }
         sums
     }

@@ -27,8 +27,12 @@ async fn the_printed_curl_example_ends_completed_confirmed_and_billed() {
 
     zama.all_complete_confirmed_and_billed_once(&[id]).await;
     let rows = zama.job(id).usage().await;
-    for (row, event_units) in rows.iter().zip(lago_units(stack, &zama.tenant, &rows).await) {
-        assert_eq!(event_units, row.units.to_string(), "{row:?}");
+    let events = stack.lago_events(&zama.tenant).await;
+    for row in &rows {
+        let event = events.iter().find(|event| event["transaction_id"] == row.id.as_str()).unwrap();
+        assert_eq!(event["properties"]["value"], row.units.to_string(), "{row:?}");
+        assert_eq!(event["properties"].get("gas"), row.gas.map(|gas| json!(gas.to_string())).as_ref(), "{row:?}");
+        assert_eq!(row.gas.is_some(), row.metric == "chain_confirmations", "{row:?}");
     }
     let units: Vec<_> = rows.iter().map(|row| (row.metric.as_str(), row.units)).collect();
     assert_eq!(units, [("chain_confirmations", 1), ("compute_units", 2), ("jobs_completed", 1), ("jobs_submitted", 1)]);
@@ -82,16 +86,6 @@ async fn what_the_readme_asks_about_a_job_is_answered_as_printed() {
     assert_eq!((&list["data"][0]["job_id"], &list["data"][1]), (&json!(id), &Value::Null));
     assert_eq!((&cancel["job_id"], &cancel["status"]), (&json!(id), &json!("COMPLETED")));
     assert_eq!(usage["totals"]["compute_units"], 2);
-}
-
-async fn lago_units(stack: &Stack, tenant: &str, rows: &[crate::harness::UsageRow]) -> Vec<String> {
-    let events = stack.lago_events(tenant).await;
-    let event = |id: &str| events.iter().find(|event| event["transaction_id"] == id).unwrap();
-    let units = |properties: &Value| {
-        let (_, value) = properties.as_object().unwrap().iter().next().unwrap();
-        value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-    };
-    rows.iter().map(|row| units(&event(&row.id)["properties"])).collect()
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What the chain says, asked without the product's help.
 
+use std::collections::BTreeMap;
+
 use alloy::consensus::Transaction as _;
 use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::providers::{Provider, ProviderBuilder};
@@ -182,6 +184,17 @@ impl Stack {
     pub async fn gas_used(&self, hash: B256) -> u64 {
         let provider = ProviderBuilder::new().connect_http(self.rpc.parse().unwrap());
         provider.get_transaction_receipt(hash).await.unwrap().unwrap().gas_used
+    }
+
+    /// The gas that jobs bear of each transaction that confirmed some of the tenant's: its own and others', as the ledger
+    /// adds up.
+    pub async fn gas_borne(&self, tenant: &str) -> BTreeMap<B256, u64> {
+        let query = "SELECT gas_tx_hash, sum(gas)::bigint AS gas FROM usage_ledger
+                      WHERE gas_tx_hash IN (SELECT gas_tx_hash FROM usage_ledger WHERE tenant = $1)
+                      GROUP BY gas_tx_hash";
+        let rows = self.rows(sqlx::query(query).bind(tenant)).await;
+        let gas = |row: &sqlx::postgres::PgRow| u64::try_from(row.get::<i64, _>("gas")).unwrap();
+        rows.iter().map(|row| (B256::from_slice(row.get("gas_tx_hash")), gas(row))).collect()
     }
 
     fn registry(&self) -> ZamaJobsRegistry::ZamaJobsRegistryInstance<impl Provider> {

@@ -16,6 +16,7 @@ pub struct UsageRow {
     pub id: String,
     pub metric: String,
     pub units: u64,
+    pub gas: Option<u64>,
     pub delivered_at: Option<String>,
 }
 

@@ -12,7 +12,7 @@ use contracts::ZamaJobsRegistry::ZamaJobsRegistryInstance;
 use jobs::merkle::Entry;
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
-use store::batches::{self, Anchor, Registry};
+use store::batches::{self, Anchor, Gas, Registry};
 use store::sealing::{self, SealPolicy};
 use store::transactions::{self, Purpose, Written};
 use tempfile::TempDir;
@@ -198,11 +198,12 @@ impl Stage {
     pub async fn truth(&self) -> Vec<String> {
         let mut rows = Vec::new();
         for query in [
-            "SELECT root, entries, job_count, status, tx_hash, block_number, block_hash FROM batches ORDER BY root",
+            "SELECT root, entries, job_count, status, tx_hash, block_number, block_hash, gas_tx_hash, gas_used,
+                    effective_gas_price FROM batches ORDER BY root",
             "SELECT c.job_id, c.leaf_index, c.leaf_status, c.salt, b.root
                FROM confirmations c LEFT JOIN batches b ON b.id = c.batch_id ORDER BY c.job_id",
             "SELECT id, status, result_hash FROM jobs ORDER BY id",
-            "SELECT id, units FROM usage_ledger ORDER BY id",
+            "SELECT id, units, gas, gas_tx_hash FROM usage_ledger ORDER BY id",
             "SELECT job_id FROM job_reservations ORDER BY job_id",
             "SELECT tx_hash, sender, nonce, raw, max_fee_per_gas, max_priority_fee_per_gas, purpose, state, block_number,
                     block_hash FROM chain_transactions ORDER BY tx_hash",
@@ -232,6 +233,7 @@ fn anchor(receipt: &TransactionReceipt) -> Anchor {
         tx_hash: receipt.transaction_hash.0,
         block_number: receipt.block_number.unwrap().cast_signed(),
         block_hash: receipt.block_hash.unwrap().0,
+        gas: Some(Gas { used: receipt.gas_used.cast_signed(), price: receipt.effective_gas_price }),
     }
 }
 

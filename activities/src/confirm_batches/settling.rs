@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::Result;
 use chain::{ChainClient, Confirmed, Search, Sender, Stretch};
 use futures::stream::{self, StreamExt};
-use store::batches::{self, Anchor, OpenBatch};
+use store::batches::{self, Anchor, Gas, OpenBatch};
 use store::cancel::WorkflowRun;
 use uuid::Uuid;
 
@@ -73,10 +73,12 @@ impl ConfirmBatches {
         if !sender.client().is_deep_enough(&found) {
             return Ok(());
         }
+        let gas = sender.client().gas(&found).await?;
         let anchor = Anchor {
             tx_hash: found.tx_hash.0,
             block_number: i64::try_from(found.block_number)?,
             block_hash: found.block_hash.0,
+            gas: Some(Gas { used: i64::try_from(gas.used)?, price: gas.price }),
         };
         let completed = batches::complete(&self.pool, batch.id, &anchor).await?;
         mortality::after(mortality::Step::Completed);
@@ -87,7 +89,10 @@ impl ConfirmBatches {
             report.last_block = Some(found.block_number);
         });
         metrics::counter!("zama_jobs_completed_total").increment(completed.len() as u64);
-        tracing::info!(batch.id = %batch.id, batch.jobs = completed.len(), chain.block = found.block_number, "confirmed");
+        tracing::info!(
+            batch.id = %batch.id, batch.jobs = completed.len(), chain.block = found.block_number, chain.gas = gas.used,
+            "confirmed"
+        );
         self.wake(completed.into_iter().filter_map(|(_, run)| run).collect());
         Ok(())
     }

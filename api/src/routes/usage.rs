@@ -73,6 +73,9 @@ pub struct Row {
     /// Whole, but for `storage_gb_hours`, which has nine decimals at most; negative in a correction.
     #[schema(value_type = f64)]
     pub units: Quantity,
+    /// Units of gas that a confirmation cost: its share of what the batch's transaction used. Null of every other metric,
+    /// and where nobody noted it.
+    pub gas: Option<i64>,
     pub occurred_at: DateTime<Utc>,
     /// Time under which the row is billed.
     pub billed_at: Option<DateTime<Utc>>,
@@ -119,7 +122,7 @@ struct Query {
              "data": [{
                  "id": "019cebab-804e-7c41-9b5e-3f2a8d6c1e07:compute_units:0",
                  "job_id": "019cebab-804e-7c41-9b5e-3f2a8d6c1e07",
-                 "metric": "compute_units", "units": 2, "occurred_at": "2026-03-14T09:26:54.120Z",
+                 "metric": "compute_units", "units": 2, "gas": null, "occurred_at": "2026-03-14T09:26:54.120Z",
                  "billed_at": "2026-03-14T09:26:54.120Z", "delivered_at": null, "test_mode": false,
                  "reason": null
              }],
@@ -219,6 +222,7 @@ impl TryFrom<UsageRow> for Row {
             job_id: row.job_id.map(JobId),
             units: quantity(&row.metric, row.units)?,
             metric: row.metric,
+            gas: row.gas,
             occurred_at: row.occurred_at,
             billed_at: row.billed_at,
             delivered_at: row.delivered_at,

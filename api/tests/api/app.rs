@@ -38,7 +38,7 @@ pub use key_manager::{CRS, PUBLIC_KEY, Seen};
 pub use keys::Key;
 pub use requests::{Call, job};
 pub use socket::{Listening, until_closed, wide_door};
-pub use work::RESULT;
+pub use work::{GAS, RESULT};
 
 /// Origin that links and problem types begin with.
 pub const PUBLIC_URL: &str = "https://zama.test";

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use store::usage::corrections;
 
-use crate::app::{Call, TestApp};
+use crate::app::{Call, GAS, TestApp};
 
 fn line<'a>(job: &'a Value, metric: &str) -> &'a Value {
     let lines = job["billing"]["lines"].as_array().unwrap();
@@ -25,7 +25,14 @@ async fn a_job_tells_its_rows_and_between_what_its_cost_is() {
     for (metric, units) in read["usage"].as_object().unwrap() {
         assert_eq!(line(&read, metric)["units"], *units, "the job says the same twice");
     }
+    let confirmation = &line(&read, "chain_confirmations")["rows"][0];
+    assert_eq!(
+        (&confirmation["units"], &confirmation["gas"]),
+        (&json!(1), &json!(GAS.used)),
+        "it is alone in its batch"
+    );
     let row = &units["rows"][0];
+    assert_eq!(row["gas"], Value::Null);
     assert_eq!((&row["state"], &row["month"], &row["segment"]), (&json!("due"), &Value::Null, &json!("0")));
     assert_eq!(
         app.get(&ada, "/v1/jobs").await.expect(200)["data"][0]["billing"],

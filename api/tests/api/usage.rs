@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::app::TestApp;
+use crate::app::{GAS, TestApp};
 
 #[tokio::test]
 async fn it_tells_what_a_job_costs() {
@@ -139,11 +139,11 @@ async fn as_csv_it_has_every_row_in_the_same_words() {
     assert_eq!(answer.status, 200);
     let text = String::from_utf8(answer.body.to_vec()).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[0], "id,job_id,metric,units,occurred_at,billed_at,delivered_at,test_mode,reason");
+    assert_eq!(lines[0], "id,job_id,metric,units,occurred_at,billed_at,delivered_at,test_mode,reason,gas");
     assert_eq!(lines.len(), 5);
     assert_eq!(
         lines[1],
-        "acme:storage_gb_hours:2026-03-14T09Z.1,,storage_gb_hours,-0.000000758,2026-03-15T00:00:00.100000Z,,,false,\"counted twice, \"\"by us\"\"\""
+        "acme:storage_gb_hours:2026-03-14T09Z.1,,storage_gb_hours,-0.000000758,2026-03-15T00:00:00.100000Z,,,false,\"counted twice, \"\"by us\"\"\","
     );
     // More than is read at once.
     app.execute(
@@ -155,6 +155,31 @@ async fn as_csv_it_has_every_row_in_the_same_words() {
     let text = String::from_utf8(answer.body.to_vec()).unwrap();
     let ids: BTreeSet<&str> = text.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
     assert_eq!((ids.len(), text.lines().count()), (2500, 2501));
+}
+
+/// What a batch costs is divided among its jobs, and nothing is lost on the way to a spreadsheet.
+#[tokio::test]
+async fn the_gas_of_a_batch_adds_up() {
+    let app = TestApp::new().await;
+    let ada = app.user("acme", "ada", api::token::Role::TeamLead).await;
+    for job in [app.accepted(&ada).await, app.accepted(&ada).await, app.accepted(&ada).await] {
+        app.finish(&job).await;
+    }
+    let batch = app.seal().await;
+    app.confirm(batch).await;
+    let rows = app.get(&ada, "/v1/usage").await.expect(200)["data"].as_array().unwrap().clone();
+    let (confirmations, others): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|row| row["metric"] == "chain_confirmations");
+    assert!(others.iter().all(|row| row["gas"].is_null()), "{others:?}");
+    let mut shares: Vec<i64> = confirmations.iter().map(|row| row["gas"].as_i64().unwrap()).collect();
+    shares.sort_unstable();
+    assert_eq!(shares, [23_333, 23_334, 23_334]);
+    assert_eq!(shares.iter().sum::<i64>(), GAS.used);
+
+    let answer = app.get(&ada, "/v1/usage.csv?metric=chain_confirmations").await;
+    let text = String::from_utf8(answer.body.to_vec()).unwrap();
+    let told = text.lines().skip(1).map(|line| line.rsplit(',').next().unwrap().parse::<i64>().unwrap());
+    assert_eq!(told.sum::<i64>(), GAS.used);
 }
 
 #[tokio::test]

@@ -19,6 +19,20 @@ async fn sending_again_delivers_again_and_counts_once() {
 }
 
 #[tokio::test]
+async fn gas_is_seen_beside_the_units_and_nothing_is_billed_by_it() {
+    let lago = Standin::with_acme("developer").await;
+    let units = event("job:chain_confirmations:0", Metric::ChainConfirmations, "1");
+    let confirmation = UsageEvent { gas: Some(69_146_i64.into()), ..units };
+    for _ in 0..2 {
+        assert_eq!(lago.client.send(std::slice::from_ref(&confirmation)).await.unwrap(), [Delivery::Delivered]);
+    }
+    let (_, recorded) = lago.call("GET", "events/job:chain_confirmations:0", json!(null)).await;
+    assert_eq!(recorded["event"]["properties"], json!({ "value": "1", "gas": "69146" }));
+    let (units, events, _) = lago.usage_of(Metric::ChainConfirmations).await;
+    assert_eq!((units.as_str(), events), ("1", 1));
+}
+
+#[tokio::test]
 async fn more_than_a_batch_with_known_events_in_between_arrives_whole() {
     let lago = Standin::with_acme("developer").await;
     let events = compute(250, "job");

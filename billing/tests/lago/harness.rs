@@ -110,6 +110,7 @@ pub fn event(transaction_id: &str, metric: Metric, value: &str) -> UsageEvent {
         code: metric,
         timestamp: now().timestamp(),
         value: value.parse().unwrap(),
+        gas: None,
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
+use super::gas::{self, Gas};
 use crate::cancel::WorkflowRun;
 use crate::{StoreError, begin, events, transactions};
 
@@ -17,11 +18,13 @@ pub struct Anchor {
     pub tx_hash: [u8; 32],
     pub block_number: i64,
     pub block_hash: [u8; 32],
+    /// What the transaction cost; `None` where the node does not know any more.
+    pub gas: Option<Gas>,
 }
 
-/// Completes a batch: every one of its jobs that still waits becomes COMPLETED, with event, usage and settled
-/// reservation, in one transaction. Returns the workflow runs that wait for it. A batch that another process completed
-/// meanwhile stays as it is.
+/// Completes a batch: every one of its jobs that still waits becomes COMPLETED, with event, usage, its share of the gas
+/// and settled reservation, in one transaction. Returns the workflow runs that wait for it. A batch that another process
+/// completed meanwhile stays as it is.
 ///
 /// # Errors
 /// The database is away; then nothing was completed.
@@ -53,27 +56,36 @@ pub async fn complete(
         return Ok(Vec::new());
     }
     transactions::confirm(&mut tx, anchor).await?;
-    let jobs = sqlx::query!(
+    if !was_confirmed {
+        gas::note(&mut tx, batch, anchor).await?;
+    }
+    let mut jobs = sqlx::query!(
         "UPDATE jobs j SET status = 'COMPLETED', completed_at = now(), updated_at = now(), version = version + 1,
                            progress_percent = 100, progress_stage = $2, progress_detail = ''
            FROM confirmations c
           WHERE c.batch_id = $1 AND j.id = c.job_id AND j.status = 'CONFIRMING'
-         RETURNING j.id, j.tenant, j.current_workflow_id, j.workflow_run_id",
+         RETURNING j.id, j.tenant, j.current_workflow_id, j.workflow_run_id, c.leaf_index",
         batch,
         Progress::DONE
     )
     .fetch_all(&mut *tx)
     .await?;
+    // In the order of the leaves: what does not divide is borne by the first ones.
+    jobs.sort_by_key(|job| job.leaf_index);
     tell_the_others(&mut tx, batch, anchor, was_confirmed).await?;
+    let unshared = gas::unshared(&mut tx, batch).await?;
+    let shares = unshared.as_ref().map_or_else(Vec::new, |gas| gas.shares(jobs.len()));
     let ids: Vec<Uuid> = jobs.iter().map(|job| job.id).collect();
     let tenants: Vec<String> = jobs.iter().map(|job| job.tenant.clone()).collect();
     let metrics = [Metric::JobsCompleted, Metric::ChainConfirmations].map(|metric| metric.as_str().to_owned());
     let event = events::status_change(Some(JobStatus::Confirming), JobStatus::Completed, None)?;
     sqlx::query!(
-        "WITH done AS (SELECT * FROM unnest($1::uuid[], $2::text[]) AS d (job_id, tenant)),
+        "WITH done AS (SELECT * FROM unnest($1::uuid[], $2::text[], $7::bigint[]) AS d (job_id, tenant, gas)),
               usage AS (
-                  INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units)
-                  SELECT d.job_id || ':' || m.metric || ':' || $4, d.tenant, d.job_id, m.metric, $4, 1
+                  INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units, gas, gas_tx_hash)
+                  SELECT d.job_id || ':' || m.metric || ':' || $4, d.tenant, d.job_id, m.metric, $4, 1,
+                         CASE WHEN m.metric = $9 THEN d.gas END,
+                         CASE WHEN m.metric = $9 AND d.gas IS NOT NULL THEN $8::bytea END
                     FROM done d CROSS JOIN unnest($3::text[]) AS m (metric)
               ),
               settled AS (DELETE FROM job_reservations r USING done d WHERE r.job_id = d.job_id)
@@ -84,7 +96,10 @@ pub async fn complete(
         &metrics[..],
         FIRST_SEGMENT,
         event,
-        EventType::Status.as_str()
+        EventType::Status.as_str(),
+        &shares,
+        unshared.as_ref().map(|gas| &gas.tx_hash[..]),
+        Metric::ChainConfirmations.as_str()
     )
     .execute(&mut *tx)
     .await?;

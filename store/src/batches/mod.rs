@@ -1,7 +1,8 @@
-//! Sealed batches on their way to the chain: what is open. A file each for their completion, for what becomes of the
-//! confirmed ones, and for who leads. What carries them stands in `transactions`.
+//! Sealed batches on their way to the chain: what is open. A file each for their completion, for what it costs, for what
+//! becomes of the confirmed ones, and for who leads. What carries them stands in `transactions`.
 
 mod completion;
+mod gas;
 mod leadership;
 mod refusal;
 mod watch;
@@ -15,6 +16,7 @@ use crate::StoreError;
 use crate::jobs::bytes;
 
 pub use completion::{Anchor, complete};
+pub use gas::Gas;
 pub use leadership::{Leadership, lead};
 pub use refusal::{abandon, note_refused, search_from};
 pub(crate) use watch::MARGIN;

@@ -104,9 +104,9 @@ pub async fn book_anew(pool: &PgPool, id: &str, which: Anew, reason: &str) -> Re
     let (back, anew) = (original.corrections + 1, original.corrections + 2);
     sqlx::query!(
         "INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units, occurred_at, reason, corrects, voided,
-                                   dead_reason)
+                                   dead_reason, gas, gas_tx_hash)
          SELECT id || '.' || n.number, tenant, job_id, metric, segment || '.' || n.number, n.units, occurred_at, $2, id,
-                n.back, CASE WHEN n.back THEN $2 END
+                n.back, CASE WHEN n.back THEN $2 END, CASE WHEN n.back THEN -gas ELSE gas END, gas_tx_hash
            FROM usage_ledger u CROSS JOIN (VALUES ($3::bigint, -$5::bigint, true), ($4, $5, false)) AS n (number, units, back)
           WHERE u.id = $1",
         id,

@@ -29,6 +29,8 @@ pub struct JobRow {
     pub metric: String,
     pub segment: String,
     pub units: i64,
+    /// Units of gas: a confirmation's share of its batch's transaction.
+    pub gas: Option<i64>,
     pub occurred_at: DateTime<Utc>,
     /// Time under which it is billed, once that is fixed.
     pub billed_at: Option<DateTime<Utc>>,
@@ -43,7 +45,7 @@ pub struct JobRow {
 /// The database is away.
 pub async fn rows(pool: &PgPool, job: JobId) -> Result<Vec<JobRow>, StoreError> {
     let rows = sqlx::query!(
-        "SELECT id, metric, segment, units, occurred_at, billed_at, delivered_at, dead_reason, voided, reason
+        "SELECT id, metric, segment, units, gas, occurred_at, billed_at, delivered_at, dead_reason, voided, reason
            FROM usage_ledger WHERE job_id = $1 ORDER BY metric, occurred_at, id",
         job.0
     )
@@ -62,6 +64,7 @@ pub async fn rows(pool: &PgPool, job: JobId) -> Result<Vec<JobRow>, StoreError> 
             metric: row.metric,
             segment: row.segment,
             units: row.units,
+            gas: row.gas,
             occurred_at: row.occurred_at,
             billed_at: row.billed_at,
             standing,

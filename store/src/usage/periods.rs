@@ -13,6 +13,8 @@ pub struct PeriodRow {
     pub metric: String,
     /// As the ledger counts.
     pub units: i64,
+    /// Units of gas: a confirmation's share of its batch's transaction.
+    pub gas: Option<i64>,
     pub billed_at: DateTime<Utc>,
     /// Whether the billing system took it, as far as we know.
     pub is_delivered: bool,
@@ -34,7 +36,7 @@ pub struct Span {
 pub async fn rows(pool: &PgPool, tenant: &str, span: Span) -> Result<Vec<PeriodRow>, StoreError> {
     let rows = sqlx::query_as!(
         PeriodRow,
-        r#"SELECT id, metric, units, billed_at AS "billed_at!", delivered_at IS NOT NULL AS "is_delivered!",
+        r#"SELECT id, metric, units, gas, billed_at AS "billed_at!", delivered_at IS NOT NULL AS "is_delivered!",
                   (dead_reason IS NOT NULL OR voided) AS "is_out!"
              FROM usage_ledger WHERE tenant = $1 AND billed_at >= $2 AND billed_at < $3 ORDER BY id"#,
         tenant,

@@ -11,7 +11,7 @@ use crate::outbox::{Outbox, REGISTRY};
 use crate::relay::Relay;
 
 fn anchor() -> Anchor {
-    Anchor { tx_hash: [4; 32], block_number: 7, block_hash: [5; 32] }
+    Anchor { tx_hash: [4; 32], block_number: 7, block_hash: [5; 32], gas: None }
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn a_batch_is_final_with_its_own_block_and_no_other_of_the_number() {
     for (block_number, branch) in [(95, 1), (96, 2), (95, 2)] {
         outbox.confirming().await;
         let (batch, _) = outbox.seal(9).await.unwrap();
-        let anchor = Anchor { tx_hash: [4; 32], block_number, block_hash: [branch; 32] };
+        let anchor = Anchor { tx_hash: [4; 32], block_number, block_hash: [branch; 32], gas: None };
         batches::complete(&outbox.pool, batch, &anchor).await.unwrap();
         confirmed.push(batch);
     }

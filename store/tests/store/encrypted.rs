@@ -288,7 +288,7 @@ async fn a_leaf_commits_to_inputs_program_key_result_and_attestation() {
     assert_eq!(leaf(encrypted).handle, expected.commitment());
     assert!(leaf(plain).handle.is_zero());
 
-    let anchor = store::batches::Anchor { tx_hash: [4; 32], block_number: 7, block_hash: [5; 32] };
+    let anchor = store::batches::Anchor { tx_hash: [4; 32], block_number: 7, block_hash: [5; 32], gas: None };
     store::batches::complete(&outbox.pool, batch, &anchor).await.unwrap();
     let tenant = "acme".parse().unwrap();
     let reader = store::jobs::Reader { tenant: &tenant, user: None };

@@ -7,7 +7,7 @@ async fn a_jobs_life_is_told_in_order() {
     let outbox = Outbox::new().await;
     let job = outbox.confirming().await;
     let (batch, _) = outbox.seal(9).await.unwrap();
-    let anchor = store::batches::Anchor { tx_hash: [4; 32], block_number: 7, block_hash: [5; 32] };
+    let anchor = store::batches::Anchor { tx_hash: [4; 32], block_number: 7, block_hash: [5; 32], gas: None };
     store::batches::complete(&outbox.pool, batch, &anchor).await.unwrap();
 
     let told: Vec<(Option<String>, String)> =

@@ -2,11 +2,12 @@
 
 use jobs::leaf::{Leaf, LeafStatus, salted_content_hash};
 use jobs::{ErrorCode, JobId, JobStatus, Step, merkle};
-use store::batches::{self, Anchor, Horizon};
+use store::batches::{self, Anchor, Gas, Horizon};
 use store::sealing::LeafJob;
 use store::tenants::{FailedJobs, failed_jobs, set_failed_jobs};
 use store::transition::{self, Ending, Units};
 use store::{receipts, sealing};
+use uuid::Uuid;
 
 use crate::outbox::{Outbox, note_of};
 
@@ -33,7 +34,7 @@ async fn fails(outbox: &Outbox, code: ErrorCode) -> JobId {
 }
 
 fn anchor(block: i64) -> Anchor {
-    Anchor { tx_hash: [4; 32], block_number: block, block_hash: [5; 32] }
+    Anchor { tx_hash: [4; 32], block_number: block, block_hash: [5; 32], gas: None }
 }
 
 async fn version(outbox: &Outbox, job: JobId) -> i64 {
@@ -105,6 +106,27 @@ async fn a_failed_job_is_sealed_with_others_and_stays_failed() {
     assert_eq!(outbox.usage(failed).await, usage, "its confirmation costs nothing");
     assert!(version(&outbox, failed).await > before + 1, "sealed and confirmed: its answer's tag changed");
     assert_eq!(told(&outbox, failed).await, 0, "it stands where it stood");
+}
+
+/// Whose part of the gas the others of its batch bear, as far as there are others.
+#[tokio::test]
+async fn a_failed_job_bears_no_gas() {
+    let outbox = confirming_failures().await;
+    let completed = [outbox.confirming().await, outbox.confirming().await];
+    fails(&outbox, ErrorCode::ComputeFailed).await;
+    let gas = Some(Gas { used: 101, price: 7 });
+    let (mixed, size) = outbox.seal(9).await.unwrap();
+    batches::complete(&outbox.pool, mixed, &Anchor { gas, ..anchor(7) }).await.unwrap();
+    assert_eq!(size, 3);
+    let borne = "SELECT job_id, gas FROM usage_ledger WHERE gas IS NOT NULL ORDER BY gas DESC";
+    let borne: Vec<(Uuid, i64)> = sqlx::query_as(borne).fetch_all(&outbox.pool).await.unwrap();
+    assert_eq!(borne, [(completed[0].0, 51), (completed[1].0, 50)]);
+
+    fails(&outbox, ErrorCode::ComputeFailed).await;
+    let (alone, _) = outbox.seal(9).await.unwrap();
+    batches::complete(&outbox.pool, alone, &Anchor { gas, tx_hash: [8; 32], ..anchor(8) }).await.unwrap();
+    assert_eq!(outbox.count("SELECT sum(gas_used)::bigint FROM batches").await, 202, "the batch tells what it cost");
+    assert_eq!(outbox.count("SELECT sum(gas)::bigint FROM usage_ledger").await, 101, "and it is nobody's");
 }
 
 #[tokio::test]

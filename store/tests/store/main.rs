@@ -15,6 +15,7 @@ mod credits;
 mod encrypted;
 mod events;
 mod failed_jobs;
+mod gas;
 mod hours;
 mod ledger;
 mod limits;

@@ -31,7 +31,7 @@ async fn put_back(pool: &PgPool, leaves: &[LeafJob], id: Option<Uuid>) -> Option
 }
 
 fn anchor() -> Anchor {
-    Anchor { tx_hash: [4; 32], block_number: 7, block_hash: [5; 32] }
+    Anchor { tx_hash: [4; 32], block_number: 7, block_hash: [5; 32], gas: None }
 }
 
 #[tokio::test]

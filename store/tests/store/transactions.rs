@@ -140,7 +140,7 @@ async fn the_anchor_is_confirmed_lifted_and_final_with_its_batch() {
         assert_eq!(outbox.writes(batch, &transaction(hash, 5, fee)).await, Written::Ahead);
     }
     // Nobody has looked at it in its block before its batch is found.
-    let anchor = Anchor { tx_hash: [1; 32], block_number: 7, block_hash: [5; 32] };
+    let anchor = Anchor { tx_hash: [1; 32], block_number: 7, block_hash: [5; 32], gas: None };
     batches::complete(&outbox.pool, batch, &anchor).await.unwrap();
     assert_eq!(outbox.states(batch).await, [(1, Confirmed), (2, Replaced)]);
     assert!(outbox.unsettled().await.is_empty());
@@ -165,7 +165,7 @@ async fn a_late_success_completes_its_own_batch() {
     transactions::abandon(&outbox.pool, [1; 32], "stolen").await.unwrap();
     assert_eq!(outbox.writes(batch, &transaction(2, 6, 10)).await, Written::Ahead);
     assert_eq!(outbox.states(batch).await, [(1, Abandoned), (2, Signed)]);
-    let anchor = Anchor { tx_hash: [1; 32], block_number: 7, block_hash: [5; 32] };
+    let anchor = Anchor { tx_hash: [1; 32], block_number: 7, block_hash: [5; 32], gas: None };
     batches::complete(&outbox.pool, batch, &anchor).await.unwrap();
     assert_eq!(outbox.states(batch).await, [(1, Confirmed), (2, Signed)], "the other nonce must still be used up");
     let left: Vec<_> =
@@ -197,7 +197,7 @@ async fn given_nonces_are_those_of_every_batch_that_has_landed_or_may() {
         given
     };
     assert_eq!(given(0).await, [5, 6]);
-    let anchor = Anchor { tx_hash: [1; 32], block_number: 7, block_hash: [5; 32] };
+    let anchor = Anchor { tx_hash: [1; 32], block_number: 7, block_hash: [5; 32], gas: None };
     batches::complete(&outbox.pool, first, &anchor).await.unwrap();
     assert_eq!(given(5).await, [5, 6], "a node that is behind has not seen it");
     assert_eq!(given(6).await, [6]);

@@ -50,6 +50,7 @@ fn presented(row: JobRow) -> JobUsageRow {
         id: row.id,
         segment: row.segment,
         units: row.units,
+        gas: row.gas,
         occurred_at: row.occurred_at,
         month: row.billed_at.map(|billed_at| billed_at.format("%Y-%m").to_string()),
         billed_at: row.billed_at,
@@ -101,7 +102,7 @@ mod tests {
         let at = DateTime::parse_from_rfc3339("2026-02-28T23:59:59.9Z").unwrap().to_utc();
         let billed_at = matches!(standing, Standing::Delivered(_)).then(|| at + chrono::TimeDelta::milliseconds(100));
         let (id, metric, segment) = (format!("j:{metric}:{segment}"), metric.to_owned(), segment.to_owned());
-        JobRow { id, metric, segment, units, occurred_at: at, billed_at, standing, reason: None }
+        JobRow { id, metric, segment, units, gas: None, occurred_at: at, billed_at, standing, reason: None }
     }
 
     fn rows() -> Vec<JobRow> {

@@ -269,6 +269,7 @@ pub fn billed_job_example() -> Value {
             "metric": metric, "units": units, "cost": {"at_least": cost.0, "at_most": cost.1},
             "rows": [{
                 "id": format!("{ID}:{metric}:0"), "segment": "0", "units": units,
+                "gas": (metric == "chain_confirmations").then_some(672),
                 "occurred_at": "2026-03-14T09:26:57.204Z", "billed_at": "2026-03-14T09:26:57.204Z",
                 "month": "2026-03", "state": "delivered", "reason": null
             }]

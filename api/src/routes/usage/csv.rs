@@ -24,7 +24,7 @@ use crate::token::{Principal, Scope};
 
 /// Rows that are read at once.
 const PAGE: i64 = 1000;
-const HEAD: &str = "id,job_id,metric,units,occurred_at,billed_at,delivered_at,test_mode,reason\n";
+const HEAD: &str = "id,job_id,metric,units,occurred_at,billed_at,delivered_at,test_mode,reason,gas\n";
 
 errors!(Errors: Token, InvalidRequest);
 
@@ -46,11 +46,11 @@ struct Query {
 /// Read the usage ledger as CSV
 ///
 /// Every row that the filter lets through, the newest first, in the columns `id`, `job_id`, `metric`, `units`,
-/// `occurred_at`, `billed_at`, `delivered_at`, `test_mode`, `reason` (RFC 4180, a heading, empty where JSON has null).
+/// `occurred_at`, `billed_at`, `delivered_at`, `test_mode`, `reason`, `gas` (RFC 4180, a heading, empty where JSON has null).
 #[utoipa::path(
     get, path = "/v1/usage.csv", operation_id = "get_usage_csv", tag = "billing", params(Query), security(("bearer" = ["jobs:read"])),
     responses((status = 200, description = "The rows.", body = String, content_type = "text/csv",
-               example = "id,job_id,metric,units,occurred_at,billed_at,delivered_at,test_mode,reason"), Errors)
+               example = "id,job_id,metric,units,occurred_at,billed_at,delivered_at,test_mode,reason,gas"), Errors)
 )]
 pub async fn csv(
     State(state): State<Arc<ApiState>>,
@@ -129,6 +129,7 @@ fn line(row: &Row) -> String {
         time(row.delivered_at),
         row.test_mode.to_string(),
         row.reason.clone().unwrap_or_default(),
+        row.gas.map_or_else(String::new, |gas| gas.to_string()),
     ];
     fields.map(|field| quoted(&field)).join(",") + "\n"
 }

@@ -5,7 +5,7 @@ use jobs::usage::Metric;
 use jobs::{JobId, Step};
 use sha2::{Digest as _, Sha256};
 use store::audit::Note;
-use store::batches::{self, Anchor, Registry};
+use store::batches::{self, Anchor, Gas, Registry};
 use store::cancel::WorkflowRun;
 use store::compute::{self, Computed};
 use store::credits::accounts::{self, Account};
@@ -19,6 +19,9 @@ use super::{TestApp, by_operator};
 
 /// What [`TestApp::finish`] computes.
 pub const RESULT: &str = r#"{"number":"104729","factors":[{"prime":"104729","exponent":1}]}"#;
+
+/// What a batch of [`TestApp::confirm`] costs.
+pub const GAS: Gas = Gas { used: 70_001, price: 1_000_000_007 };
 
 const REGISTRY: Registry = Registry { chain_id: 31337, address: [0x5f; 20] };
 
@@ -53,7 +56,7 @@ impl TestApp {
 
     /// The batch's jobs become COMPLETED.
     pub async fn confirm(&self, batch: Uuid) {
-        let anchor = Anchor { tx_hash: [0x4c; 32], block_number: 12, block_hash: [0x5b; 32] };
+        let anchor = Anchor { tx_hash: [0x4c; 32], block_number: 12, block_hash: [0x5b; 32], gas: Some(GAS) };
         batches::complete(&self.pool, batch, &anchor).await.unwrap();
     }
 

@@ -9,7 +9,7 @@ use jobs::JobId;
 use jobs::receipt::Receipt;
 use serde_json::json;
 use store::PgPool;
-use store::batches::{self, Anchor, Finality, Horizon, Leadership, Registry};
+use store::batches::{self, Anchor, Finality, Gas, Horizon, Leadership, Registry};
 use store::resync::{self, Rebuilt, Standing, StoredBatch, carriers};
 use store::sealing::{self, LeafJob};
 use store::transactions::Transaction;
@@ -168,7 +168,21 @@ impl Mender<'_> {
             }
             Standing::Anchored { .. } | Standing::GivenUp => return Ok(0),
         }
-        Ok(batches::complete(self.pool, id, &anchor(batch)?).await?.len())
+        Ok(batches::complete(self.pool, id, &self.anchor(batch).await?).await?.len())
+    }
+
+    /// Where the batch stands. A node that keeps no receipt of it any more holds up no job: its gas is then nobody's.
+    async fn anchor(&self, batch: &ConfirmedBatch) -> Result<Anchor> {
+        let gas = match self.node.gas(batch).await? {
+            Some(gas) => Some(Gas { used: gas.used.try_into()?, price: gas.price }),
+            None => None,
+        };
+        Ok(Anchor {
+            tx_hash: batch.tx_hash.0,
+            block_number: batch.block.number.try_into()?,
+            block_hash: batch.block.hash.0,
+            gas,
+        })
     }
 
     /// Writes the transaction down in which the batch stands, unless somebody else sent it.
@@ -199,7 +213,7 @@ impl Mender<'_> {
         // The chain itself says where the event stands, so that a final row may be corrected too.
         batches::lift(self.pool, id, horizon(is_final)).await?;
         self.carry(batch, id).await?;
-        batches::complete(self.pool, id, &anchor(batch)?).await?;
+        batches::complete(self.pool, id, &self.anchor(batch).await?).await?;
         Ok(Outcome::mended("anchored there; receipts are made anew"))
     }
 
@@ -261,12 +275,4 @@ fn transaction(carrier: &SignedTx) -> Transaction {
         max_fee_per_gas: carrier.fees.max_fee_per_gas,
         max_priority_fee_per_gas: carrier.fees.max_priority_fee_per_gas,
     }
-}
-
-fn anchor(batch: &ConfirmedBatch) -> Result<Anchor> {
-    Ok(Anchor {
-        tx_hash: batch.tx_hash.0,
-        block_number: batch.block.number.try_into()?,
-        block_hash: batch.block.hash.0,
-    })
 }
