@@ -8,6 +8,7 @@ mod relay;
 
 mod accounts;
 mod admission;
+mod atomicity;
 mod audit;
 mod batches;
 mod begin;
@@ -23,6 +24,7 @@ mod notifications;
 mod people;
 mod quotes;
 mod resync;
+mod roles;
 mod starts;
 mod transactions;
 mod transitions;
