@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command beside a fresh, migrated PostgreSQL of its own: tools/with-postgres.sh COMMAND [ARGS...]
-# The command finds it in ZAMA_TEST_DATABASE_URL and may create databases there; all of it is gone afterwards.
+# The command finds it in ZAMA_TEST_DATABASE_URL, as the role that owns the schema, and may create databases and roles there;
+# all of it is gone afterwards.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -34,6 +35,6 @@ starts() {
 starts || starts || { cat "$scratch/log" >&2; exit 1; }
 # The command's own stacks go there, too.
 export TMPDIR=$parent
-ZAMA_TEST_DATABASE_URL=$(sed -n 's/^ZAMA_DATABASE_URL=//p' "$scratch/env")
+ZAMA_TEST_DATABASE_URL=$(sed -n 's/^ZAMA__DATABASE__MIGRATION_URL=//p' "$scratch/env")
 export ZAMA_TEST_DATABASE_URL
 "$@"

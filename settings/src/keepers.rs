@@ -12,7 +12,9 @@ pub enum Keeper {
     KeyManager,
     /// Keeps `worker.attestation_key`.
     FheWorker,
-    /// Keeps neither: the API, and workers of other queues.
+    /// Keeps `database.migration_url`: no process that serves.
+    Migrations,
+    /// Keeps none: the API, and workers of other queues.
     Nobody,
 }
 
@@ -28,6 +30,7 @@ impl Settings {
         let kept = [
             ("kms.storage_secret", &self.kms.storage_secret, Keeper::KeyManager),
             ("worker.attestation_key", &self.worker.attestation_key, Keeper::FheWorker),
+            ("database.migration_url", &self.database.migration_url, Keeper::Migrations),
         ];
         let foreign: Vec<&str> =
             kept.into_iter().filter(|(_, value, keeper)| !value.is_empty() && *keeper != role).map(|it| it.0).collect();
@@ -50,6 +53,7 @@ mod tests {
                 ("AUTH__REQUEST_KEY_SECRET", ""),
                 ("AUTH__KEYS_SECRET", ""),
                 ("DATABASE__URL", "postgres://db/zama"),
+                ("DATABASE__MIGRATION_URL", "postgres://owner@db/zama"),
                 ("TEMPORAL__CODEC_KEYS", ""),
                 ("CHAIN__CONFIRMER_KEY", ""),
                 ("CHAIN__DEPLOYER_KEY", ""),
@@ -67,9 +71,10 @@ mod tests {
         };
         let production = loaded("production");
         for (role, foreign) in [
-            (Keeper::KeyManager, "worker.attestation_key"),
-            (Keeper::FheWorker, "kms.storage_secret"),
-            (Keeper::Nobody, "kms.storage_secret, worker.attestation_key"),
+            (Keeper::KeyManager, "worker.attestation_key, database.migration_url"),
+            (Keeper::FheWorker, "kms.storage_secret, database.migration_url"),
+            (Keeper::Migrations, "kms.storage_secret, worker.attestation_key"),
+            (Keeper::Nobody, "kms.storage_secret, worker.attestation_key, database.migration_url"),
         ] {
             let refused = production.check_secrets(role).expect_err("another role's").to_string();
             assert!(refused.ends_with(&format!("set to \"\": {foreign}")), "{refused}");
@@ -79,6 +84,9 @@ mod tests {
             }
             if role != Keeper::FheWorker {
                 own.worker.attestation_key.clear();
+            }
+            if role != Keeper::Migrations {
+                own.database.migration_url.clear();
             }
             own.check_secrets(role).expect("its own");
             loaded("development").check_secrets(role).expect("whatever it is in development");

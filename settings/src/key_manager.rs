@@ -123,10 +123,11 @@ mod tests {
         Settings::load_with(None, variables)
     }
 
-    const PRODUCTION: [(&str, &str); 14] = [
+    const PRODUCTION: [(&str, &str); 15] = [
         ("ENVIRONMENT", "production"),
         ("AUTH__REQUEST_KEY_SECRET", ""),
         ("DATABASE__URL", "postgres://db/zama"),
+        ("DATABASE__MIGRATION_URL", ""),
         ("AUTH__KEYS_SECRET", ""),
         ("TEMPORAL__CODEC_KEYS", ""),
         ("CHAIN__CONFIRMER_KEY", ""),

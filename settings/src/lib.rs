@@ -115,9 +115,18 @@ pub struct Auth {
 #[serde(deny_unknown_fields)]
 pub struct Database {
     pub url: String,
+    pub migration_url: String,
     pub max_connections: u32,
     pub acquire_timeout_seconds: u64,
     pub statement_timeout_seconds: u64,
+}
+
+impl Database {
+    /// Where the schema's owner connects: migrations alone.
+    #[must_use]
+    pub fn owner_url(&self) -> &str {
+        if self.migration_url.is_empty() { &self.url } else { &self.migration_url }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -420,6 +429,7 @@ mod tests {
         let error = format!("{:#}", Settings::load(Some(&file)).expect_err("development secrets are refused"));
         for key in [
             "database.url",
+            "database.migration_url",
             "temporal.codec_keys",
             "chain.confirmer_key",
             "chain.deployer_key",

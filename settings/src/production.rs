@@ -45,10 +45,11 @@ pub(crate) fn check(settings: &Settings) -> Result<()> {
 }
 
 /// The values that are DEVELOPMENT ONLY by default, by key.
-fn secrets(settings: &Settings) -> [(&'static str, &str); 12] {
+fn secrets(settings: &Settings) -> [(&'static str, &str); 13] {
     [
         ("auth.request_key_secret", &settings.auth.request_key_secret),
         ("database.url", &settings.database.url),
+        ("database.migration_url", &settings.database.migration_url),
         ("temporal.codec_keys", &settings.temporal.codec_keys),
         ("chain.confirmer_key", &settings.chain.confirmer_key),
         ("chain.deployer_key", &settings.chain.deployer_key),
@@ -133,6 +134,7 @@ mod tests {
             "0xAC0974BEC39A17E36BA4A6B4D238FF944BACB478CBED5EFCAE784D7BF4F2FF80",
             "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
             "mine:000102,other:7a616d612d6a6f62732d646576656c6f706d656e742d636f6465632d6b657931",
+            "postgres://zama_app:zama_app@10.0.0.1:5432/jobs",
             "postgres://zama:zama-development-postgres@postgres:5432/zama",
         ] {
             assert!(is_development_value(public), "{public}");

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workflows::{BatcherInput, ReconcilerInput, ReporterInput, UsageHoursInput};
 
-use super::{Role, billing_system, health, key_manager, limits, oidc, parts, process, retirements};
+use super::{Role, billing_system, health, key_manager, ledger_owner, limits, oidc, parts, process, retirements};
 
 /// An open job that has not moved for this long is looked after.
 const IDLE: Duration = Duration::from_secs(10);
@@ -32,6 +32,7 @@ pub fn run(settings: &Settings) -> Result<()> {
 
 async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
     let pool = parts::pool(settings)?;
+    ledger_owner::watch(settings, &pool, stop.clone());
     let target = parts::target(settings, "api")?;
     let blobs = parts::blobs(settings)?;
     let domain = domain(settings)?;

@@ -14,6 +14,7 @@ pub mod health_check;
 mod key_manager;
 pub mod kms;
 pub mod lago_standin;
+mod ledger_owner;
 mod limits;
 pub mod login_code;
 pub mod migrate;

@@ -19,14 +19,24 @@ use store::{Connections, PgPool};
 
 const WEI_A_GWEI: u128 = 1_000_000_000;
 
+/// As the application's role.
 pub(crate) fn pool(settings: &Settings) -> Result<PgPool> {
+    connect(settings, &settings.database.url).context("database.url is not valid")
+}
+
+/// As the schema's owner.
+pub(crate) fn owner_pool(settings: &Settings) -> Result<PgPool> {
+    connect(settings, settings.database.owner_url()).context("database.migration_url is not valid")
+}
+
+fn connect(settings: &Settings, url: &str) -> Result<PgPool> {
     let database = &settings.database;
     let connections = Connections {
         max: database.max_connections,
         acquire_timeout: Duration::from_secs(database.acquire_timeout_seconds),
         statement_timeout: Duration::from_secs(database.statement_timeout_seconds),
     };
-    store::connect(&database.url, &connections).context("database.url is not valid")
+    Ok(store::connect(url, &connections)?)
 }
 
 pub(crate) fn target(settings: &Settings, role: &str) -> Result<Target> {

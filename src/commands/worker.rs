@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use workflows::task_queue::Queue;
 
-use super::{Role, key_manager, parts, process};
+use super::{Role, key_manager, ledger_owner, parts, process};
 
 /// Longest pause between two calls to a key manager that is away.
 const KEY_MANAGER_PAUSE: Duration = Duration::from_secs(5);
@@ -51,6 +51,7 @@ pub fn run(settings: &Settings, queues: Option<String>) -> Result<()> {
 async fn start(settings: &Settings, queues: Vec<Queue>, stop: CancellationToken) -> Result<()> {
     let observation = observe(settings, stop.clone()).await?;
     let pool = parts::pool(settings)?;
+    ledger_owner::watch(settings, &pool, stop.clone());
     let billing = parts::lago(settings)?.map(|lago| {
         Arc::new(BillingDelivery::new(pool.clone(), Arc::new(lago), settings.billing.default_plan.clone()))
     });
@@ -116,8 +117,10 @@ async fn start_fhe(settings: &Settings, stop: CancellationToken) -> Result<()> {
         ready = async { (network_key(settings, &key_manager).await, temporal::wait_connected(&target).await) } => ready,
         () = stop.cancelled() => return Ok(()),
     };
+    let pool = parts::pool(settings)?;
+    ledger_owner::watch(settings, &pool, stop.clone());
     let parts = FheParts {
-        pool: parts::pool(settings)?,
+        pool,
         blobs: parts::blobs(settings)?,
         fetcher: parts::fetcher(settings)?,
         blob_quota: parts::quotas(settings).blobs,

@@ -231,9 +231,11 @@ pub fn engine_environment(data: &DataDir) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The caller's environment, so that any setting can be tuned, with the stack's own values on top.
+/// The caller's environment, so that any setting can be tuned, with the stack's own values on top. The schema's owner is
+/// for migrations alone.
 fn own_environment(data: &DataDir, wiring: &Wiring) -> Vec<(String, String)> {
-    inherited_environment(data).into_iter().chain(wiring.settings()).collect()
+    let nobody = ("ZAMA__DATABASE__MIGRATION_URL".to_owned(), String::new());
+    inherited_environment(data).into_iter().chain(wiring.settings()).chain([nobody]).collect()
 }
 
 fn inherited_environment(data: &DataDir) -> Vec<(String, String)> {

@@ -20,10 +20,19 @@ use super::supervisor::Tied;
 /// The major version of the pinned package; a cluster of another one cannot be opened.
 const MAJOR_VERSION: &str = "18";
 const SUPERUSER: &str = "postgres";
-/// Role, password and database of our own parts: development only, as in config.default.toml.
-const ROLE: &str = "zama";
-const ROLE_PASSWORD: &str = "zama";
 const DATABASE: &str = "zama";
+
+/// A role of our own, with its password: development only, as in config.default.toml.
+pub struct Role {
+    name: &'static str,
+    password: &'static str,
+    rights: &'static str,
+}
+
+/// Owns database and schema: migrations connect as it. It may make databases and roles, for tests.
+pub const OWNER: Role = Role { name: "zama", password: "zama", rights: "CREATEDB CREATEROLE" };
+/// What our own processes connect as.
+pub const APPLICATION: Role = Role { name: "zama_app", password: "zama_app", rights: "NOCREATEDB NOCREATEROLE" };
 
 /// The user that PostgreSQL runs as: it refuses to run as root.
 ///
@@ -147,12 +156,13 @@ fn superuser_password(data: &DataDir) -> Result<String> {
     Ok(password)
 }
 
-/// The URL under which our own parts reach their database.
-pub fn url(address: SocketAddr) -> String {
-    format!("postgres://{ROLE}:{ROLE_PASSWORD}@{address}/{DATABASE}")
+/// The URL under which a role reaches the database.
+pub fn url(role: &Role, address: SocketAddr) -> String {
+    format!("postgres://{}:{}@{address}/{DATABASE}", role.name, role.password)
 }
 
-/// Makes the role and the database unless they are there. The role is no superuser; it may create databases, for tests.
+/// Makes roles and database unless they are there; neither role is a superuser. A cluster from when there was the owner
+/// alone gets the other one: its database and tables are the owner's already.
 ///
 /// # Errors
 /// PostgreSQL refuses.
@@ -165,21 +175,28 @@ pub async fn ensure_database(data: &DataDir, address: SocketAddr) -> Result<()> 
         .database("postgres");
     let mut connection: PgConnection =
         options.connect().await.context("Failed to connect as PostgreSQL's superuser")?;
-    let role: Option<i32> = sqlx::query_scalar("SELECT 1 FROM pg_roles WHERE rolname = $1")
-        .bind(ROLE)
-        .fetch_optional(&mut connection)
-        .await?;
-    if role.is_none() {
-        let create = format!("CREATE ROLE {ROLE} LOGIN CREATEDB PASSWORD '{ROLE_PASSWORD}'");
-        sqlx::query(AssertSqlSafe(create)).execute(&mut connection).await.context("Failed to create the role")?;
+    for role in [&OWNER, &APPLICATION] {
+        ensure_role(&mut connection, role).await.with_context(|| format!("Failed to make role {}", role.name))?;
     }
     let database: Option<i32> = sqlx::query_scalar("SELECT 1 FROM pg_database WHERE datname = $1")
         .bind(DATABASE)
         .fetch_optional(&mut connection)
         .await?;
     if database.is_none() {
-        let create = format!("CREATE DATABASE {DATABASE} OWNER {ROLE}");
+        let create = format!("CREATE DATABASE {DATABASE} OWNER {}", OWNER.name);
         sqlx::query(AssertSqlSafe(create)).execute(&mut connection).await.context("Failed to create the database")?;
     }
     connection.close().await.context("Failed to close the connection")
+}
+
+async fn ensure_role(connection: &mut PgConnection, role: &Role) -> Result<()> {
+    let Role { name, password, rights } = role;
+    let found: Option<i32> = sqlx::query_scalar("SELECT 1 FROM pg_roles WHERE rolname = $1")
+        .bind(*name)
+        .fetch_optional(&mut *connection)
+        .await?;
+    let verb = if found.is_none() { "CREATE" } else { "ALTER" };
+    let statement = format!("{verb} ROLE {name} LOGIN NOSUPERUSER {rights} PASSWORD '{password}'");
+    sqlx::query(AssertSqlSafe(statement)).execute(connection).await?;
+    Ok(())
 }

@@ -54,9 +54,11 @@ const USER: &str = "developer";
 
 async fn migrate(wiring: &Wiring) -> Result<()> {
     let one = Connections { max: 1, acquire_timeout: Duration::from_secs(30), statement_timeout: Duration::ZERO };
-    let pool = store::connect(&wiring.database_url(), &one)?;
-    Box::pin(store::migrate(&pool)).await?;
-    pool.close().await;
+    let (owner, application) =
+        (store::connect(&wiring.owner_url(), &one)?, store::connect(&wiring.database_url(), &one)?);
+    Box::pin(commands::migrate::apply(&owner, &application)).await?;
+    owner.close().await;
+    application.close().await;
     Ok(())
 }
 

@@ -45,8 +45,14 @@ impl Wiring {
         if self.has_standin() { "the Lago stand-in (not a billing system)" } else { "Lago" }
     }
 
+    /// As our own processes connect.
     pub fn database_url(&self) -> String {
-        postgres::url(self.ports.postgres())
+        postgres::url(&postgres::APPLICATION, self.ports.postgres())
+    }
+
+    /// As migrations connect, and tests that do what no process can.
+    pub fn owner_url(&self) -> String {
+        postgres::url(&postgres::OWNER, self.ports.postgres())
     }
 
     pub fn rpc_url(&self) -> String {
@@ -73,6 +79,7 @@ impl Wiring {
             ("ZAMA__API__PUBLIC_URL", self.api_url()),
             ("ZAMA__AUTH__SIGNING_KEY_FILE", self.signing_key_file.display().to_string()),
             ("ZAMA__DATABASE__URL", self.database_url()),
+            ("ZAMA__DATABASE__MIGRATION_URL", self.owner_url()),
             ("ZAMA__BLOBS__URL", format!("file://{}", self.blobs.display())),
             ("ZAMA__TEMPORAL__ADDRESS", self.ports.temporal().to_string()),
             ("ZAMA__TEMPORAL__UI_URL", self.temporal_ui()),

@@ -29,6 +29,7 @@ pub mod quotes;
 pub mod receipts;
 pub mod resync;
 pub mod retrievals;
+pub mod roles;
 mod sandboxes;
 pub mod sealing;
 pub mod starts;
@@ -90,7 +91,7 @@ pub async fn reach(pool: &PgPool) -> Result<(), StoreError> {
     Err(StoreError::Unreachable { address, reason: ::jobs::causes::with_causes(&reason) })
 }
 
-/// Brings the schema up to date; see `migrations/README.md`.
+/// Brings the schema up to date, as whoever owns it; see `migrations/README.md`.
 ///
 /// # Errors
 /// A database that is away, or one whose applied migrations differ from ours.

@@ -27,6 +27,8 @@ const mistakes = [
   ["a network left", (services) => (services.get("kms").networks = ["keys"]), "which it cannot reach"],
   ["another public address", (services) => (services.get("api").environment.ZAMA__API__PUBLIC_URL = "http://127.0.0.1:1"), "published elsewhere"],
   ["two passwords", (services) => (services.get("temporal").environment.POSTGRES_PWD = "development"), "here and development there"],
+  ["a process as the schema's owner", (services) => (services.get("api").environment.ZAMA__DATABASE__URL = "postgres://zama:development@postgres:5432/zama"), "not as zama_app"],
+  ["a process that knows the schema's owner", (services) => (services.get("worker").environment.ZAMA__DATABASE__MIGRATION_URL = "postgres://zama:development@postgres:5432/zama"), "wrong ZAMA__DATABASE__MIGRATION_URL"],
   ["a secret without its word", (services) => (services.get("lago-api").environment.SECRET_KEY_BASE = "changeme"), "without the word development"],
   ["new rights", (services) => delete services.get("worker").security_opt, "may gain rights"],
   ["no limit of memory", (services) => delete services.get("worker-fhe").mem_limit, "no limit of memory"],

@@ -142,13 +142,27 @@ const rules = {
     const of = (name, variable) => services.get(name).environment[variable];
     const password = (name, variable) => of(name, variable)?.match(/:\/\/[^:]+:([^@]+)@/)?.[1];
     const pairs = [
-      [of("postgres", "POSTGRES_PASSWORD"), password("api", "ZAMA__DATABASE__URL"), "the database's"],
+      [of("postgres", "POSTGRES_PASSWORD"), password("migrate", "ZAMA__DATABASE__MIGRATION_URL"), "the schema's owner's"],
+      [of("postgres", "POSTGRES_PASSWORD"), of("roles", "PGPASSWORD"), "the schema's owner's"],
+      [of("roles", "APP_PASSWORD"), password("api", "ZAMA__DATABASE__URL"), "the application's"],
       [of("temporal-postgres", "POSTGRES_PASSWORD"), of("temporal", "POSTGRES_PWD"), "Temporal's database's"],
       [of("temporal-postgres", "POSTGRES_PASSWORD"), of("temporal-schema", "SQL_PASSWORD"), "Temporal's database's"],
       [of("lago-postgres", "POSTGRES_PASSWORD"), password("lago-api", "DATABASE_URL"), "Lago's database's"],
       [of("lago-migrate", "LAGO_ORG_API_KEY"), of("worker", "ZAMA__BILLING__LAGO_KEY"), "Lago's"],
     ];
     for (const [one, other, whose] of pairs) if (!one || one !== other) yield `${whose} secret is ${one} here and ${other} there`;
+  },
+
+  *"the schema's owner is for migrations alone"({ services }) {
+    const owner = services.get("postgres").environment.POSTGRES_USER;
+    const application = services.get("roles").environment.APP_ROLE;
+    const role = (url) => String(url).match(/:\/\/([^:@]+)/)?.[1];
+    for (const [name, service] of each(services)) {
+      const { ZAMA__DATABASE__URL: url, ZAMA__DATABASE__MIGRATION_URL: migrations } = service.environment ?? {};
+      if (!isOurs(service) || url === undefined) continue;
+      if (role(url) !== application) yield `${name} connects as ${role(url)}, not as ${application}`;
+      if (name === "migrate" ? role(migrations) !== owner : migrations !== "") yield `${name} has the wrong ZAMA__DATABASE__MIGRATION_URL`;
+    }
   },
 
   *"secrets are named as those of development"({ services, defaults }) {

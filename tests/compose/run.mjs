@@ -26,7 +26,7 @@ const NOBODY = process.getuid() === 0 ? { uid: 65534, gid: 65534 } : {};
 /** What stands in an image's place. */
 const ENGINES = ["postgres", "temporal", "anvil", "lago-api"];
 /** Services of images that have no place in a direct run: their work is done by the engine's own start. */
-const INSIDE = ["temporal-postgres", "temporal-schema", "lago-postgres", "lago-redis", "lago-keys", "lago-migrate"];
+const INSIDE = ["roles", "temporal-postgres", "temporal-schema", "lago-postgres", "lago-redis", "lago-keys", "lago-migrate"];
 
 const work = mkdtempSync(join(process.env.TMPDIR ?? tmpdir(), "zama-compose-"));
 chmodSync(work, 0o755);
@@ -133,7 +133,9 @@ const engines = {
       if (done.status !== 0) throw new Error(`${tool}: ${done.stderr}${done.error ?? ""}`);
     };
     run("initdb", [`--pgdata=${cluster}`, `--username=${environment.POSTGRES_USER}`, `--pwfile=${password}`, "--auth=scram-sha-256", "--no-sync"]);
-    run("postgres", ["--single", "-D", cluster, "postgres"], `CREATE DATABASE ${environment.POSTGRES_DB}\n`);
+    const { APP_ROLE, APP_PASSWORD } = services.get("roles").environment;
+    const made = `CREATE DATABASE ${environment.POSTGRES_DB}\nCREATE ROLE ${APP_ROLE} LOGIN PASSWORD '${APP_PASSWORD}'\n`;
+    run("postgres", ["--single", "-D", cluster, "postgres"], made);
     const port = places.inside.get("postgres:5432");
     const words = ["-D", cluster, "-c", `port=${port}`, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"];
     return [[join(postgresBin, "postgres"), ...words, ...command.slice(1)], { ...NOBODY, cwd: "/", env: { LC_ALL: "C", TZ: "UTC" } }];

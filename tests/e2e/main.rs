@@ -9,6 +9,7 @@ mod command_line;
 mod crowd;
 mod failed_on_chain;
 mod idempotency;
+mod ledger;
 mod limits_of_time;
 mod login;
 mod one_job;

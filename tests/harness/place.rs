@@ -161,16 +161,21 @@ impl Place {
         said
     }
 
+    /// Where the schema's owner connects: for what no process can.
+    pub fn owner_url(&self) -> String {
+        self.env("ZAMA__DATABASE__MIGRATION_URL")
+    }
+
     pub fn sql(&self, statements: &'static str) {
         block_on(async {
-            let mut connection = PgConnection::connect(&self.env("ZAMA_DATABASE_URL")).await.unwrap();
+            let mut connection = PgConnection::connect(&self.owner_url()).await.unwrap();
             sqlx::raw_sql(statements).execute(&mut connection).await.unwrap();
         });
     }
 
     pub fn sql_value(&self, query: &'static str) -> String {
         block_on(async {
-            let mut connection = PgConnection::connect(&self.env("ZAMA_DATABASE_URL")).await.unwrap();
+            let mut connection = PgConnection::connect(&self.owner_url()).await.unwrap();
             sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
         })
     }

@@ -57,7 +57,10 @@ pub struct Stack {
     pub lago: String,
     pub lago_key: String,
     pub temporal: String,
+    /// As the stack's processes connect.
     database: String,
+    /// As the schema's owner.
+    owner: String,
 }
 
 impl Stack {
@@ -123,6 +126,7 @@ impl Stack {
             lago_key: place.env("ZAMA_LAGO_KEY"),
             temporal: place.env("ZAMA_TEMPORAL"),
             database: place.env("ZAMA_DATABASE_URL"),
+            owner: place.owner_url(),
             place,
         }
     }
@@ -214,14 +218,14 @@ impl Stack {
         self.dev = Dev::start(&self.place);
     }
 
-    /// Executes a statement, for what no client can do.
+    /// Executes a statement as the schema's owner, for what no client and no process can do.
     pub async fn execute(&self, statement: Query<'_, Postgres, PgArguments>) -> u64 {
-        let mut connection = PgConnection::connect(&self.database).await.unwrap();
+        let mut connection = PgConnection::connect(&self.owner).await.unwrap();
         statement.execute(&mut connection).await.unwrap().rows_affected()
     }
 
     pub async fn rows(&self, query: Query<'_, Postgres, PgArguments>) -> Vec<PgRow> {
-        let mut connection = PgConnection::connect(&self.database).await.unwrap();
+        let mut connection = PgConnection::connect(&self.owner).await.unwrap();
         query.fetch_all(&mut connection).await.unwrap()
     }
 }

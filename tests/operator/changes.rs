@@ -252,7 +252,7 @@ async fn no_command_shows_a_node_s_key() {
 }
 
 /// Every setting that production wants to be other than in development.
-const PRODUCTION: [(&str, &str); 17] = [
+const PRODUCTION: [(&str, &str); 18] = [
     ("ZAMA__ENVIRONMENT", "production"),
     ("ZAMA__AUTH__KEYS_SECRET", ""),
     ("ZAMA__AUTH__REQUEST_KEY_SECRET", ""),
@@ -261,6 +261,7 @@ const PRODUCTION: [(&str, &str); 17] = [
     ("ZAMA__BLOBS__URL", "file:///nowhere"),
     ("ZAMA__CHAIN__CONFIRMER_KEY", ""),
     ("ZAMA__CHAIN__DEPLOYER_KEY", ""),
+    ("ZAMA__DATABASE__MIGRATION_URL", ""),
     ("ZAMA__DATABASE__URL", "postgres://nobody@127.0.0.1:1/none"),
     ("ZAMA__KMS__API_CREDENTIAL", ""),
     ("ZAMA__KMS__STORAGE_SECRET", ""),

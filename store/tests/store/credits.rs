@@ -230,7 +230,8 @@ async fn a_top_up_is_tried_by_one_and_after_its_death_by_another() {
 
 #[tokio::test]
 async fn a_top_up_goes_through_its_states_and_never_back() {
-    let outbox = Outbox::new().await;
+    let owner = Outbox::new().await;
+    let outbox = owner.as_application().await;
     let top_up = wished(&outbox).await;
     assert_eq!((top_up.state, top_up.requested_by.as_deref()), (State::Requested, Some("ada")));
     top_ups::begin_try(&outbox.pool, top_up.id, Uuid::nil(), NOW).await.unwrap().unwrap();
@@ -253,7 +254,9 @@ async fn a_top_up_goes_through_its_states_and_never_back() {
         "UPDATE credit_top_ups SET amount_cents = 1",
         "DELETE FROM credit_top_ups",
     ] {
-        sqlx::query(statement).execute(&outbox.pool).await.expect_err(statement);
+        for outbox in [&owner, &outbox] {
+            sqlx::query(statement).execute(&outbox.pool).await.expect_err(statement);
+        }
     }
 
     let Requested::New(other) = wish(&outbox, "acme", "l", 5).await else { panic!("it is new") };

@@ -16,6 +16,8 @@ pub struct TestDatabase {
     pub pool: PgPool,
     server: PgConnectOptions,
     name: String,
+    /// The role that [`TestDatabase::application`] made.
+    role: OnceCell<String>,
 }
 
 impl TestDatabase {
@@ -26,13 +28,29 @@ impl TestDatabase {
         let server = PgConnectOptions::from_str(&url).expect("a PostgreSQL URL");
         let template = TEMPLATE.get_or_init(|| migrated(&server)).await;
         let name = made(&server, template).await;
-        Self { pool: pool(&server, &name), server, name }
+        Self { pool: pool(&server, &name), server, name, role: OnceCell::new() }
     }
 
     /// For a pool of a test's own.
     #[allow(dead_code, reason = "not every test binary wants another pool")]
     pub fn options(&self) -> PgConnectOptions {
         self.server.clone().database(&self.name)
+    }
+
+    /// As the processes connect: a role of this database's own, which owns nothing. It is gone with the database.
+    #[allow(dead_code, reason = "most tests connect as the owner")]
+    pub async fn application(&self) -> PgConnectOptions {
+        let role = self.role.get_or_init(|| self.make_role()).await;
+        self.options().username(role).password(role)
+    }
+
+    async fn make_role(&self) -> String {
+        let role = format!("zama_app_{}", uuid::Uuid::new_v4().simple());
+        // Who makes it may end its sessions, too.
+        let make = format!("CREATE ROLE {role} LOGIN PASSWORD '{role}'; GRANT {role} TO CURRENT_USER");
+        admin(&self.server, &make).await.expect("the test's PostgreSQL makes roles");
+        store::roles::grant(&self.pool, &role).await.expect("the owner gives rights");
+        role
     }
 }
 
@@ -70,13 +88,16 @@ async fn admin(server: &PgConnectOptions, statement: &str) -> sqlx::Result<()> {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let (server, name) = (self.server.clone(), self.name.clone());
+        let server = self.server.clone();
+        let mut statements = vec![format!("DROP DATABASE {} WITH (FORCE)", self.name)];
+        statements.extend(self.role.get().map(|role| format!("DROP ROLE {role}")));
         // Drop cannot wait, and the test's runtime may be ending: a thread with a runtime of its own does it.
         let cleaner = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            let statement = format!("DROP DATABASE {name} WITH (FORCE)");
-            if let Err(error) = runtime.block_on(admin(&server, &statement)) {
-                eprintln!("{name} stays: {error}");
+            for statement in statements {
+                if let Err(error) = runtime.block_on(admin(&server, &statement)) {
+                    eprintln!("{statement}: {error}");
+                }
             }
         });
         let _ = cleaner.join();

@@ -2,11 +2,17 @@
 
 use futures::future::join_all;
 use jobs::JobId;
+use store::StoreError;
 use store::usage::corrections::{self, Anew, Corrected};
 use store::usage::dead_letters::{self, Which};
 use store::usage::{self, UsageRow};
 
 use crate::outbox::Outbox;
+
+/// As a process of ours is connected.
+async fn application() -> Outbox {
+    Outbox::new().await.as_application().await
+}
 
 /// A row of five compute units of acme.
 async fn five_units(outbox: &Outbox) -> (JobId, String) {
@@ -42,6 +48,7 @@ async fn what_a_row_says_can_neither_be_changed_nor_deleted() {
         "UPDATE usage_ledger SET billed_at = now() WHERE metric = 'compute_units'",
         "UPDATE usage_ledger SET billed_at = NULL WHERE metric = 'compute_units'",
         "UPDATE usage_ledger SET delivered_at = NULL WHERE metric = 'compute_units'",
+        "UPDATE usage_ledger SET dead_reason = 'test mode'",
         "DELETE FROM usage_ledger WHERE metric = 'compute_units'",
         "TRUNCATE usage_ledger",
     ] {
@@ -62,7 +69,7 @@ async fn compute_units(outbox: &Outbox, job: JobId) -> i64 {
 
 #[tokio::test]
 async fn a_correction_is_a_row_of_its_own_with_its_reason() {
-    let outbox = Outbox::new().await;
+    let outbox = application().await;
     let (job, row) = five_units(&outbox).await;
     let correct = async |units, reason: &str| corrections::correct(&outbox.pool, &row, units, reason).await.unwrap();
     assert_eq!(correct(-2, "counted twice").await, Corrected::Booked(format!("{row}.1")));
@@ -81,7 +88,7 @@ async fn a_correction_is_a_row_of_its_own_with_its_reason() {
 
 #[tokio::test]
 async fn corrections_at_once_take_back_no_more_than_there_is() {
-    let outbox = Outbox::new().await;
+    let outbox = application().await;
     let (_, row) = five_units(&outbox).await;
     let each = (0..8).map(|_| corrections::correct(&outbox.pool, &row, -1, "one less"));
     let done: Vec<Corrected> = join_all(each).await.into_iter().map(Result::unwrap).collect();
@@ -91,7 +98,7 @@ async fn corrections_at_once_take_back_no_more_than_there_is() {
 
 #[tokio::test]
 async fn a_row_that_is_booked_anew_counts_once() {
-    let outbox = Outbox::new().await;
+    let outbox = application().await;
     let (job, row) = five_units(&outbox).await;
     let anew = async |which| corrections::book_anew(&outbox.pool, &row, which, "its period is over").await.unwrap();
     assert!(!anew(Anew::Delivered).await, "it was not delivered");
@@ -111,9 +118,52 @@ async fn a_row_that_is_booked_anew_counts_once() {
     assert_eq!(ids(&due(&outbox, job).await), [format!("{row}.2"), format!("{submitted}.2")]);
 }
 
+/// Everything in one transaction, as far as its commit.
+async fn commits(outbox: &Outbox, statements: &[&'static str]) -> Result<(), StoreError> {
+    let mut tx = store::begin(&outbox.pool).await?;
+    for statement in statements {
+        sqlx::query(*statement).execute(&mut *tx).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Whoever may write where the delivery of a row stands takes none out of billing with it.
+#[tokio::test]
+async fn a_row_is_taken_back_by_a_row_or_not_at_all() {
+    let owner = Outbox::new().await;
+    let outbox = owner.as_application().await;
+    let (job, row) = five_units(&outbox).await;
+    let void = "UPDATE usage_ledger SET voided = true WHERE metric = 'compute_units' AND corrects IS NULL";
+    let back = "INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units, reason, corrects, voided)
+                SELECT id || '.1', tenant, job_id, metric, segment || '.1', -units, 'r', id, true
+                  FROM usage_ledger WHERE metric = 'compute_units'";
+    let part = "INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units, reason, corrects, voided)
+                SELECT id || '.1', tenant, job_id, metric, segment || '.1', -4, 'r', id, true
+                  FROM usage_ledger WHERE metric = 'compute_units'";
+    let open = "INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units, reason, corrects)
+                SELECT id || '.1', tenant, job_id, metric, segment || '.1', -units, 'r', id
+                  FROM usage_ledger WHERE metric = 'compute_units'";
+    let foreign = "INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units, reason, corrects, voided)
+                   SELECT id || '.1', 'other', job_id, metric, segment || '.1', -units, 'r', id, true
+                     FROM usage_ledger WHERE metric = 'compute_units'";
+    let another = "INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units, reason, corrects, voided)
+                   SELECT id || '.1', tenant, job_id, 'api_calls', segment || '.1', -units, 'r', id, true
+                     FROM usage_ledger WHERE metric = 'compute_units'";
+    for statements in [&[void][..], &[back], &[void, part], &[void, open], &[void, foreign], &[void, another]] {
+        for outbox in [&outbox, &owner] {
+            let refused = commits(outbox, statements).await.expect_err("it does not cancel out");
+            assert!(format!("{refused:?}").contains("does not cancel out"), "{statements:?}: {refused:?}");
+        }
+    }
+    assert_eq!(due(&outbox, job).await.len(), 2, "everything is due as it was");
+    commits(&outbox, &[back, void]).await.expect("in whichever order");
+    assert_eq!(compute_units(&outbox, job).await, 0);
+    assert_eq!(corrections::correct(&outbox.pool, &row, 1, "late").await.unwrap(), Corrected::NotCorrectable);
+}
+
 #[tokio::test]
 async fn a_dead_letter_is_seen_and_tried_again_under_another_time() {
-    let outbox = Outbox::new().await;
+    let outbox = application().await;
     let (job, row) = five_units(&outbox).await;
     let long_ago = chrono::Utc::now() - chrono::Duration::days(40);
     usage::freeze(&outbox.pool, std::slice::from_ref(&row), long_ago).await.unwrap();

@@ -8,6 +8,7 @@ mod relay;
 
 mod accounts;
 mod admission;
+mod atomicity;
 mod audit;
 mod batches;
 mod begin;
@@ -24,6 +25,7 @@ mod notifications;
 mod people;
 mod quotes;
 mod resync;
+mod roles;
 mod starts;
 mod transactions;
 mod transitions;

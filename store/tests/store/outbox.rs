@@ -84,6 +84,12 @@ impl Outbox {
         Self { pool, user: self.user.clone(), ahead: self.ahead, database: self.database.clone() }
     }
 
+    /// The same database as the processes are connected to it.
+    #[allow(dead_code, reason = "not every test binary asks for it")]
+    pub async fn as_application(&self) -> Self {
+        self.through(self.database.application().await)
+    }
+
     /// Where the database is.
     pub fn options(&self) -> PgConnectOptions {
         self.database.options()
