@@ -1,73 +1,40 @@
 //! Reads ledger and billing system of a month side by side, and mends what can be mended without a person.
 
+mod month;
+mod repair;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use billing::reconciliation::{Billed, Closed, LedgerRow, Line, RowState, compare};
-use billing::{Decimal, Delivery, ExternalId, FeeKind, LagoClient, LagoError, Metric, RecordedEvent, UsageEvent};
-use chrono::{DateTime, Datelike as _, Months, NaiveDate, NaiveTime, Utc};
+use billing::{Decimal, ExternalId, FeeKind, LagoClient, LagoError, Metric, RecordedEvent};
+use chrono::Utc;
 use serde::Serialize;
 use store::PgPool;
-use store::usage::corrections::{self, Anew};
-use store::usage::periods::{self, PeriodRow, Span};
+use store::tenants::Tenant;
+use store::usage::periods::{self, PeriodRow, Span, Standing};
+
+use crate::billing_delivery::BillingDelivery;
+
+pub use month::Month;
+pub use repair::Repaired;
+
+/// A row that waits for longer is on its way no more: the reporter looks twice a minute.
+pub const OVERDUE_AFTER: Duration = Duration::from_secs(3600);
 
 /// Rows of a tenant that the billing system is asked for by themselves: more are delivered within no reading.
 const SECOND_LOOKS: usize = 1000;
-
-/// A calendar month in UTC, which is a billing period.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Month(NaiveDate);
-
-impl Month {
-    /// The month of a moment.
-    #[must_use]
-    pub fn of(moment: DateTime<Utc>) -> Self {
-        let day = moment.date_naive();
-        Self(day.with_day(1).unwrap_or(day))
-    }
-
-    #[must_use]
-    pub fn before(self) -> Self {
-        Self(self.0.checked_sub_months(Months::new(1)).unwrap_or(self.0))
-    }
-
-    fn span(self) -> Span {
-        let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
-        let next = self.0.checked_add_months(Months::new(1)).unwrap_or(NaiveDate::MAX);
-        Span { from: midnight(self.0), until: midnight(next) }
-    }
-}
-
-impl fmt::Display for Month {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.format("%Y-%m"))
-    }
-}
-
-impl Serialize for Month {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl FromStr for Month {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let day = (text.len() == 7).then(|| format!("{text}-01").parse().ok()).flatten();
-        day.map(Self).ok_or_else(|| format!("{text:?} is no month: YYYY-MM"))
-    }
-}
 
 /// What was found of a tenant.
 #[derive(Clone, Debug, Serialize)]
 pub struct TenantReport {
     pub tenant: String,
     pub month: Month,
-    /// Rows of the tenant that were never sent.
+    /// Whether the billing system has its customer and subscription: they are made before its first row is sent.
+    pub has_account: bool,
+    /// Rows that wait for their delivery, of the month and of those before.
     pub waiting: u64,
     /// By metric.
     pub lines: Vec<Line>,
@@ -78,56 +45,67 @@ impl TenantReport {
     pub fn has_drifted(&self) -> bool {
         self.lines.iter().any(Line::has_drifted)
     }
-}
 
-/// What became of the rows that a repair looked at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Repaired {
-    /// Sent again.
-    pub sent: usize,
-    /// Booked anew, because their period is closed.
-    pub booked_anew: usize,
-    /// What a person must look at: events of another content, or that nobody here knows.
-    pub left: usize,
+    /// Whether there is anything to tell.
+    fn is_of_use(&self) -> bool {
+        self.has_account || self.waiting > 0 || !self.lines.is_empty()
+    }
 }
 
 /// The way to both books.
 #[derive(Clone)]
 pub struct Reconciler {
-    pub pool: PgPool,
-    pub lago: Arc<LagoClient>,
+    pub delivery: Arc<BillingDelivery>,
+    /// Rows that wait for longer disagree.
+    pub overdue_after: Duration,
 }
 
 impl Reconciler {
-    /// Compares a month of all tenants that the billing system knows, or of one.
+    /// Compares a month of all tenants, or of one. One that used nothing and that the billing system does not know is
+    /// left out.
     ///
     /// # Errors
     /// Database or billing system away.
     pub async fn all(&self, month: Month, only: Option<&str>) -> Result<Vec<TenantReport>> {
         let mut reports = Vec::new();
-        for tenant in store::tenants::list(&self.pool).await? {
+        for tenant in store::tenants::list(self.pool()).await? {
             let name = tenant.id.as_str();
-            if !tenant.billing_ready || only.is_some_and(|only| only != name) {
+            if only.is_some_and(|only| only != name) {
                 continue;
             }
-            reports.push(self.tenant(name, month).await.with_context(|| format!("usage of {name}"))?);
+            let report = self.tenant(&tenant, month).await.with_context(|| format!("usage of {name}"))?;
+            if report.is_of_use() {
+                reports.push(report);
+            }
         }
         Ok(reports)
     }
 
-    async fn tenant(&self, tenant: &str, month: Month) -> Result<TenantReport> {
-        let (account, span) = (ExternalId::parse(tenant)?, month.span());
+    async fn tenant(&self, tenant: &Tenant, month: Month) -> Result<TenantReport> {
+        let (name, span) = (tenant.id.as_str(), month.span());
         // Rows last: whatever the billing system has was a row by then.
-        let mut billed = self.billed(&account, span).await?;
-        let events = self.lago.events(&account, span.from, span.until).await?;
-        let after = self.billed(&account, span).await?;
-        (billed.units_before, billed.units, billed.closed) = (billed.units, after.units, after.closed);
-        let rows = periods::rows(&self.pool, tenant, span).await?;
-        let mut rows = rows.iter().map(ledger_row).collect::<Result<Vec<_>>>()?;
+        let (events, billed) = if tenant.billing_ready {
+            self.received(&ExternalId::parse(name)?, span).await?
+        } else {
+            Default::default()
+        };
+        let mut found = periods::rows(self.pool(), name, span, self.overdue_seconds()).await?;
+        found.extend(periods::overdue(self.pool(), name, span.until, self.overdue_seconds()).await?);
+        found.extend(periods::refused(self.pool(), name, span).await?);
+        let mut rows = found.iter().map(ledger_row).collect::<Result<Vec<_>>>()?;
         self.look_again(&mut rows, &events).await?;
         let lines = compare(&rows, &events, &billed);
-        let waiting = periods::unsent(&self.pool, tenant).await?;
-        Ok(TenantReport { tenant: tenant.to_owned(), month, waiting, lines })
+        let waiting = periods::waiting(self.pool(), name, span.until).await?;
+        Ok(TenantReport { tenant: name.to_owned(), month, has_account: tenant.billing_ready, waiting, lines })
+    }
+
+    /// The billing system's events of an account, and what it bills, before and after they were read.
+    async fn received(&self, account: &ExternalId, span: Span) -> Result<(Vec<RecordedEvent>, Billed)> {
+        let mut billed = self.billed(account, span).await?;
+        let events = self.lago().events(account, span.from, span.until).await?;
+        let after = self.billed(account, span).await?;
+        (billed.units_before, billed.units, billed.closed) = (billed.units, after.units, after.closed);
+        Ok((events, billed))
     }
 
     /// Rows that were delivered after the events were read are, for this comparison, still on their way.
@@ -135,7 +113,7 @@ impl Reconciler {
         let received: BTreeSet<&str> = events.iter().map(|event| event.transaction_id.as_str()).collect();
         let lacking = rows.iter_mut().filter(|row| row.state == RowState::Delivered);
         for row in lacking.filter(|row| !received.contains(row.id.as_str())).take(SECOND_LOOKS) {
-            if self.lago.get_event(&row.id).await?.is_some() {
+            if self.lago().get_event(&row.id).await?.is_some() {
                 row.state = RowState::Waiting;
             }
         }
@@ -146,7 +124,7 @@ impl Reconciler {
         let mut billed = Billed::default();
         let mut units: BTreeMap<String, Decimal> = BTreeMap::new();
         let mut is_known = false;
-        for invoice in self.lago.invoices_of(account, span.from, span.until).await? {
+        for invoice in self.lago().invoices_of(account, span.from, span.until).await? {
             is_known = true;
             for period in &invoice.periods {
                 let (first, last) = (period.from.timestamp(), period.to.timestamp());
@@ -157,7 +135,7 @@ impl Reconciler {
             }
         }
         if Utc::now() < span.until {
-            match self.lago.current_usage(account).await {
+            match self.lago().current_usage(account).await {
                 Ok(usage) => {
                     is_known = true;
                     usage.lines.iter().for_each(|line| add(&mut units, &line.metric, &line.units));
@@ -171,54 +149,16 @@ impl Reconciler {
         Ok(billed)
     }
 
-    /// Sends again what the billing system lacks, and books anew what it can bill no more.
-    ///
-    /// # Errors
-    /// Database or billing system away.
-    pub async fn repair(&self, reports: &[TenantReport]) -> Result<Repaired> {
-        let mut repaired = Repaired::default();
-        for report in reports.iter().filter(|report| report.has_drifted()) {
-            let account = ExternalId::parse(&report.tenant)?;
-            let open_from = match self.lago.current_usage(&account).await {
-                Ok(usage) => Some(usage.from),
-                Err(LagoError::Rejected { status: 404 | 405, .. }) => None,
-                Err(error) => return Err(error.into()),
-            };
-            let rows = periods::rows(&self.pool, &report.tenant, report.month.span()).await?;
-            for line in &report.lines {
-                repaired.left += line.foreign.len() + line.differing.len();
-                let is = |ids: &[String], row: &&PeriodRow| ids.contains(&row.id);
-                let (mut again, mut anew) = (Vec::new(), Vec::new());
-                for row in rows.iter().filter(|row| is(&line.missing, row)) {
-                    let is_open = open_from.is_some_and(|from| from <= row.billed_at);
-                    if is_open { again.push(self.event(row, &account)?) } else { anew.push(row) }
-                }
-                anew.extend(rows.iter().filter(|row| is(&line.too_late, row)));
-                let outcomes = self.lago.send(&again).await?;
-                let sent = outcomes.iter().filter(|outcome| **outcome == Delivery::Delivered).count();
-                repaired.sent += sent;
-                repaired.left += again.len() - sent;
-                for row in anew {
-                    let reason = "no invoice of its period has it";
-                    let booked = corrections::book_anew(&self.pool, &row.id, Anew::Delivered, reason).await?;
-                    repaired.booked_anew += usize::from(booked);
-                }
-            }
-        }
-        Ok(repaired)
+    fn pool(&self) -> &PgPool {
+        &self.delivery.pool
     }
 
-    fn event(&self, row: &PeriodRow, account: &ExternalId) -> Result<UsageEvent> {
-        let gas = row.gas.map(Into::into);
-        let row = ledger_row(row)?;
-        Ok(UsageEvent {
-            transaction_id: row.id,
-            external_subscription_id: account.clone(),
-            code: row.metric,
-            timestamp: row.timestamp,
-            value: row.units,
-            gas,
-        })
+    fn lago(&self) -> &LagoClient {
+        &self.delivery.lago
+    }
+
+    fn overdue_seconds(&self) -> f64 {
+        self.overdue_after.as_secs_f64()
     }
 }
 
@@ -229,31 +169,18 @@ fn add(units: &mut BTreeMap<String, Decimal>, metric: &str, more: &Decimal) {
 
 fn ledger_row(row: &PeriodRow) -> Result<LedgerRow> {
     let metric: Metric = row.metric.parse().map_err(anyhow::Error::msg)?;
-    let state = match (row.is_out, row.is_delivered) {
-        (true, _) => RowState::Out,
-        (false, true) => RowState::Delivered,
-        (false, false) => RowState::Waiting,
+    let state = match row.standing {
+        Standing::Delivered => RowState::Delivered,
+        Standing::Waiting => RowState::Waiting,
+        Standing::Overdue => RowState::Overdue,
+        Standing::Refused => RowState::Refused,
+        Standing::Out => RowState::Out,
     };
     Ok(LedgerRow {
         id: row.id.clone(),
         metric,
         units: metric.quantity(row.units).to_string().parse()?,
-        timestamp: row.billed_at.timestamp(),
+        timestamp: row.billed_at.map(|billed_at| billed_at.timestamp()),
         state,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_month_is_a_calendar_month_of_utc() {
-        let month: Month = "2026-12".parse().unwrap();
-        assert_eq!(month.span().until, "2027-01-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap());
-        assert_eq!(Month::of("2026-12-31T23:59:59.9Z".parse().unwrap()), month);
-        assert_eq!("2027-01".parse::<Month>().unwrap().before(), month);
-        assert_eq!(month.to_string(), "2026-12");
-        assert!(["", "2026", "2026-13", "2026-1", "26-12-01"].iter().all(|text| text.parse::<Month>().is_err()));
-    }
 }

@@ -18,17 +18,17 @@ use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use tokio_util::sync::CancellationToken;
 use workflows::task_queue::Queue;
 use workflows::{
-    BatcherWorkflow, JobWorkflow, KeyCheckWorkflow, ReconcilerWorkflow, ReporterWorkflow, UsageHoursWorkflow,
+    BatcherWorkflow, JobWorkflow, KeyCheckWorkflow, ReconciliationWorkflow, ReporterWorkflow, UsageHoursWorkflow,
 };
 
 use crate::billing_delivery::BillingDelivery;
 use crate::confirm_batches::Batching;
 use crate::fhe::{Attester, Checkpoints, ChildOptions, Children, Inputs, NetworkKey};
 use crate::patience::HEARTBEAT;
-use crate::reconciliation::Reconciler;
+use crate::reconciliation::{OVERDUE_AFTER, Reconciler};
 use crate::{
-    BookHours, CheckKey, Compute, Conclude, Confirm, ConfirmBatches, FheCompute, Meter, Pace, Reconcile, ReportUsage,
-    Validate,
+    BookHours, CheckKey, Compute, Conclude, Confirm, ConfirmBatches, FheCompute, LastLook, Meter, Pace, Reconcile,
+    ReportUsage, Validate,
 };
 
 /// Within which a client's wish to cancel has reached the computation, as DESIGN.md promises (section 4).
@@ -52,6 +52,8 @@ const FETCHES: usize = 4;
 pub struct Parts {
     pub pool: PgPool,
     pub billing: Option<Arc<BillingDelivery>>,
+    /// How often ledger and billing system are compared.
+    pub reconcile_every: Duration,
     /// Of queue `jobs`.
     pub batching: Option<Batching>,
     pub pace: Pace,
@@ -161,17 +163,19 @@ async fn serve(client: Client, Prompt(options): Prompt, stop: CancellationToken)
 }
 
 fn jobs(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<WorkerOptions> {
-    let Parts { pool, billing, batching, limits, public_url, .. } = parts;
+    let Parts { pool, billing, reconcile_every, batching, limits, public_url, .. } = parts;
     let batching = batching.context("queue jobs needs what the batcher sends with")?;
     let engine = Engine::new(client.clone());
-    let reconciler = billing.as_ref().map(|billing| Reconciler { pool: pool.clone(), lago: billing.lago.clone() });
+    let reconciler = billing.clone().map(|delivery| Reconciler { delivery, overdue_after: OVERDUE_AFTER });
+    let last_look = LastLook::every(reconcile_every);
+    tokio::spawn(last_look.clone().keep_told(stopping.clone()));
     let options = WorkerOptions::new(Queue::Jobs.as_str())
         .tuner(tuner(limits.workflow_tasks, limits.activities))
         .register_workflow::<JobWorkflow>()?
         .register_workflow::<BatcherWorkflow>()?
         .register_workflow::<ReporterWorkflow>()?
         .register_workflow::<UsageHoursWorkflow>()?
-        .register_workflow::<ReconcilerWorkflow>()?
+        .register_workflow::<ReconciliationWorkflow>()?
         .register_workflow::<KeyCheckWorkflow>()?
         .register_activities(Validate { pool: pool.clone(), public_url })
         .register_activities(Conclude { pool: pool.clone() })
@@ -179,7 +183,7 @@ fn jobs(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<Wo
         .register_activities(Meter { pool: pool.clone(), billing: billing.clone() })
         .register_activities(ReportUsage { pool: pool.clone(), billing })
         .register_activities(BookHours { pool: pool.clone() })
-        .register_activities(Reconcile { pool: pool.clone(), reconciler })
+        .register_activities(Reconcile { pool: pool.clone(), reconciler, last_look })
         .register_activities(ConfirmBatches { pool, engine, batching, stopping, memory: Default::default() })
         .build();
     Ok(options)

@@ -8,7 +8,7 @@ use temporal::codec::KeyRing;
 use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
-    BatcherWorkflow, JobWorkflow, KeyCheckWorkflow, ReconcilerWorkflow, ReporterWorkflow, UsageHoursWorkflow,
+    BatcherWorkflow, JobWorkflow, KeyCheckWorkflow, ReconciliationWorkflow, ReporterWorkflow, UsageHoursWorkflow,
 };
 
 /// `temporal.codec_keys` of `settings/config.default.toml`.
@@ -25,7 +25,7 @@ async fn replays(path: &Path) -> Result<(), String> {
         .and_then(|options| options.register_workflow::<BatcherWorkflow>())
         .and_then(|options| options.register_workflow::<ReporterWorkflow>())
         .and_then(|options| options.register_workflow::<UsageHoursWorkflow>())
-        .and_then(|options| options.register_workflow::<ReconcilerWorkflow>())
+        .and_then(|options| options.register_workflow::<ReconciliationWorkflow>())
         .and_then(|options| options.register_workflow::<KeyCheckWorkflow>())
         .expect("each workflow registers once")
         .data_converter(temporal::data_converter(keys))
@@ -57,7 +57,7 @@ async fn every_recorded_path_replays() {
         "timeout",
     ];
     let encrypted = ["fhe_cancelled", "fhe_completed", "fhe_refused", "key_check"];
-    let service = ["batcher", "billing_reconciler", "reporter", "usage_hours"];
+    let service = ["batcher", "reconciliation", "reporter", "usage_hours"];
     let mut expected = [plain.as_slice(), &encrypted, &service].concat();
     expected.sort_unstable();
     assert_eq!(paths, expected);

@@ -1,7 +1,8 @@
 //! Reconciliation: what the ledger says was used against what Lago received, and what Lago bills, by metric.
 //!
-//! Pure arithmetic over what was read; nothing here asks anybody. Three questions, each of which can go wrong alone: is
-//! each row one event of the same content (by id), do the events add up to the ledger, does Lago bill what it received.
+//! Pure arithmetic over what was read; nothing here asks anybody. Four questions, each of which can go wrong alone: is
+//! each row one event of the same content (by id), do the events add up to the ledger, does Lago bill what it received,
+//! and is nothing left out of all that: no row waits for too long, and none was refused for good.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,8 +16,8 @@ pub struct LedgerRow {
     pub id: String,
     pub metric: Metric,
     pub units: Decimal,
-    /// When it is billed, in Unix seconds.
-    pub timestamp: i64,
+    /// When it is billed, in Unix seconds; `None` of one that was never sent, which no period has yet.
+    pub timestamp: Option<i64>,
     pub state: RowState,
 }
 
@@ -27,8 +28,19 @@ pub enum RowState {
     Delivered,
     /// It was or will be sent.
     Waiting,
-    /// It is never to be billed: refused for good, or taken back.
+    /// It should have been sent long ago.
+    Overdue,
+    /// Lago refused it for good, and nobody has acted yet: a dead letter.
+    Refused,
+    /// It is never to be billed: taken back, or used in a sandbox.
     Out,
+}
+
+impl RowState {
+    /// Whether Lago is to have it.
+    fn is_billable(self) -> bool {
+        matches!(self, Self::Delivered | Self::Waiting | Self::Overdue)
+    }
 }
 
 /// What Lago bills of a period: its open part's current usage, and invoices of what is closed.
@@ -85,14 +97,18 @@ pub struct Line {
     pub differing: Vec<String>,
     /// Events that came after their period's invoice, and are billed by none.
     pub too_late: Vec<String>,
+    /// Rows that wait for too long, and that Lago has not.
+    pub overdue: Vec<String>,
+    /// Rows that Lago refused for good.
+    pub dead_letters: Vec<String>,
 }
 
 impl Line {
-    /// Whether ledger and Lago disagree. What waits is no drift: it is on its way.
+    /// Whether ledger and Lago disagree. What waits, and not for long, is no drift: it is on its way.
     #[must_use]
     pub fn has_drifted(&self) -> bool {
-        let named =
-            [&self.missing, &self.foreign, &self.differing, &self.too_late].into_iter().any(|ids| !ids.is_empty());
+        let Self { missing, foreign, differing, too_late, overdue, dead_letters, .. } = self;
+        let named = [missing, foreign, differing, too_late, overdue, dead_letters].iter().any(|ids| !ids.is_empty());
         let is_billed = match (&self.billed_before, &self.billed) {
             (Some(before), Some(after)) => before.min(after) <= &self.events && &self.events <= before.max(after),
             _ => true,
@@ -109,18 +125,26 @@ pub fn compare(rows: &[LedgerRow], events: &[RecordedEvent], billed: &Billed) ->
     let mut lines: BTreeMap<String, Line> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.state != RowState::Out) {
         let line = line(&mut lines, row.metric.as_str(), billed);
-        line.ledger = take(&mut line.ledger) + &row.units;
-        match (row.state, received.contains(row.id.as_str())) {
-            (_, true) | (RowState::Out, _) => {}
-            (RowState::Waiting, false) => line.waiting = take(&mut line.waiting) + &row.units,
-            (RowState::Delivered, false) => line.missing.push(row.id.clone()),
+        let is_billed = row.state.is_billable() && row.timestamp.is_some();
+        if is_billed {
+            line.ledger = take(&mut line.ledger) + &row.units;
+        }
+        let is_received = received.contains(row.id.as_str());
+        if is_billed && !is_received && row.state != RowState::Delivered {
+            line.waiting = take(&mut line.waiting) + &row.units;
+        }
+        match row.state {
+            RowState::Refused => line.dead_letters.push(row.id.clone()),
+            RowState::Delivered if !is_received => line.missing.push(row.id.clone()),
+            RowState::Overdue if !is_received => line.overdue.push(row.id.clone()),
+            _ => {}
         }
     }
     for event in events {
         let row = by_id.get(event.transaction_id.as_str());
         let is_late = billed.leaves_out(event);
         // Lago has it and bills it nowhere, which is why the ledger took it back.
-        if is_late && row.is_some_and(|row| row.state == RowState::Out) {
+        if is_late && row.is_some_and(|row| !row.state.is_billable()) {
             continue;
         }
         let line = line(&mut lines, &event.code, billed);
@@ -129,9 +153,9 @@ pub fn compare(rows: &[LedgerRow], events: &[RecordedEvent], billed: &Billed) ->
         let id = event.transaction_id.clone();
         match row {
             None => line.foreign.push(id),
-            Some(row) if row.state == RowState::Out => line.foreign.push(id),
+            Some(row) if !row.state.is_billable() => line.foreign.push(id),
             Some(row) if row.metric.as_str() != event.code || row.units != units => line.differing.push(id),
-            Some(row) if row.timestamp != event.timestamp.timestamp() => line.differing.push(id),
+            Some(row) if row.timestamp != Some(event.timestamp.timestamp()) => line.differing.push(id),
             Some(_) if is_late => line.too_late.push(id),
             Some(_) => {}
         }
@@ -157,6 +181,8 @@ fn line<'a>(lines: &'a mut BTreeMap<String, Line>, metric: &str, billed: &Billed
         foreign: Vec::new(),
         differing: Vec::new(),
         too_late: Vec::new(),
+        overdue: Vec::new(),
+        dead_letters: Vec::new(),
     })
 }
 
@@ -173,7 +199,12 @@ mod tests {
     const SECOND: i64 = 1_790_000_000;
 
     fn row(id: &str, units: u64, state: RowState) -> LedgerRow {
-        LedgerRow { id: id.to_owned(), metric: Metric::ComputeUnits, units: units.into(), timestamp: SECOND, state }
+        let timestamp = Some(SECOND);
+        LedgerRow { id: id.to_owned(), metric: Metric::ComputeUnits, units: units.into(), timestamp, state }
+    }
+
+    fn never_sent(id: &str, state: RowState) -> LedgerRow {
+        LedgerRow { timestamp: None, ..row(id, 5, state) }
     }
 
     fn event(id: &str, units: u64) -> RecordedEvent {
@@ -219,8 +250,10 @@ mod tests {
         assert!(missing.has_drifted() && missing.missing == ["b"], "{missing:?}");
         let foreign = only(&rows[..1], &[event("a", 3), event("x", 1)], &billed(4));
         assert!(foreign.has_drifted() && foreign.foreign == ["x"], "{foreign:?}");
-        let dead = only(&[row("a", 3, RowState::Out)], &[event("a", 3)], &billed(3));
-        assert!(dead.has_drifted() && dead.foreign == ["a"], "{dead:?}");
+        for state in [RowState::Out, RowState::Refused] {
+            let dead = only(&[row("a", 3, state)], &[event("a", 3)], &billed(3));
+            assert!(dead.has_drifted() && dead.foreign == ["a"], "{dead:?}");
+        }
         let differing = only(&rows, &[event("a", 3), event("b", 5)], &billed(8));
         assert!(differing.has_drifted() && differing.differing == ["b"], "{differing:?}");
         let elsewhen = RecordedEvent { timestamp: DateTime::from_timestamp(SECOND + 1, 0).unwrap(), ..event("b", 4) };
@@ -246,6 +279,39 @@ mod tests {
         assert!(!only(&[row("a", 3, RowState::Delivered)], &[event("a", 3)], &before).has_drifted());
         let in_time = Billed { closed: vec![Closed { at: SECOND + 5, ..stretch }], ..billed(3) };
         assert!(!only(&[row("a", 3, RowState::Delivered)], &[event("a", 3)], &in_time).has_drifted());
+    }
+
+    /// Books that agree on all that was sent, and something was not.
+    #[test]
+    fn what_waits_for_too_long_and_what_was_refused_is_a_disagreement() {
+        let sent = row("a", 3, RowState::Delivered);
+        let with = |other: LedgerRow| only(&[sent.clone(), other], &[event("a", 3)], &billed(3));
+        let late = with(row("b", 4, RowState::Overdue));
+        assert!(late.has_drifted() && late.overdue == ["b"], "{late:?}");
+        assert_eq!(
+            (late.ledger, late.waiting),
+            (Decimal::from(7u64), Decimal::from(4u64)),
+            "it is to be billed in the period"
+        );
+        let unsent = with(never_sent("b", RowState::Overdue));
+        assert!(unsent.has_drifted() && unsent.overdue == ["b"], "{unsent:?}");
+        assert_eq!((unsent.ledger, unsent.waiting), (Decimal::from(3u64), Decimal::from(0u64)), "no period has it yet");
+        for letter in [row("b", 4, RowState::Refused), never_sent("b", RowState::Refused)] {
+            let dead = with(letter);
+            assert!(dead.has_drifted() && dead.dead_letters == ["b"], "{dead:?}");
+            assert_eq!((dead.ledger, dead.waiting), (Decimal::from(3u64), Decimal::from(0u64)));
+        }
+        // Lago took it, and nobody here heard of that.
+        let taken = only(&[row("a", 3, RowState::Overdue)], &[event("a", 3)], &billed(3));
+        assert!(!taken.has_drifted(), "{taken:?}");
+    }
+
+    /// As of a tenant that Lago does not know.
+    #[test]
+    fn a_ledger_alone_agrees_as_long_as_its_rows_are_young() {
+        let unknown = Billed::default();
+        assert!(!only(&[row("a", 3, RowState::Waiting)], &[], &unknown).has_drifted());
+        assert!(only(&[never_sent("a", RowState::Overdue)], &[], &unknown).has_drifted());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use retrieval::Domain;
 use settings::{Keeper, Settings};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use workflows::{BatcherInput, ReconcilerInput, ReporterInput, UsageHoursInput};
+use workflows::{BatcherInput, ReporterInput, UsageHoursInput};
 
 use super::{Role, billing_system, health, key_manager, ledger_owner, limits, oidc, parts, process, retirements};
 
@@ -138,7 +138,7 @@ fn policy(settings: &Settings, Domain { chain_id, registry }: Domain) -> Policy 
         batcher: BatcherInput { chain_id, registry: registry.to_string() },
         reporter: ReporterInput { every_seconds: settings.metering.reporter_seconds },
         hours: UsageHoursInput { every_seconds: settings.metering.hours_seconds },
-        reconciler: ReconcilerInput { every_seconds: settings.metering.reconcile_seconds },
+        reconcile_every: Duration::from_secs(settings.metering.reconcile_seconds),
     }
 }
 

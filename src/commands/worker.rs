@@ -24,7 +24,7 @@ use super::{Role, key_manager, ledger_owner, parts, process};
 /// Longest pause between two calls to a key manager that is away.
 const KEY_MANAGER_PAUSE: Duration = Duration::from_secs(5);
 
-/// The batcher sets its gauges every few seconds.
+/// Whoever tells gauges sets them every few seconds.
 const IDLE_GAUGE: Duration = Duration::from_secs(60);
 
 /// Upper bounds of the histogram of batches, in jobs.
@@ -64,6 +64,7 @@ async fn start(settings: &Settings, queues: Vec<Queue>, stop: CancellationToken)
     let parts = Parts {
         pool,
         billing,
+        reconcile_every: Duration::from_secs(settings.metering.reconcile_seconds),
         batching,
         pace: pace(&settings.development),
         limits: Limits {
@@ -183,6 +184,9 @@ async fn observe(settings: &Settings, stop: CancellationToken) -> Result<tokio::
 
 #[cfg(test)]
 mod tests {
+    use activities::LastLook;
+    use workflows::activities::{Reconciled, ReconciledMonth};
+
     use super::*;
 
     fn with(key: &str, value: &str) -> Settings {
@@ -216,6 +220,30 @@ mod tests {
         assert!(told.render().contains("zama_jobs_completed_total 1"), "what is counted stays");
         metrics::with_local_recorder(&recorder, || metrics::gauge!("zama_batches_refused").set(1.0));
         assert!(told.render().contains("zama_batches_refused 1"), "this process leads again");
+    }
+
+    #[test]
+    fn what_was_found_when_the_books_were_compared_is_told() {
+        let recorder = prometheus(IDLE_GAUGE).unwrap().build_recorder();
+        let told = recorder.handle();
+        let month = |month: &str, drifting| {
+            let month = month.to_owned();
+            ReconciledMonth { month, drifting, ..ReconciledMonth::default() }
+        };
+        metrics::with_local_recorder(&recorder, || {
+            let last_look = LastLook::every(Duration::from_secs(3600));
+            for drifting in [2, 0] {
+                let months = vec![month("2026-11", drifting), month("2026-10", 0)];
+                last_look.found(&Reconciled { months, ..Reconciled::default() });
+                let text = told.render();
+                let lines = [
+                    format!("zama_billing_drift{{month=\"2026-11\"}} {drifting}\n"),
+                    "zama_billing_drift{month=\"2026-10\"} 0\n".to_owned(),
+                    "zama_billing_reconciled_timestamp_seconds 1".to_owned(),
+                ];
+                assert!(lines.iter().all(|line| text.contains(line)), "{text}");
+            }
+        });
     }
 
     #[test]

@@ -16,8 +16,8 @@ use temporalio_common::search_attributes::SearchAttributes;
 use temporalio_common::{MemoValues, Priority, WorkflowDefinition};
 use workflows::activities::{CONFIRM_ACTIVITY_ID, Step};
 use workflows::{
-    BatcherInput, BatcherWorkflow, JobInput, JobWorkflow, KeyCheckInput, KeyCheckWorkflow, ReconcilerInput,
-    ReconcilerWorkflow, ReporterInput, ReporterWorkflow, UsageHoursInput, UsageHoursWorkflow, attributes, task_queue,
+    BatcherInput, BatcherWorkflow, JobInput, JobWorkflow, KeyCheckInput, KeyCheckWorkflow, ReporterInput,
+    ReporterWorkflow, UsageHoursInput, UsageHoursWorkflow, attributes, task_queue,
 };
 
 use crate::engine_error::{EngineError, is_gone};
@@ -155,14 +155,6 @@ impl Engine {
     /// Temporal is away, or refuses.
     pub async fn ensure_usage_hours(&self, input: UsageHoursInput) -> Result<(), EngineError> {
         self.ensure(UsageHoursWorkflow::run, input, UsageHoursInput::WORKFLOW_ID.to_owned()).await
-    }
-
-    /// Makes sure that ledger and billing system are held against each other.
-    ///
-    /// # Errors
-    /// Temporal is away, or refuses.
-    pub async fn ensure_reconciler(&self, input: ReconcilerInput) -> Result<(), EngineError> {
-        self.ensure(ReconcilerWorkflow::run, input, ReconcilerInput::WORKFLOW_ID.to_owned()).await
     }
 
     /// Makes sure that an uploaded evaluation key is checked.

@@ -7,6 +7,7 @@ mod engine;
 mod engine_error;
 pub mod history;
 mod presence;
+mod schedule;
 pub mod setup;
 
 pub use connect::{Target, connect, data_converter, wait_connected};

@@ -122,4 +122,7 @@ async fn a_closed_tenants_subscription_ends_after_its_last_row_with_its_last_inv
     let letters =
         store::usage::dead_letters::list(stage.pool(), store::usage::dead_letters::Which::All, 9).await.unwrap();
     assert_eq!(letters.iter().map(|letter| &letter.id).collect::<Vec<_>>(), [&late]);
+    let report = stage.report(this_month()).await;
+    assert!(report.has_drifted(), "it is on no invoice: {report:#?}");
+    assert_eq!(report.lines.iter().flat_map(|line| &line.dead_letters).collect::<Vec<_>>(), [&late]);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use activities::billing_delivery::BillingDelivery;
-use activities::reconciliation::{Month, Reconciler, TenantReport};
+use activities::reconciliation::{Month, OVERDUE_AFTER, Reconciler, TenantReport};
 use billing::{Catalogue, ExternalId, LagoClient, setup, standin};
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
@@ -89,7 +89,7 @@ impl Stage {
     }
 
     pub fn reconciler(&self) -> Reconciler {
-        Reconciler { pool: self.pool().clone(), lago: self.lago.clone() }
+        Reconciler { delivery: Arc::new(self.delivery()), overdue_after: OVERDUE_AFTER }
     }
 
     pub async fn report(&self, month: Month) -> TenantReport {

@@ -17,7 +17,7 @@ async fn ledger_and_billing_system_agree_until_somebody_enters_an_event_by_hand(
     assert_eq!(csv.status.code(), Some(0), "{csv:?}");
     let csv = String::from_utf8(csv.stdout).unwrap();
     let line = csv.lines().find(|line| line.contains(",compute_units,")).unwrap_or_else(|| panic!("{csv}"));
-    assert!(line.ends_with(",compute_units,2,0,2,2,0,0,0,0,false"), "{line}");
+    assert!(line.ends_with(",compute_units,2,0,2,2,0,0,0,0,0,0,true,false"), "{line}");
 
     stack.enters_event(&zama.tenant, "by-hand").await;
     let drift = reconcile(&["--json"]);
@@ -67,12 +67,29 @@ async fn a_dead_letter_is_listed_and_tried_again() {
     let list = || stack.runs_command(&["--json", "billing", "dead-letters", "list", "--tenant", &zama.tenant]);
     let listed: Value = serde_json::from_str(&list()).unwrap();
     assert_eq!((&listed["data"][0]["id"], &listed["data"][0]["reason"]), (&json!(row), &json!("422: no")));
+    let reconcile = |more: &[&str]| stack.tries(&[&["billing", "reconcile", "--tenant", &zama.tenant], more].concat());
+    let drift = reconcile(&["--repair"]);
+    assert_eq!(drift.status.code(), Some(9), "it is on no invoice: {drift:?}");
+    let (told, advice) = (String::from_utf8(drift.stdout).unwrap(), String::from_utf8(drift.stderr).unwrap());
+    assert!(told.contains(&format!("DRIFT: 1 refused for good ({row} …)")), "{told}");
+    let command = format!("zama-jobs billing dead-letters list --tenant {}", zama.tenant);
+    assert!(advice.contains(&command) && advice.contains("left for a person: 1"), "{advice}");
     assert_eq!(stack.tries(&["billing", "dead-letters", "retry", "nobody"]).status.code(), Some(1));
     stack.runs_command(&["billing", "dead-letters", "retry", &row]);
     let listed: Value = serde_json::from_str(&list()).unwrap();
     assert_eq!(listed["data"], json!([]));
     let due = sqlx::query("SELECT dead_reason FROM usage_ledger WHERE id = $1").bind(&row);
     assert_eq!(stack.rows(due).await[0].get::<Option<&str>, _>(0), None);
+    let agreed = reconcile(&[]);
+    assert_eq!(agreed.status.code(), Some(0), "it is on its way: {agreed:?}");
+    // Whoever is faster, the repair or the reporter, makes the tenant's account and delivers the row.
+    let repaired = reconcile(&["--waiting-longer-than", "1s", "--repair"]);
+    assert_eq!(repaired.status.code(), Some(0), "{repaired:?}");
+    let delivered = "SELECT 1 FROM usage_ledger WHERE id = $1 AND delivered_at IS NOT NULL";
+    until("the row is delivered", async || {
+        (!stack.rows(sqlx::query(delivered).bind(&row)).await.is_empty()).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

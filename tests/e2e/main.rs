@@ -16,6 +16,7 @@ mod one_job;
 mod people;
 mod policy;
 mod quotes;
+mod reconciliation;
 mod secrets;
 mod temporal_setup;
 mod tenants;

@@ -13,6 +13,7 @@ mod health;
 mod limits;
 mod nodes;
 mod reorganisations;
+mod schedule;
 mod sender;
 mod sender_dies;
 mod signers;

@@ -45,4 +45,5 @@ pub use program::Run;
 pub use role::Role;
 pub use second_api::SecondApi;
 pub use stack::{FOREIGN_HOST, NO_REPORTER, Stack, USER, foreign_address};
+pub use temporal::RECONCILIATION;
 pub use zama::{BILLED, Zama, factor, long_factor, under};

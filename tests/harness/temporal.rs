@@ -6,12 +6,19 @@ use std::process::{Command, Output};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use temporalio_client::schedules::{
+    DeleteScheduleOptions, ScheduleDescription, ScheduleHandle, ScheduleOverlapPolicy, ScheduleUpdate,
+    TriggerScheduleOptions,
+};
 use temporalio_client::{ActivityIdentifier, Client, ClientOptions, Connection, ConnectionOptions, RpcOptions, Url};
 
 use super::patience::until;
 use super::stack::Stack;
 
 const NAMESPACE: &str = "zama-jobs";
+
+/// The schedule by which ledger and billing system are compared.
+pub const RECONCILIATION: &str = "zama.jobs/reconciliation";
 
 impl Stack {
     fn temporal(&self, arguments: &[&str]) -> Value {
@@ -80,12 +87,25 @@ impl Stack {
     /// two activities.
     pub async fn heartbeat(&self, workflow: &str) -> Option<Value> {
         let sealed = self.pending(workflow)?["heartbeatDetails"].take();
-        let payloads = sealed.get("payloads").unwrap_or(&sealed);
+        self.opened(sealed.get("payloads").unwrap_or(&sealed)).await
+    }
+
+    /// The first of some payloads, opened by the codec server.
+    async fn opened(&self, payloads: &Value) -> Option<Value> {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let request = http.post(format!("{}/decode", self.codec())).json(&json!({ "payloads": payloads }));
         let opened: Value = request.send().await.ok()?.json().await.ok()?;
         let told = STANDARD.decode(opened["payloads"][0]["data"].as_str()?).unwrap();
         Some(serde_json::from_slice(&told).unwrap())
+    }
+
+    /// What a workflow answered, once it has ended.
+    pub async fn result(&self, workflow: &str) -> Value {
+        let events = self.whole_history(workflow).await;
+        let ended = &events[events.len() - 1]["workflowExecutionCompletedEventAttributes"];
+        let sealed = &ended["result"]["payloads"];
+        assert_eq!(sealed[0]["metadata"]["encoding"], STANDARD.encode("binary/encrypted"), "{ended}");
+        self.opened(sealed).await.unwrap_or_else(|| panic!("{workflow} has no result: {ended}"))
     }
 
     /// Waits until the list shows as many: it follows the starts at some distance.
@@ -162,13 +182,63 @@ impl Stack {
     /// Tells the server, in the activity's name, details of a form that no worker knows.
     pub async fn plants_heartbeat_details(&self, workflow: &str) {
         let activity = self.pending(workflow).unwrap()["activityId"].as_str().unwrap().to_owned();
-        let url: Url = format!("http://{}", self.temporal).parse().unwrap();
-        let connection = Connection::connect(ConnectionOptions::new(url).build()).await.unwrap();
-        let client = Client::new(connection, ClientOptions::new(NAMESPACE).build()).unwrap();
+        let client = self.temporal_client().await;
         let id = ActivityIdentifier::by_id_workflow(workflow, String::new(), activity);
         let planted =
             client.get_async_activity_handle(id).heartbeat(Some("nonsense".to_owned()), RpcOptions::default()).await;
         planted.unwrap();
+    }
+
+    async fn temporal_client(&self) -> Client {
+        let url: Url = format!("http://{}", self.temporal).parse().unwrap();
+        let connection = Connection::connect(ConnectionOptions::new(url).build()).await.unwrap();
+        Client::new(connection, ClientOptions::new(NAMESPACE).build()).unwrap()
+    }
+
+    async fn schedule_handle(&self, id: &str) -> ScheduleHandle<Client> {
+        self.temporal_client().await.get_schedule_handle(id)
+    }
+
+    /// A schedule, once there is one.
+    pub async fn schedule(&self, id: &str) -> ScheduleDescription {
+        self.schedule_that(id, |_| true).await
+    }
+
+    /// A schedule, once it is like this.
+    pub async fn schedule_that(&self, id: &str, is_it: impl Fn(&ScheduleDescription) -> bool) -> ScheduleDescription {
+        let handle = self.schedule_handle(id).await;
+        until(&format!("schedule {id} is as it should be"), async || {
+            handle.describe(RpcOptions::default()).await.ok().filter(|described| is_it(described))
+        })
+        .await
+    }
+
+    /// As an operator does by hand: the schedule starts its workflow, after the one that runs. Answers the workflow's id.
+    pub async fn triggers(&self, schedule: &str) -> String {
+        let known: Vec<String> =
+            self.schedule(schedule).await.recent_actions().into_iter().map(|run| run.run_id).collect();
+        let handle = self.schedule_handle(schedule).await;
+        handle.trigger(ScheduleOverlapPolicy::BufferOne, TriggerScheduleOptions::default()).await.unwrap();
+        until(&format!("schedule {schedule} has started another workflow"), async || {
+            let runs = handle.describe(RpcOptions::default()).await.ok()?.recent_actions();
+            runs.into_iter().rfind(|run| !known.contains(&run.run_id)).map(|run| run.workflow_id)
+        })
+        .await
+    }
+
+    /// As an operator does, or an earlier version.
+    pub async fn changes_schedule(&self, id: &str, change: impl FnOnce(&mut ScheduleUpdate) + Send + 'static) {
+        self.schedule_handle(id).await.update(change, RpcOptions::default()).await.unwrap();
+    }
+
+    /// Deletes a schedule, and waits until the server knows it no more.
+    pub async fn deletes_schedule(&self, id: &str) {
+        let handle = self.schedule_handle(id).await;
+        handle.delete(DeleteScheduleOptions::default()).await.unwrap();
+        until(&format!("schedule {id} is gone"), async || {
+            handle.describe(RpcOptions::default()).await.is_err().then_some(())
+        })
+        .await;
     }
 
     /// Which attempt of its activity a workflow waits for; none between two activities.

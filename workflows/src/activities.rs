@@ -123,17 +123,29 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What a reconciliation found, for its workflow's current details.
+/// What a reconciliation found: its workflow's result.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(default)]
 pub struct Reconciled {
+    /// The open month, and the one before; none where no billing system is configured.
+    pub months: Vec<ReconciledMonth>,
+    /// Rows that the billing system refused for good, of any month.
+    pub dead_letters: u64,
+}
+
+/// What was found of a month.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(default)]
+pub struct ReconciledMonth {
+    /// YYYY-MM
+    pub month: String,
     pub tenants: u32,
     /// Metrics of tenants in which ledger and billing system disagree.
     pub drifting: u32,
+    /// The first of them, each as its tenant and its metric.
+    pub named: Vec<String>,
     /// Rows that wait for their delivery.
     pub waiting: u64,
-    /// Rows that the billing system refused for good.
-    pub dead_letters: u64,
 }
 
 /// What the batcher did and sees, for its workflow's current details.

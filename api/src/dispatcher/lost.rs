@@ -25,13 +25,12 @@ pub(super) async fn run(pool: PgPool, engine: Engine, policy: Policy, stop: Canc
     }
 }
 
-/// Batcher, reporter, hours and reconciler run for ever; whoever finds one missing starts it.
+/// Batcher, reporter and hours run for ever; whoever finds one missing starts it.
 async fn ensure_services(engine: &Engine, policy: &Policy) {
     for result in [
         engine.ensure_batcher(policy.batcher.clone()).await,
         engine.ensure_reporter(policy.reporter.clone()).await,
         engine.ensure_usage_hours(policy.hours.clone()).await,
-        engine.ensure_reconciler(policy.reconciler.clone()).await,
     ] {
         if let Err(error) = result {
             tracing::debug!(%error, "a service workflow could not be looked after");

@@ -1,10 +1,12 @@
 //! From the outbox to Temporal: starts what was admitted, tells workflows of cancellations, has uploaded keys checked,
-//! and looks after jobs whose workflow was lost. It runs in every API process; claims in the database keep the processes apart.
+//! and looks after jobs whose workflow was lost, and after the schedule. It runs in every API process; claims in the
+//! database keep the processes apart.
 
 mod cancels;
 mod handle;
 mod key_checks;
 mod lost;
+mod schedules;
 mod starts;
 
 use std::time::Duration;
@@ -12,7 +14,7 @@ use std::time::Duration;
 use store::PgPool;
 use temporal::{Engine, Target};
 use tokio_util::sync::CancellationToken;
-use workflows::{BatcherInput, ReconcilerInput, ReporterInput, UsageHoursInput};
+use workflows::{BatcherInput, ReporterInput, UsageHoursInput};
 
 pub use handle::{Handle, Mailbox, channel};
 
@@ -30,7 +32,8 @@ pub struct Policy {
     pub batcher: BatcherInput,
     pub reporter: ReporterInput,
     pub hours: UsageHoursInput,
-    pub reconciler: ReconcilerInput,
+    /// Between two comparisons of ledger and billing system.
+    pub reconcile_every: Duration,
 }
 
 /// Runs until `stop`. Temporal may be away at any time: admitted jobs wait in the outbox.
@@ -44,6 +47,7 @@ pub async fn run(pool: PgPool, target: Target, policy: Policy, mailbox: Mailbox,
         starts::run(pool.clone(), engine.clone(), policy.clone(), starts, stop.clone()),
         cancels::run(pool.clone(), engine.clone(), policy.sweep, cancels, stop.clone()),
         key_checks::run(pool.clone(), engine.clone(), policy.clone(), keys, stop.clone()),
+        schedules::run(engine.clone(), policy.clone(), stop.clone()),
         lost::run(pool, engine, policy, stop),
     );
 }

@@ -1,8 +1,10 @@
 //! `zama-jobs billing reconcile`: ledger and billing system side by side, a line for each tenant and metric.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::billing::reconciliation::Line;
+use activities::billing_delivery::BillingDelivery;
 use activities::reconciliation::{Month, Reconciler, Repaired, TenantReport};
 use anyhow::{Result, ensure};
 use chrono::Utc;
@@ -12,6 +14,7 @@ use settings::Settings;
 
 use super::{End, lago};
 use crate::commands::parts;
+use crate::commands::token::lifetime;
 
 /// What `reconcile` takes.
 #[derive(Args)]
@@ -25,7 +28,11 @@ pub struct ReconcileArgs {
     /// How to print what was found; --json is the same as `--format json`.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Send again what the billing system lacks, book anew what it can bill no more, then compare again.
+    /// A row that waits for longer is a disagreement, for example 90s, 15m or 12h.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = lifetime)]
+    waiting_longer_than: Duration,
+    /// Send again what the billing system lacks, book anew what it can bill no more, deliver what waits, make accounts
+    /// that are lacking; then compare again.
     #[arg(long)]
     repair: bool,
 }
@@ -43,7 +50,9 @@ pub(super) async fn run(settings: &Settings, args: &ReconcileArgs, json: bool) -
     if let Some(tenant) = &args.tenant {
         ensure!(store::tenants::find(&pool, tenant).await?.is_some(), "there is no tenant {tenant}");
     }
-    let reconciler = Reconciler { pool, lago: Arc::new(lago(settings)?) };
+    let lago = Arc::new(lago(settings)?);
+    let delivery = Arc::new(BillingDelivery::new(pool, lago, settings.billing.default_plan.clone()));
+    let reconciler = Reconciler { delivery, overdue_after: args.waiting_longer_than };
     let month = args.month.unwrap_or_else(|| Month::of(Utc::now()));
     let mut reports = reconciler.all(month, args.tenant.as_deref()).await?;
     let mut repaired = None;
@@ -53,10 +62,25 @@ pub(super) async fn run(settings: &Settings, args: &ReconcileArgs, json: bool) -
     }
     let format = if json { Format::Json } else { args.format };
     print!("{}", printed(&reports, repaired, format)?);
-    if let (Some(Repaired { sent, booked_anew, left }), false) = (repaired, format == Format::Json) {
-        eprintln!("sent again: {sent}; booked anew: {booked_anew}; left for a person: {left}");
+    if format != Format::Json {
+        eprint!("{}", advice(&reports, repaired));
     }
     Ok(if reports.iter().any(TenantReport::has_drifted) { End::Trouble } else { End::Done })
+}
+
+/// What a repair did, and what a person is to do.
+fn advice(reports: &[TenantReport], repaired: Option<Repaired>) -> String {
+    let mut text = String::new();
+    if let Some(Repaired { sent, booked_anew, delivered, left }) = repaired {
+        text += &format!(
+            "sent again: {sent}; booked anew: {booked_anew}; delivered: {delivered}; left for a person: {left}\n"
+        );
+    }
+    let has_dead = |report: &&TenantReport| report.lines.iter().any(|line| !line.dead_letters.is_empty());
+    for TenantReport { tenant, .. } in reports.iter().filter(has_dead) {
+        text += &format!("what was refused for good: zama-jobs billing dead-letters list --tenant {tenant}\n");
+    }
+    text
 }
 
 fn printed(reports: &[TenantReport], repaired: Option<Repaired>, format: Format) -> Result<String> {
@@ -67,15 +91,34 @@ fn printed(reports: &[TenantReport], repaired: Option<Repaired>, format: Format)
             format!("{:#}\n", json!({ "drifting": drifting, "tenants": reports, "repaired": repaired }))
         }
         Format::Csv => {
-            let head = "month,tenant,metric,ledger,waiting,events,billed,missing,foreign,differing,too_late,drift\n";
-            lines().fold(head.to_owned(), |text, (report, line)| text + &fields(report, line).join(",") + "\n")
+            let head = COLUMNS.join(",") + "\n";
+            lines().fold(head, |text, (report, line)| text + &fields(report, line).join(",") + "\n")
         }
         Format::Table => table(reports),
     })
 }
 
+/// Of the CSV.
+const COLUMNS: [&str; 15] = [
+    "month",
+    "tenant",
+    "metric",
+    "ledger",
+    "waiting",
+    "events",
+    "billed",
+    "missing",
+    "foreign",
+    "differing",
+    "too_late",
+    "overdue",
+    "dead_letters",
+    "has_account",
+    "drift",
+];
+
 /// Numbers and names that need no quotes.
-fn fields(report: &TenantReport, line: &Line) -> [String; 12] {
+fn fields(report: &TenantReport, line: &Line) -> [String; 15] {
     [
         report.month.to_string(),
         report.tenant.clone(),
@@ -88,6 +131,9 @@ fn fields(report: &TenantReport, line: &Line) -> [String; 12] {
         line.foreign.len().to_string(),
         line.differing.len().to_string(),
         line.too_late.len().to_string(),
+        line.overdue.len().to_string(),
+        line.dead_letters.len().to_string(),
+        report.has_account.to_string(),
         line.has_drifted().to_string(),
     ]
 }
@@ -102,17 +148,22 @@ fn table(reports: &[TenantReport]) -> String {
         for line in &report.lines {
             let [_, tenant, metric, ledger, waiting, events, billed, ..] = &fields(report, line);
             let billed = if line.billed.is_some() { billed.as_str() } else { "-" };
-            text += &row([tenant, metric, ledger, waiting, events, billed, &says(line)]);
+            text += &row([tenant, metric, ledger, waiting, events, billed, &says(report, line)]);
         }
         if report.waiting > 0 {
-            text += &row([&report.tenant, "", "", "", "", "", &format!("{} rows were never sent", report.waiting)]);
+            let account = if report.has_account { "" } else { NO_ACCOUNT };
+            let told = format!("{} rows wait for their delivery{account}", report.waiting);
+            text += &row([&report.tenant, "", "", "", "", "", &told]);
         }
     }
     text
 }
 
+/// The billing system does not know the tenant.
+const NO_ACCOUNT: &str = "; the tenant has no account";
+
 /// What is wrong with a line, and the first rows of it.
-fn says(line: &Line) -> String {
+fn says(report: &TenantReport, line: &Line) -> String {
     if !line.has_drifted() {
         return "ok".to_owned();
     }
@@ -121,43 +172,83 @@ fn says(line: &Line) -> String {
         ("unknown here", &line.foreign),
         ("of another content", &line.differing),
         ("too late for their invoice", &line.too_late),
+        ("waiting for too long", &line.overdue),
+        ("refused for good", &line.dead_letters),
     ];
     let told: Vec<String> = named
         .iter()
         .filter_map(|(what, ids)| ids.first().map(|first| format!("{} {what} ({first} …)", ids.len())))
         .collect();
-    if told.is_empty() { "DRIFT: the sums differ".to_owned() } else { format!("DRIFT: {}", told.join(", ")) }
+    let told = if told.is_empty() { "the sums differ".to_owned() } else { told.join(", ") };
+    format!("DRIFT: {told}{}", if report.has_account { "" } else { NO_ACCOUNT })
 }
 
 #[cfg(test)]
 mod tests {
     use ::billing::Metric;
     use ::billing::reconciliation::{Billed, LedgerRow, RowState, compare};
+    use activities::reconciliation::OVERDUE_AFTER;
 
     use super::*;
 
-    fn reports() -> Vec<TenantReport> {
-        let row = LedgerRow {
-            id: "019c:compute_units:0".to_owned(),
-            metric: Metric::ComputeUnits,
-            units: 3u64.into(),
-            timestamp: 1,
-            state: RowState::Delivered,
-        };
-        let lines =
-            compare(&[row], &[], &Billed { units: Some([].into()), units_before: Some([].into()), closed: vec![] });
-        vec![TenantReport { tenant: "acme".to_owned(), month: "2026-11".parse().unwrap(), waiting: 2, lines }]
+    fn row(segment: &str, timestamp: Option<i64>, state: RowState) -> LedgerRow {
+        let id = format!("019c:compute_units:{segment}");
+        LedgerRow { id, metric: Metric::ComputeUnits, units: 3u64.into(), timestamp, state }
+    }
+
+    fn report(rows: &[LedgerRow], has_account: bool) -> Vec<TenantReport> {
+        let nothing = || has_account.then(Default::default);
+        let billed = Billed { units: nothing(), units_before: nothing(), closed: vec![] };
+        let lines = compare(rows, &[], &billed);
+        let month = "2026-11".parse().unwrap();
+        vec![TenantReport { tenant: "acme".to_owned(), month, has_account, waiting: 2, lines }]
     }
 
     #[test]
     fn a_drift_is_told_in_every_form() {
-        let reports = reports();
+        let reports = report(&[row("0", Some(1), RowState::Delivered)], true);
         let csv = printed(&reports, None, Format::Csv).unwrap();
-        assert!(csv.ends_with("drift\n2026-11,acme,compute_units,3,0,0,0,1,0,0,0,true\n"), "{csv}");
+        assert!(csv.ends_with("drift\n2026-11,acme,compute_units,3,0,0,0,1,0,0,0,0,0,true,true\n"), "{csv}");
         let table = printed(&reports, None, Format::Table).unwrap();
-        assert!(table.contains("DRIFT: 1 missing (019c:compute_units:0 …)"), "{table}");
-        assert!(table.contains("2 rows were never sent"), "{table}");
+        assert!(table.contains("DRIFT: 1 missing (019c:compute_units:0 …)\n"), "{table}");
+        assert!(table.contains("2 rows wait for their delivery\n"), "{table}");
         let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json).unwrap()).unwrap();
         assert_eq!((&json["drifting"], &json["tenants"][0]["lines"][0]["ledger"]), (&json!(1), &json!("3")));
+        assert_eq!(advice(&reports, None), "");
+    }
+
+    #[test]
+    fn what_lacks_is_named_in_every_form() {
+        let rows = [row("0", None, RowState::Overdue), row("1", None, RowState::Refused)];
+        let reports = report(&rows, false);
+        let csv = printed(&reports, None, Format::Csv).unwrap();
+        assert!(csv.ends_with("\n2026-11,acme,compute_units,0,0,0,,0,0,0,0,1,1,false,true\n"), "{csv}");
+        let table = printed(&reports, None, Format::Table).unwrap();
+        let told = "DRIFT: 1 waiting for too long (019c:compute_units:0 …), 1 refused for good (019c:compute_units:1 …); \
+                    the tenant has no account\n";
+        assert!(table.contains(told), "{table}");
+        assert!(table.contains("2 rows wait for their delivery; the tenant has no account\n"), "{table}");
+        let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json).unwrap()).unwrap();
+        let tenant = &json["tenants"][0];
+        assert_eq!((&json["drifting"], &tenant["has_account"]), (&json!(1), &json!(false)));
+        assert_eq!(tenant["lines"][0]["overdue"], json!(["019c:compute_units:0"]));
+        assert_eq!(tenant["lines"][0]["dead_letters"], json!(["019c:compute_units:1"]));
+        let repaired = Repaired { left: 1, ..Repaired::default() };
+        assert_eq!(
+            advice(&reports, Some(repaired)),
+            "sent again: 0; booked anew: 0; delivered: 0; left for a person: 1\n\
+             what was refused for good: zama-jobs billing dead-letters list --tenant acme\n"
+        );
+    }
+
+    #[test]
+    fn without_a_flag_a_row_may_wait_for_as_long_as_in_the_hourly_comparison() {
+        #[derive(clap::Parser)]
+        struct Call {
+            #[command(flatten)]
+            args: ReconcileArgs,
+        }
+        let call = <Call as clap::Parser>::try_parse_from(["reconcile"]).unwrap();
+        assert_eq!(call.args.waiting_longer_than, OVERDUE_AFTER);
     }
 }

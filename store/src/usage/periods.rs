@@ -6,7 +6,7 @@ use sqlx::PgPool;
 
 use crate::StoreError;
 
-/// A row that is billed in a period.
+/// A row that is compared with the billing system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeriodRow {
     pub id: String,
@@ -15,11 +15,24 @@ pub struct PeriodRow {
     pub units: i64,
     /// Units of gas: a confirmation's share of its batch's transaction.
     pub gas: Option<i64>,
-    pub billed_at: DateTime<Utc>,
-    /// Whether the billing system took it, as far as we know.
-    pub is_delivered: bool,
-    /// Whether it is never to be billed: refused for good, or taken back.
-    pub is_out: bool,
+    /// `None` before its first send.
+    pub billed_at: Option<DateTime<Utc>>,
+    pub standing: Standing,
+}
+
+/// Where a row stands, as far as we know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The billing system took it.
+    Delivered,
+    /// It waits for its delivery, and not for long.
+    Waiting,
+    /// It waits for longer than it should.
+    Overdue,
+    /// The billing system refused it for good, and nobody has acted yet: a dead letter.
+    Refused,
+    /// It is never to be billed: taken back, or used in a sandbox.
+    Out,
 }
 
 /// A half-open stretch of time.
@@ -29,34 +42,94 @@ pub struct Span {
     pub until: DateTime<Utc>,
 }
 
-/// All rows of a tenant that are billed within a span, by id.
+/// All rows of a tenant that are billed within a span, by id. What was used so many seconds ago and waits is overdue.
 ///
 /// # Errors
 /// The database is away.
-pub async fn rows(pool: &PgPool, tenant: &str, span: Span) -> Result<Vec<PeriodRow>, StoreError> {
-    let rows = sqlx::query_as!(
-        PeriodRow,
-        r#"SELECT id, metric, units, gas, billed_at AS "billed_at!", delivered_at IS NOT NULL AS "is_delivered!",
-                  (dead_reason IS NOT NULL OR voided) AS "is_out!"
+pub async fn rows(pool: &PgPool, tenant: &str, span: Span, overdue_seconds: f64) -> Result<Vec<PeriodRow>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT id, metric, units, gas, billed_at,
+                  (voided OR dead_reason IS NOT DISTINCT FROM 'test mode') AS "is_out!",
+                  dead_reason IS NOT NULL AS "is_refused!", delivered_at IS NOT NULL AS "is_delivered!",
+                  occurred_at < now() - make_interval(secs => $4) AS "is_overdue!"
              FROM usage_ledger WHERE tenant = $1 AND billed_at >= $2 AND billed_at < $3 ORDER BY id"#,
+        tenant,
+        span.from,
+        span.until,
+        overdue_seconds
+    )
+    .fetch_all(pool)
+    .await?;
+    let rows = rows.into_iter().map(|row| {
+        let standing = match (row.is_out, row.is_refused, row.is_delivered, row.is_overdue) {
+            (true, ..) => Standing::Out,
+            (false, true, ..) => Standing::Refused,
+            (false, false, true, _) => Standing::Delivered,
+            (false, false, false, true) => Standing::Overdue,
+            (false, false, false, false) => Standing::Waiting,
+        };
+        PeriodRow { id: row.id, metric: row.metric, units: row.units, gas: row.gas, billed_at: row.billed_at, standing }
+    });
+    Ok(rows.collect())
+}
+
+/// Rows of a tenant that were used before a moment, so many seconds ago, and were never sent, by id: in whatever period
+/// they will be billed, the one that ends then lacks them.
+///
+/// # Errors
+/// The database is away.
+pub async fn overdue(
+    pool: &PgPool,
+    tenant: &str,
+    before: DateTime<Utc>,
+    overdue_seconds: f64,
+) -> Result<Vec<PeriodRow>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT id, metric, units FROM usage_ledger
+          WHERE tenant = $1 AND delivered_at IS NULL AND dead_reason IS NULL AND billed_at IS NULL
+            AND occurred_at < $2 AND occurred_at < now() - make_interval(secs => $3)
+          ORDER BY id",
+        tenant,
+        before,
+        overdue_seconds
+    )
+    .fetch_all(pool)
+    .await?;
+    let overdue = |id, metric, units| PeriodRow { id, metric, units, gas: None, billed_at: None, standing: Standing::Overdue };
+    Ok(rows.into_iter().map(|row| overdue(row.id, row.metric, row.units)).collect())
+}
+
+/// Dead letters of a tenant that were used within a span and that no period has, by id: refused before a time of billing
+/// was fixed.
+///
+/// # Errors
+/// The database is away.
+pub async fn refused(pool: &PgPool, tenant: &str, span: Span) -> Result<Vec<PeriodRow>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT id, metric, units FROM usage_ledger
+          WHERE tenant = $1 AND dead_reason IS NOT NULL AND dead_reason <> 'test mode' AND NOT voided
+            AND billed_at IS NULL AND occurred_at >= $2 AND occurred_at < $3
+          ORDER BY id",
         tenant,
         span.from,
         span.until
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows)
+    let refused = |id, metric, units| PeriodRow { id, metric, units, gas: None, billed_at: None, standing: Standing::Refused };
+    Ok(rows.into_iter().map(|row| refused(row.id, row.metric, row.units)).collect())
 }
 
-/// How many rows of a tenant wait for their first send.
+/// How many rows of a tenant wait for their delivery, of what was used, or is to be billed, before a moment.
 ///
 /// # Errors
 /// The database is away.
-pub async fn unsent(pool: &PgPool, tenant: &str) -> Result<u64, StoreError> {
+pub async fn waiting(pool: &PgPool, tenant: &str, before: DateTime<Utc>) -> Result<u64, StoreError> {
     let count = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM usage_ledger
-            WHERE tenant = $1 AND billed_at IS NULL AND delivered_at IS NULL AND dead_reason IS NULL"#,
-        tenant
+            WHERE tenant = $1 AND delivered_at IS NULL AND dead_reason IS NULL AND coalesce(billed_at, occurred_at) < $2"#,
+        tenant,
+        before
     )
     .fetch_one(pool)
     .await?;

@@ -23,6 +23,7 @@ mod limits;
 mod lost;
 mod notifications;
 mod people;
+mod periods;
 mod quotes;
 mod resync;
 mod roles;

@@ -1,0 +1,115 @@
+//! What is mended without a person: sent again, booked anew, delivered.
+
+use anyhow::{Context, Result};
+use billing::{Delivery, ExternalId, LagoError, UsageEvent};
+use serde::Serialize;
+use store::usage;
+use store::usage::corrections::{self, Anew};
+use store::usage::periods::{self, PeriodRow};
+
+use super::{Reconciler, TenantReport, ledger_row};
+
+/// Rows of a tenant that are read at once to be delivered ...
+const ROWS: i64 = 1000;
+/// ... and how often at most: a tenant that goes on using more is left to the reporter.
+const ROUNDS: u32 = 1000;
+
+/// What became of the rows that a repair looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Repaired {
+    /// Sent again.
+    pub sent: usize,
+    /// Booked anew, because their period is closed.
+    pub booked_anew: usize,
+    /// Delivered, after they had waited; whoever had no account was given one.
+    pub delivered: usize,
+    /// What a person must look at: events of another content, or that nobody here knows, dead letters, and rows that
+    /// cannot be delivered.
+    pub left: usize,
+}
+
+impl Reconciler {
+    /// Sends again what the billing system lacks, books anew what it can bill no more, and delivers what waits.
+    ///
+    /// # Errors
+    /// Database or billing system away.
+    pub async fn repair(&self, reports: &[TenantReport]) -> Result<Repaired> {
+        let mut repaired = Repaired::default();
+        for report in reports.iter().filter(|report| report.has_drifted()) {
+            if report.has_account {
+                self.mend(report, &mut repaired).await?;
+            }
+            repaired.left += report.lines.iter().map(|line| line.dead_letters.len()).sum::<usize>();
+            match Box::pin(self.deliver(&report.tenant)).await {
+                Ok(delivered) => repaired.delivered += delivered,
+                // One whose rows cannot be delivered does not hold back the others; the next comparison names them.
+                Err(error) => {
+                    let left = report.lines.iter().map(|line| line.overdue.len()).sum::<usize>();
+                    tracing::warn!(tenant.id = report.tenant, error = format!("{error:#}"), "its rows wait on");
+                    repaired.left += left;
+                }
+            }
+        }
+        Ok(repaired)
+    }
+
+    async fn mend(&self, report: &TenantReport, repaired: &mut Repaired) -> Result<()> {
+        let account = ExternalId::parse(&report.tenant)?;
+        let open_from = match self.lago().current_usage(&account).await {
+            Ok(usage) => Some(usage.from),
+            Err(LagoError::Rejected { status: 404 | 405, .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let rows = periods::rows(self.pool(), &report.tenant, report.month.span(), self.overdue_seconds()).await?;
+        for line in &report.lines {
+            repaired.left += line.foreign.len() + line.differing.len();
+            let is = |ids: &[String], row: &&PeriodRow| ids.contains(&row.id);
+            let (mut again, mut anew) = (Vec::new(), Vec::new());
+            for row in rows.iter().filter(|row| is(&line.missing, row)) {
+                let is_open = open_from.is_some_and(|from| row.billed_at.is_some_and(|billed_at| from <= billed_at));
+                if is_open { again.push(event(row, &account)?) } else { anew.push(row) }
+            }
+            anew.extend(rows.iter().filter(|row| is(&line.too_late, row)));
+            let outcomes = self.lago().send(&again).await?;
+            let sent = outcomes.iter().filter(|outcome| **outcome == Delivery::Delivered).count();
+            repaired.sent += sent;
+            repaired.left += again.len() - sent;
+            for row in anew {
+                let reason = "no invoice of its period has it";
+                let booked = corrections::book_anew(self.pool(), &row.id, Anew::Delivered, reason).await?;
+                repaired.booked_anew += usize::from(booked);
+            }
+        }
+        Ok(())
+    }
+
+    /// Delivers what waits of a tenant, what was just booked anew too; tells of how many rows.
+    async fn deliver(&self, tenant: &str) -> Result<usize> {
+        let mut delivered = 0;
+        let mut before = Vec::new();
+        for _ in 0..ROUNDS {
+            let due = usage::due_for_tenant(self.pool(), tenant, ROWS).await?;
+            let ids: Vec<String> = due.iter().map(|row| row.id.clone()).collect();
+            // What neither arrives nor is refused is tried once.
+            if ids.is_empty() || ids == before {
+                break;
+            }
+            delivered += usize::try_from(self.delivery.deliver(due).await?).unwrap_or(usize::MAX);
+            before = ids;
+        }
+        Ok(delivered)
+    }
+}
+
+fn event(row: &PeriodRow, account: &ExternalId) -> Result<UsageEvent> {
+    let gas = row.gas.map(Into::into);
+    let row = ledger_row(row)?;
+    Ok(UsageEvent {
+        transaction_id: row.id,
+        external_subscription_id: account.clone(),
+        code: row.metric,
+        timestamp: row.timestamp.context("the row was never sent")?,
+        value: row.units,
+        gas,
+    })
+}
