@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use crate::stage::KEY;
 
 /// Bytes of a request.
-const LARGEST: usize = 1 << 24;
+pub const LARGEST: usize = 1 << 24;
 
 /// The way to the stand-in, and what happened on it.
 pub struct Unreliable {
@@ -32,9 +32,11 @@ impl Line {
     pub async fn before(origin: &str) -> Self {
         let is_cut = Arc::new(AtomicBool::default());
         let line = (is_cut.clone(), Forward::to(origin));
-        let router = Router::new().fallback(async |State((is_cut, forward)): State<(Arc<AtomicBool>, Forward)>, request| {
-            if is_cut.load(Ordering::Relaxed) { cut() } else { forward.whole(request).await }
-        });
+        let router = Router::new().fallback(
+            async |State((is_cut, forward)): State<(Arc<AtomicBool>, Forward)>, request| {
+                if is_cut.load(Ordering::Relaxed) { cut() } else { forward.whole(request).await }
+            },
+        );
         Self { origin: serve(router.with_state(line)).await, is_cut }
     }
 
@@ -43,7 +45,8 @@ impl Line {
     }
 }
 
-async fn serve(router: Router) -> String {
+/// Serves a way, and tells its address.
+pub async fn serve(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -63,13 +66,13 @@ impl Seen {
 
 /// What passes requests on.
 #[derive(Clone)]
-struct Forward {
+pub struct Forward {
     to: String,
     http: reqwest::Client,
 }
 
 impl Forward {
-    fn to(origin: &str) -> Self {
+    pub fn to(origin: &str) -> Self {
         Self { to: origin.to_owned(), http: reqwest::Client::builder().no_proxy().build().unwrap() }
     }
 
@@ -79,7 +82,7 @@ impl Forward {
         self.pass(method, &path, body).await
     }
 
-    async fn pass(&self, method: Method, path: &str, body: Bytes) -> Response {
+    pub async fn pass(&self, method: Method, path: &str, body: Bytes) -> Response {
         let request = self.http.request(method, format!("{}{path}", self.to)).bearer_auth(KEY);
         let answer = request.header(header::CONTENT_TYPE, "application/json").body(body).send().await.unwrap();
         (answer.status(), answer.bytes().await.unwrap()).into_response()
