@@ -4,12 +4,19 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod away;
+mod by_hand;
 mod clock;
+mod closing;
 mod credits;
+mod ended;
 mod faults;
+mod invoices;
 mod killed;
 mod months;
 mod plans;
+mod program;
+mod provisioning;
+mod refused;
 mod stage;
 mod unreliable;
 
