@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use billing::{Catalogue, Delivery, ExternalId, LARGEST_BATCH, LagoClient, UsageEvent};
+use billing::{Catalogue, Delivery, ExternalId, LARGEST_BATCH, LagoClient, LagoError, UsageEvent};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use jobs::usage::Metric;
 use store::PgPool;
@@ -34,6 +34,11 @@ const IN_DOUBT: TimeDelta = TimeDelta::minutes(2);
 const TURN_TIME: Duration = Duration::from_secs(60);
 /// Time for tenants that are new, in one turn; the next one has the others.
 const NEW_TENANTS: Duration = Duration::from_secs(20);
+
+/// Why the rows of a closed tenant are set aside ...
+const CLOSED: &str = "the tenant's subscription was terminated";
+/// ... and those of one whose subscription somebody ended without us.
+const ENDED: &str = "the tenant's subscription was ended in the billing system: make it anew there, then retry";
 
 /// What became of some rows.
 #[derive(Debug, Default)]
@@ -82,11 +87,11 @@ impl BillingDelivery {
     }
 
     /// Sends rows, and notes what became of each. Tells how many were delivered. A tenant whose rows cannot be
-    /// delivered does not hold back the others.
+    /// delivered does not hold back the others; those of one whose subscription has ended become dead letters.
     ///
     /// # Errors
-    /// Database or billing system away, or a tenant without a subscription: rows that were not noted are sent again,
-    /// and found to be duplicates.
+    /// Database or billing system away, or a tenant without a subscription that has not begun: rows that were not noted
+    /// are sent again, and found to be duplicates.
     pub async fn deliver(&self, rows: Vec<UsageRow>) -> Result<u32> {
         let Turn { delivered, failed } = self.delivers_what_it_can(rows).await;
         failed.map_or(Ok(delivered), Err)
@@ -122,13 +127,12 @@ impl BillingDelivery {
     async fn deliver_tenant(&self, tenant: &str, rows: Vec<UsageRow>) -> Result<u32> {
         let account = ExternalId::parse(tenant)?;
         if self.ensure_account(tenant, &account).await? == Standing::Ended {
-            for row in &rows {
-                self.bury(&row.id, "the tenant's subscription was terminated").await?;
-            }
-            return Ok(0);
+            return self.set_aside(&account, rows, CLOSED).await;
         }
         let looked = Instant::now();
-        let period_start = self.period_start(tenant, &account).await?;
+        let Some(period_start) = self.period_start(tenant, &account).await? else {
+            return self.set_aside(&account, rows, ENDED).await;
+        };
         let rows = self.of_known_metrics(rows).await?;
         // Durable before the first send: a repeat must be the same event, whatever day it is by then.
         let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
@@ -158,6 +162,10 @@ impl BillingDelivery {
             let events =
                 batch.iter().map(|(row, billed_at)| event(row, &account, *billed_at)).collect::<Result<Vec<_>>>()?;
             let outcomes = self.lago.send(&events).await?;
+            if outcomes.contains(&Delivery::NoSubscription) {
+                // It has ended since it was asked for: the next turn sees that.
+                self.periods.lock().await.remove(tenant);
+            }
             let ids: Vec<String> = batch.iter().map(|(row, _)| row.id.clone()).collect();
             known = known.saturating_add(self.note(tenant, &ids, outcomes).await?);
         }
@@ -203,6 +211,19 @@ impl BillingDelivery {
         let invoices = self.lago.invoices_of(account, moment, billed_at + TimeDelta::seconds(1)).await?;
         let covering: Vec<_> = invoices.iter().filter(|invoice| invoice.covers(account, moment)).collect();
         Ok(covering.is_empty() || covering.iter().any(|invoice| event.received_at <= invoice.created_at))
+    }
+
+    /// Puts rows aside that no subscription takes any more. What it took before its end was delivered. Tells how many were.
+    async fn set_aside(&self, account: &ExternalId, rows: Vec<UsageRow>, reason: &str) -> Result<u32> {
+        let mut taken = Vec::new();
+        for row in rows {
+            match row.billed_at {
+                Some(billed_at) if self.was_billed(account, &row.id, billed_at).await? => taken.push(row.id),
+                _ => self.bury(&row.id, reason).await?,
+            }
+        }
+        usage::delivered(&self.pool, &taken).await?;
+        Ok(u32::try_from(taken.len()).unwrap_or(u32::MAX))
     }
 
     async fn bury(&self, id: &str, reason: &str) -> Result<()> {
@@ -316,20 +337,25 @@ impl BillingDelivery {
         Ok(ExternalId::parse(if is_known { &account.plan } else { &self.default_plan })?)
     }
 
-    async fn period_start(&self, tenant: &str, account: &ExternalId) -> Result<DateTime<Utc>> {
+    /// `None` where the subscription has ended.
+    async fn period_start(&self, tenant: &str, account: &ExternalId) -> Result<Option<DateTime<Utc>>> {
         if let Some(period) = self.periods.lock().await.get(tenant)
             && period.asked.elapsed() < PERIOD_TTL
             && Utc::now() < period.to
         {
-            return Ok(period.from);
+            return Ok(Some(period.from));
         }
-        let usage = self.lago.current_usage(account).await?;
+        let usage = match self.lago.current_usage(account).await {
+            Ok(usage) => usage,
+            Err(LagoError::Rejected { .. }) if self.lago.subscription_has_ended(account).await? => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
         // Events carry whole seconds, and after a change of plan a subscription may begin within one.
         let began = self.lago.subscription(account).await?.and_then(|subscription| subscription.started_at);
         let from = began.map_or(usage.from, |began| usage.from.max(next_second(began)));
         let period = Period { asked: Instant::now(), from, to: usage.to };
         self.periods.lock().await.insert(tenant.to_owned(), period);
-        Ok(period.from)
+        Ok(Some(period.from))
     }
 }
 

@@ -1,6 +1,6 @@
 //! An invoice as a whole: its periods, and its lines as Lago made them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{Decimal, ExternalId, Invoice, LagoClient, LagoError};
@@ -89,6 +89,39 @@ impl LagoClient {
         found.map(|answer| answer.invoice.read()).transpose()
     }
 
+    /// An invoice whose periods share no second with those of others. Lago tells whole seconds: the one in which a plan was
+    /// changed ends one period and begins the next, and what was used in it is billed by the first.
+    ///
+    /// # Errors
+    /// Any [`LagoError`].
+    pub async fn with_periods_apart(&self, mut invoice: WholeInvoice) -> Result<WholeInvoice, LagoError> {
+        let Some(customer) = &invoice.customer else { return Ok(invoice) };
+        let tenant = ExternalId::parse(customer)?;
+        for period in &mut invoice.periods {
+            // Where a month begins no second is shared.
+            if period.is_of(&tenant) && !begins_a_month(period.from) && self.ends_within(&tenant, period.from).await? {
+                period.from += chrono::Duration::seconds(1);
+            }
+        }
+        Ok(invoice)
+    }
+
+    /// Whether a period that began before this second ends within it.
+    async fn ends_within(&self, tenant: &ExternalId, second: DateTime<Utc>) -> Result<bool, LagoError> {
+        let ends = |period: &BilledPeriod| period.is_of(tenant) && period.from < second && period.to == second;
+        for head in self.invoices(tenant).await? {
+            // Lago issues the invoice of a period that was ended on the day of its end.
+            let issued = head.issuing_date.parse::<NaiveDate>();
+            let is_near = issued.map_or(true, |day| (day - second.date_naive()).num_days().abs() <= 1);
+            let Some(id) = head.lago_id.filter(|_| is_near) else { continue };
+            let Some(whole) = self.invoice(&id).await? else { continue };
+            if whole.is_in_force() && whole.periods.iter().any(ends) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The tenant's invoices in force that bill usage of a span, with their fees.
     ///
     /// # Errors
@@ -110,6 +143,10 @@ impl LagoClient {
         }
         Ok(found)
     }
+}
+
+fn begins_a_month(moment: DateTime<Utc>) -> bool {
+    moment.day() == 1 && moment.time() == NaiveTime::MIN
 }
 
 #[derive(Deserialize)]

@@ -6,7 +6,6 @@ use lago_types::requests::billable_metric::{
     CreateBillableMetricInput, CreateBillableMetricRequest, GetBillableMetricRequest, UpdateBillableMetricInput,
     UpdateBillableMetricRequest,
 };
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -14,6 +13,7 @@ use crate::metric::{FIELD, LagoMetric, Metric};
 use crate::{Catalogue, Decimal, LagoClient, LagoError, TaxTerms};
 
 mod plans;
+mod webhook_endpoint;
 
 /// What setup did, in the order in which it did it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -133,7 +133,7 @@ async fn go_through(client: &LagoClient, catalogue: &Catalogue, mode: Mode) -> R
         report.add(Kind::Plan, &plan.code, change);
     }
     if let Some(url) = &catalogue.webhook_url {
-        let change = ensure_webhook_endpoint(client, url, mode).await?;
+        let change = webhook_endpoint::ensure(client, url, mode).await?;
         report.add(Kind::WebhookEndpoint, url, change);
     }
     Ok(report)
@@ -252,28 +252,6 @@ async fn ensure_tax(client: &LagoClient, tax: &TaxTerms, mode: Mode) -> Result<C
     }
     let updated: TaxAnswer = client.put(&["taxes", &tax.code], &body).await?;
     Ok(after_update(before, differing_fields(&wanted, &updated.tax)))
-}
-
-async fn ensure_webhook_endpoint(client: &LagoClient, url: &str, mode: Mode) -> Result<Change, LagoError> {
-    #[derive(Deserialize)]
-    struct List {
-        webhook_endpoints: Vec<Endpoint>,
-    }
-    #[derive(Deserialize)]
-    struct Endpoint {
-        webhook_url: String,
-    }
-    let list: Option<List> = client.find(&["webhook_endpoints"]).await?;
-    let known = list.is_some_and(|list| list.webhook_endpoints.iter().any(|endpoint| endpoint.webhook_url == url));
-    if known {
-        return Ok(Change::Unchanged);
-    }
-    if mode == Mode::Look {
-        return Ok(Change::Missing);
-    }
-    let body = json!({ "webhook_endpoint": { "webhook_url": url, "signature_algo": crate::NOTICE_ALGORITHM } });
-    client.post::<_, IgnoredAny>(&["webhook_endpoints"], &body).await?;
-    Ok(Change::Created)
 }
 
 #[cfg(test)]

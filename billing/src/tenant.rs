@@ -4,6 +4,7 @@ use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 use lago_types::models::SubscriptionBillingTime;
 use lago_types::requests::customer::{CreateCustomerInput, CreateCustomerRequest, GetCustomerRequest};
 use lago_types::requests::subscription::{CreateSubscriptionInput, CreateSubscriptionRequest, GetSubscriptionRequest};
+use serde::de::IgnoredAny;
 
 use crate::{ExternalId, LagoClient, LagoError};
 
@@ -39,6 +40,20 @@ impl LagoClient {
             plan: answer.subscription.plan_code,
             started_at: answer.subscription.started_at,
         }))
+    }
+
+    /// Whether Lago had a subscription under this id, and has none any more: neither an active one nor one that is to begin.
+    ///
+    /// # Errors
+    /// Any [`LagoError`].
+    pub async fn subscription_has_ended(&self, id: &ExternalId) -> Result<bool, LagoError> {
+        for (status, is_ended) in [("active", false), ("pending", false), ("terminated", true)] {
+            let path = ["subscriptions", id.as_str()];
+            if self.find_with::<IgnoredAny, _>(&path, &[("status", status)]).await?.is_some() {
+                return Ok(is_ended);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -46,7 +46,12 @@ impl BillingSystem for Lago {
     }
 
     fn invoice<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Invoice>, BillingUnavailable>> {
-        async move { self.client.invoice(id).await.map_err(unavailable)?.map(invoice).transpose() }.boxed()
+        let found = async move {
+            let Some(whole) = self.client.invoice(id).await.map_err(unavailable)? else { return Ok(None) };
+            let apart = self.client.with_periods_apart(whole).await.map_err(unavailable)?;
+            invoice(apart).map(Some)
+        };
+        found.boxed()
     }
 
     fn prices(&self) -> &dyn PriceList {

@@ -5,13 +5,20 @@
 
 mod agreement;
 mod away;
+mod by_hand;
 mod clock;
+mod closing;
 mod credits;
+mod ended;
 mod faults;
 mod gas;
+mod invoices;
 mod killed;
 mod months;
 mod plans;
+mod program;
+mod provisioning;
+mod refused;
 mod stage;
 mod unreliable;
 

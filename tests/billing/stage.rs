@@ -25,7 +25,7 @@ pub struct Stage {
     /// Straight to the stand-in.
     pub lago: Arc<LagoClient>,
     pub origin: String,
-    folder: TempDir,
+    pub folder: TempDir,
 }
 
 impl Stage {

@@ -21,7 +21,7 @@ const SILENCE: u64 = 6;
 const NONE: u64 = 9;
 
 /// Bytes of a request.
-const LARGEST: usize = 1 << 24;
+pub const LARGEST: usize = 1 << 24;
 
 /// The way to the stand-in, and what happened on it.
 pub struct Unreliable {
@@ -52,7 +52,8 @@ impl Line {
     }
 }
 
-async fn serve(router: Router) -> String {
+/// Serves a way, and tells its address.
+pub async fn serve(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -72,13 +73,13 @@ impl Seen {
 
 /// What passes requests on.
 #[derive(Clone)]
-struct Forward {
+pub struct Forward {
     to: String,
     http: reqwest::Client,
 }
 
 impl Forward {
-    fn to(origin: &str) -> Self {
+    pub fn to(origin: &str) -> Self {
         Self { to: origin.to_owned(), http: reqwest::Client::builder().no_proxy().build().unwrap() }
     }
 
@@ -88,7 +89,7 @@ impl Forward {
         self.pass(method, &path, body).await
     }
 
-    async fn pass(&self, method: Method, path: &str, body: Bytes) -> Response {
+    pub async fn pass(&self, method: Method, path: &str, body: Bytes) -> Response {
         let request = self.http.request(method, format!("{}{path}", self.to)).bearer_auth(KEY);
         let answer = request.header(header::CONTENT_TYPE, "application/json").body(body).send().await.unwrap();
         (answer.status(), answer.bytes().await.unwrap()).into_response()

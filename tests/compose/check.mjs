@@ -16,6 +16,13 @@ const mistakes = [
   ["an unknown subcommand", (services) => (services.get("billing-setup").command = ["billing", "set-up"]), "wants a command"],
   ["an unknown flag", (services) => (services.get("billing-setup").command = ["billing", "setup", "--force"]), "has no --force"],
   ["no health check", (services) => delete services.get("kms").healthcheck, "has no health check"],
+  ["a clock without a health check", (services) => delete services.get("lago-clock").healthcheck, "lago-clock goes on and has no health check"],
+  ["a health check that is switched off", (services) => (services.get("lago-pdf").healthcheck = { disable: true }), "lago-pdf goes on and has no health check"],
+  ["a health check of nothing", (services) => (services.get("lago-front").healthcheck.test = ["NONE"]), "lago-front goes on and has no health check"],
+  ["a server that always starts again, without a health check", (services) => {
+    services.get("temporal-ui").restart = "always";
+    delete services.get("temporal-ui").healthcheck;
+  }, "temporal-ui goes on and has no health check"],
   ["an unknown health check", (services) => (services.get("kms").healthcheck.test = ["CMD", "zama-jobs", "health", "keys"]), "knows no keys"],
   ["a wait for nobody", (services) => (services.get("api").depends_on.redis = { condition: "service_healthy" }), "which there is not"],
   ["a wait for a server's end", (services) => (services.get("api").depends_on.kms = { condition: "service_completed_successfully" }), "waits for the end of kms"],

@@ -19,6 +19,10 @@ const SECRET = /(PASSWORD|_PWD|SECRET|CREDENTIAL|_SALT|_KEY|KEY_BASE)$/;
 const imageOf = ({ image }) => image.slice(0, image.lastIndexOf(":"));
 const environment = (service) => Object.entries(service.environment ?? {});
 const networks = (service) => (Array.isArray(service.networks) ? service.networks : Object.keys(service.networks ?? {}));
+/** Whether a service goes on until somebody stops it. */
+const goesOn = ({ restart }) => ["always", "unless-stopped"].includes(restart);
+/** What its health is checked with, unless that is switched off. */
+const healthTest = ({ healthcheck }) => (healthcheck?.disable || healthcheck?.test?.[0] === "NONE" ? undefined : healthcheck?.test);
 const portOf = (address) => Number(address.slice(address.lastIndexOf(":") + 1));
 
 /** The ports on which a service answers others. */
@@ -73,8 +77,8 @@ const rules = {
 
   *"health checks exist, where others wait and for all that serves"({ services }) {
     for (const [name, service] of each(services)) {
-      const test = service.healthcheck?.test;
-      if (isOurs(service) && service.restart === "unless-stopped" && !test) yield `${name} has no health check`;
+      const test = healthTest(service);
+      if (goesOn(service) && !test) yield `${name} goes on and has no health check`;
       if (isOurs(service) && test) {
         const [how, program, ...words] = test;
         const wrong = how !== "CMD" || program !== "zama-jobs" ? "is not of our program" : wrongIn(words);
@@ -84,7 +88,7 @@ const rules = {
       for (const [needed, { condition }] of Object.entries(service.depends_on ?? {})) {
         const other = services.get(needed);
         if (!other) yield `${name} waits for ${needed}, which there is not`;
-        else if (condition === "service_healthy" && !other.healthcheck) yield `${name} waits for ${needed}, which has no health check`;
+        else if (condition === "service_healthy" && !healthTest(other)) yield `${name} waits for ${needed}, which has no health check`;
         else if (condition === "service_completed_successfully" && !isOnce(other)) yield `${name} waits for the end of ${needed}`;
         else if (condition === "service_healthy" && isOnce(other)) yield `${name} waits for ${needed}, which ends`;
       }

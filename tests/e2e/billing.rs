@@ -174,6 +174,42 @@ async fn what_the_billing_system_tells_is_believed_kept_and_shown() {
     assert_eq!(check.status.code(), Some(0), "the endpoint is part of what setup looks at: {check:?}");
 }
 
+/// Each line of a tenant's invoices is the sum of its jobs, to the unit, across a change of plan in mid-month.
+#[tokio::test]
+async fn every_line_of_every_invoice_leads_to_jobs_that_add_up_to_it() {
+    let stack = Stack::shared();
+    let zama = stack.tenant();
+    let uses = async |numbers: &[u64]| {
+        for number in numbers {
+            let job = zama.submit(&factor(*number)).await;
+            job.completes().await;
+            job.is_billed().await;
+        }
+    };
+    uses(&[91, 15]).await;
+    stack.moves_subscription(&zama.tenant, "team").await;
+    uses(&[21, 104_729, 1_000_003]).await;
+    stack.ends_subscription(&zama.tenant).await;
+
+    let lead = stack.admin_of(&zama);
+    let mut invoices = lead.get("/v1/invoices").await.body["data"].as_array().unwrap().clone();
+    invoices.reverse();
+    assert_eq!(invoices.len(), 2, "{invoices:#?}");
+    for (invoice, jobs) in invoices.iter().zip([2, 3]) {
+        let path = format!("/v1/invoices/{}", invoice["id"].as_str().unwrap());
+        let lines = lead.get(&path).await.body["lines"].as_array().unwrap().clone();
+        let usage: Vec<&Value> = lines.iter().filter(|line| line["kind"] == "usage").collect();
+        assert_eq!(usage.len(), 4, "{lines:#?}");
+        for line in usage {
+            let told = lead.get(&format!("{path}/lines/{}", line["code"].as_str().unwrap())).await.body;
+            let parts = told["data"].as_array().unwrap();
+            assert!(parts.len() == jobs && parts.iter().all(|part| part["job_id"].is_string()), "{told:#}");
+            let sum: u64 = parts.iter().map(|part| part["units"].as_u64().unwrap()).sum();
+            assert_eq!(json!(sum.to_string()), line["units"], "{told:#}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_invoices_pdf_is_fetched_by_its_link() {
     let stack = Stack::shared();

@@ -81,10 +81,23 @@ async fn a_tenant_whose_subscription_was_ended_does_not_hold_back_the_others() {
                 SELECT t.id || ':compute_units:late', t.id, 'compute_units', 'late', 7, now() - interval '5 minutes'
                   FROM tenants t WHERE t.id IN ($1, $2)";
     assert_eq!(stack.execute(sqlx::query(late).bind(&ended.tenant).bind(&other.tenant)).await, 2);
-    let undelivered = "SELECT tenant FROM usage_ledger WHERE segment = 'late' AND delivered_at IS NULL";
-    until("the other tenant's usage is delivered", async || {
+    let undelivered = "SELECT tenant, dead_reason FROM usage_ledger WHERE segment = 'late' AND delivered_at IS NULL";
+    until("the other tenant's usage is delivered, and this one's set aside", async || {
         let left = stack.rows(sqlx::query(undelivered)).await;
-        (left.len() == 1 && left[0].get::<&str, _>("tenant") == ended.tenant).then_some(())
+        let [row] = left.as_slice() else { return None };
+        assert_eq!(row.get::<&str, _>("tenant"), ended.tenant);
+        let reason = row.get::<Option<&str>, _>("dead_reason")?;
+        assert!(reason.contains("was ended in the billing system"), "{reason}");
+        Some(())
+    })
+    .await;
+    // A job of the tenant ends all the same, and is set aside row by row.
+    let job = ended.submit(&factor(15)).await;
+    job.completes().await;
+    let aside = "SELECT count(*) FROM usage_ledger WHERE job_id = $1 AND dead_reason IS NOT NULL";
+    until("nothing of it waits", async || {
+        let rows = stack.rows(sqlx::query(aside).bind(job.id.0)).await;
+        (rows[0].get::<i64, _>(0) == 4).then_some(())
     })
     .await;
 }

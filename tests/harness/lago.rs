@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::patience::until;
 use super::stack::Stack;
 
 impl Stack {
@@ -11,6 +12,19 @@ impl Stack {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let answer = http.delete(url).bearer_auth(&self.lago_key).send().await.unwrap();
         assert!(answer.status().is_success(), "{answer:?}");
+    }
+
+    /// Finance puts a tenant on a plan in Lago itself; the second of the change is over then.
+    pub async fn moves_subscription(&self, tenant: &str, plan: &str) {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let subscription = serde_json::json!({ "subscription": {
+            "external_customer_id": tenant, "external_id": tenant, "plan_code": plan, "billing_time": "calendar",
+        } });
+        let asked = http.post(format!("{}/api/v1/subscriptions", self.lago)).bearer_auth(&self.lago_key);
+        let answer = asked.json(&subscription).send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+        let changed = chrono::Utc::now().timestamp();
+        until("the second is over", async || (chrono::Utc::now().timestamp() > changed).then_some(())).await;
     }
 
     /// An event that no row of the ledger is.

@@ -3,6 +3,8 @@
 use api::token::Role;
 use futures::future::join_all;
 use jobs::ErrorCode;
+use jobs::fhe::program::{Binary, ValueType};
+use jobs::fhe::{KeyMode, price, units};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
@@ -57,6 +59,75 @@ async fn a_quote_says_what_the_job_costs_at_most_and_runs_nothing() {
         lines.find(|line| line["metric"] == metric).unwrap()["units"].as_u64().unwrap()
     };
     assert!(units("compute_units") > 65_536 && units("fhe_compute_units") > 10, "the most that it could be: {quote}");
+}
+
+/// A client's program that takes the same step so many times, on two encrypted bytes or on one and a clear number.
+fn program(steps: usize, operation: &str, right: &Value) -> Value {
+    let step = |number: usize| json!({"name": format!("s{number}"), "op": operation, "args": ["a", right]});
+    let program = json!({
+        "inputs": [{"name": "a", "type": "u8"}, {"name": "b", "type": "u8"}],
+        "steps": (0..steps).map(step).collect::<Vec<_>>(),
+        "outputs": [format!("s{}", steps - 1)]
+    });
+    let payload = json!({
+        "algorithm": "program", "encrypted_data_url": "https://example.com/ciphertexts", "parameters": {"program": program}
+    });
+    json!({"type": "fhe_compute", "payload": payload})
+}
+
+/// A unit is a hundred bootstrappings: a hundred steps show the price of one. Whether the table is what tfhe does is asked
+/// by the dry runs of `fhe`.
+#[tokio::test]
+async fn a_program_is_quoted_by_the_price_of_each_of_its_steps() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    let quoted = async |operation: &str, right: &Value| {
+        let quote = app.quote(&ada, &program(100, operation, right)).await.expect(201);
+        let mut lines = quote["lines"].as_array().unwrap().iter();
+        lines.find(|line| line["metric"] == "fhe_compute_units").unwrap()["units"].as_u64().unwrap()
+    };
+    let inputs = price::of_inputs(&[ValueType::U8; 2], KeyMode::Network);
+    for operation in Binary::ALL {
+        let name = operation.as_str();
+        if let Some(pbs) = price::encrypted(operation)[0] {
+            assert_eq!(quoted(name, &json!("b")).await, units::units(inputs + 100 * pbs), "{name}");
+        } else {
+            // Shifts by an encrypted number.
+            let refused = app.quote(&ada, &program(1, name, &json!("b"))).await;
+            refused.problem("JOB_VALIDATION_FAILED");
+            let pointers = refused.pointers();
+            assert!(
+                pointers.len() == 1 && pointers[0].starts_with("/payload/parameters/program/steps/0"),
+                "{pointers:?}"
+            );
+        }
+        let pbs = price::with_clear(operation, ValueType::U8, 3);
+        assert_eq!(quoted(name, &json!(3)).await, units::units(inputs + 100 * pbs), "{name} by 3");
+    }
+    // As docs/algorithms/COSTS.md has them, and 8 bootstrappings for the two inputs.
+    for (name, right, units) in
+        [("mul", json!("b"), 29), ("div", json!("b"), 165), ("eq", json!("b"), 6), ("mul", json!(3), 13)]
+    {
+        assert_eq!(quoted(name, &right).await, units, "{name} {right}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_with_an_operation_that_there_is_not_is_refused_where_it_stands() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    for (operation, right, pointer) in [
+        ("hash", json!("b"), "/payload/parameters/program/steps/0/op"),
+        ("ADD", json!("b"), "/payload/parameters/program/steps/0/op"),
+        ("add", json!("c"), "/payload/parameters/program/steps/0/args/1"),
+    ] {
+        let body = program(1, operation, &right);
+        let (quoted, submitted) = (app.quote(&ada, &body).await, app.submit(&ada, &body).await);
+        submitted.problem("JOB_VALIDATION_FAILED");
+        assert_eq!(told(&quoted), told(&submitted), "{operation}");
+        assert_eq!(quoted.pointers(), [pointer], "{operation}");
+    }
+    assert_eq!(app.count("SELECT count(*) FROM job_quotes").await, 0);
 }
 
 /// What a client is told, but for what differs between any two requests.

@@ -1,6 +1,6 @@
 //! The stand-in's memory: all records, found by the names under which the API asks for them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -20,8 +20,8 @@ pub(super) struct Book {
     pub customers: BTreeMap<String, Customer>,
     pub subscriptions: Vec<Subscription>,
     pub webhook_endpoints: Vec<WebhookEndpoint>,
-    /// In the order of arrival.
-    pub events: Vec<Event>,
+    /// In the order of arrival, those that are gone included.
+    events: Vec<Event>,
     event_keys: HashMap<EventKey, usize>,
     events_of: HashMap<String, Vec<usize>>,
     /// In the order in which they were made.
@@ -59,6 +59,7 @@ impl Book {
                 replace_or_push(&mut self.wallet_transactions, transaction, |item| item.id)
             }
             Record::WebhookEndpointGone(id) => self.webhook_endpoints.retain(|endpoint| endpoint.id != id),
+            Record::MetricGone(code) => self.remove_metric(&code),
             Record::Notice(notice) if notice.is_open() => drop(self.notices.insert(notice.id, notice)),
             Record::Notice(notice) => drop(self.notices.remove(&notice.id)),
             Record::SigningKey(key) => self.signing_key = Some(key),
@@ -82,17 +83,46 @@ impl Book {
         self.events.push(event);
     }
 
+    /// With its charges, and with the events of the subscriptions that it charged.
+    fn remove_metric(&mut self, code: &str) {
+        let Some(gone) = self.metrics.remove(code) else { return };
+        let mut charging = BTreeSet::new();
+        for plan in self.plans.values_mut() {
+            let charges = plan.charges.len();
+            plan.charges.retain(|charge| charge.metric_id != gone.id);
+            if plan.charges.len() < charges {
+                charging.insert(plan.code.clone());
+            }
+        }
+        let charged = self.subscriptions.iter().filter(|subscription| charging.contains(&subscription.plan_code));
+        let charged: BTreeSet<&str> = charged.map(|subscription| subscription.external_id.as_str()).collect();
+        let is_charged =
+            |event: &Event| event.external_subscription_id.as_deref().is_some_and(|id| charged.contains(id));
+        for event in self.events.iter_mut().filter(|event| event.code == code) {
+            if is_charged(event) {
+                event.is_gone = true;
+            }
+        }
+    }
+
+    /// Whether an event's id is taken.
     pub(super) fn has_event(&self, event: &Event) -> bool {
         self.event_keys.contains_key(&(event.external_subscription_id.clone(), event.transaction_id.clone()))
     }
 
+    /// In the order of arrival.
+    pub(super) fn events(&self) -> impl Iterator<Item = &Event> {
+        self.events.iter().filter(|event| !event.is_gone)
+    }
+
     pub(super) fn event(&self, transaction_id: &str) -> Option<&Event> {
-        self.events.iter().find(|event| event.transaction_id == transaction_id)
+        self.events().find(|event| event.transaction_id == transaction_id)
     }
 
     /// The events that name this subscription, whether or not they fall into its time.
     pub(super) fn events_of(&self, external_subscription_id: &str) -> impl Iterator<Item = &Event> {
-        self.events_of.get(external_subscription_id).into_iter().flatten().map(|index| &self.events[*index])
+        let events = self.events_of.get(external_subscription_id).into_iter().flatten();
+        events.map(|index| &self.events[*index]).filter(|event| !event.is_gone)
     }
 
     pub(super) fn active_subscription(&self, external_id: &str, now: DateTime<Utc>) -> Option<&Subscription> {

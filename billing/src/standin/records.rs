@@ -26,6 +26,8 @@ pub(super) enum Record {
     WalletTransaction(WalletTransaction),
     /// A webhook endpoint that is no more.
     WebhookEndpointGone(Uuid),
+    /// The code of a metric that is no more.
+    MetricGone(String),
     Notice(Notice),
     SigningKey(SigningKey),
 }
@@ -143,6 +145,9 @@ pub(super) struct Event {
     pub timestamp: DateTime<Utc>,
     pub properties: Map<String, Value>,
     pub created_at: DateTime<Utc>,
+    /// It went with its metric: it counts no more and is shown no more, and its id stays taken.
+    #[serde(skip)]
+    pub is_gone: bool,
 }
 
 /// What was invoiced: a subscription's period, or credits that are to be paid. Fees are kept as they were shown, since

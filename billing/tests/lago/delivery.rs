@@ -1,7 +1,7 @@
 //! Events reach Lago once, whatever is wrong with their neighbours.
 
 use crate::harness::{Standin, acme, event, id, now, raw};
-use billing::{Delivery, Metric, UsageEvent};
+use billing::{Catalogue, Delivery, Metric, UsageEvent, setup};
 use serde_json::json;
 
 fn compute(count: usize, prefix: &str) -> Vec<UsageEvent> {
@@ -131,6 +131,27 @@ async fn a_batch_is_refused_whole_and_by_index_as_lago_does() {
         lago.call("POST", "events/batch", batch(json!([]))).await.1["error_details"],
         json!({ "events": ["no_events"] })
     );
+}
+
+/// Lago takes the events of a metric that goes with it, and keeps their ids.
+#[tokio::test]
+async fn a_removed_metric_takes_its_events_along_and_what_comes_later_counts_once_it_is_back() {
+    let lago = Standin::with_acme("developer").await;
+    let before = event("before:compute_units:0", Metric::ComputeUnits, "3");
+    lago.send(before.clone()).await;
+    lago.send(event("other:api_calls:0", Metric::ApiCalls, "5")).await;
+    assert_eq!(lago.call("DELETE", "billable_metrics/compute_units", json!(null)).await.0, 200);
+    assert_eq!(lago.client.get_event(&before.transaction_id).await.unwrap(), None);
+    lago.send(before.clone()).await;
+    assert_eq!(lago.client.get_event(&before.transaction_id).await.unwrap(), None, "a duplicate of what is gone");
+    lago.send(event("after:compute_units:0", Metric::ComputeUnits, "4")).await;
+    let usage = lago.client.current_usage(&acme()).await.unwrap();
+    assert!(usage.lines.iter().all(|line| line.metric != "compute_units"), "nothing is billed: {usage:?}");
+    assert_eq!(lago.usage_of(Metric::ApiCalls).await.0, "5");
+
+    let lago = lago.crash_and_restart().await;
+    setup(&lago.client, &Catalogue::standard()).await.unwrap();
+    assert_eq!(lago.usage_of(Metric::ComputeUnits).await.0, "4");
 }
 
 #[tokio::test]

@@ -56,13 +56,18 @@ impl Standin {
 
     /// Ends the server without a word to it, tears the file as a dying write would, and starts anew on the same data.
     pub async fn crash_and_restart(self) -> Self {
+        self.restart_on(|bytes| bytes.extend_from_slice(b"[{\"kind\":\"event\",\"is\":{\"id\"")).await
+    }
+
+    /// Ends the server without a word to it, and starts anew on its data as somebody changed them meanwhile.
+    pub async fn restart_on(self, change: impl FnOnce(&mut Vec<u8>)) -> Self {
         drop(self.client);
         self.task.abort();
         drop(self.stop);
         drop(self.task.await);
         let path = self.folder.path().join("lago.jsonl");
         let mut bytes = std::fs::read(&path).unwrap();
-        bytes.extend_from_slice(b"[{\"kind\":\"event\",\"is\":{\"id\"");
+        change(&mut bytes);
         std::fs::write(&path, bytes).unwrap();
         Self::on(self.folder).await
     }

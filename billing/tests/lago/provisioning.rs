@@ -84,6 +84,55 @@ async fn drift_is_mended_and_named_and_charges_keep_their_ids() {
     assert_eq!(after["plan"]["amount_cents"], 5_900);
 }
 
+/// What setup says of the webhook endpoint, before and when it is run.
+async fn endpoint_drift(lago: &Standin) -> [Change; 2] {
+    let of = |report: billing::Report| {
+        let drift = report.entries.into_iter().filter(|entry| entry.change != Change::Unchanged);
+        let [entry]: [billing::Entry; 1] = drift.collect::<Vec<_>>().try_into().unwrap();
+        assert_eq!(entry.kind, Kind::WebhookEndpoint);
+        entry.change
+    };
+    let told = of(plan(&lago.client, &with_webhook()).await.unwrap());
+    let done = of(setup(&lago.client, &with_webhook()).await.unwrap());
+    assert!(plan(&lago.client, &with_webhook()).await.unwrap().is_unchanged());
+    [told, done]
+}
+
+#[tokio::test]
+async fn an_endpoint_that_hears_less_hears_everything_again_under_its_own_id() {
+    let lago = Standin::start().await;
+    setup(&lago.client, &with_webhook()).await.unwrap();
+    let endpoint = async || lago.call("GET", "webhook_endpoints", json!(null)).await.1["webhook_endpoints"].clone();
+    let before = endpoint().await;
+    let path = format!("webhook_endpoints/{}", before[0]["lago_id"].as_str().unwrap());
+    let fewer = json!({ "webhook_endpoint": { "event_types": ["invoice.created"], "name": "finance's" } });
+    assert_eq!(lago.call("PUT", &path, fewer).await.0, 200);
+    let fields = vec!["event_types".to_owned()];
+    assert_eq!(endpoint_drift(&lago).await, [Change::Differs(fields.clone()), Change::Updated(fields)]);
+    let after = endpoint().await;
+    let ids = |list: &serde_json::Value| {
+        list.as_array().unwrap().iter().map(|one| one["lago_id"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&after), ids(&before), "no second one");
+    assert_eq!((&after[0]["event_types"], &after[0]["name"]), (&json!(null), &json!("finance's")));
+}
+
+/// The stand-in signs by JWT alone: it is told as Lago would keep it, in its data.
+#[tokio::test]
+async fn an_endpoint_that_signs_otherwise_signs_again_as_is_believed() {
+    let lago = Standin::start().await;
+    setup(&lago.client, &with_webhook()).await.unwrap();
+    let by_hmac = |bytes: &mut Vec<u8>| {
+        let jwt = String::from_utf8(std::mem::take(bytes)).unwrap();
+        *bytes = jwt.replace(r#""signature_algo":"jwt""#, r#""signature_algo":"hmac""#).into_bytes();
+    };
+    let lago = lago.restart_on(by_hmac).await;
+    let fields = vec!["signature_algo".to_owned()];
+    assert_eq!(endpoint_drift(&lago).await, [Change::Differs(fields.clone()), Change::Updated(fields)]);
+    let listed = lago.call("GET", "webhook_endpoints", json!(null)).await.1;
+    assert_eq!(listed["webhook_endpoints"][0]["signature_algo"], "jwt");
+}
+
 #[tokio::test]
 async fn what_lago_keeps_because_a_subscription_depends_on_it_is_reported() {
     let lago = Standin::with_acme("team").await;

@@ -44,6 +44,7 @@ fn happenings(book: &Book, change: &[Record], now: DateTime<Utc>) -> Vec<Happeni
             | Record::Event(_)
             | Record::WebhookEndpoint(_)
             | Record::WebhookEndpointGone(_)
+            | Record::MetricGone(_)
             | Record::Notice(_)
             | Record::SigningKey(_) => {}
         }

@@ -53,6 +53,7 @@ impl Input {
             timestamp,
             properties: self.properties.unwrap_or_default(),
             created_at: now,
+            is_gone: false,
         })
     }
 }
@@ -152,8 +153,7 @@ pub(super) async fn list(
     keeper
         .read(move |book, now| {
             let mut matching: Vec<&Event> = book
-                .events
-                .iter()
+                .events()
                 .filter(|event| {
                     query.code.as_ref().is_none_or(|code| *code == event.code)
                         && query

@@ -115,6 +115,16 @@ pub(super) async fn update(State(keeper): State<Keeper>, Path(code): Path<String
         .await
 }
 
+/// With its charges, and with the events of the subscriptions that it charged, whose ids stay taken.
+pub(super) async fn destroy(State(keeper): State<Keeper>, Path(code): Path<String>) -> Answer {
+    keeper
+        .change(move |book, _| {
+            let metric = book.metrics.get(&code).ok_or(Refusal::NotFound(ROOT))?;
+            Ok((vec![Record::MetricGone(metric.code.clone())], json!({ ROOT: view(metric) })))
+        })
+        .await
+}
+
 pub(super) async fn show(State(keeper): State<Keeper>, Path(code): Path<String>) -> Answer {
     keeper.read(move |book, _| Ok(json!({ ROOT: view(book.metrics.get(&code).ok_or(Refusal::NotFound(ROOT))?) }))).await
 }

@@ -33,7 +33,7 @@ pub(super) fn router(keeper: Keeper, api_key: String) -> Router {
     let api = Router::new()
         // What is sold
         .route("/billable_metrics", get(metrics::list).post(metrics::create))
-        .route("/billable_metrics/{code}", get(metrics::show).put(metrics::update))
+        .route("/billable_metrics/{code}", get(metrics::show).put(metrics::update).delete(metrics::destroy))
         .route("/plans", get(plans::list).post(plans::create))
         .route("/plans/{code}", get(plans::show).put(plans::update))
         .route("/taxes", get(taxes::list).post(taxes::create))

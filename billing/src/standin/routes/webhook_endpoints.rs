@@ -98,6 +98,7 @@ pub(super) async fn update(State(keeper): State<Keeper>, Path(id): Path<String>,
             if input.webhook_url.is_some() {
                 endpoint.webhook_url = input.url(book, Some(endpoint.id))?;
             }
+            endpoint.signature_algo = input.signature_algo.unwrap_or(endpoint.signature_algo);
             endpoint.name = input.name.or(endpoint.name);
             endpoint.event_types = event_types.unwrap_or(endpoint.event_types);
             let answer = json!({ ROOT: view(&endpoint) });

@@ -1,0 +1,103 @@
+//! A subscription that somebody ended in Lago by hand: nothing takes the tenant's rows any more, and nobody else waits.
+
+use chrono::{SubsecRound as _, TimeDelta, Utc};
+use serde_json::{Value, json};
+use store::usage;
+
+use crate::months::{fixed, sent};
+use crate::stage::{ACME, Stage, acme, this_month};
+
+const UNDELIVERED: &str = "SELECT count(*) FROM usage_ledger WHERE delivered_at IS NULL";
+
+impl Stage {
+    /// Ids and reasons, as the operator sees them.
+    async fn set_aside(&self) -> Vec<(Value, Value)> {
+        let listed = self.runs(&["--json", "billing", "dead-letters", "list", "--tenant", ACME]).await.ends(0).json();
+        listed["data"].as_array().unwrap().iter().map(|one| (one["id"].clone(), one["reason"].clone())).collect()
+    }
+}
+
+#[tokio::test]
+async fn its_rows_are_set_aside_with_the_way_out_and_the_others_are_delivered() {
+    let stage = Stage::new().await;
+    stage
+        .outbox
+        .execute("INSERT INTO tenants (id, plan, created_at) VALUES ('globex', 'team', now() - interval '1 minute')")
+        .await;
+    stage.used("before", 5, Utc::now() - TimeDelta::seconds(2)).await;
+    stage.delivers().await;
+    stage.is_ended_by_hand().await;
+    let late = stage.used("late", 7, Utc::now() - TimeDelta::seconds(1)).await;
+    stage
+        .outbox
+        .execute(
+            "INSERT INTO usage_ledger (id, tenant, metric, segment, units, occurred_at)
+             VALUES ('globex:compute_units:0', 'globex', 'compute_units', '0', 2, now() - interval '1 second')",
+        )
+        .await;
+    let due = usage::overdue(stage.pool(), 0.0, 10).await.unwrap();
+    assert_eq!(due.len(), 2);
+    assert_eq!(stage.delivery().deliver(due).await.unwrap(), 1, "the other tenant's, and nothing failed");
+
+    let aside = stage.set_aside().await;
+    let reason = "the tenant's subscription was ended in the billing system: make it anew there, then retry";
+    assert_eq!(aside, [(json!(late), json!(reason))]);
+    stage.runs(&["billing", "reconcile"]).await.ends(9);
+    assert_eq!(stage.billed(this_month()).await, "5", "its last invoice");
+
+    stage.is_subscribed_by_hand(None).await;
+    let retried = stage.runs(&["billing", "dead-letters", "retry", "--tenant", ACME]).await.ends(0);
+    assert_eq!(retried.stdout, "1 rows are due again\n");
+    stage.delivers().await;
+    assert_eq!((stage.set_aside().await.len(), stage.outbox.count(UNDELIVERED).await), (0, 0));
+    assert_eq!(stage.billed(this_month()).await, "12");
+    stage.runs(&["billing", "reconcile"]).await.ends(0);
+}
+
+/// The start of the open period is believed for a minute.
+#[tokio::test]
+async fn a_reporter_that_knows_it_as_open_learns_that_it_has_ended() {
+    let stage = Stage::new().await;
+    let delivery = stage.delivery();
+    stage.used("before", 5, Utc::now() - TimeDelta::seconds(2)).await;
+    while stage.turn(&delivery).await {}
+    stage.is_ended_by_hand().await;
+    let late = stage.used("late", 7, Utc::now() - TimeDelta::seconds(1)).await;
+    let due = || usage::overdue(stage.pool(), 0.0, 10);
+    assert!(delivery.deliver(due().await.unwrap()).await.is_err(), "it was open a moment ago");
+    assert_eq!(delivery.deliver(due().await.unwrap()).await.unwrap(), 0);
+    assert_eq!(stage.set_aside().await[0].0, json!(late));
+}
+
+/// What Lago took before the end, and nobody heard of, is on its last invoice.
+#[tokio::test]
+async fn what_it_took_before_its_end_is_delivered() {
+    let stage = Stage::new().await;
+    stage.delivery().ensure_account(ACME, &acme()).await.unwrap();
+    let moment = (Utc::now() - TimeDelta::seconds(2)).trunc_subsecs(0);
+    let id = fixed(&stage, "unknown", 3, moment).await;
+    stage.lago.send(&[sent(&id, 3, moment)]).await.unwrap();
+    fixed(&stage, "unsent", 4, moment).await;
+    stage.is_ended_by_hand().await;
+    stage.delivers().await;
+    assert_eq!(stage.set_aside().await.iter().map(|(id, _)| id).collect::<Vec<_>>(), ["unsent:compute_units:0"]);
+    assert_eq!(
+        stage.outbox.count("SELECT sum(units)::bigint FROM usage_ledger WHERE delivered_at IS NOT NULL").await,
+        3
+    );
+    // What was not sent is a person's.
+    stage.runs(&["billing", "reconcile"]).await.ends(9);
+}
+
+/// One that is to begin later takes the rows then: they wait, as they do where Lago knows nothing of the tenant at all.
+#[tokio::test]
+async fn rows_wait_for_a_subscription_that_is_to_begin() {
+    let stage = Stage::new().await;
+    stage.delivery().ensure_account(ACME, &acme()).await.unwrap();
+    stage.is_ended_by_hand().await;
+    stage.is_subscribed_by_hand(Some((Utc::now() + TimeDelta::days(3)).to_rfc3339())).await;
+    stage.used("waits", 7, Utc::now() - TimeDelta::seconds(1)).await;
+    let due = || usage::overdue(stage.pool(), 0.0, 10);
+    assert!(stage.delivery().deliver(due().await.unwrap()).await.is_err());
+    assert_eq!((due().await.unwrap().len(), stage.set_aside().await), (1, Vec::new()));
+}
