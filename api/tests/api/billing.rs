@@ -1,6 +1,7 @@
 //! Invoices, what stands behind their lines, and notices of the billing system.
 
 use api::token::Role;
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
@@ -101,6 +102,44 @@ async fn a_notice_is_believed_by_its_signature_and_heard_once() {
     assert_eq!(noticed(&app, "k2", &other, &signature(&other)).await.status, 204);
     let told = store::accounts::notices(&app.pool, 9).await.unwrap();
     assert_eq!(told[0].kind, "invoice.deleted");
+}
+
+/// How often the metric on which finance has an alarm has told of trouble.
+async fn troubles(app: &TestApp) -> u64 {
+    let text = String::from_utf8(app.send(Call::get("/metrics")).await.body.to_vec()).unwrap();
+    let told = text.lines().find_map(|line| line.strip_prefix("zama_billing_trouble_total ")?.parse().ok());
+    told.unwrap_or_else(|| panic!("it is there from the beginning: {text}"))
+}
+
+#[tokio::test]
+async fn the_alarm_is_of_trouble_alone_and_rings_once_for_each() {
+    let app = TestApp::new().await;
+    let before = troubles(&app).await;
+    for (key, kind, rings) in [
+        ("k1", "invoice.created", 0),
+        ("k2", "customer.created", 0),
+        ("k3", "events.errors", 1),
+        ("k3", "events.errors", 1),
+        ("k4", "invoice.payment_failure", 2),
+    ] {
+        let notice = json!({ "webhook_type": kind }).to_string();
+        assert_eq!(noticed(&app, key, &notice, &signature(&notice)).await.status, 204);
+        assert_eq!(troubles(&app).await - before, rings, "{key}: {kind}");
+    }
+}
+
+#[tokio::test]
+async fn while_the_billing_system_is_away_notices_are_told_when_to_come_again_and_it_is_left_alone() {
+    let app = TestApp::new().await;
+    app.lago.goes_away();
+    let notice = r#"{"webhook_type":"invoice.created"}"#;
+    let signature = signature(notice);
+    for refused in join_all((0..10).map(|_| noticed(&app, "k1", notice, &signature))).await {
+        refused.problem("SERVICE_UNAVAILABLE");
+        let wait: u64 = refused.header("retry-after").parse().unwrap();
+        assert!((1..=6).contains(&wait), "{wait}");
+    }
+    assert_eq!(app.lago.asked_for_its_key(), 1);
 }
 
 /// A JWT that claims to need no signature.

@@ -1,6 +1,6 @@
 //! What billing is told of tenants: changes of plan, and the end.
 
-use store::accounts;
+use store::accounts::{self, Heard};
 use store::limits::rules;
 use store::usage;
 use store::usage::hours::{self, CallCount};
@@ -51,4 +51,19 @@ async fn a_closed_tenant_ends_when_all_that_it_used_is_billed() {
     accounts::has_ended(&outbox.pool, "acme").await.unwrap();
     assert_eq!(to_end().await, [""; 0]);
     assert!(accounts::find(&outbox.pool, "acme").await.unwrap().unwrap().has_ended);
+}
+
+#[tokio::test]
+async fn notices_are_heard_once_and_forgotten_when_they_are_old() {
+    let outbox = Outbox::new().await;
+    for key in ["old", "new", "new"] {
+        accounts::hear(&outbox.pool, key, "invoice.created", "{}").await.unwrap();
+    }
+    outbox
+        .execute("UPDATE billing_notices SET received_at = now() - interval '91 days' WHERE unique_key = 'old'")
+        .await;
+    assert_eq!(accounts::forget_notices(&outbox.pool, 92).await.unwrap(), 0);
+    assert_eq!(accounts::forget_notices(&outbox.pool, 90).await.unwrap(), 1);
+    assert_eq!(accounts::notices(&outbox.pool, 9).await.unwrap().len(), 1);
+    assert_eq!(accounts::hear(&outbox.pool, "new", "invoice.created", "{}").await.unwrap(), Heard::Known);
 }

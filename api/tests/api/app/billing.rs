@@ -1,5 +1,7 @@
 //! The billing system of tests: one invoice of acme's, and a key of its own.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use api::billing_system::{BillingSystem, BillingUnavailable, Invoice, InvoiceHead, InvoiceLine};
 use futures::future::{BoxFuture, FutureExt as _};
 use jobs::TenantId;
@@ -14,7 +16,22 @@ pub const INVOICE: &str = "1a901a90-1a90-4a90-9a90-1a901a901a90";
 const KEY: &str = include_str!("lago.pem");
 const PUBLIC_KEY: &str = include_str!("lago.pub.pem");
 
-pub struct TestBilling;
+#[derive(Default)]
+pub struct TestBilling {
+    is_away: AtomicBool,
+    asked: AtomicUsize,
+}
+
+impl TestBilling {
+    pub fn goes_away(&self) {
+        self.is_away.store(true, Ordering::SeqCst);
+    }
+
+    /// How often it was asked for its key.
+    pub fn asked_for_its_key(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
 
 /// A notice's signature, as Lago makes it.
 pub fn signature(notice: &str) -> String {
@@ -51,7 +68,10 @@ impl BillingSystem for TestBilling {
     }
 
     fn notice_key(&self) -> BoxFuture<'_, Result<String, BillingUnavailable>> {
-        async { Ok(PUBLIC_KEY.to_owned()) }.boxed()
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let is_away = self.is_away.load(Ordering::SeqCst);
+        let key = if is_away { Err(BillingUnavailable("it is away".to_owned())) } else { Ok(PUBLIC_KEY.to_owned()) };
+        async move { key }.boxed()
     }
 }
 
