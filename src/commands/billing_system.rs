@@ -45,8 +45,16 @@ impl BillingSystem for Lago {
         invoices.boxed()
     }
 
-    fn invoice<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Invoice>, BillingUnavailable>> {
-        async move { self.client.invoice(id).await.map_err(unavailable)?.map(invoice).transpose() }.boxed()
+    fn invoice<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Invoice>, BillingUnavailable>> {
+        let found = async move {
+            let account = ExternalId::parse(tenant.as_str()).map_err(unavailable)?;
+            self.client.invoice_of(&account, id).await.map_err(unavailable)?.map(invoice).transpose()
+        };
+        found.boxed()
     }
 
     fn prices(&self) -> &dyn PriceList {

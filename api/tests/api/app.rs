@@ -30,7 +30,7 @@ use store::uploads::{Quota, Quotas};
 
 use crate::database::TestDatabase;
 
-pub use billing::{INVOICE, TestBilling, signature};
+pub use billing::{INVOICE, OF_NO_PERIOD, OF_TWO_PERIODS, TestBilling, signature};
 pub use encrypted::{Owner, result_bytes};
 pub use gate::{Hands, REQUEST_KEY_SECRET, by_operator, draft_by_operator, policy};
 pub use health::Parts;

@@ -5,7 +5,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::app::{Call, INVOICE, TestApp, signature};
+use crate::app::{Call, INVOICE, OF_NO_PERIOD, OF_TWO_PERIODS, TestApp, signature};
 
 #[tokio::test]
 async fn an_invoices_line_leads_to_its_jobs() {
@@ -52,6 +52,39 @@ async fn an_invoices_line_leads_to_its_jobs() {
         cursor = format!("&cursor={}", page["next_cursor"].as_str().unwrap_or_default());
     }
     assert_eq!((json!(read), cursor.as_str()), (whole["data"].clone(), "&cursor="));
+}
+
+#[tokio::test]
+async fn a_lines_parts_are_those_of_all_periods_of_its_invoice_and_of_no_other_time() {
+    let app = TestApp::new().await;
+    let ada = app.user("acme", "ada", Role::TeamLead).await;
+    for (hour, units, billed_at) in [
+        ("1", 1, "2026-01-31T23:59:59.999Z"),
+        ("2", 2, "2026-02-01T00:00:00Z"),
+        ("3", 4, "2026-02-10T12:00:00.999Z"),
+        ("4", 8, "2026-02-10T12:00:01Z"),
+        ("5", 16, "2026-02-19T23:59:59.999Z"),
+        ("6", 32, "2026-02-28T23:59:59.999Z"),
+    ] {
+        let row = "INSERT INTO usage_ledger (id, tenant, metric, segment, units, billed_at)
+                   VALUES ('acme:compute_units:' || $1, 'acme', 'compute_units', $1, $2, $3::timestamptz)";
+        sqlx::query(row).bind(hour).bind(units).bind(billed_at).execute(&app.pool).await.unwrap();
+    }
+    let parts = async |invoice: &str, limit: usize| -> Vec<u64> {
+        let path = format!("/v1/invoices/{invoice}/lines/compute_units");
+        let (mut units, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = app.get(&ada, &format!("{path}?limit={limit}{cursor}")).await.expect(200);
+            units.extend(page["data"].as_array().unwrap().iter().map(|part| part["units"].as_u64().unwrap()));
+            let Some(next) = page["next_cursor"].as_str() else { return units };
+            cursor = format!("&cursor={next}");
+        }
+    };
+    for limit in [1, 100] {
+        assert_eq!(parts(OF_TWO_PERIODS, limit).await, [2, 4, 32]);
+        assert_eq!(parts(INVOICE, limit).await, [2, 4, 8, 16, 32]);
+    }
+    assert_eq!(parts(OF_NO_PERIOD, 100).await, [0; 0], "the line is listed, and nothing of ours stands behind it");
 }
 
 #[tokio::test]

@@ -12,6 +12,10 @@ use serde_json::json;
 
 /// The invoice's id.
 pub const INVOICE: &str = "1a901a90-1a90-4a90-9a90-1a901a901a90";
+/// An invoice of two periods.
+pub const OF_TWO_PERIODS: &str = "2a902a90-2a90-4a90-9a90-2a902a902a90";
+/// An invoice of a subscription that is not ours.
+pub const OF_NO_PERIOD: &str = "3a903a90-3a90-4a90-9a90-3a903a903a90";
 
 const KEY: &str = include_str!("lago.pem");
 const PUBLIC_KEY: &str = include_str!("lago.pub.pem");
@@ -45,7 +49,11 @@ impl BillingSystem for TestBilling {
         async move { Ok(if own { vec![head()] } else { Vec::new() }) }.boxed()
     }
 
-    fn invoice<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Invoice>, BillingUnavailable>> {
+    fn invoice<'a>(
+        &'a self,
+        _: &'a TenantId,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Invoice>, BillingUnavailable>> {
         let line = |code: &str, is_usage, units: &str, amount_cents| InvoiceLine {
             code: code.to_owned(),
             name: code.to_owned(),
@@ -53,13 +61,21 @@ impl BillingSystem for TestBilling {
             units: units.parse().unwrap(),
             amount_cents,
         };
-        let invoice = Invoice {
-            head: head(),
+        let invoice = |periods: &[(&str, &str)]| Invoice {
+            head: InvoiceHead { id: id.to_owned(), ..head() },
             customer: Some("acme".to_owned()),
-            periods: vec![("2026-02-01T00:00:00Z".parse().unwrap(), "2026-03-01T00:00:00Z".parse().unwrap())],
+            periods: periods.iter().map(|(from, until)| (from.parse().unwrap(), until.parse().unwrap())).collect(),
             lines: vec![line("compute_units", true, "12", 1), line("team", false, "1", 4_900)],
         };
-        let found = (id == INVOICE).then_some(invoice);
+        let found = match id {
+            INVOICE => Some(invoice(&[("2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z")])),
+            OF_TWO_PERIODS => Some(invoice(&[
+                ("2026-02-01T00:00:00Z", "2026-02-10T12:00:01Z"),
+                ("2026-02-20T00:00:00Z", "2026-03-01T00:00:00Z"),
+            ])),
+            OF_NO_PERIOD => Some(invoice(&[])),
+            _ => None,
+        };
         async move { Ok(found) }.boxed()
     }
 
