@@ -1,5 +1,7 @@
 //! Tenants as the billing system knows them: which plan it was told, and the end of a tenant.
 
+pub mod plans;
+
 use chrono::{DateTime, Utc};
 use jobs::TenantId;
 use sqlx::PgPool;

@@ -91,12 +91,13 @@ impl BillingSystem for TestBilling {
     }
 }
 
-/// A cent for a compute unit, and one for a confirmation, which is half of that in a month of many; on one plan.
+/// A cent for a compute unit, and one for a confirmation, which is half of that in a month of many; on plan `enterprise` a
+/// compute unit is half a cent, on any other, which is `team`, a whole one.
 pub struct TestPrices;
 
 impl PriceList for TestPrices {
-    fn plan_for<'a>(&'a self, _: &'a str) -> &'a str {
-        "team"
+    fn plan_for<'a>(&'a self, plan: &'a str) -> &'a str {
+        if plan == "enterprise" { plan } else { "team" }
     }
 
     fn currency(&self, _: &str) -> &str {
@@ -109,13 +110,14 @@ impl PriceList for TestPrices {
         paid.map(|(_, units)| units).sum()
     }
 
-    fn share(&self, _: &str, units: &Counted) -> Share {
+    fn share(&self, plan: &str, units: &Counted) -> Share {
+        let unit = if plan == "enterprise" { 5 } else { 10 };
         let bounds = |milli: [i64; 2]| {
             let [at_least, at_most] = milli.map(|milli| format!("0.{milli:03}"));
             Bounds { at_least, at_most }
         };
         let price = |(metric, units): (Metric, i64)| match metric {
-            Metric::ComputeUnits => [10 * units; 2],
+            Metric::ComputeUnits => [unit * units; 2],
             Metric::ChainConfirmations => [5 * units, 10 * units],
             _ => [0, 0],
         };
