@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use billing::{Catalogue, Delivery, ExternalId, LARGEST_BATCH, LagoClient, LagoError, UsageEvent};
+use billing::{Catalogue, Delivery, ExternalId, LARGEST_BATCH, LagoClient, LagoError, Subscription, UsageEvent};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use jobs::usage::Metric;
 use store::PgPool;
-use store::accounts::{self, Account};
+use store::accounts::{self, Account, plans};
 use store::usage::corrections::{self, Anew};
 use store::usage::{self, UsageRow};
 use tokio::sync::Mutex;
@@ -269,6 +269,7 @@ impl BillingDelivery {
         anyhow::ensure!(!known.is_sandbox, "{tenant} is a sandbox, which is never billed");
         let plan = self.plan_of(&known)?;
         billing::ensure_tenant(&self.lago, account, &plan, known.created_at).await?;
+        self.learn_plan(tenant, account).await?;
         accounts::is_on_plan(&self.pool, tenant, plan.as_str()).await?;
         Ok(Standing::Open)
     }
@@ -294,13 +295,43 @@ impl BillingDelivery {
             }
             note(&tenant, self.begin(&tenant).await);
         }
-        for tenant in accounts::to_move(&self.pool, &plans(), &self.default_plan).await? {
+        for tenant in accounts::to_move(&self.pool, &catalogue_plans(), &self.default_plan).await? {
             note(&tenant, Box::pin(self.change_plan(&tenant)).await);
         }
         for tenant in accounts::to_end(&self.pool).await? {
             note(&tenant, self.end(&tenant).await);
         }
-        failed.map_or(Ok(settled), Err)
+        // Those from before plans were noted.
+        let learned = self.learn_plans(begun).await;
+        failed.map_or_else(|| learned.map(|()| settled), Err)
+    }
+
+    async fn learn_plans(&self, begun: Instant) -> Result<()> {
+        for tenant in plans::unnoted(&self.pool).await? {
+            if begun.elapsed() > NEW_TENANTS {
+                break;
+            }
+            let account = ExternalId::parse(&tenant)?;
+            self.learn_plan(&tenant, &account).await.with_context(|| format!("plan of {tenant}"))?;
+        }
+        Ok(())
+    }
+
+    /// Asks by which plan a tenant is billed, and since when.
+    async fn learn_plan(&self, tenant: &str, account: &ExternalId) -> Result<()> {
+        match self.lago.subscription(account).await? {
+            Some(subscription) => self.note_plan(tenant, &subscription).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What a job costs is said by the plan that bills it, as the billing system has it: a cheaper one waits for the next
+    /// month, and finance may have given it another one.
+    async fn note_plan(&self, tenant: &str, subscription: &Subscription) -> Result<()> {
+        if let Some(began) = subscription.started_at {
+            plans::note(&self.pool, tenant, &subscription.plan, next_second(began)).await?;
+        }
+        Ok(())
     }
 
     async fn begin(&self, tenant: &str) -> Result<()> {
@@ -325,6 +356,7 @@ impl BillingDelivery {
             self.deliver_tenant(tenant, usage::due_for_tenant(&self.pool, tenant, LAST_ROWS).await?).await?;
             billing::change_plan(&self.lago, &account, &plan).await?;
             self.periods.lock().await.remove(tenant);
+            self.learn_plan(tenant, &account).await?;
             tracing::info!(tenant.id = tenant, billing.plan = plan.as_str(), "the subscription is on another plan");
         }
         accounts::is_on_plan(&self.pool, tenant, plan.as_str()).await?;
@@ -333,7 +365,7 @@ impl BillingDelivery {
 
     /// A tenant's plan where the billing system has one of that name, else the default one.
     fn plan_of(&self, account: &Account) -> Result<ExternalId> {
-        let is_known = plans().contains(&account.plan);
+        let is_known = catalogue_plans().contains(&account.plan);
         Ok(ExternalId::parse(if is_known { &account.plan } else { &self.default_plan })?)
     }
 
@@ -351,7 +383,11 @@ impl BillingDelivery {
             Err(error) => return Err(error.into()),
         };
         // Events carry whole seconds, and after a change of plan a subscription may begin within one.
-        let began = self.lago.subscription(account).await?.and_then(|subscription| subscription.started_at);
+        let subscription = self.lago.subscription(account).await?;
+        if let Some(subscription) = &subscription {
+            self.note_plan(tenant, subscription).await?;
+        }
+        let began = subscription.and_then(|subscription| subscription.started_at);
         let from = began.map_or(usage.from, |began| usage.from.max(next_second(began)));
         let period = Period { asked: Instant::now(), from, to: usage.to };
         self.periods.lock().await.insert(tenant.to_owned(), period);
@@ -375,7 +411,7 @@ pub enum Standing {
 }
 
 /// The plans that the billing system has.
-fn plans() -> Vec<String> {
+fn catalogue_plans() -> Vec<String> {
     Catalogue::standard().plans.into_iter().map(|plan| plan.code).collect()
 }
 

@@ -1,9 +1,9 @@
-//! `book_hours`: what is metered by the hour goes into the ledger.
+//! `book_hours`: what is metered by the hour goes into the ledger; what is of no use any more is forgotten.
 
 use std::sync::Arc;
 
-use store::PgPool;
 use store::usage::hours;
+use store::{PgPool, accounts};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
@@ -11,6 +11,8 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 const MARGIN_SECONDS: f64 = 300.0;
 /// After which the counts of an hour are forgotten. Longer than any process of the API tells of it.
 const FORGOTTEN_AFTER_DAYS: i32 = 30;
+/// After which notices of the billing system are forgotten. Longer than a month stays open for finance.
+const NOTICES_FORGOTTEN_AFTER_DAYS: i32 = 90;
 
 pub struct BookHours {
     pub pool: PgPool,
@@ -23,6 +25,7 @@ impl BookHours {
         let stored = hours::snapshot_storage(&self.pool).await?;
         let called = hours::book_calls(&self.pool, MARGIN_SECONDS).await?;
         hours::forget_calls(&self.pool, FORGOTTEN_AFTER_DAYS).await?;
+        accounts::forget_notices(&self.pool, NOTICES_FORGOTTEN_AFTER_DAYS).await?;
         Ok(u32::try_from(stored + called).unwrap_or(u32::MAX))
     }
 }

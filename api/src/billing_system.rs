@@ -64,8 +64,12 @@ pub trait BillingSystem: Send + Sync {
     /// A tenant's invoices, the newest first; none of a tenant that it does not know.
     fn invoices<'a>(&'a self, tenant: &'a TenantId) -> BoxFuture<'a, Result<Vec<InvoiceHead>, BillingUnavailable>>;
 
-    /// An invoice of whomever.
-    fn invoice<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Invoice>, BillingUnavailable>>;
+    /// A tenant's invoice, whose periods no other one of its invoices covers; none of anybody else's.
+    fn invoice<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Invoice>, BillingUnavailable>>;
 
     /// What units cost by the plans that it was given; asks nobody.
     fn prices(&self) -> &dyn PriceList;

@@ -1,9 +1,12 @@
 //! An invoice as a whole: its periods, and its lines as Lago made them.
 
-use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{Decimal, ExternalId, Invoice, LagoClient, LagoError};
+
+/// Days after the end of a period within which Lago issues its invoice, whatever grace finance has given it.
+const ISSUED_WITHIN_DAYS: i64 = 62;
 
 /// An invoice with its fees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -62,6 +65,30 @@ impl BilledPeriod {
     fn is_of(&self, subscription: &ExternalId) -> bool {
         self.subscription.as_deref() == Some(subscription.as_str())
     }
+
+    /// Whether the other one ends in the very second in which this one begins.
+    fn follows(&self, other: &Self) -> bool {
+        let is_same = self.subscription.is_some() && self.subscription == other.subscription;
+        is_same && other.to.timestamp() == self.from.timestamp() && (other.from, other.to) < (self.from, self.to)
+    }
+}
+
+/// Has periods begin where the ones that they follow are over. A change of plan ends one within a second and begins another
+/// one in it; Lago tells that second of both, and bills what was used in it by the first: events carry whole seconds, so that
+/// none of it is after the change.
+fn part(invoices: &mut [WholeInvoice]) {
+    let told: Vec<BilledPeriod> = invoices.iter().flat_map(|invoice| invoice.periods.clone()).collect();
+    for period in invoices.iter_mut().flat_map(|invoice| &mut invoice.periods) {
+        let over = told.iter().filter(|other| period.follows(other)).map(BilledPeriod::until).max();
+        period.from = over.unwrap_or(period.from);
+    }
+}
+
+/// Whether an invoice may be that of a period that ended at a moment.
+fn may_have_ended(invoice: &Invoice, moment: DateTime<Utc>) -> bool {
+    let Ok(issued) = invoice.issuing_date.parse::<NaiveDate>() else { return true };
+    // A day before: Lago issues by the customer's day.
+    (-1..=ISSUED_WITHIN_DAYS).contains(&(issued - moment.date_naive()).num_days())
 }
 
 impl WholeInvoice {
@@ -80,7 +107,8 @@ impl WholeInvoice {
 }
 
 impl LagoClient {
-    /// An invoice by Lago's id, or `None` when there is none.
+    /// An invoice by Lago's id, as Lago tells it, or `None` when there is none. Its first second may be another one's last,
+    /// too: [`Self::invoice_of`].
     ///
     /// # Errors
     /// Any [`LagoError`].
@@ -89,40 +117,28 @@ impl LagoClient {
         found.map(|answer| answer.invoice.read()).transpose()
     }
 
-    /// An invoice whose periods share no second with those of others. Lago tells whole seconds: the one in which a plan was
-    /// changed ends one period and begins the next, and what was used in it is billed by the first.
+    /// A tenant's invoice by Lago's id, or `None` when it has none under it. No other invoice of the tenant covers a moment of
+    /// its periods.
     ///
     /// # Errors
     /// Any [`LagoError`].
-    pub async fn with_periods_apart(&self, mut invoice: WholeInvoice) -> Result<WholeInvoice, LagoError> {
-        let Some(customer) = &invoice.customer else { return Ok(invoice) };
-        let tenant = ExternalId::parse(customer)?;
-        for period in &mut invoice.periods {
-            // Where a month begins no second is shared.
-            if period.is_of(&tenant) && !begins_a_month(period.from) && self.ends_within(&tenant, period.from).await? {
-                period.from += chrono::Duration::seconds(1);
-            }
-        }
-        Ok(invoice)
-    }
-
-    /// Whether a period that began before this second ends within it.
-    async fn ends_within(&self, tenant: &ExternalId, second: DateTime<Utc>) -> Result<bool, LagoError> {
-        let ends = |period: &BilledPeriod| period.is_of(tenant) && period.from < second && period.to == second;
+    pub async fn invoice_of(&self, tenant: &ExternalId, lago_id: &str) -> Result<Option<WholeInvoice>, LagoError> {
+        let found = self.invoice(lago_id).await?;
+        let Some(invoice) = found.filter(|invoice| invoice.customer.as_deref() == Some(tenant.as_str())) else {
+            return Ok(None);
+        };
+        let begins: Vec<DateTime<Utc>> = invoice.periods.iter().map(|period| period.from).collect();
+        let mut all = vec![invoice];
         for head in self.invoices(tenant).await? {
-            // Lago issues the invoice of a period that was ended on the day of its end.
-            let issued = head.issuing_date.parse::<NaiveDate>();
-            let is_near = issued.map_or(true, |day| (day - second.date_naive()).num_days().abs() <= 1);
-            let Some(id) = head.lago_id.filter(|_| is_near) else { continue };
-            let Some(whole) = self.invoice(&id).await? else { continue };
-            if whole.is_in_force() && whole.periods.iter().any(ends) {
-                return Ok(true);
-            }
+            let may_precede = begins.iter().any(|begin| may_have_ended(&head, *begin));
+            let Some(id) = head.lago_id.filter(|id| may_precede && id != lago_id) else { continue };
+            all.extend(self.invoice(&id).await?.filter(WholeInvoice::is_in_force));
         }
-        Ok(false)
+        part(&mut all);
+        Ok(Some(all.swap_remove(0)))
     }
 
-    /// The tenant's invoices in force that bill usage of a span, with their fees.
+    /// The tenant's invoices in force that bill usage of a span, with their fees. No two of them cover the same moment.
     ///
     /// # Errors
     /// Any [`LagoError`].
@@ -135,18 +151,13 @@ impl LagoClient {
         let mut found = Vec::new();
         for head in self.invoices(tenant).await? {
             let Some(id) = head.lago_id else { continue };
-            let Some(whole) = self.invoice(&id).await? else { continue };
-            let is_within = |period: &BilledPeriod| period.is_of(tenant) && period.from < until && from <= period.to;
-            if whole.is_in_force() && whole.periods.iter().any(is_within) {
-                found.push(whole);
-            }
+            found.extend(self.invoice(&id).await?.filter(WholeInvoice::is_in_force));
         }
+        part(&mut found);
+        let is_within = |period: &BilledPeriod| period.is_of(tenant) && period.from < until && from <= period.to;
+        found.retain(|invoice| invoice.periods.iter().any(is_within));
         Ok(found)
     }
-}
-
-fn begins_a_month(moment: DateTime<Utc>) -> bool {
-    moment.day() == 1 && moment.time() == NaiveTime::MIN
 }
 
 #[derive(Deserialize)]
@@ -226,24 +237,85 @@ impl FeeBody {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_last_second_of_a_period_is_billed_by_it_and_the_next_one_is_not() {
-        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    /// Of periods of acme's, as Lago tells them.
+    fn invoice(periods: &[(&str, &str)]) -> WholeInvoice {
+        let period = |(from, to): &(&str, &str)| {
+            serde_json::json!({ "external_subscription_id": "acme", "charges_from_datetime": from,
+                                "charges_to_datetime": to })
+        };
         let body = serde_json::json!({ "invoice": {
             "lago_id": "1", "number": "A-1", "issuing_date": "2026-12-01", "status": "finalized",
             "payment_status": "pending", "currency": "EUR", "fees_amount_cents": 8, "taxes_amount_cents": 2,
             "total_amount_cents": 10, "file_url": null, "created_at": "2026-12-01T00:10:00Z", "customer": null,
-            "billing_periods": [{ "external_subscription_id": "acme", "charges_from_datetime": "2026-11-20T10:00:00Z",
-                                  "charges_to_datetime": "2026-11-30T23:59:59Z" }],
+            "billing_periods": periods.iter().map(period).collect::<Vec<_>>(),
             "fees": [{ "item": { "type": "charge", "code": "api_calls", "name": "API calls" }, "units": "12.0",
                        "amount_cents": 8 }],
         } });
-        let invoice = serde_json::from_value::<Answer>(body).unwrap().invoice.read().unwrap();
+        serde_json::from_value::<Answer>(body).unwrap().invoice.read().unwrap()
+    }
+
+    #[test]
+    fn the_last_second_of_a_period_is_billed_by_it_and_the_next_one_is_not() {
+        let invoice = invoice(&[("2026-11-20T10:00:00Z", "2026-11-30T23:59:59Z")]);
         assert_eq!(invoice.fees[0].kind, FeeKind::Charge);
         let acme = ExternalId::parse("acme").unwrap();
         assert!(invoice.covers(&acme, at("2026-11-30T23:59:59.9Z")));
         assert!(!invoice.covers(&acme, at("2026-12-01T00:00:00Z")));
         assert!(!invoice.covers(&acme, at("2026-11-20T09:59:59Z")));
         assert!(!invoice.covers(&ExternalId::parse("other").unwrap(), at("2026-11-25T00:00:00Z")));
+    }
+
+    #[test]
+    fn the_second_of_a_change_of_plan_is_billed_once_however_many_changes_it_has() {
+        let change = "2026-11-20T10:00:00Z";
+        // The invoice of the month before, one that two changes end, one between them, and what is left of the month.
+        let told = [
+            invoice(&[("2026-10-01T00:00:00Z", "2026-10-31T23:59:59Z")]),
+            invoice(&[(change, "2026-11-30T23:59:59Z")]),
+            invoice(&[(change, change)]),
+            invoice(&[("2026-11-01T00:00:00Z", change)]),
+        ];
+        let acme = ExternalId::parse("acme").unwrap();
+        for turn in 0..told.len() {
+            let mut invoices = told.clone();
+            invoices.rotate_left(turn);
+            part(&mut invoices);
+            for moment in ["2026-10-31T23:59:59.9Z", "2026-11-01T00:00:00Z", "2026-11-20T09:59:59.9Z", change]
+                .into_iter()
+                .chain(["2026-11-20T10:00:00.999Z", "2026-11-20T10:00:01Z", "2026-11-30T23:59:59.9Z"])
+            {
+                let covering = invoices.iter().filter(|invoice| invoice.covers(&acme, at(moment)));
+                assert_eq!(covering.count(), 1, "{moment}");
+            }
+            let first = |invoice: &&WholeInvoice| invoice.periods[0].from == at("2026-11-01T00:00:00Z");
+            let first = invoices.iter().find(first).unwrap();
+            assert!(first.covers(&acme, at("2026-11-20T10:00:00.999Z")), "by the plan before the change");
+        }
+    }
+
+    #[test]
+    fn the_first_second_of_a_tenant_is_its_first_invoices() {
+        let mut invoices = [invoice(&[("2026-11-20T10:00:00Z", "2026-11-30T23:59:59Z")])];
+        part(&mut invoices);
+        assert_eq!(invoices[0].periods[0].from, at("2026-11-20T10:00:00Z"));
+    }
+
+    #[test]
+    fn an_invoice_may_be_of_a_period_that_ended_before_it_was_issued() {
+        let issued = invoice(&[]).head;
+        for (moment, may) in [
+            ("2026-12-01T23:00:00Z", true),
+            ("2026-12-02T00:00:00Z", true),
+            ("2026-12-03T00:00:00Z", false),
+            ("2026-10-01T00:00:00Z", true),
+            ("2026-09-29T00:00:00Z", false),
+        ] {
+            assert_eq!(may_have_ended(&issued, at(moment)), may, "{moment}");
+        }
+        assert!(may_have_ended(&Invoice { issuing_date: String::new(), ..issued }, at("2020-01-01T00:00:00Z")));
     }
 }

@@ -16,15 +16,15 @@ pub struct UsageFilter {
     pub job_id: Option<JobId>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
-    /// Rows at most, 1 to 1000; the totals count all of them.
+    /// Rows at most, 1 to 1000.
     pub limit: Option<u32>,
 }
 
 /// What was metered.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Usage {
-    /// Units by metric, over all rows that match.
-    pub totals: BTreeMap<String, Quantity>,
+    /// Units by metric, over all rows that match, whatever the page holds; `None` behind a cursor.
+    pub totals: Option<BTreeMap<String, Quantity>>,
     /// Rows, the newest first.
     pub data: Vec<UsageRow>,
     /// Where to read on; `None` on the last page.

@@ -19,6 +19,7 @@ pub mod ids;
 pub mod json;
 pub mod leaf;
 pub mod merkle;
+pub mod money;
 pub mod object;
 pub mod quote;
 pub mod receipt;

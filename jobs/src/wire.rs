@@ -78,7 +78,8 @@ pub struct Job {
 pub struct JobBilling {
     /// One for each metric.
     pub lines: Vec<JobLine>,
-    /// Null in test mode and where nothing is billed.
+    /// Null in test mode, where nothing is billed, and where it cannot be said: the rows are billed by several plans, or by one
+    /// whose prices are not known here.
     pub cost: Option<JobCost>,
 }
 
@@ -137,7 +138,7 @@ pub enum JobUsageState {
     Refused,
 }
 
-/// What a job costs at the list prices of its tenant's plan, without taxes and the plan's own fee.
+/// What a job costs at the list prices of the plan that bills it, without taxes and the plan's own fee.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
 pub struct JobCost {
     /// The plan whose prices these are.

@@ -45,11 +45,14 @@ impl BillingSystem for Lago {
         invoices.boxed()
     }
 
-    fn invoice<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Invoice>, BillingUnavailable>> {
+    fn invoice<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Invoice>, BillingUnavailable>> {
         let found = async move {
-            let Some(whole) = self.client.invoice(id).await.map_err(unavailable)? else { return Ok(None) };
-            let apart = self.client.with_periods_apart(whole).await.map_err(unavailable)?;
-            invoice(apart).map(Some)
+            let account = ExternalId::parse(tenant.as_str()).map_err(unavailable)?;
+            self.client.invoice_of(&account, id).await.map_err(unavailable)?.map(invoice).transpose()
         };
         found.boxed()
     }

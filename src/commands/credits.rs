@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use jobs::credits::PriceList as _;
+use jobs::money::money;
 use jobs::{IdempotencyKey, TenantId};
 use serde_json::{Value, json};
 use settings::Settings;
@@ -152,11 +153,6 @@ fn line(top_up: &TopUp) -> String {
         (money(top_up.amount_cents, &top_up.currency), top_up.refusal.as_deref().unwrap_or_default());
     let line = format!("{time}  {}  {:<8} {:<10} {amount:>16}  {refusal}", top_up.id, top_up.kind, top_up.state);
     line.trim_end().to_owned() + "\n"
-}
-
-fn money(cents: i64, currency: &str) -> String {
-    let sign = if cents < 0 { "-" } else { "" };
-    format!("{sign}{}.{:02} {currency}", cents.unsigned_abs() / 100, cents.unsigned_abs() % 100)
 }
 
 /// An amount of the main unit, with two decimals at most.

@@ -1,5 +1,7 @@
 //! Tenants as the billing system knows them: which plan it was told, and the end of a tenant.
 
+pub mod plans;
+
 use chrono::{DateTime, Utc};
 use jobs::TenantId;
 use sqlx::PgPool;
@@ -193,6 +195,19 @@ pub async fn hear(pool: &PgPool, unique_key: &str, kind: &str, body: &str) -> Re
     .execute(pool)
     .await?;
     Ok(if noted.rows_affected() == 1 { Heard::New } else { Heard::Known })
+}
+
+/// Forgets what the billing system told `age_days` ago. It repeats nothing for so long; what somebody else repeats by then
+/// would be heard as new.
+///
+/// # Errors
+/// The database is away.
+pub async fn forget_notices(pool: &PgPool, age_days: i32) -> Result<u64, StoreError> {
+    let done =
+        sqlx::query!("DELETE FROM billing_notices WHERE received_at < now() - make_interval(days => $1)", age_days)
+            .execute(pool)
+            .await?;
+    Ok(done.rows_affected())
 }
 
 /// What the billing system told.

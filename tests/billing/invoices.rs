@@ -21,8 +21,7 @@ struct Invoiced {
 impl Stage {
     /// An invoice's lines, and the sums of what the API tells to be behind them (`/v1/invoices/{id}/lines/{code}`).
     async fn invoiced(&self, id: &str) -> Invoiced {
-        let invoice = self.lago.invoice(id).await.unwrap().unwrap();
-        let invoice = self.lago.with_periods_apart(invoice).await.unwrap();
+        let invoice = self.lago.invoice_of(&acme(), id).await.unwrap().unwrap();
         let charges = invoice.fees.iter().filter(|fee| fee.kind == FeeKind::Charge);
         let lines = charges.map(|fee| (fee.code.clone(), fee.units.to_string())).collect();
         let [period] = invoice.periods.as_slice() else { panic!("{invoice:#?}") };

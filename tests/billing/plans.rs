@@ -102,6 +102,30 @@ async fn a_cheaper_plan_waits_for_the_next_month_and_can_be_taken_back() {
     stage.agrees(this_month()).await;
 }
 
+/// What a job costs is said by the plan that bills it.
+#[tokio::test]
+async fn the_plan_that_bills_is_noted_when_lago_has_it_and_not_when_somebody_wants_it() {
+    let stage = Stage::new().await;
+    let delivery = stage.delivery();
+    let noted = async || -> Vec<String> {
+        let plans = "SELECT plan FROM billing_plans WHERE tenant = 'acme' ORDER BY since";
+        sqlx::query_scalar(plans).fetch_all(stage.pool()).await.unwrap()
+    };
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 1);
+    assert_eq!(noted().await, ["team"]);
+    stage.moves_to("developer").await;
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 1);
+    assert_eq!(noted().await, ["team"], "until the month is over");
+    stage.moves_to("enterprise").await;
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 1);
+    assert_eq!(noted().await, ["team", "enterprise"]);
+
+    // A tenant from before plans were noted.
+    stage.outbox.execute("DELETE FROM billing_plans").await;
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 0);
+    assert_eq!(noted().await, ["enterprise"]);
+}
+
 #[tokio::test]
 async fn a_closed_tenants_subscription_ends_after_its_last_row_with_its_last_invoice() {
     let stage = Stage::new().await;

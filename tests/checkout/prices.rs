@@ -1,6 +1,7 @@
 //! The finance guide tells the prices that `billing setup` provisions.
 
 use billing::{Catalogue, Metric, PlanTerms, Price, Tier};
+use jobs::money::amount;
 
 #[test]
 fn the_finance_guide_has_the_price_list() {
@@ -12,7 +13,7 @@ fn the_finance_guide_has_the_price_list() {
     };
     let mut rows = vec![
         row("plan".to_owned(), &|plan| format!("`{}`", plan.code)),
-        row("monthly fee".to_owned(), &|plan| money(plan.amount_cents)),
+        row("monthly fee".to_owned(), &|plan| amount(plan.amount_cents)),
     ];
     rows.extend(Metric::ALL.map(|metric| row(format!("`{metric}`"), &|plan| price_of(plan, metric))));
     let missing: Vec<&String> = rows.iter().filter(|row| !guide.contains(row.as_str())).collect();
@@ -43,10 +44,6 @@ fn steps(tiers: &[Tier]) -> String {
         None => format!("{} beyond", tier.per_unit),
     };
     tiers.iter().map(step).collect::<Vec<_>>().join(", ")
-}
-
-fn money(cents: i64) -> String {
-    format!("{}.{:02}", cents / 100, cents % 100)
 }
 
 /// 10000 as 10,000.

@@ -1,5 +1,7 @@
 //! Bytes from the blob store on their way to a client.
 
+use std::fmt::Display;
+
 use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
@@ -13,24 +15,24 @@ pub fn body(stream: BlobStream) -> Response {
     ([(header::CONTENT_LENGTH, stream.size)], Body::from_stream(stream.bytes)).into_response()
 }
 
-/// What the database knows of and the blob store should have.
-pub fn missing(what: &str, error: &BlobError) -> Problem {
+/// Why there are no bytes of what the database knows of: the blob store is away, or it has lost or changed them, which no
+/// repeat mends. `what` is of a few kinds, and `name` leads to the one that it is.
+pub fn unreadable(what: &'static str, name: impl Display, error: BlobError) -> Problem {
     match error {
-        BlobError::Unavailable(_) | BlobError::Folder(_) => unavailable(error),
-        _ => {
-            tracing::error!(%error, "a stored {what} cannot be read");
-            Problem::internal()
+        BlobError::NotFound | BlobError::Changed { .. } | BlobError::TooLarge { .. } => {
+            Problem::damaged(what, format_args!("{name}: {error}"))
         }
+        error => error.into(),
     }
-}
-
-fn unavailable(error: &BlobError) -> Problem {
-    tracing::warn!(error = ?error, "the blob store is unavailable");
-    Problem::new(ErrorCode::ServiceUnavailable, "The blob store is unavailable.")
 }
 
 impl From<BlobError> for Problem {
     fn from(error: BlobError) -> Self {
-        missing("blob", &error)
+        if error.is_unavailable() {
+            tracing::warn!(error = ?error, "the blob store is unavailable");
+            return Self::new(ErrorCode::ServiceUnavailable, "The blob store is unavailable.");
+        }
+        tracing::error!(error = ?error, "the blob store failed");
+        Self::internal()
     }
 }

@@ -48,7 +48,7 @@ pub struct GatePolicy {
     pub proxies: TrustedProxies,
     pub cors: CorsPolicy,
     pub request_keys: RequestKeys,
-    /// Requests for tokens that one client address may make; `None`: any number.
+    /// Requests for tokens, and about them, that one client address may make; `None`: any number.
     pub token_requests: Option<Rate>,
 }
 
@@ -146,7 +146,7 @@ impl Gate {
         Ok(())
     }
 
-    /// Lets a request for a token in, which is nobody's yet, or says when to come again.
+    /// Lets a request for a token, or about one, in, which is nobody's yet, or says when to come again.
     fn admit_token_request(&self, parts: &Parts) -> Result<(), Problem> {
         let Some(rate) = self.token_requests else { return Ok(()) };
         let verdict = self.meters.take_of_address(self.client(parts).unwrap_or(NOBODY), rate);
@@ -214,7 +214,8 @@ impl Gate {
     }
 }
 
-/// A request for a token that its client's address may make now. Who guesses at secrets is slowed down here.
+/// A request for a token, or about one, that its client's address may make now. Who guesses at secrets is slowed down
+/// here.
 pub struct TokenRequest;
 
 impl FromRequestParts<Arc<ApiState>> for TokenRequest {

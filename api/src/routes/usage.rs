@@ -32,11 +32,13 @@ errors!(Errors: Token, InvalidRequest);
 /// What was metered.
 #[derive(Serialize, ToSchema)]
 pub struct Usage {
-    /// Units by metric, over all rows that match.
-    #[schema(value_type = BTreeMap<String, f64>)]
-    pub totals: BTreeMap<String, Quantity>,
-    /// The same by what `group_by` names, the newest day first, at most 10,000; null without it.
+    /// Units by metric, over all rows that match; null behind a `cursor`.
+    #[schema(value_type = Option<BTreeMap<String, f64>>)]
+    pub totals: Option<BTreeMap<String, Quantity>>,
+    /// The same by what `group_by` names, the newest day first, at most 10,000; null without it, and behind a `cursor`.
     pub groups: Option<Vec<Sum>>,
+    /// Whether there are more groups than these: ask for less time at once.
+    pub groups_truncated: bool,
     /// Rows, the newest first.
     pub data: Vec<Row>,
     /// Pass as `cursor` to read on; null on the last page.
@@ -99,7 +101,7 @@ struct Query {
     from: Option<DateTime<Utc>>,
     /// Only what was used before this time.
     until: Option<DateTime<Utc>>,
-    /// `day`, `job` or both, with a comma: sums besides, always by metric, too.
+    /// `day`, `job` or both, with a comma: sums besides, always by metric, too, on the first page.
     group_by: Option<String>,
     /// `next_cursor` of the page before, with the same filter.
     #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
@@ -111,14 +113,15 @@ struct Query {
 
 /// Read the usage ledger
 ///
-/// A row stands for one metric of one job, or of an hour of the whole tenant (`storage_gb_hours`, `api_calls`). With `jobs:read:team` these are the rows of the whole tenant, else those of
-/// the caller's own jobs. An unknown job has no rows. `totals` count all rows that match, on every page.
+/// A row stands for one metric of one job, or of an hour of the whole tenant (`storage_gb_hours`, `api_calls`). With
+/// `jobs:read:team` these are the rows of the whole tenant, else those of the caller's own jobs. An unknown job has no rows.
+/// `totals` and `groups` count all rows that match, and stand on the first page alone: whoever reads on has them.
 #[utoipa::path(
     get, path = "/v1/usage", operation_id = "get_usage", tag = "billing", params(Query), security(("bearer" = ["jobs:read"])),
     responses(
         (status = 200, description = "Totals, and a page of rows.", body = Usage,
          example = json!({
-             "totals": {"compute_units": 2, "jobs_submitted": 1}, "groups": null,
+             "totals": {"compute_units": 2, "jobs_submitted": 1}, "groups": null, "groups_truncated": false,
              "data": [{
                  "id": "019cebab-804e-7c41-9b5e-3f2a8d6c1e07:compute_units:0",
                  "job_id": "019cebab-804e-7c41-9b5e-3f2a8d6c1e07",
@@ -151,17 +154,22 @@ pub async fn usage(
     let has_more = rows.len() > wanted;
     rows.truncate(wanted);
     let next_cursor = rows.last().filter(|_| has_more).map(|last| binding.cursor(&UsagePlace::of(last)));
+    let data = rows.into_iter().map(Row::try_from).collect::<Result<_, _>>()?;
+    let page = Usage { totals: None, groups: None, groups_truncated: false, data, next_cursor, has_more };
+    if after.is_some() {
+        return Ok(Json(page));
+    }
+    // Over all that matches, however long ago: once for a list and not once a page.
     let totals = groups::totals(&state.pool, reader, &filter).await?;
     let totals = totals.into_iter().map(|(metric, units)| Ok((metric.clone(), quantity(&metric, units)?)));
-    let groups = match grouping {
-        Some(grouping) => {
-            let sums = groups::sums(&state.pool, reader, &filter, grouping, MAX_GROUPS).await?;
-            Some(sums.into_iter().map(Sum::try_from).collect::<Result<_, _>>()?)
-        }
-        None => None,
-    };
-    let data = rows.into_iter().map(Row::try_from).collect::<Result<_, _>>()?;
-    Ok(Json(Usage { totals: totals.collect::<Result<_, StoreError>>()?, groups, data, next_cursor, has_more }))
+    let totals = Some(totals.collect::<Result<_, StoreError>>()?);
+    let Some(grouping) = grouping else { return Ok(Json(Usage { totals, ..page })) };
+    let mut sums = groups::sums(&state.pool, reader, &filter, grouping, MAX_GROUPS + 1).await?;
+    let most = usize::try_from(MAX_GROUPS).unwrap_or(usize::MAX);
+    let groups_truncated = sums.len() > most;
+    sums.truncate(most);
+    let groups = Some(sums.into_iter().map(Sum::try_from).collect::<Result<_, _>>()?);
+    Ok(Json(Usage { totals, groups, groups_truncated, ..page }))
 }
 
 /// What a query wants to see of the ledger.

@@ -30,7 +30,7 @@ use store::uploads::{Quota, Quotas};
 
 use crate::database::TestDatabase;
 
-pub use billing::{INVOICE, signature};
+pub use billing::{INVOICE, OF_NO_PERIOD, OF_TWO_PERIODS, TestBilling, signature};
 pub use encrypted::{Owner, result_bytes};
 pub use gate::{Hands, REQUEST_KEY_SECRET, by_operator, draft_by_operator, policy};
 pub use health::Parts;
@@ -94,6 +94,8 @@ pub struct TestApp {
     pub gate: Arc<Gate>,
     /// What calls were counted.
     pub calls: Arc<CallMeter>,
+    /// The billing system.
+    pub lago: Arc<TestBilling>,
     /// Of the clock by which rates go.
     pub hands: Hands,
     /// How the parts are when they are looked at.
@@ -197,6 +199,7 @@ impl TestApp {
         let external = Arc::new(setup.external);
         let tokens = Arc::new(Authority::new(pool.clone(), config).expect("the key is read"));
         let calls = Arc::new(CallMeter::default());
+        let lago = Arc::new(TestBilling::default());
         let router = router(ApiState {
             pool: pool.clone(),
             dispatcher,
@@ -208,7 +211,7 @@ impl TestApp {
             external: external.clone(),
             gate: gate.clone(),
             retirements: setup.retirements,
-            notices: Some(Notices::of(Arc::new(billing::TestBilling))),
+            notices: Some(Notices::of(lago.clone())),
             calls: calls.clone(),
             public_url: PUBLIC_URL.to_owned(),
             max_body_bytes: MAX_BODY_BYTES,
@@ -225,6 +228,7 @@ impl TestApp {
             health,
             gate,
             calls,
+            lago,
             hands,
             parts,
             key_file,

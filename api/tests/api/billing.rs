@@ -1,10 +1,11 @@
 //! Invoices, what stands behind their lines, and notices of the billing system.
 
 use api::token::Role;
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::app::{Call, INVOICE, TestApp, signature};
+use crate::app::{Call, INVOICE, OF_NO_PERIOD, OF_TWO_PERIODS, TestApp, signature};
 
 #[tokio::test]
 async fn an_invoices_line_leads_to_its_jobs() {
@@ -51,6 +52,39 @@ async fn an_invoices_line_leads_to_its_jobs() {
         cursor = format!("&cursor={}", page["next_cursor"].as_str().unwrap_or_default());
     }
     assert_eq!((json!(read), cursor.as_str()), (whole["data"].clone(), "&cursor="));
+}
+
+#[tokio::test]
+async fn a_lines_parts_are_those_of_all_periods_of_its_invoice_and_of_no_other_time() {
+    let app = TestApp::new().await;
+    let ada = app.user("acme", "ada", Role::TeamLead).await;
+    for (hour, units, billed_at) in [
+        ("1", 1, "2026-01-31T23:59:59.999Z"),
+        ("2", 2, "2026-02-01T00:00:00Z"),
+        ("3", 4, "2026-02-10T12:00:00.999Z"),
+        ("4", 8, "2026-02-10T12:00:01Z"),
+        ("5", 16, "2026-02-19T23:59:59.999Z"),
+        ("6", 32, "2026-02-28T23:59:59.999Z"),
+    ] {
+        let row = "INSERT INTO usage_ledger (id, tenant, metric, segment, units, billed_at)
+                   VALUES ('acme:compute_units:' || $1, 'acme', 'compute_units', $1, $2, $3::timestamptz)";
+        sqlx::query(row).bind(hour).bind(units).bind(billed_at).execute(&app.pool).await.unwrap();
+    }
+    let parts = async |invoice: &str, limit: usize| -> Vec<u64> {
+        let path = format!("/v1/invoices/{invoice}/lines/compute_units");
+        let (mut units, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = app.get(&ada, &format!("{path}?limit={limit}{cursor}")).await.expect(200);
+            units.extend(page["data"].as_array().unwrap().iter().map(|part| part["units"].as_u64().unwrap()));
+            let Some(next) = page["next_cursor"].as_str() else { return units };
+            cursor = format!("&cursor={next}");
+        }
+    };
+    for limit in [1, 100] {
+        assert_eq!(parts(OF_TWO_PERIODS, limit).await, [2, 4, 32]);
+        assert_eq!(parts(INVOICE, limit).await, [2, 4, 8, 16, 32]);
+    }
+    assert_eq!(parts(OF_NO_PERIOD, 100).await, [0; 0], "the line is listed, and nothing of ours stands behind it");
 }
 
 #[tokio::test]
@@ -101,6 +135,44 @@ async fn a_notice_is_believed_by_its_signature_and_heard_once() {
     assert_eq!(noticed(&app, "k2", &other, &signature(&other)).await.status, 204);
     let told = store::accounts::notices(&app.pool, 9).await.unwrap();
     assert_eq!(told[0].kind, "invoice.deleted");
+}
+
+/// How often the metric on which finance has an alarm has told of trouble.
+async fn troubles(app: &TestApp) -> u64 {
+    let text = String::from_utf8(app.send(Call::get("/metrics")).await.body.to_vec()).unwrap();
+    let told = text.lines().find_map(|line| line.strip_prefix("zama_billing_trouble_total ")?.parse().ok());
+    told.unwrap_or_else(|| panic!("it is there from the beginning: {text}"))
+}
+
+#[tokio::test]
+async fn the_alarm_is_of_trouble_alone_and_rings_once_for_each() {
+    let app = TestApp::new().await;
+    let before = troubles(&app).await;
+    for (key, kind, rings) in [
+        ("k1", "invoice.created", 0),
+        ("k2", "customer.created", 0),
+        ("k3", "events.errors", 1),
+        ("k3", "events.errors", 1),
+        ("k4", "invoice.payment_failure", 2),
+    ] {
+        let notice = json!({ "webhook_type": kind }).to_string();
+        assert_eq!(noticed(&app, key, &notice, &signature(&notice)).await.status, 204);
+        assert_eq!(troubles(&app).await - before, rings, "{key}: {kind}");
+    }
+}
+
+#[tokio::test]
+async fn while_the_billing_system_is_away_notices_are_told_when_to_come_again_and_it_is_left_alone() {
+    let app = TestApp::new().await;
+    app.lago.goes_away();
+    let notice = r#"{"webhook_type":"invoice.created"}"#;
+    let signature = signature(notice);
+    for refused in join_all((0..10).map(|_| noticed(&app, "k1", notice, &signature))).await {
+        refused.problem("SERVICE_UNAVAILABLE");
+        let wait: u64 = refused.header("retry-after").parse().unwrap();
+        assert!((1..=6).contains(&wait), "{wait}");
+    }
+    assert_eq!(app.lago.asked_for_its_key(), 1);
 }
 
 /// A JWT that claims to need no signature.

@@ -178,6 +178,19 @@ async fn the_same_upload_at_once_is_one_blob() {
 }
 
 #[tokio::test]
+async fn a_blob_that_the_store_has_lost_is_damaged_data_and_a_deleted_one_is_not() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    put(&app, &ada, b"kept").await.expect(201);
+    app.blobs.delete(&"acme".parse().unwrap(), BlobHash::of(b"kept")).await.unwrap();
+    let lost = app.get(&ada, &path(b"kept")).await;
+    lost.problem("DATA_DAMAGED");
+    assert!(!lost.headers.contains_key("retry-after"));
+    app.execute("DELETE FROM blobs").await;
+    app.get(&ada, &path(b"kept")).await.problem("NOT_FOUND");
+}
+
+#[tokio::test]
 async fn a_lost_store_is_unavailable_and_nothing_else_is() {
     let app = TestApp::new().await;
     let ada = app.developer("ada").await;

@@ -5,7 +5,7 @@ use api::key_manager::KeyManagerError;
 use api::token::Role;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use blobs::BlobHash;
+use blobs::{BlobHash, SystemKey};
 use chrono::Utc;
 use jobs::ErrorCode;
 use retrieval::RecipientKey;
@@ -49,6 +49,28 @@ async fn under_the_clients_own_key_the_ciphertexts_come_as_they_are() {
     app.retrieve(&ada.user, &id, &body).await.problem("NONCE_REPLAYED");
     let other = app.encrypted_and_completed(&ada, client_mode()).await;
     app.retrieve(&ada.user, &other, &ada.signed(&other, 1, B256::ZERO, None)).await.expect(200);
+}
+
+/// Sending it again helps nobody: only an operator brings back what is lost.
+#[tokio::test]
+async fn a_result_that_the_blob_store_has_lost_or_changed_is_damaged_data() {
+    let app = TestApp::new().await;
+    let ada = app.owner("acme", "ada").await;
+    let id = app.encrypted_and_completed(&ada, client_mode()).await;
+    let bytes = result_bytes(&id);
+    let key = SystemKey::result(id.parse().unwrap(), BlobHash::of(&bytes));
+    let body = ada.signed(&id, 1, B256::ZERO, None);
+    app.blobs.put_system(&key, "other bytes".into()).await.unwrap();
+    app.retrieve(&ada.user, &id, &body).await.problem("DATA_DAMAGED");
+    app.blobs.delete_system(&key).await.unwrap();
+    let result = app.get(&ada.user, &format!("/v1/jobs/{id}/result")).await;
+    for answer in [app.retrieve(&ada.user, &id, &body).await, result] {
+        answer.problem("DATA_DAMAGED");
+        assert!(!answer.headers.contains_key("retry-after"));
+    }
+    assert_eq!(app.count("SELECT count(*) FROM retrievals").await, 0, "no nonce is spent on it");
+    app.blobs.put_system(&key, bytes).await.unwrap();
+    app.retrieve(&ada.user, &id, &body).await.expect(200);
 }
 
 #[tokio::test]

@@ -73,7 +73,9 @@ async fn lists_and_usage_hold_the_tenants_own() {
         let foreign = app.get(user, &format!("/v1/usage?job_id={other}")).await.expect(200);
         assert_eq!(
             foreign,
-            serde_json::json!({"totals": {}, "data": [], "groups": null, "next_cursor": null, "has_more": false})
+            serde_json::json!({
+                "totals": {}, "data": [], "groups": null, "groups_truncated": false, "next_cursor": null, "has_more": false
+            })
         );
     }
     let by_address = format!("/v1/jobs?submitter=0x{}", hex::encode(ada.address));

@@ -1,6 +1,8 @@
 //! What a job's usage is billed as, in the job itself.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use store::accounts::{self, plans};
 use store::usage::corrections;
 
 use crate::app::{Call, GAS, TestApp};
@@ -39,6 +41,46 @@ async fn a_job_tells_its_rows_and_between_what_its_cost_is() {
         Value::Null,
         "in a list it is left out"
     );
+}
+
+/// Lago keeps a dearer plan until the month is over, and what one plan has billed no later one prices anew.
+#[tokio::test]
+async fn its_cost_is_that_of_the_plan_that_bills_it() {
+    let app = TestApp::new().await;
+    let ada = app.developer("ada").await;
+    let id = app.accepted(&ada).await;
+    app.complete(&id).await;
+    let cost = async || app.job(&ada, &id).await["billing"]["cost"].take();
+    let by_team =
+        json!({"plan": "team", "currency": "EUR", "at_least": "0.025", "at_most": "0.030", "is_exact": false});
+    assert_eq!(cost().await, by_team, "it is to have this plan");
+    accounts::is_on_plan(&app.pool, "acme", "team").await.unwrap();
+    assert_eq!(cost().await, Value::Null, "the billing system has it on a plan that nobody has noted");
+    let noted = async |plan: &str, since: DateTime<Utc>| plans::note(&app.pool, "acme", plan, since).await.unwrap();
+    noted("team", Utc::now() - TimeDelta::days(40)).await;
+    assert_eq!(cost().await, by_team);
+    app.execute("UPDATE tenants SET plan = 'enterprise' WHERE id = 'acme'").await;
+    assert_eq!(cost().await, by_team, "the billing system has not changed its plan");
+
+    let sent = async |metric: &str| {
+        let row = [format!("{id}:{metric}:0")];
+        store::usage::freeze(&app.pool, &row, DateTime::UNIX_EPOCH).await.unwrap();
+        store::usage::delivered(&app.pool, &row).await.unwrap();
+    };
+    for metric in ["jobs_submitted", "jobs_completed", "chain_confirmations"] {
+        sent(metric).await;
+    }
+    noted("enterprise", Utc::now()).await;
+    assert_eq!(cost().await, Value::Null, "its units are not sent yet, and will be enterprise's");
+    sent("compute_units").await;
+    assert_eq!(cost().await, by_team, "all of it was used before");
+    noted("enterprise", Utc::now() - TimeDelta::days(2)).await;
+    let by_enterprise =
+        json!({"plan": "enterprise", "currency": "EUR", "at_least": "0.015", "at_most": "0.020", "is_exact": false});
+    assert_eq!(cost().await, by_enterprise);
+    noted("made by finance", Utc::now() - TimeDelta::days(1)).await;
+    let read = app.job(&ada, &id).await;
+    assert_eq!((&read["billing"]["cost"], &line(&read, "compute_units")["cost"]), (&Value::Null, &Value::Null));
 }
 
 #[tokio::test]

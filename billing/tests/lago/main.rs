@@ -6,6 +6,7 @@ mod delivery;
 mod documents;
 mod failures;
 mod harness;
+mod periods;
 mod prepaid;
 mod provisioning;
 mod standin;

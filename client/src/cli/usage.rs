@@ -17,7 +17,7 @@ pub struct UsageArgs {
     /// Only rows of this job
     #[arg(long, value_name = "ID")]
     job: Option<JobId>,
-    /// Rows at most; the totals count all of them
+    /// Rows at most; the totals of the first page count all of them
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
     /// Read on from the page before
@@ -53,8 +53,9 @@ fn text(usage: &Usage, paint: Paint) -> String {
         table.row(vec![card::time(row.occurred_at), metric, row.units.to_string(), billing.to_owned(), id]);
     }
     let rows = table.render(|row, _, cell| if row.is_none() { paint.strong(cell) } else { cell.to_owned() });
+    let Some(totals) = &usage.totals else { return rows };
     let totals: Vec<(String, String)> =
-        usage.totals.iter().map(|(metric, units)| (tame(metric), units.to_string())).collect();
+        totals.iter().map(|(metric, units)| (tame(metric), units.to_string())).collect();
     format!("{}\n{}\n{rows}", paint.strong("TOTALS"), pairs(&totals))
 }
 
@@ -82,5 +83,7 @@ OCCURRED              METRIC         UNITS  BILLING  ROW
 2026-03-14 09:26:54Z  compute_units  2      due      019cebab:compute_units:0
 ";
         assert_eq!(text(&usage, Paint::plain()), expected);
+        let (_, rows) = expected.split_once("\n\n").unwrap();
+        assert_eq!(text(&Usage { totals: None, ..usage }, Paint::plain()), rows, "behind a cursor");
     }
 }

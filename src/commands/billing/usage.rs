@@ -3,6 +3,7 @@
 use ::billing::{Catalogue, CurrentUsage, ExternalId};
 use anyhow::Result;
 use clap::Args;
+use jobs::money::money;
 use settings::Settings;
 
 use super::{End, lago};
@@ -50,10 +51,6 @@ fn fee(code: &str) -> Option<String> {
     let plan = plans.into_iter().find(|plan| plan.code == code && plan.amount_cents > 0)?;
     let fee = money(plan.amount_cents, &plan.currency);
     Some(format!("  and {fee} a month for the plan {code}, without taxes\n"))
-}
-
-fn money(cents: i64, currency: &str) -> String {
-    format!("{}.{:02} {currency}", cents / 100, cents.abs() % 100)
 }
 
 #[cfg(test)]

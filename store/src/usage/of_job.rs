@@ -22,6 +22,17 @@ pub enum Standing {
     Refused(String),
 }
 
+/// By which plan a row is billed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BilledBy {
+    /// By this one, as the billing system told.
+    Told(String),
+    /// The billing system does not know the tenant yet, whose plan this is.
+    Expected(String),
+    /// Nobody has noted it.
+    Unknown,
+}
+
 /// A row of a job.
 #[derive(Clone, Debug)]
 pub struct JobRow {
@@ -35,6 +46,8 @@ pub struct JobRow {
     /// Time under which it is billed, once that is fixed.
     pub billed_at: Option<DateTime<Utc>>,
     pub standing: Standing,
+    /// Until its time is fixed: if it were sent now.
+    pub billed_by: BilledBy,
     /// Why it corrects another row.
     pub reason: Option<String>,
 }
@@ -45,8 +58,14 @@ pub struct JobRow {
 /// The database is away.
 pub async fn rows(pool: &PgPool, job: JobId) -> Result<Vec<JobRow>, StoreError> {
     let rows = sqlx::query!(
-        "SELECT id, metric, segment, units, gas, occurred_at, billed_at, delivered_at, dead_reason, voided, reason
-           FROM usage_ledger WHERE job_id = $1 ORDER BY metric, occurred_at, id",
+        r#"SELECT u.id, u.metric, u.segment, u.units, u.gas, u.occurred_at, u.billed_at, u.delivered_at, u.dead_reason, u.voided,
+                  u.reason,
+                  (SELECT b.plan FROM billing_plans b
+                    WHERE b.tenant = u.tenant AND b.since <= coalesce(u.billed_at, greatest(u.occurred_at, now()))
+                    ORDER BY b.since DESC LIMIT 1) AS "told_plan?",
+                  (SELECT t.plan FROM tenants t
+                    WHERE t.id = u.tenant AND t.billing_ready_at IS NULL) AS "expected_plan?"
+             FROM usage_ledger u WHERE u.job_id = $1 ORDER BY u.metric, u.occurred_at, u.id"#,
         job.0
     )
     .fetch_all(pool)
@@ -59,6 +78,11 @@ pub async fn rows(pool: &PgPool, job: JobId) -> Result<Vec<JobRow>, StoreError> 
             (None, false, Some(at)) => Standing::Delivered(at),
             (None, false, None) => Standing::Due,
         };
+        let billed_by = match (row.told_plan, row.expected_plan) {
+            (Some(plan), _) => BilledBy::Told(plan),
+            (None, Some(plan)) => BilledBy::Expected(plan),
+            (None, None) => BilledBy::Unknown,
+        };
         JobRow {
             id: row.id,
             metric: row.metric,
@@ -68,6 +92,7 @@ pub async fn rows(pool: &PgPool, job: JobId) -> Result<Vec<JobRow>, StoreError> 
             occurred_at: row.occurred_at,
             billed_at: row.billed_at,
             standing,
+            billed_by,
             reason: row.reason,
         }
     });

@@ -145,7 +145,7 @@ pub struct Behind {
     pub units: i64,
 }
 
-/// What a metric's units within a span come from, in order, at most `limit`, behind `after`.
+/// What a metric's units within some spans come from, in order, at most `limit`, behind `after`.
 ///
 /// # Errors
 /// The database is away.
@@ -153,20 +153,28 @@ pub async fn behind(
     pool: &PgPool,
     tenant: &str,
     metric: &str,
-    span: Span,
+    spans: &[Span],
     after: Option<&str>,
     limit: i64,
 ) -> Result<Vec<(String, Behind)>, StoreError> {
+    let begins: Vec<DateTime<Utc>> = spans.iter().map(|span| span.from).collect();
+    let ends: Vec<DateTime<Utc>> = spans.iter().map(|span| span.until).collect();
+    // All of them lie between these two, by which rows are found in the index.
+    let (Some(first), Some(last)) = (begins.iter().min(), ends.iter().max()) else { return Ok(Vec::new()) };
     let rows = sqlx::query!(
         r#"SELECT coalesce(job_id::text, id) AS "place!", min(job_id::text) AS job_id, sum(units)::bigint AS "units!"
              FROM usage_ledger
             WHERE tenant = $1 AND metric = $2 AND billed_at >= $3 AND billed_at < $4
-              AND dead_reason IS NULL AND NOT voided AND ($5::text IS NULL OR coalesce(job_id::text, id) > $5)
-            GROUP BY 1 ORDER BY 1 LIMIT $6"#,
+              AND EXISTS (SELECT FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (begins, ends)
+                           WHERE billed_at >= span.begins AND billed_at < span.ends)
+              AND dead_reason IS NULL AND NOT voided AND ($7::text IS NULL OR coalesce(job_id::text, id) > $7)
+            GROUP BY 1 ORDER BY 1 LIMIT $8"#,
         tenant,
         metric,
-        span.from,
-        span.until,
+        *first,
+        *last,
+        &begins,
+        &ends,
         after,
         limit
     )

@@ -1,9 +1,11 @@
 //! What billing is told of tenants: changes of plan, and the end.
 
-use store::accounts;
+use chrono::{TimeDelta, Utc};
+use store::accounts::{self, Heard, plans};
 use store::limits::rules;
 use store::usage;
 use store::usage::hours::{self, CallCount};
+use store::usage::of_job::{self, BilledBy};
 
 use crate::outbox::{Outbox, note_of};
 
@@ -51,4 +53,47 @@ async fn a_closed_tenant_ends_when_all_that_it_used_is_billed() {
     accounts::has_ended(&outbox.pool, "acme").await.unwrap();
     assert_eq!(to_end().await, [""; 0]);
     assert!(accounts::find(&outbox.pool, "acme").await.unwrap().unwrap().has_ended);
+}
+
+/// An operator's change of plan is nobody's invoice yet: what counts is what the billing system told.
+#[tokio::test]
+async fn a_row_is_billed_by_the_plan_that_was_told_of_its_time() {
+    let outbox = Outbox::new().await;
+    let job = outbox.job().await;
+    let billed_by = async || of_job::rows(&outbox.pool, job).await.unwrap().remove(0).billed_by;
+    let told = |plan: &str| BilledBy::Told(plan.to_owned());
+    assert_eq!(billed_by().await, BilledBy::Expected("development".to_owned()), "billing does not know acme yet");
+    accounts::is_on_plan(&outbox.pool, "acme", "team").await.unwrap();
+    assert_eq!(billed_by().await, BilledBy::Unknown);
+    assert_eq!(plans::unnoted(&outbox.pool).await.unwrap(), ["acme"]);
+
+    let now = Utc::now();
+    let noted = [("team", now - TimeDelta::days(40)), ("enterprise", now + TimeDelta::days(1))];
+    for (plan, since) in [noted[0], noted[0], noted[1]] {
+        plans::note(&outbox.pool, "acme", plan, since).await.unwrap();
+    }
+    assert_eq!(outbox.count("SELECT count(*) FROM billing_plans").await, 2, "each once");
+    assert_eq!(plans::unnoted(&outbox.pool).await.unwrap(), [""; 0]);
+    assert_eq!(billed_by().await, told("team"));
+    plans::note(&outbox.pool, "acme", "developer", now - TimeDelta::hours(1)).await.unwrap();
+    assert_eq!(billed_by().await, told("developer"), "it is not sent yet");
+    outbox.rewrite_ledger("UPDATE usage_ledger SET billed_at = now() - interval '10 days'").await;
+    assert_eq!(billed_by().await, told("team"), "its time is fixed");
+    outbox.rewrite_ledger("UPDATE usage_ledger SET billed_at = now() - interval '50 days'").await;
+    assert_eq!(billed_by().await, BilledBy::Unknown, "of that time nothing was told");
+}
+
+#[tokio::test]
+async fn notices_are_heard_once_and_forgotten_when_they_are_old() {
+    let outbox = Outbox::new().await;
+    for key in ["old", "new", "new"] {
+        accounts::hear(&outbox.pool, key, "invoice.created", "{}").await.unwrap();
+    }
+    outbox
+        .execute("UPDATE billing_notices SET received_at = now() - interval '91 days' WHERE unique_key = 'old'")
+        .await;
+    assert_eq!(accounts::forget_notices(&outbox.pool, 92).await.unwrap(), 0);
+    assert_eq!(accounts::forget_notices(&outbox.pool, 90).await.unwrap(), 1);
+    assert_eq!(accounts::notices(&outbox.pool, 9).await.unwrap().len(), 1);
+    assert_eq!(accounts::hear(&outbox.pool, "new", "invoice.created", "{}").await.unwrap(), Heard::Known);
 }

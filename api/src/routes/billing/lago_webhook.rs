@@ -8,10 +8,12 @@ use jobs::ErrorCode;
 use serde::Deserialize;
 use store::accounts::{Heard, hear};
 
+use super::kind::{family, is_trouble};
 use crate::ApiState;
 use crate::errors;
-use crate::notices::Signature;
+use crate::notices::{KeyUnknown, Signature};
 use crate::policy::body;
+use crate::policy::observation::BILLING_TROUBLE;
 use crate::policy::problem::Problem;
 
 const SIGNATURE: &str = "x-lago-signature";
@@ -32,7 +34,8 @@ struct Notice {
 /// Take a notice of the billing system
 ///
 /// For Lago alone: `X-Lago-Signature` must be a JWT (RS256) of Lago's over this very body. A notice whose
-/// `X-Lago-Unique-Key` was heard before is answered as the first time, and changes nothing.
+/// `X-Lago-Unique-Key` was heard within 90 days is answered as the first time, and changes nothing. While Lago does not tell
+/// its key, notices are refused with 503 and a `Retry-After`.
 #[utoipa::path(
     post, path = "/v1/billing/lago-webhook", operation_id = "hear_lago", tag = "billing",
     request_body(content = serde_json::Value, content_type = "application/json", description = "The notice.",
@@ -54,6 +57,7 @@ pub async fn hear_lago(State(state): State<Arc<ApiState>>, request: Request) -> 
     let Some(notices) = &state.notices else {
         return Err(Problem::new(ErrorCode::ServiceUnavailable, "There is no billing system."));
     };
+    notices.are_ready().await.map_err(not_checked)?;
     let content = body::read(content, state.max_body_bytes).await?;
     match notices.check(signature, &content).await {
         Ok(Signature::Genuine) => {}
@@ -61,10 +65,7 @@ pub async fn hear_lago(State(state): State<Arc<ApiState>>, request: Request) -> 
             let detail = "The signature is not the billing system's over this body.";
             return Err(Problem::new(ErrorCode::SignatureInvalid, detail));
         }
-        Err(error) => {
-            tracing::warn!(%error, "a notice cannot be checked");
-            return Err(Problem::new(ErrorCode::ServiceUnavailable, "The signature cannot be checked now."));
-        }
+        Err(unknown) => return Err(not_checked(unknown)),
     }
     let text = std::str::from_utf8(&content).map_err(|_| invalid("The notice is not UTF-8."))?;
     let notice: Notice = serde_json::from_str(text).map_err(|_| invalid("The notice has no webhook_type."))?;
@@ -72,6 +73,12 @@ pub async fn hear_lago(State(state): State<Arc<ApiState>>, request: Request) -> 
         note(&notice.webhook_type);
     }
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn not_checked(unknown: KeyUnknown) -> Problem {
+    // Begun seconds count whole: sooner it is refused again.
+    let seconds = unknown.again.as_secs() + 1;
+    Problem::new(ErrorCode::ServiceUnavailable, "The signature cannot be checked now.").with_retry_after(seconds)
 }
 
 fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -82,22 +89,11 @@ fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// What somebody must look at is told aloud.
 fn note(kind: &str) {
-    metrics::counter!("zama_billing_notices_total", "kind" => label(kind)).increment(1);
+    metrics::counter!("zama_billing_notices_total", "kind" => family(kind)).increment(1);
     if is_trouble(kind) {
+        metrics::counter!(BILLING_TROUBLE).increment(1);
         tracing::error!(notice.kind = kind, "the billing system reports trouble: zama-jobs billing notices");
     } else {
         tracing::info!(notice.kind = kind, "the billing system reports");
     }
-}
-
-fn is_trouble(kind: &str) -> bool {
-    kind.contains("error") || kind.contains("failure") || kind == "invoice.payment_dispute_lost"
-}
-
-/// The part before the dot: Lago has some twenty, so that nobody makes endless series.
-fn label(kind: &str) -> &'static str {
-    const KNOWN: [&str; 10] =
-        ["invoice", "credit_note", "customer", "subscription", "event", "events", "fee", "wallet", "plan", "payment"];
-    let family = kind.split('.').next().unwrap_or_default();
-    KNOWN.into_iter().find(|known| *known == family).unwrap_or("other")
 }

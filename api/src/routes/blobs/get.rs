@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse as _, Response};
+use blobs::BlobError;
 
 use super::Octets;
 use crate::ApiState;
@@ -56,6 +57,12 @@ pub async fn get(
     if method == Method::HEAD {
         return Ok(tagged.of((media_type, [(header::CONTENT_LENGTH, blob.size)]).into_response()));
     }
-    let stream = state.blobs.stream(&principal.tenant, sha256).await?;
+    let stream = state.blobs.stream(&principal.tenant, sha256).await;
+    let is_gone = matches!(stream, Err(BlobError::NotFound));
+    // One that was deleted since its row was read is no damage.
+    if is_gone && store::blobs::find(&state.pool, &principal.tenant, sha256.0).await?.is_none() {
+        return Err(not_found(sha256));
+    }
+    let stream = stream.map_err(|error| download::unreadable("blob", sha256, error))?;
     Ok(tagged.of((media_type, download::body(stream))))
 }

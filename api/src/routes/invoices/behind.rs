@@ -64,7 +64,8 @@ struct Query {
 /// Read what stands behind a line of an invoice
 ///
 /// The jobs whose usage the line bills, and their units; what belongs to no job (storage, calls) by its rows. Their sum is
-/// the line's units.
+/// the line's units; of an invoice of several periods, that of all its lines of the metric. Nothing of ours stands behind an
+/// invoice without periods of the tenant's own subscription.
 #[utoipa::path(
     get, path = "/v1/invoices/{id}/lines/{code}", operation_id = "get_invoice_line", tag = "billing",
     params(
@@ -98,11 +99,10 @@ pub async fn behind(
     if !invoice.lines.iter().any(|line| line.is_usage && line.code == code) {
         return Err(missing());
     }
-    let [(from, until)] = invoice.periods.as_slice() else { return Err(missing()) };
-    let span = Span { from: *from, until: *until };
+    let spans: Vec<Span> = invoice.periods.iter().map(|(from, until)| Span { from: *from, until: *until }).collect();
     let after = after.as_ref().map(|place| place.0.as_str());
     let (tenant, name) = (principal.tenant.as_str(), metric.as_str());
-    let mut found = periods::behind(&state.pool, tenant, name, span, after, limit + 1).await?;
+    let mut found = periods::behind(&state.pool, tenant, name, &spans, after, limit + 1).await?;
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = found.len() > wanted;
     found.truncate(wanted);

@@ -34,7 +34,8 @@ async fn own(state: &ApiState, tenant: &TenantId, id: &str) -> Result<Invoice, P
     let id = id.parse::<uuid::Uuid>().map_err(|_| missing())?.to_string();
     let billing = billing(state)?;
     let look = Look::begin(state.unseen);
-    let found = billing.invoice(&id).await.map_err(unavailable)?;
+    let found = billing.invoice(tenant, &id).await.map_err(unavailable)?;
+    // It was asked for the tenant's own: this is the second lock.
     let own = found.filter(|invoice| invoice.customer.as_deref() == Some(tenant.as_str()));
     look.seen(own).await.ok_or_else(missing)
 }

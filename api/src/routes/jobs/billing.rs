@@ -3,13 +3,15 @@
 use jobs::credits::{Bounds, Counted, PriceList};
 use jobs::usage::Metric;
 use jobs::wire::{CostBounds, JobBilling, JobCost, JobLine, JobUsageRow, JobUsageState};
-use store::usage::of_job::{JobRow, Standing};
+use store::usage::of_job::{BilledBy, JobRow, Standing};
 
-/// Presents a job's rows, which come by metric; without `prices` nothing is said of its cost.
-pub(super) fn billing_of(rows: Vec<JobRow>, prices: Option<&dyn PriceList>, plan: &str) -> JobBilling {
-    let priced = prices.map(|prices| {
-        let plan = prices.plan_for(plan);
-        (plan, prices.currency(plan), prices.share(plan, &billed(&rows)))
+/// Presents a job's rows, which come by metric. Nothing is said of its cost without `prices`, nor where its rows are billed by
+/// several plans, or by one that nobody knows.
+pub(super) fn billing_of(rows: Vec<JobRow>, prices: Option<&dyn PriceList>) -> JobBilling {
+    let priced = prices.and_then(|prices| {
+        let plan = plan_of(&rows, prices)?.to_owned();
+        let (currency, share) = (prices.currency(&plan).to_owned(), prices.share(&plan, &billed(&rows)));
+        Some((plan, currency, share))
     });
     let mut lines: Vec<JobLine> = Vec::new();
     for row in rows {
@@ -25,19 +27,37 @@ pub(super) fn billing_of(rows: Vec<JobRow>, prices: Option<&dyn PriceList>, plan
             line.rows.push(presented(row));
         }
     }
-    let cost = priced.as_ref().map(|(plan, currency, share)| JobCost {
-        plan: (*plan).to_owned(),
-        currency: (*currency).to_owned(),
+    let cost = priced.map(|(plan, currency, share)| JobCost {
+        plan,
+        currency,
         is_exact: share.total.at_least == share.total.at_most,
-        at_least: share.total.at_least.clone(),
-        at_most: share.total.at_most.clone(),
+        at_least: share.total.at_least,
+        at_most: share.total.at_most,
     });
     JobBilling { lines, cost }
 }
 
+/// The one plan by which all that is billed of a job is billed; that of its last row where nothing is.
+fn plan_of<'a>(rows: &'a [JobRow], prices: &'a dyn PriceList) -> Option<&'a str> {
+    let named = |row: &'a JobRow| match &row.billed_by {
+        // A plan that finance made in the billing system has prices that are not ours to tell.
+        BilledBy::Told(plan) => Some(plan.as_str()).filter(|plan| prices.plan_for(plan) == *plan),
+        BilledBy::Expected(plan) => Some(prices.plan_for(plan)),
+        BilledBy::Unknown => None,
+    };
+    let mut plans = rows.iter().filter(|row| is_billed(row)).map(named);
+    let Some(first) = plans.next() else { return rows.last().and_then(named) };
+    first.filter(|first| plans.all(|plan| plan == Some(*first)))
+}
+
+/// Whether it is on an invoice, or will be.
+fn is_billed(row: &JobRow) -> bool {
+    matches!(row.standing, Standing::Due | Standing::Delivered(_))
+}
+
 /// What is billed of it, or will be.
 fn billed(rows: &[JobRow]) -> Counted {
-    let counts = rows.iter().filter(|row| matches!(row.standing, Standing::Due | Standing::Delivered(_)));
+    let counts = rows.iter().filter(|row| is_billed(row));
     counts.filter_map(|row| Some((row.metric.parse::<Metric>().ok()?, row.units))).collect()
 }
 
@@ -78,8 +98,8 @@ mod tests {
     struct Prices;
 
     impl PriceList for Prices {
-        fn plan_for<'a>(&'a self, _: &'a str) -> &'a str {
-            "team"
+        fn plan_for<'a>(&'a self, plan: &'a str) -> &'a str {
+            if plan == "enterprise" { plan } else { "team" }
         }
 
         fn currency(&self, _: &str) -> &str {
@@ -91,7 +111,7 @@ mod tests {
         }
 
         fn share(&self, plan: &str, units: &Counted) -> Share {
-            assert_eq!(plan, "team");
+            assert!(matches!(plan, "team" | "enterprise"));
             let bounds = |units: i64| Bounds { at_least: units.to_string(), at_most: (2 * units).to_string() };
             let by_metric: BTreeMap<_, _> = units.iter().map(|(metric, units)| (metric, bounds(units))).collect();
             Share { total: bounds(units.iter().map(|(_, units)| units).sum()), by_metric }
@@ -102,7 +122,19 @@ mod tests {
         let at = DateTime::parse_from_rfc3339("2026-02-28T23:59:59.9Z").unwrap().to_utc();
         let billed_at = matches!(standing, Standing::Delivered(_)).then(|| at + chrono::TimeDelta::milliseconds(100));
         let (id, metric, segment) = (format!("j:{metric}:{segment}"), metric.to_owned(), segment.to_owned());
-        JobRow { id, metric, segment, units, gas: None, occurred_at: at, billed_at, standing, reason: None }
+        let billed_by = BilledBy::Expected("development".to_owned());
+        JobRow { id, metric, segment, units, gas: None, occurred_at: at, billed_at, standing, billed_by, reason: None }
+    }
+
+    fn told(plan: &str) -> BilledBy {
+        BilledBy::Told(plan.to_owned())
+    }
+
+    /// The plan of the cost of rows like [`rows`]: one after the other is billed by one of these.
+    fn plan_of_cost<const N: usize>(plans: [BilledBy; N]) -> Option<String> {
+        let rows = rows().into_iter().zip(plans.into_iter().cycle());
+        let rows = rows.map(|(row, billed_by)| JobRow { billed_by, ..row }).collect();
+        billing_of(rows, Some(&Prices)).cost.map(|cost| cost.plan)
     }
 
     fn rows() -> Vec<JobRow> {
@@ -119,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_line_counts_all_rows_and_costs_those_that_are_billed() {
-        let billing = billing_of(rows(), Some(&Prices), "development");
+        let billing = billing_of(rows(), Some(&Prices));
         let told =
             |line: &JobLine| (line.metric.clone(), line.units, line.cost.clone().unwrap().at_most, line.rows.len());
         let expected = [("compute_units", 3, "6", 4), ("jobs_completed", 1, "0", 1), ("jobs_submitted", 1, "2", 1)];
@@ -134,8 +166,21 @@ mod tests {
     }
 
     #[test]
+    fn a_cost_is_that_of_the_one_plan_that_bills_it_or_not_told() {
+        assert_eq!(plan_of_cost([told("enterprise")]).as_deref(), Some("enterprise"));
+        assert_eq!(plan_of_cost([told("team"), BilledBy::Expected("team".to_owned())]).as_deref(), Some("team"));
+        assert_eq!(plan_of_cost([told("team"), told("enterprise")]), None, "each has its part");
+        assert_eq!(plan_of_cost([told("made by finance")]), None, "whose prices are not ours");
+        assert_eq!(plan_of_cost([BilledBy::Unknown]), None);
+        assert_eq!(plan_of_cost([told("team"), BilledBy::Unknown]), None);
+        // What was taken back or refused is on no invoice: the first two rows, and the fifth.
+        let plans = ["team", "team", "enterprise", "enterprise", "team", "enterprise"].map(told);
+        assert_eq!(plan_of_cost(plans).as_deref(), Some("enterprise"));
+    }
+
+    #[test]
     fn without_prices_nothing_is_said_of_costs() {
-        let billing = billing_of(rows(), None, "team");
+        let billing = billing_of(rows(), None);
         assert!(billing.cost.is_none() && billing.lines.iter().all(|line| line.cost.is_none()));
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::{Extension, Json};
 use jobs::wire::Job;
 
 use super::billing::billing_of;
@@ -15,7 +15,6 @@ use crate::errors;
 use crate::policy::conditional::Tagged;
 use crate::policy::job_path::{JobPath, not_found};
 use crate::policy::problem::Problem;
-use crate::policy::tenant_rules::Rules;
 use crate::token::{Principal, Scope};
 
 errors!(Errors: Token, JobNotFound);
@@ -40,14 +39,13 @@ errors!(Errors: Token, JobNotFound);
 pub async fn get(
     State(state): State<Arc<ApiState>>,
     principal: Principal,
-    Extension(rules): Extension<Arc<Rules>>,
     JobPath(id): JobPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     principal.require(Scope::JobsRead)?;
     let job = store::jobs::find(&state.pool, principal.reader(), id).await?.ok_or_else(|| not_found(id))?;
     let rows = store::usage::of_job::rows(&state.pool, id).await?;
-    let billing = billing_of(rows, state.prices().filter(|_| !job.test_mode), &rules.plan_name);
+    let billing = billing_of(rows, state.prices().filter(|_| !job.test_mode));
     let part = serde_json::to_vec(&billing).map_err(|_| Problem::internal())?;
     let tagged = Tagged::version_with(job.version, &part);
     if let Some(not_modified) = tagged.not_modified(&headers) {

@@ -65,7 +65,7 @@ pub async fn result(
         None => {
             let stream =
                 state.blobs.stream_system(&SystemKey::result(id, BlobHash(result.hash)), BlobHash(result.hash)).await;
-            download::body(stream.map_err(|error| download::missing("result", &error))?)
+            download::body(stream.map_err(|error| download::unreadable("result", id, error))?)
         }
     };
     Ok(tagged.of((media_type, body)))

@@ -3,6 +3,7 @@
 use axum::http::HeaderValue;
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use jobs::ErrorCode;
+use jobs::money::money;
 use jobs::usage::Metric;
 use store::credits::Unpaid;
 use store::limits::{Limited, MonthUnits};
@@ -11,7 +12,6 @@ use crate::ApiState;
 use crate::policy::plan::MonthlyUnits;
 use crate::policy::problem::Problem;
 use crate::policy::tenant_rules::Rules;
-use crate::routes::credits::money;
 use crate::token::Role;
 
 /// Seconds after which another one of the active jobs may have ended.

@@ -13,9 +13,10 @@ use super::client_authentication::authenticate;
 use super::form::Form;
 use super::grants::lifetimes;
 use super::refusal::{OAuthError, OAuthRefusal, Refusal, not_stored};
-use super::token::Errors;
+use super::token::MeteredErrors;
 use crate::ApiState;
 use crate::policy::audit_trail::{Actor, Trail, by_client};
+use crate::policy::gate::TokenRequest;
 use crate::token::secret::{SecretKind, hash};
 use crate::token::{COMMAND_LINE, Rejection};
 
@@ -54,12 +55,13 @@ pub struct Revocation {
          headers(("WWW-Authenticate" = String, description = "`Basic`.")),
          example = json!({"error": "invalid_client",
                           "error_description": "The client is not known, or did not prove itself."})),
-        Errors
+        MeteredErrors
     )
 )]
 pub async fn revoke(
     State(state): State<Arc<ApiState>>,
     trail: Trail,
+    _: TokenRequest,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, Refusal> {

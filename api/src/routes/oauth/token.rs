@@ -22,7 +22,6 @@ use crate::policy::gate;
 /// Its path; with the server's origin before it an audience of assertions.
 pub const PATH: &str = "/v1/oauth/token";
 
-errors!(pub(super) Errors: Public, PayloadTooLarge, BodyTimeout);
 errors!(pub(super) MeteredErrors: Public, PayloadTooLarge, BodyTimeout, RateLimitExceeded);
 
 /// A request for a token; which parameters it needs depends on the grant.

@@ -1,5 +1,7 @@
 //! The billing system of tests: one invoice of acme's, and a key of its own.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use api::billing_system::{BillingSystem, BillingUnavailable, Invoice, InvoiceHead, InvoiceLine};
 use futures::future::{BoxFuture, FutureExt as _};
 use jobs::TenantId;
@@ -10,11 +12,30 @@ use serde_json::json;
 
 /// The invoice's id.
 pub const INVOICE: &str = "1a901a90-1a90-4a90-9a90-1a901a901a90";
+/// An invoice of two periods.
+pub const OF_TWO_PERIODS: &str = "2a902a90-2a90-4a90-9a90-2a902a902a90";
+/// An invoice of a subscription that is not ours.
+pub const OF_NO_PERIOD: &str = "3a903a90-3a90-4a90-9a90-3a903a903a90";
 
 const KEY: &str = include_str!("lago.pem");
 const PUBLIC_KEY: &str = include_str!("lago.pub.pem");
 
-pub struct TestBilling;
+#[derive(Default)]
+pub struct TestBilling {
+    is_away: AtomicBool,
+    asked: AtomicUsize,
+}
+
+impl TestBilling {
+    pub fn goes_away(&self) {
+        self.is_away.store(true, Ordering::SeqCst);
+    }
+
+    /// How often it was asked for its key.
+    pub fn asked_for_its_key(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
 
 /// A notice's signature, as Lago makes it.
 pub fn signature(notice: &str) -> String {
@@ -28,7 +49,11 @@ impl BillingSystem for TestBilling {
         async move { Ok(if own { vec![head()] } else { Vec::new() }) }.boxed()
     }
 
-    fn invoice<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Invoice>, BillingUnavailable>> {
+    fn invoice<'a>(
+        &'a self,
+        _: &'a TenantId,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Invoice>, BillingUnavailable>> {
         let line = |code: &str, is_usage, units: &str, amount_cents| InvoiceLine {
             code: code.to_owned(),
             name: code.to_owned(),
@@ -36,13 +61,21 @@ impl BillingSystem for TestBilling {
             units: units.parse().unwrap(),
             amount_cents,
         };
-        let invoice = Invoice {
-            head: head(),
+        let invoice = |periods: &[(&str, &str)]| Invoice {
+            head: InvoiceHead { id: id.to_owned(), ..head() },
             customer: Some("acme".to_owned()),
-            periods: vec![("2026-02-01T00:00:00Z".parse().unwrap(), "2026-03-01T00:00:00Z".parse().unwrap())],
+            periods: periods.iter().map(|(from, until)| (from.parse().unwrap(), until.parse().unwrap())).collect(),
             lines: vec![line("compute_units", true, "12", 1), line("team", false, "1", 4_900)],
         };
-        let found = (id == INVOICE).then_some(invoice);
+        let found = match id {
+            INVOICE => Some(invoice(&[("2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z")])),
+            OF_TWO_PERIODS => Some(invoice(&[
+                ("2026-02-01T00:00:00Z", "2026-02-10T12:00:01Z"),
+                ("2026-02-20T00:00:00Z", "2026-03-01T00:00:00Z"),
+            ])),
+            OF_NO_PERIOD => Some(invoice(&[])),
+            _ => None,
+        };
         async move { Ok(found) }.boxed()
     }
 
@@ -51,16 +84,20 @@ impl BillingSystem for TestBilling {
     }
 
     fn notice_key(&self) -> BoxFuture<'_, Result<String, BillingUnavailable>> {
-        async { Ok(PUBLIC_KEY.to_owned()) }.boxed()
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let is_away = self.is_away.load(Ordering::SeqCst);
+        let key = if is_away { Err(BillingUnavailable("it is away".to_owned())) } else { Ok(PUBLIC_KEY.to_owned()) };
+        async move { key }.boxed()
     }
 }
 
-/// A cent for a compute unit, and one for a confirmation, which is half of that in a month of many; on one plan.
+/// A cent for a compute unit, and one for a confirmation, which is half of that in a month of many; on plan `enterprise` a
+/// compute unit is half a cent, on any other, which is `team`, a whole one.
 pub struct TestPrices;
 
 impl PriceList for TestPrices {
-    fn plan_for<'a>(&'a self, _: &'a str) -> &'a str {
-        "team"
+    fn plan_for<'a>(&'a self, plan: &'a str) -> &'a str {
+        if plan == "enterprise" { plan } else { "team" }
     }
 
     fn currency(&self, _: &str) -> &str {
@@ -73,13 +110,14 @@ impl PriceList for TestPrices {
         paid.map(|(_, units)| units).sum()
     }
 
-    fn share(&self, _: &str, units: &Counted) -> Share {
+    fn share(&self, plan: &str, units: &Counted) -> Share {
+        let unit = if plan == "enterprise" { 5 } else { 10 };
         let bounds = |milli: [i64; 2]| {
             let [at_least, at_most] = milli.map(|milli| format!("0.{milli:03}"));
             Bounds { at_least, at_most }
         };
         let price = |(metric, units): (Metric, i64)| match metric {
-            Metric::ComputeUnits => [10 * units; 2],
+            Metric::ComputeUnits => [unit * units; 2],
             Metric::ChainConfirmations => [5 * units, 10 * units],
             _ => [0, 0],
         };

@@ -27,6 +27,11 @@ fn decision() -> Call {
     form("/v1/oauth/device/decision", &guess)
 }
 
+/// A guess at a secret, by way of a token that is not wanted any more.
+fn revocation() -> Call {
+    form("/v1/oauth/revoke", &[("token", "nothing"), ("client_id", "x"), ("client_secret", "y")])
+}
+
 fn login() -> Call {
     form("/v1/oauth/device_authorization", &[COMMAND_LINE])
 }
@@ -41,7 +46,7 @@ async fn who_asks_too_often_is_refused_and_who_waits_as_told_is_not() {
     }
     // All endpoints where a guess may let somebody in are one limit.
     app.send(login().from("192.0.2.7")).await.expect(200);
-    for call in [guess(), login(), decision()] {
+    for call in [guess(), login(), decision(), revocation()] {
         let refused = app.send(call.from("192.0.2.7")).await;
         let problem = refused.problem("RATE_LIMIT_EXCEEDED");
         assert_eq!(problem["detail"], "An address has 60 requests a minute, 3 at once.");
@@ -77,13 +82,26 @@ async fn an_address_does_not_use_up_anothers_and_cannot_choose_its_own() {
     }
 }
 
+/// What tries a client's secret is a guess, whatever it asks for.
+#[tokio::test]
+async fn a_revocation_counts_as_a_request_for_a_token() {
+    let app = app().await;
+    for left in ["2", "1", "0"] {
+        let answer = app.send(revocation().from("192.0.2.7")).await;
+        answer.refused("invalid_client");
+        assert_eq!(answer.header("x-ratelimit-remaining"), left);
+    }
+    app.send(guess().from("192.0.2.7")).await.problem("RATE_LIMIT_EXCEEDED");
+    let own = form("/v1/oauth/revoke", &[("token", "nothing"), COMMAND_LINE]);
+    assert_eq!(app.send(own.from("192.0.2.8")).await.status, 200, "another address");
+}
+
 #[tokio::test]
 async fn nothing_else_of_the_issuer_is_limited_by_address() {
     let app = app().await;
     for _ in 0..5 {
         app.send(Call::get("/.well-known/jwks.json").from("192.0.2.7")).await.expect(200);
-        let revocation = form("/v1/oauth/revoke", &[("token", "nothing"), COMMAND_LINE]).from("192.0.2.7");
-        assert_eq!(app.send(revocation).await.status, 200);
+        app.send(Call::get("/.well-known/oauth-authorization-server").from("192.0.2.7")).await.expect(200);
     }
     app.send(login().from("192.0.2.7")).await.expect(200);
 }

@@ -1,9 +1,9 @@
 //! What stands on an invoice, line by line.
 
+use jobs::money::amount;
 use serde_json::Value;
 
 use super::pdf::{Line, WIDTH};
-use crate::Decimal;
 use crate::standin::LAGO_VERSION;
 use crate::standin::records::{Customer, Invoice, InvoiceKind};
 
@@ -50,7 +50,7 @@ pub(super) fn lines(invoice: &Invoice, customer: Option<&Customer>) -> Vec<Line>
 }
 
 fn totals(invoice: &Invoice) -> Vec<Line> {
-    let sum = |name: &str, cents: i64| Line::Plain(row(name, "", &money(cents)));
+    let sum = |name: &str, cents: i64| Line::Plain(row(name, "", &amount(cents)));
     let mut lines = vec![sum("Without taxes", invoice.fees_amount_cents), sum("Taxes", invoice.taxes_amount_cents)];
     for (name, cents) in [
         ("Paid from granted credits", invoice.granted_credit_cents),
@@ -60,7 +60,7 @@ fn totals(invoice: &Invoice) -> Vec<Line> {
             lines.push(sum(name, -cents));
         }
     }
-    lines.push(Line::Strong(row("Total", "", &money(invoice.total_cents()))));
+    lines.push(Line::Strong(row("Total", "", &amount(invoice.total_cents()))));
     lines
 }
 
@@ -73,7 +73,7 @@ fn fee(fee: &Value) -> Vec<Line> {
     let letters: Vec<char> = name.chars().collect();
     let mut parts = letters.chunks(NAME - 1).map(|part| part.iter().collect::<String>());
     let first = parts.next().unwrap_or_default();
-    let amount = money(fee["amount_cents"].as_i64().unwrap_or_default());
+    let amount = amount(fee["amount_cents"].as_i64().unwrap_or_default());
     let head = Line::Plain(row(&first, &text(&fee["units"]), &amount));
     std::iter::once(head).chain(parts.map(Line::Plain)).collect()
 }
@@ -86,25 +86,11 @@ fn row(name: &str, units: &str, amount: &str) -> String {
     format!("{name:<NAME$}{units:>UNITS$}{amount:>AMOUNT$}")
 }
 
-/// Minor units as the main unit with its two decimals.
-fn money(cents: i64) -> String {
-    let amount = Decimal::from(cents).percent().to_string();
-    let (whole, fraction) = amount.split_once('.').unwrap_or((&amount, ""));
-    format!("{whole}.{fraction:0<2}")
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn money_has_two_decimals_whatever_it_is() {
-        for (cents, text) in [(0, "0.00"), (5, "0.05"), (110, "1.10"), (-1, "-0.01"), (123_456, "1234.56")] {
-            assert_eq!(money(cents), text);
-        }
-    }
 
     #[test]
     fn a_long_name_keeps_the_columns_of_its_line() {

@@ -25,7 +25,7 @@ pub(super) async fn answer(state: &ApiState, asked: &Asked) -> Result<Answer, Pr
     // Read first: a nonce is not spent on an answer that cannot be given.
     let key = SystemKey::result(asked.job_id, BlobHash(asked.result_hash));
     let result = state.blobs.get_system_verified(&key, BlobHash(asked.result_hash), MAX_RESULT_BYTES).await;
-    let result = result.map_err(|error| download::missing("result", &error))?;
+    let result = result.map_err(|error| download::unreadable("result", asked.job_id, error))?;
     match use_nonce(&state.pool, &request, REPEAT_SECONDS).await? {
         NonceUse::First | NonceUse::Again => Ok(Answer::ciphertext(asked.job_id, result.to_vec())),
         NonceUse::Replayed => Err(Problem::new(ErrorCode::NonceReplayed, "The retrieval nonce was used before.")),

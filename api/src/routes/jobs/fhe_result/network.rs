@@ -39,7 +39,7 @@ pub(super) async fn answer(state: &ApiState, asked: &Asked) -> Result<Answer, Pr
 
     let key = SystemKey::result(asked.job_id, BlobHash(asked.result_hash));
     let result = state.blobs.get_system_verified(&key, BlobHash(asked.result_hash), MAX_RESULT_BYTES).await;
-    let result = result.map_err(|error| download::missing("result", &error))?;
+    let result = result.map_err(|error| download::unreadable("result", asked.job_id, error))?;
     let asked = Decryption {
         result,
         leaf: leaf.leaf(),
