@@ -1,6 +1,6 @@
 //! An invoice as a whole: its periods, and its lines as Lago made them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{Decimal, ExternalId, Invoice, LagoClient, LagoError};
@@ -100,7 +100,12 @@ impl LagoClient {
         until: DateTime<Utc>,
     ) -> Result<Vec<WholeInvoice>, LagoError> {
         let mut found = Vec::new();
+        // What was issued before a span began bills nothing of it; a day more, for whoever counts days elsewhere.
+        let first = from.date_naive().pred_opt().unwrap_or(NaiveDate::MIN);
         for head in self.invoices(tenant).await? {
+            if head.issuing_date.parse::<NaiveDate>().is_ok_and(|issued| issued < first) {
+                continue;
+            }
             let Some(id) = head.lago_id else { continue };
             let Some(whole) = self.invoice(&id).await? else { continue };
             let is_within = |period: &BilledPeriod| period.is_of(tenant) && period.from < until && from <= period.to;
