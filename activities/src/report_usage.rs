@@ -27,6 +27,10 @@ impl ReportUsage {
     #[activity(name = "report_usage")]
     pub async fn report_usage(self: Arc<Self>, _ctx: ActivityContext) -> Result<u32, ActivityError> {
         let Some(billing) = &self.billing else { return Ok(0) };
+        // Before anything that waits for Lago: admissions need it most when Lago is away.
+        if let Err(error) = billing.gather_credits(CreditPace::default()).await {
+            tracing::warn!(error = format!("{error:#}"), "what waits for the billing system was not added up");
+        }
         let delivered = delivers(&self.pool, billing).await;
         tells_of_backlog(&self.pool).await?;
         // What cannot be settled was told, and is the next turn's: it holds back nobody's usage.

@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::event::WireEvent;
-use crate::{ExternalId, LagoClient, LagoError, UsageEvent};
+use crate::{LagoClient, LagoError, UsageEvent};
 
 /// Events in one call; Lago refuses more.
 pub const LARGEST_BATCH: usize = 100;
@@ -62,14 +62,6 @@ impl LagoClient {
             .map(|first| outcomes.get(first).cloned())
             .collect::<Option<Vec<_>>>()
             .ok_or_else(|| LagoError::Unexpected("an event was left without an outcome".to_owned()))
-    }
-
-    /// Whether events for this subscription will be counted.
-    ///
-    /// # Errors
-    /// Any [`LagoError`].
-    pub async fn subscription_exists(&self, id: &ExternalId) -> Result<bool, LagoError> {
-        Ok(self.subscription(id).await?.is_some())
     }
 
     /// Every round shrinks or halves a batch, so that this ends.

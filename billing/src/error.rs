@@ -33,11 +33,6 @@ pub enum LagoError {
 }
 
 impl LagoError {
-    /// Whether the same call may succeed later without anybody changing anything.
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
-    }
-
     pub(crate) fn unavailable(reason: &impl ToString) -> Self {
         Self::Unavailable { reason: reason.to_string(), retry_after: None }
     }
@@ -87,11 +82,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_unavailability_is_worth_a_retry() {
-        for (status, retryable) in
+    fn patience_helps_against_unavailability_alone() {
+        for (status, helps) in
             [(400, false), (401, false), (404, false), (422, false), (429, true), (500, true), (503, true)]
         {
-            assert_eq!(LagoError::from_status(status, String::new(), None).is_retryable(), retryable, "{status}");
+            let error = LagoError::from_status(status, String::new(), None);
+            assert_eq!(matches!(error, LagoError::Unavailable { .. }), helps, "{status}");
         }
     }
 }

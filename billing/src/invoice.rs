@@ -149,7 +149,12 @@ impl LagoClient {
         until: DateTime<Utc>,
     ) -> Result<Vec<WholeInvoice>, LagoError> {
         let mut found = Vec::new();
+        // What was issued before a span began bills nothing of it; a day more, for whoever counts days elsewhere.
+        let first = from.date_naive().pred_opt().unwrap_or(NaiveDate::MIN);
         for head in self.invoices(tenant).await? {
+            if head.issuing_date.parse::<NaiveDate>().is_ok_and(|issued| issued < first) {
+                continue;
+            }
             let Some(id) = head.lago_id else { continue };
             found.extend(self.invoice(&id).await?.filter(WholeInvoice::is_in_force));
         }

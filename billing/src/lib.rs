@@ -39,6 +39,6 @@ pub use setup::{Change, Entry, Kind, Report, plan, setup};
 pub use tenant::{Subscription, change_plan, end_tenant, ensure_tenant};
 pub use usage::{CurrentUsage, Invoice, UsageLine};
 pub use wallet::{
-    Direction, NewWallet, Prepaid, TOP_UP_KEY, TopUp, TransactionKind, TransactionStatus, Wallet, WalletId,
-    WalletStatus, WalletTransaction,
+    Direction, NewWallet, TOP_UP_KEY, TopUp, TransactionKind, TransactionStatus, Wallet, WalletId, WalletStatus,
+    WalletTransaction,
 };

@@ -158,22 +158,3 @@ pub enum Direction {
     /// Takes away.
     Outbound,
 }
-
-/// What a customer has paid in advance, and what of it its open period has used by now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Prepaid {
-    /// ISO 4217 code of the amounts.
-    pub currency: String,
-    /// Settled credits of all active wallets in this currency, in minor units.
-    pub balance_cents: i64,
-    /// What would be invoiced now, taxes included, without the plan's own fee.
-    pub used_cents: i64,
-}
-
-impl Prepaid {
-    /// What is left; below zero when more was used.
-    #[must_use]
-    pub fn left_cents(&self) -> i64 {
-        self.balance_cents.saturating_sub(self.used_cents)
-    }
-}

@@ -54,7 +54,7 @@ pub use error::ClientError;
 pub use fhe::clear::{ClearValue, ClearValueError};
 pub use fhe::inputs::Origin;
 pub use jobs::fhe::program::ValueType;
-pub use jobs::quote::{Quote, QuoteLine};
+pub use jobs::quote::{Quote, QuoteCredits, QuoteLine};
 pub use listing::JobFilter;
 pub use me::Me;
 pub use oauth::{DeviceLogin, Issuer, Tokens};

@@ -95,6 +95,7 @@ error_codes! {
     LastAdmin "LAST_ADMIN" 409 Change "The tenant would have no admin";
     ApiKeyEnded "API_KEY_ENDED" 409 Change "The API key has ended";
     TooManyApiKeys "TOO_MANY_API_KEYS" 409 Change "The user has too many API keys";
+    TooManyTopUps "TOO_MANY_TOP_UPS" 409 Operator "The tenant has too many open top-ups";
     StorageQuotaExceeded "STORAGE_QUOTA_EXCEEDED" 409 Change "The tenant's storage is full";
     PayloadTooLarge "PAYLOAD_TOO_LARGE" 413 Change "The body is too large";
     InvalidContentType "INVALID_CONTENT_TYPE" 415 Change "The content type is not supported";

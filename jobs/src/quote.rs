@@ -31,6 +31,26 @@ pub struct Quote {
     /// The job that used the quote; null until then. A quote is used once.
     #[schema(value_type = Option<uuid::Uuid>)]
     pub job_id: Option<JobId>,
+    /// Whether the tenant's credits would pay for the job at this moment. Not there where it needs none, and once the quote
+    /// was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub credits: Option<QuoteCredits>,
+}
+
+/// How the tenant's prepaid credits stand to a quoted job. Nothing of them is held: others may be faster.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
+pub struct QuoteCredits {
+    /// Always true: the tenant's jobs must be paid for by credits.
+    pub required: bool,
+    /// Whether the job would be accepted, as far as credits go.
+    pub sufficient: bool,
+    /// What is left, in minor units; null until the billing system has told of the account.
+    #[schema(example = 4184)]
+    pub available_cents: Option<i64>,
+    /// ISO 4217 code; null until then.
+    #[schema(example = "EUR")]
+    pub currency: Option<String>,
 }
 
 /// Units of a metric.
@@ -78,10 +98,16 @@ mod tests {
             expires_at: DateTime::UNIX_EPOCH,
             lines: lines(Units::plain(2)),
             job_id: None,
+            credits: None,
         };
         let document = serde_json::to_value(&quote).unwrap();
-        assert_eq!(document["job_id"], serde_json::Value::Null);
+        assert_eq!((&document["job_id"], document.get("credits")), (&serde_json::Value::Null, None));
         assert_eq!(document["lines"][2], serde_json::json!({"metric": "compute_units", "units": 2}));
         assert_eq!(serde_json::from_value::<Quote>(document).unwrap(), quote);
+        let unknown = QuoteCredits { required: true, sufficient: false, available_cents: None, currency: None };
+        let document = serde_json::to_value(&unknown).unwrap();
+        let nothing =
+            serde_json::json!({"required": true, "sufficient": false, "available_cents": null, "currency": null});
+        assert_eq!(document, nothing);
     }
 }

@@ -128,12 +128,14 @@ async fn top_up(settings: &Settings, pool: &PgPool, args: &TopUpArgs) -> Result<
     });
     let note = Note::by_operator(tenant, "credits top-up", format!("/v1/credits/top-ups/{id}"), about);
     let currency = currency.as_str();
-    let new = NewTopUp { id, tenant, key, amount_cents: *amount_cents, currency, kind, requested_by: None };
+    let amount_cents = *amount_cents;
+    let new = NewTopUp { id, tenant, key, amount_cents, currency, kind, requested_by: None, most_open: None };
     match top_ups::request(pool, &new, &note).await? {
         Requested::New(top_up) | Requested::Known(top_up) => Ok((document(&top_up), line(&top_up))),
         Requested::KeyReused { first_use } => {
             bail!("the key {key} was used for another top-up on {}", first_use.format("%Y-%m-%d %H:%M:%SZ"))
         }
+        Requested::TooMany => bail!("{tenant} has too many open top-ups"),
     }
 }
 

@@ -2,26 +2,37 @@
 
 use activities::billing_delivery::{BillingDelivery, CreditPace};
 use billing::{Catalogue, Direction, PriceBook, TransactionStatus, WalletId, WalletTransaction};
-use chrono::{TimeDelta, Utc};
+use chrono::{Datelike as _, TimeDelta, Utc};
 use jobs::credits::PriceList as _;
 use store::credits::accounts::{self, Account, Ages};
 use store::credits::top_ups::{self, Kind, NewTopUp, Pauses, Requested, State, TopUp};
+use store::usage;
 use uuid::Uuid;
 
 use crate::chance::Chance;
+use crate::months::{fixed, last_month, midnight, sent};
 use crate::outbox::note_of;
 use crate::stage::{ACME, Stage, acme};
 use crate::unreliable::Unreliable;
 
 /// Nothing is left alone: whatever can be tried is tried at once.
-const AT_ONCE: CreditPace =
-    CreditPace { pauses: Pauses { tried: 0.0, looked_at: 0.0 }, ages: Ages { required: 0.0, others: 0.0 } };
+const AT_ONCE: CreditPace = CreditPace { pauses: NO_PAUSES, ages: Ages { required: 0.0, others: 0.0 } };
+const NO_PAUSES: Pauses = Pauses { tried: 0.0, looked_at: 0.0, looked_at_late: 0.0 };
 
 impl Stage {
     async fn wishes(&self, key: &str, kind: Kind, amount_cents: i64) -> Uuid {
         let (tenant, key) = (ACME.parse().unwrap(), key.parse().unwrap());
         let id = Uuid::now_v7();
-        let new = NewTopUp { id, tenant: &tenant, key: &key, amount_cents, currency: "EUR", kind, requested_by: None };
+        let new = NewTopUp {
+            id,
+            tenant: &tenant,
+            key: &key,
+            amount_cents,
+            currency: "EUR",
+            kind,
+            requested_by: None,
+            most_open: None,
+        };
         let noted = top_ups::request(self.pool(), &new, &note_of(&tenant)).await.unwrap();
         assert!(matches!(noted, Requested::New(_)), "{noted:?}");
         id
@@ -135,6 +146,33 @@ async fn bought_credits_count_once_their_invoice_is_paid() {
 }
 
 #[tokio::test]
+async fn of_many_that_wait_in_a_wallet_the_paid_ones_count() {
+    let stage = Stage::new().await;
+    let mut ids = Vec::new();
+    for number in 0..12 {
+        ids.push(stage.wishes(&format!("order-{number}"), Kind::Paid, 100 + number).await);
+    }
+    let delivery = stage.delivery();
+    // Sent with the first one, and invoiced a moment later.
+    turn(&delivery).await;
+    turn(&delivery).await;
+    for paid in [ids[3], ids[11]] {
+        let invoice = stage.top_up(paid).await.invoice_id.expect("an invoice asks for it");
+        stage.lago.mark_as_paid(&invoice).await.unwrap();
+    }
+    turn(&delivery).await;
+    for id in &ids {
+        let expected = if [ids[3], ids[11]].contains(id) { State::Settled } else { State::Sent };
+        assert_eq!(stage.top_up(*id).await.state, expected);
+    }
+    assert_eq!(
+        stage.account().await.told.balance_cents,
+        103 + 111,
+        "whoever's top-up has moved on is asked for at once"
+    );
+}
+
+#[tokio::test]
 async fn what_lago_will_never_take_is_refused_with_its_reason() {
     let stage = Stage::new().await;
     stage.wishes("order", Kind::Granted, 100).await;
@@ -184,4 +222,62 @@ async fn an_account_is_told_as_lago_prices_it() {
     // The next ones are cheaper, since the month has so many.
     stage.used("more", 10_000, Utc::now() - TimeDelta::seconds(1)).await;
     assert_eq!(available().await.since_cents, 72);
+}
+
+/// Delivered between the last answer of a month and its end, it is in no answer: neither in that one nor in the new month's.
+#[tokio::test]
+async fn what_is_delivered_after_the_last_answer_of_a_month_is_owed_until_its_invoice() {
+    let stage = Stage::since(midnight() - TimeDelta::days(40)).await;
+    stage.wishes("order", Kind::Granted, 100_000).await;
+    let prices = PriceBook::new(Catalogue::standard(), "developer".to_owned());
+    let available = async || {
+        let purse = accounts::purse(stage.pool(), &ACME.parse().unwrap()).await.unwrap().expect("it was told");
+        purse.left(&prices).available_cents
+    };
+    let delivery = stage.delivery();
+    turn(&delivery).await;
+    let moment = midnight() - TimeDelta::seconds(9);
+    let arrives = async |id: &String, units| {
+        stage.lago.send(&[sent(id, units, moment)]).await.unwrap();
+        usage::delivered(stage.pool(), std::slice::from_ref(id)).await.unwrap();
+    };
+    let early = fixed(&stage, "early", 25_000, moment).await;
+    arrives(&early, 25_000).await;
+    let late = fixed(&stage, "late", 95_000, moment).await;
+    // What was told then: 25,000 units at 0.00008 with a fifth of taxes.
+    let asking = accounts::asking(stage.pool(), ACME).await.unwrap();
+    let mut last = stage.account().await;
+    last.period_from = (midnight() - TimeDelta::days(1)).with_day(1).unwrap();
+    last.rows_from = asking.rows_from;
+    last.told.as_of = asking.as_of;
+    last.told.usage_cents = 240;
+    last.told.units = [(billing::Metric::ComputeUnits, 25_000)].into_iter().collect();
+    accounts::keep(stage.pool(), ACME, &last).await.unwrap();
+    // 100,000 units at 0.00008 and 20,000 at 0.00006: 11.04 in all.
+    assert_eq!(available().await, 100_000 - 1_104);
+    arrives(&late, 95_000).await;
+    assert_eq!(available().await, 100_000 - 1_104);
+
+    // One more whose delivery nobody knows of counts as billed, and as waiting, until it is known: 0.72 and 0.96.
+    let unknown = fixed(&stage, "unknown", 10_000, moment).await;
+    turn(&delivery).await;
+    let account = stage.account().await;
+    assert_eq!((account.period_from, account.told.usage_cents), (midnight(), 0));
+    assert_eq!(account.owed.iter().map(|owed| (owed.cents, owed.until)).collect::<Vec<_>>(), [(1_176, midnight())]);
+    assert_eq!((account.told.owed_cents, available().await), (1_176, 100_000 - 1_176 - 96));
+    arrives(&unknown, 10_000).await;
+    for _ in 0..2 {
+        turn(&delivery).await;
+        let told = (stage.account().await.told.owed_cents, available().await);
+        assert_eq!(told, (1_176, 100_000 - 1_176), "nothing is missed, as long as there is no invoice");
+    }
+
+    stage.closes(last_month()).await;
+    turn(&delivery).await;
+    let invoiced = stage.account().await;
+    assert!(invoiced.owed.is_empty(), "{invoiced:?}");
+    // The plan's own fee, which nobody used, is drawn with it.
+    let drawn = 1_176 + 4_900 + 980;
+    assert_eq!((invoiced.told.owed_cents, invoiced.told.balance_cents), (0, 100_000 - drawn));
+    assert_eq!(available().await, 100_000 - drawn);
 }

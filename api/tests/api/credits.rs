@@ -61,7 +61,7 @@ async fn a_top_up_is_noted_once_for_each_key() {
 
     // What has become of it is seen where it is read; a repeat is answered as the first time.
     let id: Uuid = noted["id"].as_str().unwrap().parse().unwrap();
-    let now = Pauses { tried: 0.0, looked_at: 0.0 };
+    let now = Pauses { tried: 0.0, looked_at: 0.0, looked_at_late: 0.0 };
     top_ups::begin_try(&app.pool, id, Uuid::nil(), now).await.unwrap().expect("it is nobody's");
     let made = Made { transaction: Uuid::max(), invoice: Some("i-1".to_owned()), outcome: Outcome::Settled };
     assert!(top_ups::note(&app.pool, id, &made).await.unwrap());
@@ -69,6 +69,28 @@ async fn a_top_up_is_noted_once_for_each_key() {
     assert_eq!((&settled["state"], &settled["invoice_id"]), (&json!("settled"), &json!("i-1")));
     assert!(settled["settled_at"].is_string() && settled["refusal"].is_null());
     assert_eq!(buys(&app, &amy, "march", &fifty).await.expect(202), noted);
+}
+
+#[tokio::test]
+async fn a_tenant_has_twenty_open_top_ups_at_most() {
+    let app = TestApp::new().await;
+    let (amy, eve) = (app.user("acme", "amy", Role::Admin).await, app.user("globex", "eve", Role::Admin).await);
+    let fifty = json!({"amount_cents": 5000});
+    let mut ids = Vec::new();
+    for number in 0..20 {
+        let noted = buys(&app, &amy, &format!("k{number}"), &fifty).await.expect(202);
+        ids.push(noted["id"].as_str().unwrap().parse::<Uuid>().unwrap());
+    }
+    let problem = buys(&app, &amy, "more", &fifty).await.problem("TOO_MANY_TOP_UPS");
+    assert_eq!(problem["status"], 409);
+    assert_eq!(problem["detail"], "20 top-ups of the tenant are open, as many as may be: pay their invoices first.");
+    assert_eq!(buys(&app, &amy, "k0", &fifty).await.header("idempotency-replayed"), "true", "as before");
+    buys(&app, &eve, "more", &fifty).await.expect(202);
+    app.granted("acme", "goodwill", 5).await;
+    assert!(top_ups::refuse(&app.pool, ids[7], "no").await.unwrap());
+    buys(&app, &amy, "more", &fifty).await.problem("TOO_MANY_TOP_UPS");
+    assert!(top_ups::refuse(&app.pool, ids[8], "no").await.unwrap());
+    buys(&app, &amy, "more", &fifty).await.expect(202);
 }
 
 #[tokio::test]
@@ -141,6 +163,41 @@ async fn nothing_is_admitted_beyond_what_was_paid_before() {
     assert_eq!(empty["detail"], "The job may cost 0.03 EUR; 0.00 EUR of the tenant's credits are left.");
     requires(&app, &amy, false).await.expect(200);
     app.accepted(&ada).await;
+}
+
+#[tokio::test]
+async fn a_quote_tells_whether_the_credits_would_suffice_and_takes_none() {
+    let app = TestApp::new().await;
+    let (ada, amy) = (app.developer("ada").await, app.user("acme", "amy", Role::Admin).await);
+    let quoted = async || app.quote(&ada, &job(6)).await.expect(201);
+    assert_eq!(quoted().await.get("credits"), None, "it needs none");
+    requires(&app, &amy, true).await.expect(200);
+    let unknown = json!({"required": true, "sufficient": false, "available_cents": null, "currency": null});
+    assert_eq!(quoted().await["credits"], unknown);
+    app.submit(&ada, &job(6)).await.problem("CREDITS_EXHAUSTED");
+
+    // A job may cost three cents.
+    for (balance, sufficient) in [(0, false), (2, false), (3, true)] {
+        app.told(balance, &[]).await;
+        let credits =
+            json!({"required": true, "sufficient": sufficient, "available_cents": balance, "currency": "EUR"});
+        for _ in 0..2 {
+            assert_eq!(quoted().await["credits"], credits, "nothing of it is held");
+        }
+        let status = app.submit(&ada, &job(6)).await.status.as_u16();
+        assert_eq!(status, if sufficient { 202 } else { 402 }, "as admission sees it");
+    }
+    // It is as of the moment at which it is asked for.
+    let quote = quoted().await;
+    assert_eq!((&quote["credits"]["sufficient"], &quote["credits"]["available_cents"]), (&json!(false), &json!(0)));
+    let address = format!("/v1/quotes/{}", quote["quote_id"].as_str().unwrap());
+    assert_eq!(app.get(&ada, &address).await.expect(200), quote);
+    app.told(50, &[]).await;
+    assert_eq!(app.get(&ada, &address).await.expect(200)["credits"]["sufficient"], true);
+    let mut under = job(6);
+    under["quote_id"] = quote["quote_id"].clone();
+    app.submit(&ada, &under).await.expect(202);
+    assert_eq!(app.get(&ada, &address).await.expect(200).get("credits"), None, "it was used");
 }
 
 /// Rows that the billing system has priced do not count twice, however late it is asked.

@@ -4,7 +4,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{NewWallet, Prepaid, TOP_UP_KEY, TopUp, Wallet, WalletId, WalletStatus, WalletTransaction, wire};
+use super::{NewWallet, TOP_UP_KEY, TopUp, Wallet, WalletId, WalletStatus, WalletTransaction, wire};
 use crate::{ExternalId, LagoClient, LagoError};
 
 /// Wallets or transactions in one page of a list; Lago gives no more.
@@ -18,15 +18,6 @@ impl LagoClient {
     pub async fn wallets(&self, customer: &ExternalId) -> Result<Vec<Wallet>, LagoError> {
         let pages = self.pages::<wire::Wallets>(&["wallets"], &[("external_customer_id", customer.as_str())]).await?;
         pages.into_iter().flat_map(|page| page.wallets).map(wire::WalletBody::read).collect()
-    }
-
-    /// A wallet by its id.
-    ///
-    /// # Errors
-    /// Any [`LagoError`].
-    pub async fn wallet(&self, id: WalletId) -> Result<Option<Wallet>, LagoError> {
-        let found: Option<wire::OneWallet> = self.find(&["wallets", &id.to_string()]).await?;
-        found.map(|answer| answer.wallet.read()).transpose()
     }
 
     /// The customer's active wallet under this code; made, empty, when there is none. Repeating it makes no second one.
@@ -123,21 +114,6 @@ impl LagoClient {
     pub async fn mark_as_paid(&self, invoice: &str) -> Result<(), LagoError> {
         let body = json!({ "invoice": { "payment_status": "succeeded" } });
         self.put::<_, IgnoredAny>(&["invoices", invoice], &body).await.map(drop)
-    }
-
-    /// What is left of a tenant's prepaid credits, by its wallets and its current usage.
-    ///
-    /// Not by the wallets' own ongoing balance: a Lago without a licence brings that up to date only when a wallet changes.
-    ///
-    /// # Errors
-    /// Any [`LagoError`]; [`LagoError::Rejected`] with 404 for an unknown tenant, 405 without a subscription.
-    pub async fn prepaid(&self, tenant: &ExternalId) -> Result<Prepaid, LagoError> {
-        let usage = self.current_usage(tenant).await?;
-        let wallets = self.wallets(tenant).await?;
-        let own =
-            wallets.iter().filter(|wallet| wallet.status == WalletStatus::Active && wallet.currency == usage.currency);
-        let balance_cents = own.fold(0i64, |sum, wallet| sum.saturating_add(wallet.balance_cents));
-        Ok(Prepaid { currency: usage.currency, balance_cents, used_cents: usage.total_amount_cents })
     }
 
     async fn pages<T: DeserializeOwned + wire::Page>(

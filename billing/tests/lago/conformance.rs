@@ -6,7 +6,7 @@ use axum::Router;
 use axum::http::Uri;
 use axum::response::IntoResponse;
 use billing::conformance::{Outcome, Report, Table, Target, run};
-use billing::{ExternalId, Origin};
+use billing::{ExternalId, LagoError, Origin};
 use tokio::net::TcpListener;
 
 async fn held(origin: &str, only: &[&str]) -> Report {
@@ -73,5 +73,6 @@ async fn nobody_there_is_an_error_and_no_report() {
     let origin = Origin::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     drop(listener);
     let target = Target { origin, api_key: KEY.to_owned() };
-    assert!(run(&target, &table.selected(&[]).unwrap(), &mut |_| ()).await.unwrap_err().is_retryable());
+    let nobody = run(&target, &table.selected(&[]).unwrap(), &mut |_| ()).await.unwrap_err();
+    assert!(matches!(nobody, LagoError::Unavailable { .. }), "{nobody}");
 }

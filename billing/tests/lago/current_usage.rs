@@ -82,7 +82,7 @@ async fn only_events_within_the_subscriptions_time_count() {
     let (status, body) =
         lago.call("GET", "customers/acme/current_usage?external_subscription_id=acme", json!(null)).await;
     assert_eq!((status, &body["code"]), (405, &json!("no_active_subscription")));
-    assert!(!lago.client.subscription_exists(&acme()).await.unwrap());
+    assert_eq!(lago.client.subscription(&acme()).await.unwrap(), None);
     assert_eq!(lago.call("GET", "subscriptions/acme?status=terminated", json!(null)).await.0, 200);
 
     // A new subscription under the same id does not inherit what happened before it.

@@ -75,8 +75,8 @@ async fn without_a_subscription_nothing_is_sent_for_it_and_others_are_not_held_u
     events[0].external_subscription_id = id("nobody");
     assert_eq!(lago.client.send(&events).await.unwrap(), [Delivery::NoSubscription, Delivery::Delivered]);
     assert_eq!(lago.client.get_event(&events[0].transaction_id).await.unwrap(), None);
-    assert!(lago.client.subscription_exists(&acme()).await.unwrap());
-    assert!(!lago.client.subscription_exists(&id("nobody")).await.unwrap());
+    assert!(lago.client.subscription(&acme()).await.unwrap().is_some());
+    assert_eq!(lago.client.subscription(&id("nobody")).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use jobs::quote::Quote;
+use jobs::quote::{Quote, QuoteCredits};
 
 use super::card;
 use super::error::CliError;
@@ -40,17 +40,30 @@ pub(super) async fn quote(session: &Session, args: &QuoteArgs) -> Result<Exit, C
 }
 
 fn text(quote: &Quote, paint: Paint) -> String {
-    let head = pairs(&[
+    let mut head = vec![
         ("Quote", paint.strong(&quote.quote_id.to_string())),
         ("Content hash", quote.content_hash.to_string()),
         ("Expires", card::time(quote.expires_at)),
-    ]);
+    ];
+    head.extend(quote.credits.as_ref().map(|of| ("Credits", credits(of))));
+    let head = pairs(&head);
     let mut table = Table::new(&["METRIC", "AT MOST"]);
     for line in &quote.lines {
         table.row(vec![line.metric.to_string(), line.units.to_string()]);
     }
     let lines = table.render(|row, _, cell| if row.is_none() { paint.strong(cell) } else { cell.to_owned() });
     format!("{head}\n{lines}")
+}
+
+/// Whether the tenant's credits would pay for the job now; currencies here have two decimals.
+fn credits(of: &QuoteCredits) -> String {
+    let (Some(cents), Some(currency)) = (of.available_cents, &of.currency) else {
+        return "not sufficient: nothing is known of them yet".to_owned();
+    };
+    let (verdict, sign) =
+        (if of.sufficient { "sufficient" } else { "not sufficient" }, if cents < 0 { "-" } else { "" });
+    let cents = cents.unsigned_abs();
+    format!("{verdict}: {sign}{}.{:02} {currency} are left", cents / 100, cents % 100)
 }
 
 #[cfg(test)]
@@ -82,5 +95,18 @@ compute_units   66
             "2e".repeat(32)
         );
         assert_eq!(text(&quote, Paint::plain()), expected);
+    }
+
+    #[test]
+    fn credits_are_told_where_they_are_needed() {
+        let of = |sufficient, available_cents: Option<i64>| QuoteCredits {
+            required: true,
+            sufficient,
+            available_cents,
+            currency: available_cents.map(|_| "EUR".to_owned()),
+        };
+        assert_eq!(credits(&of(true, Some(4_184))), "sufficient: 41.84 EUR are left");
+        assert_eq!(credits(&of(false, Some(-7))), "not sufficient: -0.07 EUR are left");
+        assert_eq!(credits(&of(false, None)), "not sufficient: nothing is known of them yet");
     }
 }

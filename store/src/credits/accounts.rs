@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use jobs::TenantId;
 use jobs::credits::{Counted, Purse, Told};
 use jobs::usage::Units;
+use serde::{Deserialize, Serialize};
 use sqlx::{PgExecutor, PgPool};
 
 use crate::StoreError;
@@ -37,20 +38,29 @@ pub async fn asking(pool: &PgPool, tenant: &str) -> Result<Asking, StoreError> {
 }
 
 /// What an account owes of a period that is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Owed {
-    pub cents: i64,
-    /// Beginning of that period.
+    /// Beginning of that period, ...
     pub from: DateTime<Utc>,
+    /// ... and the first moment that is not in it.
+    pub until: DateTime<Utc>,
+    /// By which it is invoiced.
+    pub plan: String,
+    /// What the ledger holds of it costs, taxes included.
+    pub cents: i64,
+    /// The part of it that the plan's list prices do not have: the billing system had other ones.
+    pub beside_list_cents: i64,
 }
 
 /// What the billing system told.
 #[derive(Clone, Debug)]
 pub struct Account {
+    /// Its `owed_cents` are those of `owed` together.
     pub told: Told,
     /// Beginning of the open period.
     pub period_from: DateTime<Utc>,
-    pub owed: Option<Owed>,
+    /// The periods before whose invoice has not drawn them, the oldest first.
+    pub owed: Vec<Owed>,
     pub rows_from: DateTime<Utc>,
 }
 
@@ -61,15 +71,19 @@ pub struct Account {
 pub async fn keep(pool: &PgPool, tenant: &str, account: &Account) -> Result<(), StoreError> {
     let Account { told, period_from, owed, rows_from } = account;
     let units = serde_json::to_value(&told.units).map_err(|error| StoreError::corrupt("count of units", error))?;
+    let periods = serde_json::to_value(owed).map_err(|error| StoreError::corrupt("period that is owed", error))?;
+    // A minute for rows that are written at this moment, as in `asking`.
     sqlx::query!(
         "INSERT INTO credit_accounts AS a (tenant, currency, plan, balance_cents, usage_cents, units, period_from,
-                                           owed_cents, owed_from, as_of, rows_from)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                           owed_cents, owed_from, owed, as_of, rows_from, gathered, gathered_until)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+                 untold_units($1, $11, $12, now() - interval '1 minute'), now() - interval '1 minute')
          ON CONFLICT (tenant) DO UPDATE
             SET currency = EXCLUDED.currency, plan = EXCLUDED.plan, balance_cents = EXCLUDED.balance_cents,
                 usage_cents = EXCLUDED.usage_cents, units = EXCLUDED.units, period_from = EXCLUDED.period_from,
-                owed_cents = EXCLUDED.owed_cents, owed_from = EXCLUDED.owed_from, as_of = EXCLUDED.as_of,
-                rows_from = EXCLUDED.rows_from
+                owed_cents = EXCLUDED.owed_cents, owed_from = EXCLUDED.owed_from, owed = EXCLUDED.owed,
+                as_of = EXCLUDED.as_of, rows_from = EXCLUDED.rows_from, gathered = EXCLUDED.gathered,
+                gathered_until = EXCLUDED.gathered_until
           WHERE a.as_of < EXCLUDED.as_of",
         tenant,
         told.currency,
@@ -78,10 +92,36 @@ pub async fn keep(pool: &PgPool, tenant: &str, account: &Account) -> Result<(), 
         told.usage_cents,
         units,
         *period_from,
-        owed.map_or(0, |owed| owed.cents),
-        owed.map(|owed| owed.from),
+        told.owed_cents,
+        owed.first().map(|owed| owed.from),
+        periods,
         told.as_of,
         *rows_from
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Adds up what the billing system has not told, for each account that nothing may be admitted beyond and that was told
+/// `age_seconds` ago: admissions then read the rows of the last minutes alone, however long the billing system is away and
+/// whatever waits for it. Rows that are booked later for an hour that is over are seen by the next time.
+///
+/// # Errors
+/// The database is away.
+pub async fn gather(pool: &PgPool, age_seconds: f64) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE credit_accounts a
+            SET gathered = untold_units(a.tenant, a.as_of, a.rows_from, now() - interval '1 minute'),
+                gathered_until = now() - interval '1 minute',
+                -- What was booked meanwhile for an hour before is still counted once it is delivered.
+                rows_from = least(a.rows_from, (SELECT min(coalesce(u.billed_at, u.occurred_at)) FROM usage_ledger u
+                                                 WHERE u.tenant = a.tenant AND u.delivered_at IS NULL
+                                                   AND u.dead_reason IS NULL) - interval '1 minute')
+           FROM tenants t
+          WHERE t.id = a.tenant AND (t.requires_credits OR t.credits_enforced)
+            AND a.as_of < clock_timestamp() - make_interval(secs => $1)",
+        age_seconds
     )
     .execute(pool)
     .await?;
@@ -94,7 +134,7 @@ pub async fn keep(pool: &PgPool, tenant: &str, account: &Account) -> Result<(), 
 /// The database is away.
 pub async fn find(pool: &PgPool, tenant: &str) -> Result<Option<Account>, StoreError> {
     let row = sqlx::query!(
-        "SELECT currency, plan, balance_cents, usage_cents, units, period_from, owed_cents, owed_from, as_of, rows_from
+        "SELECT currency, plan, balance_cents, usage_cents, units, period_from, owed_cents, owed, as_of, rows_from
            FROM credit_accounts WHERE tenant = $1",
         tenant
     )
@@ -112,7 +152,8 @@ pub async fn find(pool: &PgPool, tenant: &str) -> Result<Option<Account>, StoreE
                 as_of: row.as_of,
             },
             period_from: row.period_from,
-            owed: row.owed_from.map(|from| Owed { cents: row.owed_cents, from }),
+            owed: serde_json::from_value(row.owed)
+                .map_err(|error| StoreError::corrupt("period that is owed", error))?,
             rows_from: row.rows_from,
         })
     })
@@ -127,14 +168,15 @@ pub async fn find(pool: &PgPool, tenant: &str) -> Result<Option<Account>, StoreE
 pub async fn purse(executor: impl PgExecutor<'_>, tenant: &TenantId) -> Result<Option<Purse>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT a.currency, a.plan, a.balance_cents, a.usage_cents, a.units, a.owed_cents, a.as_of,
+                  -- By the index over (tenant, occurred_at): what is older is added up already.
                   (SELECT coalesce(jsonb_object_agg(sums.metric, sums.units), '{}')
                      FROM (SELECT metric, sum(units)::bigint AS units
-                             FROM (SELECT metric, units FROM usage_ledger
-                                    WHERE tenant = $1 AND delivered_at IS NULL AND dead_reason IS NULL
+                             FROM (SELECT older.key AS metric, older.value::bigint AS units
+                                     FROM jsonb_each_text(a.gathered) AS older
                                    UNION ALL
                                    SELECT metric, units FROM usage_ledger
-                                    WHERE tenant = $1 AND billed_at >= a.rows_from AND delivered_at >= a.as_of
-                                      AND dead_reason IS NULL) AS open
+                                    WHERE tenant = $1 AND occurred_at >= a.gathered_until AND dead_reason IS NULL
+                                      AND coalesce(delivered_at, 'infinity') >= a.as_of) AS untold
                             GROUP BY metric) AS sums) AS "since!",
                   (SELECT count(*) FROM job_reservations WHERE tenant = $1) AS "open_jobs!",
                   -- What a job that waits for the chain has used stands in the ledger.

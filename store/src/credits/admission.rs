@@ -2,9 +2,9 @@
 
 use jobs::TenantId;
 use jobs::credits::{Counted, Verdict};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 
-use super::{Prepaid, Unpaid, accounts};
+use super::{Cover, Prepaid, Unpaid, accounts};
 use crate::StoreError;
 
 /// Whether admissions of a tenant that do not see each other may go on side by side.
@@ -41,6 +41,23 @@ pub(crate) async fn ask(
         };
     }
     Err(StoreError::corrupt("verdict about credits", "neither enough nor exhausted"))
+}
+
+/// Whether a tenant's credits would pay for a job now, by the same reading and the same rule; nothing is taken, and nobody
+/// waits.
+///
+/// # Errors
+/// The database is away.
+pub async fn look(
+    executor: impl PgExecutor<'_>,
+    tenant: &TenantId,
+    job: &Counted,
+    prepaid: Prepaid<'_>,
+) -> Result<Cover, StoreError> {
+    let Some(purse) = accounts::purse(executor, tenant).await? else { return Ok(Cover::Unknown) };
+    let is_sufficient = !matches!(purse.pays(job, prepaid.prices), Verdict::Exhausted { .. });
+    let available_cents = purse.left(prepaid.prices).available_cents;
+    Ok(Cover::Known { is_sufficient, available_cents, currency: purse.told.currency })
 }
 
 /// Held until the transaction ends, or goes back to its savepoint. Whoever waits to be alone goes before those that come after

@@ -7,6 +7,7 @@ pub mod top_ups;
 use jobs::credits::PriceList;
 
 pub(crate) use admission::ask;
+pub use admission::look;
 
 /// That an admission takes from prepaid credits, and by what prices.
 #[derive(Clone, Copy)]
@@ -21,4 +22,18 @@ pub enum Unpaid {
     Unknown,
     /// Nothing is left, or less than the job may cost; minor units, taxes included.
     Exhausted { available_cents: i64, wanted_cents: i64 },
+}
+
+/// How a tenant's credits stand to a job that is not admitted yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cover {
+    /// Nothing is known of the tenant's account yet: the job would be refused.
+    Unknown,
+    Known {
+        is_sufficient: bool,
+        /// Minor units, taxes included; below zero when more was used than paid for.
+        available_cents: i64,
+        /// ISO 4217 code.
+        currency: String,
+    },
 }

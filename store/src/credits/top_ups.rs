@@ -7,16 +7,20 @@
 //!     └──> refused <┘
 //! ```
 
+mod settling;
+
 use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use jobs::{IdempotencyKey, TenantId, UserId};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::audit::Note;
 use crate::{StoreError, begin};
+
+pub use settling::{Made, Outcome, Pauses, Sent, Try, begin_look, begin_try, note, refuse, to_look_at, to_send};
 
 /// How credits come about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +87,8 @@ pub struct NewTopUp<'a> {
     pub kind: Kind,
     /// `None`: an operator.
     pub requested_by: Option<&'a UserId>,
+    /// How many of the tenant's may be open together with it; `None`: however many there are.
+    pub most_open: Option<i64>,
 }
 
 /// A top-up as it stands.
@@ -158,6 +164,8 @@ pub enum Requested {
     Known(TopUp),
     /// Something else was.
     KeyReused { first_use: DateTime<Utc> },
+    /// The tenant has as many that are open as it may have.
+    TooMany,
 }
 
 /// Notes a wish for credits, once for each key of a tenant, whoever asks at once.
@@ -166,6 +174,13 @@ pub enum Requested {
 /// The database is away, or there is no such tenant.
 pub async fn request(pool: &PgPool, new: &NewTopUp<'_>, audit: &Note) -> Result<Requested, StoreError> {
     let mut tx = begin(pool).await?;
+    // A tenant's one after the other, so that a limit is one.
+    sqlx::query_scalar!(
+        r#"SELECT 1 AS "locked!" FROM pg_advisory_xact_lock(hashtextextended($1, 0))"#,
+        format!("top-ups/{}", new.tenant)
+    )
+    .fetch_one(&mut *tx)
+    .await?;
     let inserted = sqlx::query_as!(
         Row,
         "INSERT INTO credit_top_ups (id, tenant, idempotency_key, amount_cents, currency, kind, requested_by)
@@ -183,6 +198,12 @@ pub async fn request(pool: &PgPool, new: &NewTopUp<'_>, audit: &Note) -> Result<
     .fetch_optional(&mut *tx)
     .await?;
     if let Some(row) = inserted {
+        if let Some(most) = new.most_open
+            && count_open(&mut tx, new.tenant).await? > most
+        {
+            tx.rollback().await?;
+            return Ok(Requested::TooMany);
+        }
         audit.write(&mut tx).await?;
         tx.commit().await?;
         return Ok(Requested::New(row.try_into()?));
@@ -202,6 +223,17 @@ pub async fn request(pool: &PgPool, new: &NewTopUp<'_>, audit: &Note) -> Result<
     let is_same =
         (known.amount_cents, known.currency.as_str(), known.kind) == (new.amount_cents, new.currency, new.kind);
     Ok(if is_same { Requested::Known(known) } else { Requested::KeyReused { first_use: known.created_at } })
+}
+
+/// Those that have not ended.
+async fn count_open(tx: &mut PgConnection, tenant: &TenantId) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM credit_top_ups WHERE tenant = $1 AND state IN ('requested', 'sent')"#,
+        tenant.as_str()
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(count)
 }
 
 /// A top-up of a tenant's.
@@ -269,126 +301,4 @@ pub async fn pending_cents(pool: &PgPool, tenant: &TenantId) -> Result<i64, Stor
     .fetch_one(pool)
     .await?;
     Ok(sum)
-}
-
-/// How long to leave a top-up alone, in seconds.
-#[derive(Clone, Copy, Debug)]
-pub struct Pauses {
-    /// After it was tried: longer than the billing system takes for a request, so that what is not there then never will be.
-    pub tried: f64,
-    /// After it was looked at whether it is paid.
-    pub looked_at: f64,
-}
-
-/// Top-ups that have something to be done about them: the oldest first, at most `limit`.
-///
-/// # Errors
-/// The database is away.
-pub async fn due(pool: &PgPool, pauses: Pauses, limit: i64) -> Result<Vec<TopUp>, StoreError> {
-    let rows = sqlx::query_as!(
-        Row,
-        "SELECT id, tenant, amount_cents, currency, kind, requested_by, state, created_at, sent_at, settled_at,
-                wallet_id, transaction_id, invoice_id, refusal
-           FROM credit_top_ups
-          WHERE state = 'requested' AND (tried_at IS NULL OR tried_at < clock_timestamp() - make_interval(secs => $1))
-             OR state = 'sent' AND (looked_at IS NULL OR looked_at < clock_timestamp() - make_interval(secs => $2))
-          ORDER BY coalesce(looked_at, tried_at, created_at), id LIMIT $3",
-        pauses.tried,
-        pauses.looked_at,
-        limit
-    )
-    .fetch_all(pool)
-    .await?;
-    rows.into_iter().map(TopUp::try_from).collect()
-}
-
-/// The right to send a top-up once, which nobody else has for a while.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Try {
-    /// The wallet that it goes to: that of its first try, for ever.
-    pub wallet: Uuid,
-    /// 1, 2, 3, …: of any but the first the billing system is asked whether it has the top-up.
-    pub number: i32,
-}
-
-/// Notes that a top-up is about to be sent. `None`: somebody else tries it, did so a moment ago, or it is sent already.
-///
-/// # Errors
-/// The database is away.
-pub async fn begin_try(pool: &PgPool, id: Uuid, wallet: Uuid, pauses: Pauses) -> Result<Option<Try>, StoreError> {
-    let tried = sqlx::query_as!(
-        Try,
-        r#"UPDATE credit_top_ups
-              SET tried_at = clock_timestamp(), attempts = attempts + 1, wallet_id = coalesce(wallet_id, $2)
-            WHERE id = $1 AND state = 'requested'
-              AND (tried_at IS NULL OR tried_at < clock_timestamp() - make_interval(secs => $3))
-        RETURNING wallet_id AS "wallet!", attempts AS number"#,
-        id,
-        wallet,
-        pauses.tried
-    )
-    .fetch_optional(pool)
-    .await?;
-    Ok(tried)
-}
-
-/// What the billing system has of a top-up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Made {
-    pub transaction: Uuid,
-    pub invoice: Option<String>,
-    pub outcome: Outcome,
-}
-
-/// What became of it there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Its invoice is to be paid.
-    Pending,
-    /// The credits count.
-    Settled,
-    /// They never will, for this reason.
-    Failed(String),
-}
-
-/// Notes what the billing system has of a top-up that was sent, or is looked at again. `false`: it had ended already.
-///
-/// # Errors
-/// The database is away; it is then asked for again.
-pub async fn note(pool: &PgPool, id: Uuid, made: &Made) -> Result<bool, StoreError> {
-    let (state, refusal) = match &made.outcome {
-        Outcome::Pending => (State::Sent, None),
-        Outcome::Settled => (State::Settled, None),
-        Outcome::Failed(reason) => (State::Refused, Some(reason.as_str())),
-    };
-    let noted = sqlx::query!(
-        "UPDATE credit_top_ups
-            SET state = $2, refusal = $3, transaction_id = coalesce(transaction_id, $4),
-                invoice_id = coalesce($5, invoice_id), sent_at = coalesce(sent_at, clock_timestamp()),
-                looked_at = clock_timestamp(), settled_at = CASE WHEN $2 = 'settled' THEN clock_timestamp() END
-          WHERE id = $1 AND state IN ('requested', 'sent')",
-        id,
-        state.as_str(),
-        refusal,
-        made.transaction,
-        made.invoice.as_deref()
-    )
-    .execute(pool)
-    .await?;
-    Ok(noted.rows_affected() == 1)
-}
-
-/// Notes that the billing system refused a top-up for good: it made nothing of it.
-///
-/// # Errors
-/// The database is away; it is then sent again, and refused again.
-pub async fn refuse(pool: &PgPool, id: Uuid, reason: &str) -> Result<bool, StoreError> {
-    let noted = sqlx::query!(
-        "UPDATE credit_top_ups SET state = 'refused', refusal = $2 WHERE id = $1 AND state = 'requested'",
-        id,
-        reason
-    )
-    .execute(pool)
-    .await?;
-    Ok(noted.rows_affected() == 1)
 }

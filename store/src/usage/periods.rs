@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use jobs::JobId;
+use jobs::credits::Counted;
+use jobs::usage::Metric;
 use sqlx::PgPool;
 
 use crate::StoreError;
@@ -118,6 +120,32 @@ pub async fn refused(pool: &PgPool, tenant: &str, span: Span) -> Result<Vec<Peri
     .await?;
     let refused = |id, metric, units| PeriodRow { id, metric, units, gas: None, billed_at: None, standing: Standing::Refused };
     Ok(rows.into_iter().map(|row| refused(row.id, row.metric, row.units)).collect())
+}
+
+/// What is billed of a tenant within a span, by metric: rows that were delivered before `as_of`, and those of which it is not
+/// known.
+///
+/// # Errors
+/// The database is away.
+pub async fn units(pool: &PgPool, tenant: &str, span: Span, as_of: DateTime<Utc>) -> Result<Counted, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT metric, sum(units)::bigint AS "units!" FROM usage_ledger
+            WHERE tenant = $1 AND billed_at >= $2 AND billed_at < $3 AND dead_reason IS NULL AND NOT voided
+              AND (delivered_at IS NULL OR delivered_at < $4)
+            GROUP BY metric"#,
+        tenant,
+        span.from,
+        span.until,
+        as_of
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let metric: Metric = row.metric.parse().map_err(|_| StoreError::corrupt("metric", &row.metric))?;
+            Ok((metric, row.units))
+        })
+        .collect()
 }
 
 /// How many rows of a tenant wait for their delivery, of what was used, or is to be billed, before a moment.

@@ -11,6 +11,7 @@ use store::credits::top_ups::{self, Kind, Made, NewTopUp, Outcome, Pauses, Reque
 use store::credits::{Prepaid, Unpaid};
 use store::limits::Limited;
 use store::usage;
+use store::usage::periods::{self, Span};
 use uuid::Uuid;
 
 use crate::outbox::{New, Outbox, note_of};
@@ -62,7 +63,13 @@ async fn keep(outbox: &Outbox, balance_cents: i64, counted: i64, asking: account
         as_of: asking.as_of,
     };
     let period_from = asking.as_of - TimeDelta::days(3);
-    let owed = Some(Owed { cents: 7, from: period_from - TimeDelta::days(30) });
+    let owed = vec![Owed {
+        from: period_from - TimeDelta::days(30),
+        until: period_from,
+        plan: "team".to_owned(),
+        cents: 7,
+        beside_list_cents: 0,
+    }];
     let account = Account { told, period_from, owed, rows_from: asking.rows_from };
     accounts::keep(&outbox.pool, "acme", &account).await.unwrap();
 }
@@ -131,6 +138,59 @@ async fn what_the_billing_system_has_not_counted_is_counted_here() {
     assert_eq!(available(&outbox).await, 92, "as old as it is");
 }
 
+/// However long the billing system is away, an admission reads what has happened lately.
+#[tokio::test]
+async fn what_waits_is_added_up_once_and_by_no_admission() {
+    let outbox = Outbox::new().await;
+    told(&outbox, 107, 0).await;
+    let old = "INSERT INTO usage_ledger (id, tenant, metric, segment, units, occurred_at)
+               VALUES ('old', 'acme', 'compute_units', 'old', 3, now() - interval '2 hours')";
+    outbox.execute(old).await;
+    accounts::gather(&outbox.pool, 0.0).await.unwrap();
+    assert_eq!(available(&outbox).await, 100, "who needs no credits waits for the next answer");
+    outbox.execute("UPDATE tenants SET requires_credits = true").await;
+    accounts::gather(&outbox.pool, 3600.0).await.unwrap();
+    assert_eq!(available(&outbox).await, 100, "and who was told an hour ago at most");
+    accounts::gather(&outbox.pool, 0.0).await.unwrap();
+    assert_eq!(available(&outbox).await, 97);
+    outbox.confirming().await;
+    assert_eq!(available(&outbox).await, 92, "what comes now is seen at once");
+    outbox.rewrite_ledger("UPDATE usage_ledger SET units = 50 WHERE id = 'old'").await;
+    assert_eq!(available(&outbox).await, 92, "nobody reads it again");
+    outbox.rewrite_ledger("UPDATE usage_ledger SET units = 3 WHERE id = 'old'").await;
+
+    usage::freeze(&outbox.pool, &["old".to_owned()], DateTime::UNIX_EPOCH).await.unwrap();
+    usage::delivered(&outbox.pool, &["old".to_owned()]).await.unwrap();
+    assert_eq!(available(&outbox).await, 92, "it was not told yet");
+    accounts::gather(&outbox.pool, 0.0).await.unwrap();
+    assert_eq!(available(&outbox).await, 92);
+    told(&outbox, 107, 3).await;
+    assert_eq!(available(&outbox).await, 92, "the same, by the billing system's own count");
+}
+
+#[tokio::test]
+async fn a_period_that_is_over_holds_what_is_billed_in_it() {
+    let outbox = Outbox::new().await;
+    outbox.tenant("acme").await;
+    let rows = "INSERT INTO usage_ledger
+                    (id, tenant, metric, segment, units, occurred_at, billed_at, delivered_at, dead_reason)
+                SELECT id, 'acme', 'compute_units', id, units, moment, moment, delivered, dead
+                  FROM (VALUES ('before', 1, timestamptz '2026-10-31 23:59:59.9Z', now(), NULL),
+                               ('first', 2, '2026-11-01 00:00:00Z', now(), NULL),
+                               ('last', 4, '2026-11-30 23:59:59.9Z', now(), NULL),
+                               ('unknown', 8, '2026-11-30 23:59:59Z', NULL, NULL),
+                               ('refused', 16, '2026-11-20 00:00:00Z', NULL, '422: no'),
+                               ('told later', 32, '2026-11-20 00:00:00Z', now() + interval '1 hour', NULL),
+                               ('after', 64, '2026-12-01 00:00:00Z', now(), NULL))
+                       AS listed (id, units, moment, delivered, dead)";
+    outbox.execute(rows).await;
+    let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+    let november = Span { from: at("2026-11-01T00:00:00Z"), until: at("2026-12-01T00:00:00Z") };
+    let as_of = Utc::now() + TimeDelta::minutes(30);
+    let counted = periods::units(&outbox.pool, "acme", november, as_of).await.unwrap();
+    assert_eq!(counted.iter().collect::<Vec<_>>(), [(Metric::ComputeUnits, 2 + 4 + 8)]);
+}
+
 #[tokio::test]
 async fn an_older_answer_does_not_take_a_newer_ones_place() {
     let outbox = Outbox::new().await;
@@ -140,7 +200,7 @@ async fn an_older_answer_does_not_take_a_newer_ones_place() {
     keep(&outbox, 20, 0, older).await;
     let found = accounts::find(&outbox.pool, "acme").await.unwrap().unwrap();
     assert_eq!((found.told.balance_cents, found.told.as_of), (50, newer));
-    assert_eq!(found.owed.map(|owed| owed.cents), Some(7));
+    assert_eq!(found.owed.iter().map(|owed| (owed.cents, owed.until)).collect::<Vec<_>>(), [(7, found.period_from)]);
 }
 
 #[tokio::test]
@@ -162,10 +222,15 @@ async fn accounts_of_those_who_have_credits_are_asked_for_the_oldest_first() {
     assert_eq!(due(60.0, 60.0).await, ["c"]);
 }
 
-const NOW: Pauses = Pauses { tried: 0.0, looked_at: 0.0 };
-const LATER: Pauses = Pauses { tried: 60.0, looked_at: 60.0 };
+const NOW: Pauses = Pauses { tried: 0.0, looked_at: 0.0, looked_at_late: 0.0 };
+const LATER: Pauses = Pauses { tried: 60.0, looked_at: 60.0, looked_at_late: 3600.0 };
 
 async fn wish(outbox: &Outbox, tenant: &str, key: &str, amount_cents: i64) -> Requested {
+    wish_among(outbox, tenant, key, amount_cents, None).await
+}
+
+/// A wish of somebody who may have so many open.
+async fn wish_among(outbox: &Outbox, tenant: &str, key: &str, amount_cents: i64, most_open: Option<i64>) -> Requested {
     let (tenant, key) = (tenant.parse().unwrap(), key.parse().unwrap());
     store::tenants::ensure_tenant(&outbox.pool, &tenant, "team").await.unwrap();
     let (id, kind) = (Uuid::now_v7(), Kind::Paid);
@@ -177,6 +242,7 @@ async fn wish(outbox: &Outbox, tenant: &str, key: &str, amount_cents: i64) -> Re
         currency: "EUR",
         kind,
         requested_by: Some(&outbox.user),
+        most_open,
     };
     top_ups::request(&outbox.pool, &new, &note_of(&tenant)).await.unwrap()
 }
@@ -212,6 +278,93 @@ async fn a_wish_is_noted_once_whoever_asks_at_once() {
     assert_eq!(outbox.count("SELECT count(*) FROM audit_notes WHERE tenant = 'acme'").await, 1, "written down once");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_has_no_more_open_than_it_may_whoever_asks_at_once() {
+    let outbox = Outbox::new().await;
+    let nodes: [Outbox; 3] = std::array::from_fn(|_| outbox.through_own_pool());
+    let keys: Vec<String> = (0..30).map(|number| format!("k{number}")).collect();
+    let tries = keys.iter().enumerate().map(|(turn, key)| wish_among(&nodes[turn % 3], "acme", key, 500, Some(5)));
+    let answers = join_all(tries).await;
+    let count = |is: fn(&Requested) -> bool| answers.iter().filter(|answer| is(answer)).count();
+    let (new, refused) = (count(|one| matches!(one, Requested::New(_))), count(|one| *one == Requested::TooMany));
+    assert_eq!((new, refused), (5, 25), "{answers:?}");
+    let noted = "SELECT count(*) FROM credit_top_ups";
+    assert_eq!((outbox.count(noted).await, outbox.count("SELECT count(*) FROM audit_notes").await), (5, 5));
+    let known = answers.iter().position(|one| matches!(one, Requested::New(_))).unwrap();
+    let again = wish_among(&outbox, "acme", &keys[known], 500, Some(5)).await;
+    assert!(matches!(again, Requested::Known(_)), "what was noted is told as before: {again:?}");
+    assert!(matches!(wish_among(&outbox, "other", "k", 500, Some(5)).await, Requested::New(_)));
+    assert!(matches!(wish(&outbox, "acme", "operator", 500).await, Requested::New(_)), "an operator has no limit");
+    assert_eq!(wish_among(&outbox, "acme", "more", 500, Some(5)).await, Requested::TooMany);
+    outbox.execute("UPDATE credit_top_ups SET state = 'refused', refusal = 'no' WHERE tenant = 'acme'").await;
+    assert!(matches!(wish_among(&outbox, "acme", "more", 500, Some(5)).await, Requested::New(_)), "they have ended");
+}
+
+#[tokio::test]
+async fn tenants_take_turns_however_many_top_ups_one_has() {
+    let outbox = Outbox::new().await;
+    for number in 0..30 {
+        wish(&outbox, "acme", &format!("k{number}"), 1).await;
+    }
+    for tenant in ["b", "c"] {
+        wish(&outbox, tenant, "k", 1).await;
+    }
+    let first = top_ups::to_send(&outbox.pool, NOW, 4).await.unwrap();
+    assert_eq!(first.iter().map(|one| one.tenant.as_str()).collect::<Vec<_>>(), ["acme", "b", "c", "acme"]);
+}
+
+/// Notes that the billing system has a tenant's top-up, under a wallet, and waits for the payment.
+async fn sent(outbox: &Outbox, tenant: &str, key: &str, wallet: Uuid) -> Uuid {
+    let Requested::New(top_up) = wish(outbox, tenant, key, 1).await else { panic!("it is new") };
+    top_ups::begin_try(&outbox.pool, top_up.id, wallet, NOW).await.unwrap().expect("the first try");
+    let made = Made { transaction: Uuid::now_v7(), invoice: None, outcome: Outcome::Pending };
+    assert!(top_ups::note(&outbox.pool, top_up.id, &made).await.unwrap());
+    top_up.id
+}
+
+#[tokio::test]
+async fn a_wallet_is_looked_at_once_for_all_of_its_top_ups() {
+    let outbox = Outbox::new().await;
+    let (one, other) = (Uuid::now_v7(), Uuid::now_v7());
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        ids.push(sent(&outbox, "acme", &format!("k{number}"), one).await);
+    }
+    sent(&outbox, "b", "k", other).await;
+    let found = top_ups::to_look_at(&outbox.pool, NOW, 9).await.unwrap();
+    let seen = found.iter().map(|sent| (sent.wallet, sent.tenant.as_str(), sent.top_ups.len())).collect::<Vec<_>>();
+    assert_eq!(seen, [(one, "acme", 5), (other, "b", 1)]);
+    assert_eq!(found[0].top_ups.iter().map(|top_up| top_up.id).collect::<Vec<_>>(), ids);
+    // One that is due is enough, and a wallet that cannot be read stands behind the others.
+    top_ups::begin_look(&outbox.pool, one).await.unwrap();
+    let found = top_ups::to_look_at(&outbox.pool, NOW, 1).await.unwrap();
+    assert_eq!((found[0].wallet, found[0].top_ups.len()), (other, 1));
+}
+
+#[tokio::test]
+async fn the_older_a_top_up_the_rarer_it_is_looked_at() {
+    let outbox = Outbox::new().await;
+    let id = sent(&outbox, "acme", "k", Uuid::now_v7()).await;
+    // Minutes since it was sent, minutes since it was looked at, and whether it is looked at again.
+    for (age, left_alone, is_due) in [
+        (1, 0, false),
+        (2, 2, true),
+        (5, 2, true),
+        (60, 5, false),
+        (60, 6, true),
+        (600, 50, false),
+        (600, 58, true),
+        (60_000, 59, false),
+        (60_000, 61, true),
+    ] {
+        let set = "UPDATE credit_top_ups SET sent_at = now() - make_interval(mins => $2),
+                          looked_at = now() - make_interval(mins => $3) WHERE id = $1";
+        sqlx::query(set).bind(id).bind(age).bind(left_alone).execute(&outbox.pool).await.unwrap();
+        let found = top_ups::to_look_at(&outbox.pool, LATER, 9).await.unwrap();
+        assert_eq!(found.len() == 1, is_due, "{age} minutes old, left alone for {left_alone}");
+    }
+}
+
 /// What a process leaves that dies between the send and its note: a try, and nothing of its outcome.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_top_up_is_tried_by_one_and_after_its_death_by_another() {
@@ -221,8 +374,8 @@ async fn a_top_up_is_tried_by_one_and_after_its_death_by_another() {
     let tries = join_all((0..12).map(|_| top_ups::begin_try(&outbox.pool, id, first, LATER))).await;
     let tries: Vec<_> = tries.into_iter().filter_map(Result::unwrap).collect();
     assert_eq!(tries.iter().map(|this| this.number).collect::<Vec<_>>(), [1]);
-    assert!(top_ups::due(&outbox.pool, LATER, 9).await.unwrap().is_empty(), "it is left alone");
-    assert_eq!(top_ups::due(&outbox.pool, NOW, 9).await.unwrap()[0].id, id);
+    assert!(top_ups::to_send(&outbox.pool, LATER, 9).await.unwrap().is_empty(), "it is left alone");
+    assert_eq!(top_ups::to_send(&outbox.pool, NOW, 9).await.unwrap()[0].id, id);
     // Where it may have gone to it is asked for, and nowhere else.
     let again = top_ups::begin_try(&outbox.pool, id, other, NOW).await.unwrap().expect("its time is over");
     assert_eq!((again.number, again.wallet), (2, first));
@@ -243,11 +396,13 @@ async fn a_top_up_goes_through_its_states_and_never_back() {
     assert!(top_ups::begin_try(&outbox.pool, top_up.id, Uuid::nil(), NOW).await.unwrap().is_none(), "it is there");
     assert!(!top_ups::refuse(&outbox.pool, top_up.id, "no").await.unwrap());
     assert_eq!(pending().await, 500);
-    assert!(top_ups::due(&outbox.pool, LATER, 9).await.unwrap().is_empty());
+    assert!(top_ups::to_send(&outbox.pool, NOW, 9).await.unwrap().is_empty());
+    assert!(top_ups::to_look_at(&outbox.pool, LATER, 9).await.unwrap().is_empty(), "nobody pays that fast");
+    assert_eq!(top_ups::to_look_at(&outbox.pool, NOW, 9).await.unwrap().len(), 1);
     assert!(top_ups::note(&outbox.pool, top_up.id, &made(Outcome::Settled)).await.unwrap());
     assert!(!top_ups::note(&outbox.pool, top_up.id, &made(Outcome::Failed("late".to_owned()))).await.unwrap());
     assert_eq!(pending().await, 0);
-    assert!(top_ups::due(&outbox.pool, NOW, 9).await.unwrap().is_empty());
+    assert!(top_ups::to_look_at(&outbox.pool, NOW, 9).await.unwrap().is_empty());
     for statement in [
         "UPDATE credit_top_ups SET state = 'requested', settled_at = NULL, transaction_id = NULL, sent_at = NULL",
         "UPDATE credit_top_ups SET state = 'refused', refusal = 'no', settled_at = NULL",

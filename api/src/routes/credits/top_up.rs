@@ -26,9 +26,12 @@ use crate::token::{Principal, Scope};
 
 /// The largest top-up, in minor units.
 const MOST: i64 = 100_000_000;
+/// Top-ups of a tenant that may wait for their payment at once, so that nobody makes invoices without end. Operators have no
+/// limit.
+const MOST_OPEN: i64 = 20;
 
 errors!(Errors: Token, MfaRequired, InvalidRequest, InvalidIdempotencyKey, IdempotencyKeyReused, BodyTimeout,
-    PayloadTooLarge, InvalidContentType);
+    TooManyTopUps, PayloadTooLarge, InvalidContentType);
 
 /// Credits that are to be bought.
 #[derive(Deserialize, ToSchema)]
@@ -46,7 +49,8 @@ pub struct NewCredits {
 /// Buy credits
 ///
 /// The billing system invoices them; they count once the invoice is paid. The same key and body are the same top-up, however
-/// often and whenever they are sent: its first answer comes again. A key that was used with another body is refused.
+/// often and whenever they are sent: its first answer comes again. A key that was used with another body is refused. Of a
+/// tenant 20 may wait for their payment at once.
 #[utoipa::path(
     post, path = "/v1/credits/top-ups", operation_id = "top_up_credits", tag = "billing",
     security(("bearer" = ["jobs:admin"])),
@@ -91,11 +95,17 @@ pub async fn top_up(
         currency,
         kind: Kind::Paid,
         requested_by: Some(&principal.user),
+        most_open: Some(MOST_OPEN),
     };
     let (top_up, replayed) = match request(&state.pool, &new, &note).await? {
         Requested::New(top_up) => (top_up, false),
         Requested::Known(top_up) => (top_up, true),
         Requested::KeyReused { first_use } => return Err(idempotency_key::reused(first_use)),
+        Requested::TooMany => {
+            let detail =
+                format!("{MOST_OPEN} top-ups of the tenant are open, as many as may be: pay their invoices first.");
+            return Err(Problem::new(ErrorCode::TooManyTopUps, detail));
+        }
     };
     let top_up = TopUp::as_requested(&state, top_up);
     let location = [(header::LOCATION, top_up.links.this.clone())];

@@ -13,13 +13,12 @@ use jobs::wire::{Accepted, Job};
 use jobs::{ErrorCode, IdempotencyKey, JobId, JobStatus};
 use serde_json::{Value, json};
 use store::admission::{Admission, Admitted, admit};
-use store::credits::Prepaid;
 
 use super::new_job::{NewJob, accepted_example, encrypted_submission_example, job_example, submission_example};
 use super::presentation::present;
 use super::references;
 use super::refusals::{invalid, late, not_quoted};
-use super::units_left::{currency, quota_warning, refusal as limited};
+use super::units_left::{currency, prepaid, quota_warning, refusal as limited};
 use super::wait::until_terminal;
 use crate::ApiState;
 use crate::errors;
@@ -131,8 +130,7 @@ pub async fn submit(
             key: &key,
             submission: &submission,
             limits: rules.plan.admission(principal.role, rules.ceilings),
-            // Where nothing is billed there is nothing to pay before.
-            prepaid: state.prices().filter(|_| rules.credits.is_in_force()).map(|prices| Prepaid { prices }),
+            prepaid: prepaid(&state, &rules),
             created_at: now,
             estimated_completion: accepted.estimated_completion,
             request_id: request_id.as_str(),

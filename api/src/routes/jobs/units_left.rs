@@ -5,7 +5,7 @@ use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use jobs::ErrorCode;
 use jobs::money::money;
 use jobs::usage::Metric;
-use store::credits::Unpaid;
+use store::credits::{Prepaid, Unpaid};
 use store::limits::{Limited, MonthUnits};
 
 use crate::ApiState;
@@ -22,6 +22,11 @@ const CONFIRMING_SECONDS: u64 = 30;
 /// What a tenant's money is told in; empty where nothing is billed.
 pub(super) fn currency<'a>(state: &'a ApiState, rules: &Rules) -> &'a str {
     state.prices().map_or("", |prices| prices.currency(&rules.plan_name))
+}
+
+/// That the tenant's credits must pay for its jobs, if so: where nothing is billed there is nothing to pay before.
+pub(super) fn prepaid<'a>(state: &'a ApiState, rules: &Rules) -> Option<Prepaid<'a>> {
+    state.prices().filter(|_| rules.credits.is_in_force()).map(|prices| Prepaid { prices })
 }
 
 /// Why a job is not admitted now; amounts are told in the `currency`.

@@ -93,7 +93,16 @@ impl TestApp {
     pub async fn granted(&self, tenant: &str, key: &str, amount_cents: i64) -> Uuid {
         let (id, tenant) = (Uuid::now_v7(), tenant.parse().unwrap());
         let (key, kind) = (&key.parse().unwrap(), Kind::Granted);
-        let new = NewTopUp { id, tenant: &tenant, key, amount_cents, currency: "EUR", kind, requested_by: None };
+        let new = NewTopUp {
+            id,
+            tenant: &tenant,
+            key,
+            amount_cents,
+            currency: "EUR",
+            kind,
+            requested_by: None,
+            most_open: None,
+        };
         top_ups::request(&self.pool, &new, &by_operator(&tenant)).await.unwrap();
         id
     }
@@ -111,7 +120,7 @@ impl TestApp {
             as_of: asking.as_of,
         };
         let period_from = asking.as_of - chrono::TimeDelta::days(20);
-        let account = Account { told, period_from, owed: None, rows_from: asking.rows_from };
+        let account = Account { told, period_from, owed: Vec::new(), rows_from: asking.rows_from };
         accounts::keep(&self.pool, "acme", &account).await.unwrap();
     }
 

@@ -16,7 +16,7 @@ use super::super::new_job::{NewJob, encrypted_submission_example, submission_exa
 use super::super::references;
 use super::super::refusals::{invalid, late};
 use super::super::units_left::{currency, refusal as limited};
-use super::{example, present};
+use super::{credits, example, present};
 use crate::ApiState;
 use crate::errors;
 use crate::policy::audit_trail::Trail;
@@ -32,10 +32,11 @@ errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, Bo
 /// Quote a job
 ///
 /// What the job would cost at most, without running it. The body is that of `POST /v1/jobs`, and is refused for the same
-/// reasons; only that too many jobs are active at this moment is none. Who submits the very same body within fifteen
-/// minutes with the quote's id as its `quote_id` pays no more than the quote says, in any metric. Of an encrypted job the
-/// units are exact when its parameters say the type and number of its inputs and its blob is uploaded; else they are the
-/// most that it could be.
+/// reasons; only that too many jobs are active at this moment is none, nor is it that credits are used up: where the tenant's
+/// jobs are paid for by credits, `credits` tells whether they would suffice now, and holds none of them. Who submits the very
+/// same body within fifteen minutes with the quote's id as its `quote_id` pays no more than the quote says, in any metric. Of
+/// an encrypted job the units are exact when its parameters say the type and number of its inputs and its blob is uploaded;
+/// else they are the most that it could be.
 #[utoipa::path(
     post, path = "/v1/jobs/quote", operation_id = "quote_job", tag = "jobs", security(("bearer" = ["jobs:submit"])),
     request_body(content = NewJob, description = "At most 1 MiB; without `quote_id`.", examples(
@@ -88,7 +89,10 @@ pub async fn create(
     )
     .await?;
     match quoted {
-        Quoted::Made => Ok((StatusCode::CREATED, Json(present(&principal.tenant, id, stored)))),
+        Quoted::Made => {
+            let credits = credits(&state, &principal.tenant, &rules, &stored).await?;
+            Ok((StatusCode::CREATED, Json(present(&principal.tenant, id, stored, credits))))
+        }
         Quoted::UnknownUser => Err(unregistered()),
         Quoted::NoSubmitter => Err(without_submitter()),
         Quoted::Limited(by) => Err(limited(by, principal.role, currency(&state, &rules), now)),

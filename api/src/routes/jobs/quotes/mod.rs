@@ -3,13 +3,40 @@
 pub mod create;
 pub mod get;
 
-use jobs::quote::{Quote, lines};
+use jobs::credits::Counted;
+use jobs::quote::{Quote, QuoteCredits, lines};
 use jobs::{QuoteId, TenantId};
 use serde_json::{Value, json};
+use store::StoreError;
+use store::credits::{Cover, look};
 use store::quotes::StoredQuote;
 
+use super::units_left::prepaid;
+use crate::ApiState;
+use crate::policy::tenant_rules::Rules;
+
+/// Whether the tenant's credits would pay for the quoted job now, as its admission would ask; `None` where nobody asks.
+async fn credits(
+    state: &ApiState,
+    tenant: &TenantId,
+    rules: &Rules,
+    stored: &StoredQuote,
+) -> Result<Option<QuoteCredits>, StoreError> {
+    let Some(prepaid) = prepaid(state, rules).filter(|_| stored.job_id.is_none()) else { return Ok(None) };
+    let cover = look(&state.pool, tenant, &Counted::of_job(stored.units), prepaid).await?;
+    Ok(Some(match cover {
+        Cover::Unknown => QuoteCredits { required: true, sufficient: false, available_cents: None, currency: None },
+        Cover::Known { is_sufficient, available_cents, currency } => QuoteCredits {
+            required: true,
+            sufficient: is_sufficient,
+            available_cents: Some(available_cents),
+            currency: Some(currency),
+        },
+    }))
+}
+
 /// A quote as its tenant sees it.
-fn present(tenant: &TenantId, quote_id: QuoteId, stored: StoredQuote) -> Quote {
+fn present(tenant: &TenantId, quote_id: QuoteId, stored: StoredQuote, credits: Option<QuoteCredits>) -> Quote {
     Quote {
         quote_id,
         content_hash: stored.content_hash,
@@ -18,6 +45,7 @@ fn present(tenant: &TenantId, quote_id: QuoteId, stored: StoredQuote) -> Quote {
         expires_at: stored.expires_at,
         lines: lines(stored.units),
         job_id: stored.job_id,
+        credits,
     }
 }
 
@@ -34,7 +62,8 @@ fn example() -> Value {
             {"metric": "compute_units", "units": 2},
             {"metric": "chain_confirmations", "units": 1}
         ],
-        "job_id": null
+        "job_id": null,
+        "credits": {"required": true, "sufficient": true, "available_cents": 4184, "currency": "EUR"}
     })
 }
 
@@ -55,6 +84,6 @@ mod tests {
             job_id: None,
         };
         let tenant = "acme".parse().expect("a tenant");
-        assert_eq!(present(&tenant, shown.quote_id, stored), shown);
+        assert_eq!(present(&tenant, shown.quote_id, stored, shown.credits.clone()), shown);
     }
 }
