@@ -2,6 +2,7 @@
 
 pub mod corrections;
 pub mod dead_letters;
+mod family;
 pub mod groups;
 pub mod hours;
 pub mod of_job;

@@ -5,6 +5,7 @@
 
 mod away;
 mod clock;
+mod corrections;
 mod credits;
 mod faults;
 mod killed;

@@ -11,21 +11,21 @@ use store::usage;
 use crate::stage::{Stage, acme, this_month};
 
 /// The first moment of the month that is open.
-fn midnight() -> DateTime<Utc> {
+pub fn midnight() -> DateTime<Utc> {
     Utc::now().date_naive().with_day(1).unwrap().and_time(NaiveTime::MIN).and_utc()
 }
 
 /// Acme has been there since the month before the last one.
-async fn stage() -> Stage {
+pub async fn stage() -> Stage {
     Stage::since(midnight() - TimeDelta::days(40)).await
 }
 
-fn last_month() -> Month {
+pub fn last_month() -> Month {
     this_month().before()
 }
 
 /// An event as it was sent in the last month.
-fn sent(id: &str, units: u64, at: DateTime<Utc>) -> UsageEvent {
+pub fn sent(id: &str, units: u64, at: DateTime<Utc>) -> UsageEvent {
     UsageEvent {
         transaction_id: id.to_owned(),
         external_subscription_id: acme(),
@@ -36,7 +36,7 @@ fn sent(id: &str, units: u64, at: DateTime<Utc>) -> UsageEvent {
 }
 
 /// A row whose time was fixed in the last month, and whose delivery nobody knows of.
-async fn fixed(stage: &Stage, name: &str, units: i64, at: DateTime<Utc>) -> String {
+pub async fn fixed(stage: &Stage, name: &str, units: i64, at: DateTime<Utc>) -> String {
     let id = stage.used(name, units, at).await;
     let frozen = usage::freeze(stage.pool(), std::slice::from_ref(&id), at).await.unwrap();
     assert_eq!(frozen[&id], at);

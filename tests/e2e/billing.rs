@@ -68,11 +68,34 @@ async fn a_dead_letter_is_listed_and_tried_again() {
     let listed: Value = serde_json::from_str(&list()).unwrap();
     assert_eq!((&listed["data"][0]["id"], &listed["data"][0]["reason"]), (&json!(row), &json!("422: no")));
     assert_eq!(stack.tries(&["billing", "dead-letters", "retry", "nobody"]).status.code(), Some(1));
+    let corrected = stack.tries(&["billing", "correct", &row, "--units", "-7", "--reason", "never used"]);
+    assert_eq!(corrected.status.code(), Some(1), "{corrected:?}");
+    let told = String::from_utf8(corrected.stderr).unwrap();
+    assert!(told.contains(&format!("dead-letters retry {row}")), "{told}");
     stack.runs_command(&["billing", "dead-letters", "retry", &row]);
     let listed: Value = serde_json::from_str(&list()).unwrap();
     assert_eq!(listed["data"], json!([]));
     let due = sqlx::query("SELECT dead_reason FROM usage_ledger WHERE id = $1").bind(&row);
     assert_eq!(stack.rows(due).await[0].get::<Option<&str>, _>(0), None);
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_is_never_to_be_billed_is_written_off() {
+    let stack = Stack::shared();
+    let zama = stack.tenant();
+    let row = format!("{}:compute_units:never", zama.tenant);
+    let dead = "INSERT INTO usage_ledger (id, tenant, metric, segment, units, dead_reason)
+                VALUES ($1, $2, 'compute_units', 'never', 7, '422: no')";
+    stack.execute(sqlx::query(dead).bind(&row).bind(&zama.tenant)).await;
+    let written_off = || stack.tries(&["billing", "dead-letters", "write-off", &row, "--reason", "ours, not theirs"]);
+    let done = written_off();
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    assert_eq!(written_off().status.code(), Some(1), "once");
+    let listed = stack.runs_command(&["--json", "billing", "dead-letters", "list", "--tenant", &zama.tenant]);
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed["data"], json!([]));
+    let used = sqlx::query("SELECT sum(units)::bigint FROM usage_ledger WHERE tenant = $1").bind(&zama.tenant);
+    assert_eq!(stack.rows(used).await[0].get::<i64, _>(0), 0);
 }
 
 #[tokio::test]
