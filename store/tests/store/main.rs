@@ -20,6 +20,7 @@ mod ledger;
 mod limits;
 mod lost;
 mod notifications;
+mod overdue;
 mod people;
 mod quotes;
 mod resync;
