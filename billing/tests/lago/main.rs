@@ -7,6 +7,7 @@ mod documents;
 mod failures;
 mod harness;
 mod prepaid;
+mod price_drift;
 mod provisioning;
 mod standin;
 mod wallets;
