@@ -369,6 +369,22 @@ impl BillingDelivery {
         Ok(ExternalId::parse(if is_known { &account.plan } else { &self.default_plan })?)
     }
 
+    /// From when on the billing system still bills a tenant's usage: everything, where it knows nothing of the tenant yet.
+    /// `None` where its subscription has ended.
+    ///
+    /// # Errors
+    /// Database or billing system away, or no such tenant.
+    pub async fn open_from(&self, tenant: &str) -> Result<Option<DateTime<Utc>>> {
+        let known = accounts::find(&self.pool, tenant).await?.context("there is no such tenant")?;
+        if known.has_ended {
+            return Ok(None);
+        }
+        if !known.is_ready {
+            return Ok(Some(DateTime::UNIX_EPOCH));
+        }
+        self.period_start(tenant, &ExternalId::parse(tenant)?).await
+    }
+
     /// `None` where the subscription has ended.
     async fn period_start(&self, tenant: &str, account: &ExternalId) -> Result<Option<DateTime<Utc>>> {
         if let Some(period) = self.periods.lock().await.get(tenant)

@@ -2,17 +2,15 @@
 
 use std::collections::HashMap;
 
-use lago_types::requests::billable_metric::{
-    CreateBillableMetricInput, CreateBillableMetricRequest, GetBillableMetricRequest, UpdateBillableMetricInput,
-    UpdateBillableMetricRequest,
-};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::metric::{FIELD, LagoMetric, Metric};
 use crate::{Catalogue, Decimal, LagoClient, LagoError, TaxTerms};
 
+mod metrics;
 mod plans;
+mod usual;
 mod webhook_endpoint;
 
 /// What setup did, in the order in which it did it.
@@ -120,7 +118,7 @@ async fn go_through(client: &LagoClient, catalogue: &Catalogue, mode: Mode) -> R
     let mut report = Report::default();
     let mut metric_ids = HashMap::new();
     for metric in &catalogue.metrics {
-        let (id, change) = ensure_metric(client, *metric, mode).await?;
+        let (id, change) = metrics::ensure(client, *metric, mode).await?;
         metric_ids.extend(id.map(|id| (*metric, id)));
         report.add(Kind::Metric, metric.as_str(), change);
     }
@@ -142,57 +140,6 @@ async fn go_through(client: &LagoClient, catalogue: &Catalogue, mode: Mode) -> R
 /// The outcome of an update, from what differed before and what differs after it.
 fn after_update(before: Vec<String>, after: Vec<String>) -> Change {
     if after.is_empty() { Change::Updated(before) } else { Change::Kept(after) }
-}
-
-impl LagoClient {
-    /// Whether there is such a metric. Lago takes events of others, too, and bills them never.
-    ///
-    /// # Errors
-    /// Any [`LagoError`].
-    pub async fn has_metric(&self, metric: Metric) -> Result<bool, LagoError> {
-        let answer = self.sdk.get_billable_metric(GetBillableMetricRequest::new(metric.as_str().to_owned())).await;
-        Ok(LagoError::absent_is_none(answer.map_err(LagoError::from))?.is_some())
-    }
-}
-
-/// The metric's id, unless it is missing and stays so.
-async fn ensure_metric(client: &LagoClient, metric: Metric, mode: Mode) -> Result<(Option<String>, Change), LagoError> {
-    let answer = client.sdk.get_billable_metric(GetBillableMetricRequest::new(metric.as_str().to_owned())).await;
-    let Some(found) = LagoError::absent_is_none(answer.map_err(LagoError::from))? else {
-        if mode == Mode::Look {
-            return Ok((None, Change::Missing));
-        }
-        let input =
-            CreateBillableMetricInput::new(metric.title().to_owned(), metric.as_str().to_owned(), metric.aggregation())
-                .with_description(metric.description().to_owned())
-                .with_recurring(false)
-                .with_field_name(FIELD.to_owned());
-        let created = client.sdk.create_billable_metric(CreateBillableMetricRequest::new(input)).await?;
-        return Ok((Some(created.billable_metric.lago_id.to_string()), Change::Created));
-    };
-    let id = Some(found.billable_metric.lago_id.to_string());
-    let before = metric_differences(metric, &found.billable_metric)?;
-    if let Some(seen) = only_seen(&before, mode) {
-        return Ok((id, seen));
-    }
-    let input = UpdateBillableMetricInput::new()
-        .with_name(metric.title().to_owned())
-        .with_description(metric.description().to_owned())
-        .with_aggregation_type(metric.aggregation())
-        .with_recurring(false)
-        .with_field_name(FIELD.to_owned());
-    let request = UpdateBillableMetricRequest::new(metric.as_str().to_owned(), input);
-    let updated = client.sdk.update_billable_metric(request).await?;
-    Ok((id, after_update(before, metric_differences(metric, &updated.billable_metric)?)))
-}
-
-fn metric_differences(metric: Metric, found: &lago_types::models::BillableMetric) -> Result<Vec<String>, LagoError> {
-    let wanted = json!({
-        "name": metric.title(), "description": metric.description(), "recurring": false,
-        "aggregation_type": metric.aggregation(), "field_name": FIELD,
-    });
-    let found = serde_json::to_value(found).map_err(|error| LagoError::Unexpected(error.to_string()))?;
-    Ok(differing_fields(&wanted, &found))
 }
 
 /// The fields of `wanted` that `found` lacks or has otherwise; numbers are compared as numbers, however written.

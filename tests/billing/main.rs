@@ -8,6 +8,7 @@ mod away;
 mod by_hand;
 mod clock;
 mod closing;
+mod corrections;
 mod credits;
 mod ended;
 mod faults;

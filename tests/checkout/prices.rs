@@ -47,7 +47,7 @@ fn steps(tiers: &[Tier]) -> String {
 }
 
 /// 10000 as 10,000.
-fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -75,6 +75,10 @@ async fn a_dead_letter_is_listed_and_tried_again() {
     let command = format!("zama-jobs billing dead-letters list --tenant {}", zama.tenant);
     assert!(advice.contains(&command) && advice.contains("left for a person: 1"), "{advice}");
     assert_eq!(stack.tries(&["billing", "dead-letters", "retry", "nobody"]).status.code(), Some(1));
+    let corrected = stack.tries(&["billing", "correct", &row, "--units", "-7", "--reason", "never used"]);
+    assert_eq!(corrected.status.code(), Some(1), "{corrected:?}");
+    let told = String::from_utf8(corrected.stderr).unwrap();
+    assert!(told.contains(&format!("dead-letters retry {row}")), "{told}");
     stack.runs_command(&["billing", "dead-letters", "retry", &row]);
     let listed: Value = serde_json::from_str(&list()).unwrap();
     assert_eq!(listed["data"], json!([]));
@@ -90,6 +94,25 @@ async fn a_dead_letter_is_listed_and_tried_again() {
         (!stack.rows(sqlx::query(delivered).bind(&row)).await.is_empty()).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_is_never_to_be_billed_is_written_off() {
+    let stack = Stack::shared();
+    let zama = stack.tenant();
+    let row = format!("{}:compute_units:never", zama.tenant);
+    let dead = "INSERT INTO usage_ledger (id, tenant, metric, segment, units, dead_reason)
+                VALUES ($1, $2, 'compute_units', 'never', 7, '422: no')";
+    stack.execute(sqlx::query(dead).bind(&row).bind(&zama.tenant)).await;
+    let written_off = || stack.tries(&["billing", "dead-letters", "write-off", &row, "--reason", "ours, not theirs"]);
+    let done = written_off();
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    assert_eq!(written_off().status.code(), Some(1), "once");
+    let listed = stack.runs_command(&["--json", "billing", "dead-letters", "list", "--tenant", &zama.tenant]);
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed["data"], json!([]));
+    let used = sqlx::query("SELECT sum(units)::bigint FROM usage_ledger WHERE tenant = $1").bind(&zama.tenant);
+    assert_eq!(stack.rows(used).await[0].get::<i64, _>(0), 0);
 }
 
 #[tokio::test]

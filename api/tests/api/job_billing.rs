@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use store::accounts::{self, plans};
-use store::usage::corrections;
+use store::usage::corrections::{self, Correction};
 
 use crate::app::{Call, GAS, TestApp};
 
@@ -99,7 +99,7 @@ async fn its_tag_changes_with_its_billing() {
     };
     assert!(!changed().await, "nothing has happened");
     let row = format!("{id}:compute_units:0");
-    let march = "2026-03-31T23:59:59.9Z".parse().unwrap();
+    let march: chrono::DateTime<chrono::Utc> = "2026-03-31T23:59:59.9Z".parse().unwrap();
     app.execute("ALTER TABLE usage_ledger DISABLE TRIGGER USER").await;
     app.execute("UPDATE usage_ledger SET occurred_at = '2026-03-01'").await;
     app.execute("ALTER TABLE usage_ledger ENABLE TRIGGER USER").await;
@@ -107,7 +107,8 @@ async fn its_tag_changes_with_its_billing() {
     assert!(changed().await, "its month is fixed");
     store::usage::delivered(&app.pool, std::slice::from_ref(&row)).await.unwrap();
     assert!(changed().await, "it was delivered");
-    corrections::correct(&app.pool, &row, -1, "counted twice").await.unwrap();
+    let correction = Correction { row: &row, units: -1, reason: "counted twice", open_from: march };
+    corrections::correct(&app.pool, correction).await.unwrap();
     assert!(changed().await, "it was corrected");
     assert!(!changed().await);
 

@@ -1,15 +1,40 @@
-//! Plans and their charges in Lago, held against the catalogue.
+//! Plans and their charges in Lago, held against the catalogue: everything that changes an amount.
 
 use std::collections::HashMap;
 
-use lago_types::models::{Plan, PlanCharge, PlanInterval};
-use lago_types::requests::plan::{CreatePlanChargeInput, CreatePlanInput, CreatePlanRequest, GetPlanRequest};
-use serde::Serialize;
+use lago_types::models::PlanInterval;
+use lago_types::requests::plan::{CreatePlanChargeInput, CreatePlanInput, CreatePlanRequest};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::usual::{Is, Usual, is_nothing, reset, set_fields};
 use super::{Change, Mode, after_update, differing_fields, only_seen};
 use crate::metric::LagoMetric;
-use crate::{ChargeTerms, ExternalId, LagoClient, LagoError, Metric, PlanTerms};
+use crate::{ChargeTerms, LagoClient, LagoError, Metric, PlanTerms};
+
+/// What would change a plan's own fee, or when it is due.
+const USUAL: [Usual; 5] = [
+    Usual::new("trial_period", Is::Zero),
+    Usual::new("bill_charges_monthly", Is::No),
+    Usual::new("minimum_commitment", Is::Nothing),
+    Usual::new("usage_thresholds", Is::NoItems),
+    Usual::new("fixed_charges", Is::NoItems),
+];
+
+/// What would change the price of a metric.
+const USUAL_OF_CHARGE: [Usual; 5] = [
+    Usual::new("invoiceable", Is::Yes),
+    Usual::new("prorated", Is::No),
+    Usual::new("min_amount_cents", Is::Zero),
+    Usual::new("filters", Is::NoItems),
+    Usual::new("applied_pricing_unit", Is::Nothing),
+];
+
+/// Read as it is: Lago may know models and intervals that its client does not.
+#[derive(Deserialize)]
+struct Answer {
+    plan: Value,
+}
 
 pub(super) async fn ensure(
     client: &LagoClient,
@@ -17,9 +42,7 @@ pub(super) async fn ensure(
     metrics: &HashMap<Metric, String>,
     mode: Mode,
 ) -> Result<Change, LagoError> {
-    let code = ExternalId::parse(&terms.code)?;
-    let answer = client.sdk.get_plan(GetPlanRequest::new(code.to_string())).await;
-    let Some(found) = LagoError::absent_is_none(answer.map_err(LagoError::from))? else {
+    let Some(found) = find(client, terms).await? else {
         if mode == Mode::Look {
             return Ok(Change::Missing);
         }
@@ -27,14 +50,20 @@ pub(super) async fn ensure(
         client.sdk.create_plan(CreatePlanRequest::new(input)).await?;
         return Ok(Change::Created);
     };
-    let before = differences(terms, &found.plan)?;
+    let before = differences(terms, &found);
     if let Some(seen) = only_seen(&before, mode) {
         return Ok(seen);
     }
-    update(client, terms, &found.plan, metrics).await?;
+    update(client, terms, &found, metrics).await?;
     // Read back rather than taken from the answer: only what Lago kept counts.
-    let updated = client.sdk.get_plan(GetPlanRequest::new(code.to_string())).await?;
-    Ok(after_update(before, differences(terms, &updated.plan)?))
+    let updated = find(client, terms).await?;
+    let updated = updated.ok_or_else(|| LagoError::Unexpected(format!("the plan {} is gone", terms.code)))?;
+    Ok(after_update(before, differences(terms, &updated)))
+}
+
+async fn find(client: &LagoClient, terms: &PlanTerms) -> Result<Option<Value>, LagoError> {
+    let answer: Option<Answer> = client.find(&["plans", &terms.code]).await?;
+    Ok(answer.map(|answer| answer.plan))
 }
 
 fn creation(terms: &PlanTerms, metrics: &HashMap<Metric, String>) -> Result<CreatePlanInput, LagoError> {
@@ -64,19 +93,17 @@ fn creation(terms: &PlanTerms, metrics: &HashMap<Metric, String>) -> Result<Crea
 async fn update(
     client: &LagoClient,
     terms: &PlanTerms,
-    found: &Plan,
+    found: &Value,
     metrics: &HashMap<Metric, String>,
 ) -> Result<(), LagoError> {
     let charges = terms.charges.iter().map(|charge| {
-        let mut body = json!({
-            "billable_metric_id": metric_id(charge, metrics)?,
-            "charge_model": charge.price.model(),
-            "invoice_display_name": charge.metric.title(),
-            "pay_in_advance": false,
-            "properties": charge.price.properties(),
-        });
-        if let Some(id) = existing(found, charge.metric).and_then(|existing| existing.lago_id) {
-            body["id"] = json!(id);
+        let mut body = wanted(charge);
+        body["billable_metric_id"] = json!(metric_id(charge, metrics)?);
+        // Its own taxes would take the place of the plan's.
+        body["tax_codes"] = json!([]);
+        if let Some(existing) = charges_of(found, charge.metric.as_str()).next() {
+            body["id"] = existing["lago_id"].clone();
+            reset(&USUAL_OF_CHARGE, existing, &mut body);
         }
         Ok(body)
     });
@@ -84,6 +111,7 @@ async fn update(
     let mut plan = head(terms);
     plan["tax_codes"] = json!(terms.taxes);
     plan["charges"] = json!(charges);
+    reset(&USUAL, found, &mut plan);
     client.put::<_, Value>(&["plans", &terms.code], &json!({ "plan": plan })).await.map(drop)
 }
 
@@ -92,8 +120,12 @@ fn metric_id(charge: &ChargeTerms, metrics: &HashMap<Metric, String>) -> Result<
     found.ok_or_else(|| LagoError::Invalid(format!("a plan charges {}, which is not in the catalogue", charge.metric)))
 }
 
-fn existing(plan: &Plan, metric: Metric) -> Option<&PlanCharge> {
-    plan.charges.iter().flatten().find(|charge| charge.billable_metric_code.as_deref() == Some(metric.as_str()))
+fn charges(plan: &Value) -> impl Iterator<Item = &Value> {
+    plan["charges"].as_array().into_iter().flatten()
+}
+
+fn charges_of<'a>(plan: &'a Value, metric: &'a str) -> impl Iterator<Item = &'a Value> {
+    charges(plan).filter(move |charge| charge["billable_metric_code"] == metric)
 }
 
 /// The fields of the plan itself that the catalogue decides.
@@ -104,40 +136,65 @@ fn head(terms: &PlanTerms) -> Value {
     })
 }
 
-fn differences(terms: &PlanTerms, found: &Plan) -> Result<Vec<String>, LagoError> {
-    let mut differing = differing_fields(&head(terms), &value(found)?);
-    let mut taxes: Vec<_> = found.taxes.iter().flatten().filter_map(|tax| tax.code.clone()).collect();
-    let mut wanted_taxes = terms.taxes.clone();
-    taxes.sort_unstable();
+/// Those of a charge.
+fn wanted(charge: &ChargeTerms) -> Value {
+    json!({
+        "charge_model": charge.price.model(),
+        "invoice_display_name": charge.metric.title(),
+        "pay_in_advance": false,
+        "properties": charge.price.properties(),
+    })
+}
+
+fn differences(terms: &PlanTerms, found: &Value) -> Vec<String> {
+    let mut differing = differing_fields(&head(terms), found);
+    differing.extend(set_fields(&USUAL, found));
+    let mut wanted_taxes: Vec<&str> = terms.taxes.iter().map(String::as_str).collect();
     wanted_taxes.sort_unstable();
-    if taxes != wanted_taxes {
+    if taxes(found) != wanted_taxes {
         differing.push("taxes".to_owned());
     }
     for charge in &terms.charges {
-        let Some(existing) = existing(found, charge.metric) else {
-            differing.push(format!("charges.{}", charge.metric));
-            continue;
-        };
-        let wanted = json!({
-            "charge_model": charge.price.model(),
-            "invoice_display_name": charge.metric.title(),
-            "pay_in_advance": false,
-            "properties": charge.price.properties(),
-        });
-        let fields = differing_fields(&wanted, &value(existing)?);
-        differing.extend(fields.into_iter().map(|field| format!("charges.{}.{field}", charge.metric)));
+        let at = |field: &str| format!("charges.{}.{field}", charge.metric);
+        let mut existing = charges_of(found, charge.metric.as_str());
+        match (existing.next(), existing.count()) {
+            (None, _) => differing.push(format!("charges.{}", charge.metric)),
+            (Some(first), others) => {
+                let fields = charge_differences(charge, first);
+                differing.extend(fields.iter().map(|field| at(field)));
+                if others > 0 {
+                    // Each of them is billed.
+                    differing.push(at("count"));
+                }
+            }
+        }
     }
     let known = |code: &str| terms.charges.iter().any(|charge| charge.metric.as_str() == code);
-    let extra = found
-        .charges
-        .iter()
-        .flatten()
-        .filter_map(|charge| charge.billable_metric_code.as_deref())
-        .filter(|code| !known(code));
-    differing.extend(extra.map(|code| format!("charges.{code}")));
-    Ok(differing)
+    let codes = charges(found).filter_map(|charge| charge["billable_metric_code"].as_str());
+    differing.extend(codes.filter(|code| !known(code)).map(|code| format!("charges.{code}")));
+    differing
 }
 
-fn value(found: &impl Serialize) -> Result<Value, LagoError> {
-    serde_json::to_value(found).map_err(|error| LagoError::Unexpected(error.to_string()))
+fn charge_differences(charge: &ChargeTerms, found: &Value) -> Vec<String> {
+    let wanted = wanted(charge);
+    let mut differing = differing_fields(&wanted, found);
+    let own = found["properties"].as_object();
+    // Groups, and whatever else a price may depend on.
+    let more = |(name, value): (&String, &Value)| wanted["properties"].get(name).is_none() && !is_nothing(value);
+    if own.is_some_and(|own| own.iter().any(more)) && !differing.iter().any(|field| field == "properties") {
+        differing.push("properties".to_owned());
+    }
+    differing.extend(set_fields(&USUAL_OF_CHARGE, found));
+    if !taxes(found).is_empty() {
+        differing.push("taxes".to_owned());
+    }
+    differing
+}
+
+/// Codes of the taxes on a plan or a charge, in order.
+fn taxes(found: &Value) -> Vec<&str> {
+    let mut codes: Vec<&str> =
+        found["taxes"].as_array().into_iter().flatten().filter_map(|tax| tax["code"].as_str()).collect();
+    codes.sort_unstable();
+    codes
 }

@@ -8,6 +8,7 @@ mod failures;
 mod harness;
 mod periods;
 mod prepaid;
+mod price_drift;
 mod provisioning;
 mod standin;
 mod wallets;

@@ -72,6 +72,36 @@ async fn what_it_cannot_do_it_refuses_instead_of_guessing() {
         let (status, answer) = lago.call(method, path, body).await;
         assert_eq!((status, &answer["code"]), (501, &json!("stand_in_not_implemented")), "{method} {path}");
     }
+    // What would change a price is not passed over.
+    let set = |body: &serde_json::Value, field: &str, value: serde_json::Value| {
+        let mut body = body.clone();
+        body[field] = value;
+        body
+    };
+    let charge = json!({ "billable_metric_id": metric, "charge_model": "standard", "properties": { "amount": "1" } });
+    let of_plan = [
+        ("trial_period", json!(7.5)),
+        ("bill_charges_monthly", json!(true)),
+        ("minimum_commitment", json!({ "amount_cents": 100 })),
+        ("usage_thresholds", json!([{ "amount_cents": 100 }])),
+    ];
+    let of_charge = [
+        ("invoiceable", json!(false)),
+        ("prorated", json!(true)),
+        ("min_amount_cents", json!(1)),
+        ("filters", json!([{ "values": { "region": ["eu"] }, "properties": { "amount": "2" } }])),
+        ("applied_pricing_unit", json!({ "code": "credits", "conversion_rate": "0.5" })),
+        ("properties", json!({ "amount": "1", "pricing_group_keys": ["region"] })),
+    ];
+    let plans = of_plan.map(|(field, value)| json!({ "plan": set(&plan(charge.clone())["plan"], field, value) }));
+    let charges = of_charge.map(|(field, value)| plan(set(&charge, field, value)));
+    for body in plans.into_iter().chain(charges) {
+        let (status, answer) = lago.call("POST", "plans", body.clone()).await;
+        assert_eq!((status, &answer["code"]), (501, &json!("stand_in_not_implemented")), "{body}");
+    }
+    // Said as it usually is, it is nothing.
+    let usual = set(&plan(set(&charge, "invoiceable", json!(true)))["plan"], "trial_period", json!(0.0));
+    assert_eq!(lago.call("POST", "plans", json!({ "plan": usual })).await.0, 200);
 }
 
 #[tokio::test]

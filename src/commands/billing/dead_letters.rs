@@ -1,4 +1,4 @@
-//! `zama-jobs billing dead-letters`: what the billing system refused for good, and another try.
+//! `zama-jobs billing dead-letters`: what the billing system refused for good, another try, and the end of it.
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
@@ -23,6 +23,18 @@ pub enum DeadLettersCommand {
     },
     /// Send them again, once the cause is gone: they are due with the reporter's next turn.
     Retry(RetryArgs),
+    /// Close one that is never to be billed: a row of its own takes it back, for good.
+    WriteOff(WriteOffArgs),
+}
+
+/// What is written off, and why.
+#[derive(Args)]
+pub struct WriteOffArgs {
+    /// Id of the row.
+    row: String,
+    /// Why, for the next reader of the ledger.
+    #[arg(long)]
+    reason: String,
 }
 
 /// Which are tried again.
@@ -68,6 +80,19 @@ pub(super) async fn run(settings: &Settings, command: &DeadLettersCommand, json:
             if !unknown.is_empty() {
                 let names: Vec<&str> = unknown.iter().map(|row| row.as_str()).collect();
                 bail!("no dead letters: {}", names.join(", "));
+            }
+        }
+        DeadLettersCommand::WriteOff(WriteOffArgs { row, reason }) => {
+            if reason.trim().is_empty() {
+                bail!("a write-off needs a reason");
+            }
+            let Some(rows) = dead_letters::write_off(&pool, row, reason).await? else {
+                bail!("{row} is no dead letter");
+            };
+            if json {
+                println!("{:#}", json!({ "written_off": rows }));
+            } else {
+                rows.iter().for_each(|row| println!("{row}: written off"));
             }
         }
     }

@@ -44,7 +44,7 @@ pub enum BillingCommand {
     /// Book a correction of a row of the ledger, as a row of its own.
     #[command(after_help = EXIT_CODES)]
     Correct(correct::CorrectArgs),
-    /// List what the billing system refused for good, and send it again.
+    /// List what the billing system refused for good, send it again, or write it off.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
     /// List what the billing system told by its webhook, the newest first.
@@ -89,7 +89,7 @@ pub fn run(settings: &Settings, command: &BillingCommand, json: bool) -> Result<
             BillingCommand::Setup(args) => Box::pin(setup::run(settings, args, json)).await?,
             BillingCommand::Usage(args) => usage::run(settings, args, json).await?,
             BillingCommand::Reconcile(args) => Box::pin(reconcile::run(settings, args, json)).await?,
-            BillingCommand::Correct(args) => correct::run(settings, args, json).await?,
+            BillingCommand::Correct(args) => Box::pin(correct::run(settings, args, json)).await?,
             BillingCommand::DeadLetters(command) => dead_letters::run(settings, command, json).await?,
             BillingCommand::Notices(args) => notices::run(settings, args, json).await?,
             BillingCommand::Conformance(args) => Box::pin(conformance::run(settings, args, json)).await?,

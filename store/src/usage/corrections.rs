@@ -1,8 +1,22 @@
 //! Corrections: rows that change what others amount to. No row is ever changed itself.
 
+use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Postgres, Transaction};
 
+use super::family::{self, Family, Then};
 use crate::{StoreError, begin};
+
+/// What is to be corrected.
+#[derive(Clone, Copy, Debug)]
+pub struct Correction<'a> {
+    /// Id of the row that says what was used.
+    pub row: &'a str,
+    /// Units (as the ledger counts) more, or less.
+    pub units: i64,
+    pub reason: &'a str,
+    /// First moment of the tenant's open period: what was billed before it is on an invoice.
+    pub open_from: DateTime<Utc>,
+}
 
 /// What became of a correction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,65 +25,74 @@ pub enum Corrected {
     Booked(String),
     /// There is no such row.
     NoSuchRow,
-    /// The row is a correction itself, or one that was taken back: its own row is corrected.
-    NotCorrectable,
+    /// The row is a correction itself, or was taken back. The one that says what was used is corrected, if there is one.
+    NotCorrectable { instead: Option<String> },
+    /// Nothing bills the row yet: what it is corrected by would be taken from other usage, or added to it.
+    DeadLetter,
     /// The row would amount to less than nothing.
     BelowNothing,
     /// The job would be billed more units than this, which its quote allows.
     BeyondCeiling(i64),
+    /// The open period has no more units of this metric than these, and no period bills less than nothing: what goes beyond
+    /// them would never be given back.
+    BelowOpenPeriod(i64),
 }
 
-struct Original {
-    tenant: String,
-    job_id: Option<uuid::Uuid>,
-    metric: String,
-    segment: String,
-    units: i64,
-    /// A row of use that counts.
-    is_open: bool,
-    /// Rows that correct it.
-    corrections: i64,
-    /// What it and they amount to.
-    amounts: i64,
-    /// What the job's quote allows of this metric.
-    ceiling: Option<i64>,
-}
-
-/// Books a correction of a row: `units` (as the ledger counts) more, or less, for a reason.
+/// Books a correction of a row.
 ///
 /// # Errors
 /// The database is away.
-pub async fn correct(pool: &PgPool, id: &str, units: i64, reason: &str) -> Result<Corrected, StoreError> {
+pub async fn correct(pool: &PgPool, correction: Correction<'_>) -> Result<Corrected, StoreError> {
+    let Correction { row, units, reason, open_from } = correction;
     let mut tx = begin(pool).await?;
-    let Some(original) = locked(&mut tx, id).await? else { return Ok(Corrected::NoSuchRow) };
-    if !original.is_open {
-        return Ok(Corrected::NotCorrectable);
+    let Some(family) = family::locked(&mut tx, row).await? else { return Ok(Corrected::NoSuchRow) };
+    let standing = family.standing();
+    let Some(original) = standing.filter(|standing| standing.id == row) else {
+        return Ok(Corrected::NotCorrectable { instead: standing.map(|standing| standing.id.clone()) });
+    };
+    if original.is_dead_letter() {
+        return Ok(Corrected::DeadLetter);
     }
-    if original.amounts.saturating_add(units) < 0 {
+    let amounts = family.amounts().saturating_add(units);
+    if amounts < 0 {
         return Ok(Corrected::BelowNothing);
     }
-    if let Some(ceiling) = original.ceiling.filter(|ceiling| original.amounts.saturating_add(units) > *ceiling) {
+    if let Some(ceiling) = ceiling(&mut tx, &family).await?.filter(|ceiling| amounts > *ceiling) {
         return Ok(Corrected::BeyondCeiling(ceiling));
     }
-    let number = original.corrections + 1;
-    let segment = format!("{}.{number}", original.segment);
-    let correction = format!("{}.{number}", id);
-    sqlx::query!(
-        "INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units, occurred_at, reason, corrects)
-         VALUES ($1, $2, $3, $4, $5, $6, now(), $7, $8)",
-        correction,
-        original.tenant,
-        original.job_id,
-        original.metric,
-        segment,
-        units,
-        reason,
-        id
-    )
-    .execute(&mut *tx)
-    .await?;
+    // What was used in a sandbox is in no period.
+    if units < 0 && original.counts() {
+        let open = family::open_units(&mut tx, &family, open_from).await?;
+        if open.saturating_add(units) < 0 {
+            return Ok(Corrected::BelowOpenPeriod(open.max(0)));
+        }
+    }
+    let id = family::add(&mut tx, &family, family.next(), units, reason).await?;
     tx.commit().await?;
-    Ok(Corrected::Booked(correction))
+    Ok(Corrected::Booked(id))
+}
+
+/// What the quote of the family's job allows of its metric.
+async fn ceiling(tx: &mut Transaction<'static, Postgres>, family: &Family) -> Result<Option<i64>, StoreError> {
+    let ceiling = sqlx::query_scalar!(
+        r#"SELECT CASE $2::text WHEN 'compute_units' THEN unit_ceiling WHEN 'fhe_compute_units' THEN fhe_unit_ceiling
+                  END AS "ceiling?"
+             FROM jobs WHERE id = $1"#,
+        family.job_id,
+        family.metric
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(ceiling.flatten())
+}
+
+/// The tenant of a row.
+///
+/// # Errors
+/// The database is away.
+pub async fn tenant_of(pool: &PgPool, row: &str) -> Result<Option<String>, StoreError> {
+    let tenant = sqlx::query_scalar!("SELECT tenant FROM usage_ledger WHERE id = $1", row);
+    Ok(tenant.fetch_optional(pool).await?)
 }
 
 /// Which row is booked anew.
@@ -88,7 +111,8 @@ pub enum Anew {
 /// The database is away.
 pub async fn book_anew(pool: &PgPool, id: &str, which: Anew, reason: &str) -> Result<bool, StoreError> {
     let mut tx = begin(pool).await?;
-    let Some(original) = locked(&mut tx, id).await? else { return Ok(false) };
+    let Some(family) = family::locked(&mut tx, id).await? else { return Ok(false) };
+    let Some(row) = family.member(id) else { return Ok(false) };
     let taken_back = sqlx::query!(
         "UPDATE usage_ledger SET voided = true, dead_reason = $2
           WHERE id = $1 AND (delivered_at IS NOT NULL) = $3 AND dead_reason IS NULL AND NOT voided",
@@ -101,45 +125,7 @@ pub async fn book_anew(pool: &PgPool, id: &str, which: Anew, reason: &str) -> Re
     if taken_back.rows_affected() == 0 {
         return Ok(false);
     }
-    let (back, anew) = (original.corrections + 1, original.corrections + 2);
-    sqlx::query!(
-        "INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units, occurred_at, reason, corrects, voided,
-                                   dead_reason, gas, gas_tx_hash)
-         SELECT id || '.' || n.number, tenant, job_id, metric, segment || '.' || n.number, n.units, occurred_at, $2, id,
-                n.back, CASE WHEN n.back THEN $2 END, CASE WHEN n.back THEN -gas ELSE gas END, gas_tx_hash
-           FROM usage_ledger u CROSS JOIN (VALUES ($3::bigint, -$5::bigint, true), ($4, $5, false)) AS n (number, units, back)
-          WHERE u.id = $1",
-        id,
-        reason,
-        back,
-        anew,
-        original.units
-    )
-    .execute(&mut *tx)
-    .await?;
+    family::take_back(&mut tx, &family, row, family.next(), reason, Then::Anew).await?;
     tx.commit().await?;
     Ok(true)
-}
-
-/// A row, which nobody else corrects meanwhile.
-async fn locked(tx: &mut Transaction<'static, Postgres>, id: &str) -> Result<Option<Original>, StoreError> {
-    // Its own statement: what the lock was waited for is seen by the next one.
-    let found = sqlx::query_scalar!("SELECT id FROM usage_ledger WHERE id = $1 FOR UPDATE", id);
-    if found.fetch_optional(&mut **tx).await?.is_none() {
-        return Ok(None);
-    }
-    let original = sqlx::query_as!(
-        Original,
-        r#"SELECT u.tenant, u.job_id, u.metric, u.segment, u.units, (u.corrects IS NULL AND NOT u.voided) AS "is_open!",
-                  count(c.id) AS "corrections!", (u.units + coalesce(sum(c.units), 0))::bigint AS "amounts!",
-                  (SELECT CASE u.metric WHEN 'compute_units' THEN j.unit_ceiling
-                                        WHEN 'fhe_compute_units' THEN j.fhe_unit_ceiling END
-                     FROM jobs j WHERE j.id = u.job_id) AS ceiling
-             FROM usage_ledger u LEFT JOIN usage_ledger c ON c.corrects = u.id
-            WHERE u.id = $1 GROUP BY u.id"#,
-        id
-    )
-    .fetch_one(&mut **tx)
-    .await?;
-    Ok(Some(original))
 }

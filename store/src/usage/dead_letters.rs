@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
-use crate::StoreError;
+use super::family::{self, Member, Then};
+use crate::{StoreError, begin};
 
 /// A row that the billing system refused.
 #[derive(Clone, Debug)]
@@ -88,4 +89,34 @@ pub async fn retry(pool: &PgPool, which: Which<'_>) -> Result<Vec<String>, Store
     .fetch_all(pool)
     .await?;
     Ok(retried)
+}
+
+/// Writes a dead letter off: it and a row that takes it back are billed by nothing, for good. What takes units back from a
+/// row of use that is written off goes with it: refused, it is written off too; billed, it is made good in the open period.
+/// Answers the ids of what was written off; `None` when the row is no dead letter.
+///
+/// # Errors
+/// The database is away.
+pub async fn write_off(pool: &PgPool, id: &str, reason: &str) -> Result<Option<Vec<String>>, StoreError> {
+    let mut tx = begin(pool).await?;
+    let Some(family) = family::locked(&mut tx, id).await? else { return Ok(None) };
+    let Some(letter) = family.member(id).filter(|row| row.is_dead_letter()) else { return Ok(None) };
+    let is_use = family.standing().is_some_and(|standing| standing.id == letter.id);
+    let goes_along = |row: &&Member| is_use && row.id != letter.id && row.units < 0 && row.is_dead_letter();
+    let mut number = family.next();
+    let mut written_off = Vec::new();
+    let rows: Vec<&Member> = std::iter::once(letter).chain(family.members().filter(goes_along)).collect();
+    for row in rows {
+        sqlx::query!("UPDATE usage_ledger SET voided = true WHERE id = $1", row.id).execute(&mut *tx).await?;
+        family::take_back(&mut tx, &family, row, number, reason, Then::Nothing).await?;
+        written_off.push(row.id.clone());
+        number += 1;
+    }
+    let billed = family.members().filter(|row| row.counts()).fold(0_i64, |sum, row| sum.saturating_add(row.units));
+    if is_use && billed < 0 {
+        let reason = format!("what it took from was written off: {reason}");
+        family::add(&mut tx, &family, number, billed.saturating_neg(), &reason).await?;
+    }
+    tx.commit().await?;
+    Ok(Some(written_off))
 }

@@ -1,9 +1,10 @@
 //! The ledger keeps what it says: rows are added, and only their delivery moves on.
 
+use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use jobs::JobId;
 use store::StoreError;
-use store::usage::corrections::{self, Anew, Corrected};
+use store::usage::corrections::{self, Anew, Corrected, Correction};
 use store::usage::dead_letters::{self, Which};
 use store::usage::{self, UsageRow};
 
@@ -61,6 +62,20 @@ async fn what_a_row_says_can_neither_be_changed_nor_deleted() {
     sqlx::query(less).execute(&outbox.pool).await.expect_err("less than nothing, and no correction");
 }
 
+/// Corrects a row while nothing is on an invoice yet.
+async fn corrected(outbox: &Outbox, row: &str, units: i64) -> Corrected {
+    corrected_since(outbox, row, units, DateTime::UNIX_EPOCH).await
+}
+
+async fn corrected_since(outbox: &Outbox, row: &str, units: i64, open_from: DateTime<Utc>) -> Corrected {
+    let correction = Correction { row, units, reason: "a test", open_from };
+    corrections::correct(&outbox.pool, correction).await.unwrap()
+}
+
+fn booked(id: String) -> Corrected {
+    Corrected::Booked(id)
+}
+
 /// What all of a job's rows say together.
 async fn compute_units(outbox: &Outbox, job: JobId) -> i64 {
     let rows = outbox.usage(job).await;
@@ -71,9 +86,12 @@ async fn compute_units(outbox: &Outbox, job: JobId) -> i64 {
 async fn a_correction_is_a_row_of_its_own_with_its_reason() {
     let outbox = application().await;
     let (job, row) = five_units(&outbox).await;
-    let correct = async |units, reason: &str| corrections::correct(&outbox.pool, &row, units, reason).await.unwrap();
-    assert_eq!(correct(-2, "counted twice").await, Corrected::Booked(format!("{row}.1")));
-    assert_eq!(correct(4, "and once too little").await, Corrected::Booked(format!("{row}.2")));
+    let correct = async |units, reason: &str| {
+        let correction = Correction { row: &row, units, reason, open_from: DateTime::UNIX_EPOCH };
+        corrections::correct(&outbox.pool, correction).await.unwrap()
+    };
+    assert_eq!(correct(-2, "counted twice").await, booked(format!("{row}.1")));
+    assert_eq!(correct(4, "and once too little").await, booked(format!("{row}.2")));
     assert_eq!(correct(-8, "more than there is").await, Corrected::BelowNothing);
     assert_eq!(compute_units(&outbox, job).await, 7);
     let rows = due(&outbox, job).await;
@@ -81,17 +99,16 @@ async fn a_correction_is_a_row_of_its_own_with_its_reason() {
     assert_eq!(corrections.len(), 2);
     assert_eq!((corrections[0].units, corrections[0].reason.as_deref()), (-2, Some("counted twice")));
 
-    let again = corrections::correct(&outbox.pool, &format!("{row}.1"), 1, "of a correction").await.unwrap();
-    assert_eq!(again, Corrected::NotCorrectable);
-    assert_eq!(corrections::correct(&outbox.pool, "nobody", 1, "x").await.unwrap(), Corrected::NoSuchRow);
+    let of_a_correction = corrected(&outbox, &format!("{row}.1"), 1).await;
+    assert_eq!(of_a_correction, Corrected::NotCorrectable { instead: Some(row) });
+    assert_eq!(corrected(&outbox, "nobody", 1).await, Corrected::NoSuchRow);
 }
 
 #[tokio::test]
 async fn corrections_at_once_take_back_no_more_than_there_is() {
     let outbox = application().await;
     let (_, row) = five_units(&outbox).await;
-    let each = (0..8).map(|_| corrections::correct(&outbox.pool, &row, -1, "one less"));
-    let done: Vec<Corrected> = join_all(each).await.into_iter().map(Result::unwrap).collect();
+    let done: Vec<Corrected> = join_all((0..8).map(|_| corrected(&outbox, &row, -1))).await;
     assert_eq!(done.iter().filter(|one| matches!(one, Corrected::Booked(_))).count(), 5, "{done:?}");
     assert_eq!(done.iter().filter(|one| **one == Corrected::BelowNothing).count(), 3, "{done:?}");
 }
@@ -110,7 +127,8 @@ async fn a_row_that_is_booked_anew_counts_once() {
     assert_eq!(rows[0].units, 5);
     assert!(dead_letters::list(&outbox.pool, Which::All, 10).await.unwrap().is_empty(), "nobody has to look at it");
     assert_eq!(dead_letters::retry(&outbox.pool, Which::All).await.unwrap(), [""; 0]);
-    assert_eq!(corrections::correct(&outbox.pool, &row, 1, "late").await.unwrap(), Corrected::NotCorrectable);
+    let voided = corrected(&outbox, &row, 1).await;
+    assert_eq!(voided, Corrected::NotCorrectable { instead: Some(format!("{row}.2")) });
     // What was delivered and is billed by nothing, too.
     let submitted = format!("{job}:jobs_submitted:0");
     usage::delivered(&outbox.pool, std::slice::from_ref(&submitted)).await.unwrap();
@@ -184,4 +202,137 @@ async fn a_dead_letter_is_seen_and_tried_again_under_another_time() {
     let again = due(&outbox, job).await;
     let again = again.iter().find(|due| due.id == row).expect("it is due");
     assert_eq!((again.billed_at, again.dead_reason.as_deref()), (None, None));
+}
+
+#[tokio::test]
+async fn what_was_booked_anew_is_corrected_by_the_row_that_counts() {
+    let outbox = Outbox::new().await;
+    let (job, row) = five_units(&outbox).await;
+    let numbered = |number: u8| format!("{row}.{number}");
+    let anew = async |row: &str| corrections::book_anew(&outbox.pool, row, Anew::Waiting, "its period is over").await;
+    assert_eq!(corrected(&outbox, &row, -2).await, booked(numbered(1)));
+    assert!(anew(&row).await.unwrap());
+    // The correction from before is still none, although what it corrects is voided ...
+    let earlier = corrected(&outbox, &numbered(1), -1).await;
+    assert_eq!(earlier, Corrected::NotCorrectable { instead: Some(numbered(3)) });
+    // ... and counts: of five, two are taken back already.
+    assert_eq!(corrected(&outbox, &numbered(3), -4).await, Corrected::BelowNothing);
+    assert_eq!(corrected(&outbox, &numbered(3), -1).await, booked(numbered(4)));
+    assert_eq!(compute_units(&outbox, job).await, 2);
+
+    // A correction may be booked anew as well, and so may what stands for the row.
+    assert!(anew(&numbered(1)).await.unwrap());
+    let of_a_correction = corrected(&outbox, &numbered(6), -1).await;
+    assert_eq!(of_a_correction, Corrected::NotCorrectable { instead: Some(numbered(3)) });
+    assert!(anew(&numbered(3)).await.unwrap());
+    assert_eq!(corrected(&outbox, &numbered(8), -2).await, booked(numbered(9)));
+    assert_eq!(corrected(&outbox, &numbered(8), -1).await, Corrected::BelowNothing);
+    assert_eq!(compute_units(&outbox, job).await, 0);
+    let counting = "SELECT sum(units)::bigint FROM usage_ledger WHERE metric = 'compute_units' AND NOT voided";
+    assert_eq!(outbox.count(counting).await, 0, "what is billed is what is said");
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_not_corrected_before_somebody_decides() {
+    let outbox = Outbox::new().await;
+    let (job, row) = five_units(&outbox).await;
+    usage::dead(&outbox.pool, &row, "422: no").await.unwrap();
+    for units in [-5, 5] {
+        assert_eq!(corrected(&outbox, &row, units).await, Corrected::DeadLetter);
+    }
+    assert_eq!(compute_units(&outbox, job).await, 5);
+    dead_letters::retry(&outbox.pool, Which::All).await.unwrap();
+    assert_eq!(corrected(&outbox, &row, -5).await, booked(format!("{row}.1")));
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_is_written_off_is_settled() {
+    let outbox = Outbox::new().await;
+    let (job, row) = five_units(&outbox).await;
+    let off = async |row: &str| dead_letters::write_off(&outbox.pool, row, "the tenant has gone").await.unwrap();
+    assert_eq!(off(&row).await, None, "it is no dead letter");
+    assert_eq!(off("nobody").await, None);
+    usage::dead(&outbox.pool, &row, "422: no").await.unwrap();
+    assert_eq!(off(&row).await, Some(vec![row.clone()]));
+    assert_eq!(off(&row).await, None, "once");
+    assert_eq!(compute_units(&outbox, job).await, 0);
+    assert_eq!(ids(&due(&outbox, job).await), [format!("{job}:jobs_submitted:0")], "nothing of it is sent");
+    assert!(dead_letters::list(&outbox.pool, Which::All, 10).await.unwrap().is_empty());
+    assert_eq!(dead_letters::retry(&outbox.pool, Which::All).await.unwrap(), [""; 0]);
+    assert_eq!(corrected(&outbox, &row, 1).await, Corrected::NotCorrectable { instead: None });
+    // Why it was refused stays, and why it was written off stands beside it.
+    let told = "SELECT count(*) FROM usage_ledger a JOIN usage_ledger b ON b.corrects = a.id
+                 WHERE a.dead_reason = '422: no' AND b.reason = 'the tenant has gone' AND b.units = -5 AND b.voided";
+    assert_eq!(outbox.count(told).await, 1);
+}
+
+#[tokio::test]
+async fn what_takes_from_a_row_that_is_written_off_goes_with_it() {
+    let outbox = Outbox::new().await;
+    let (job, row) = five_units(&outbox).await;
+    let numbered = |number: u8| format!("{row}.{number}");
+    for units in [-2, -1] {
+        assert!(matches!(corrected(&outbox, &row, units).await, Corrected::Booked(_)));
+    }
+    // One was refused with the row, the other one was delivered.
+    for refused in [&row, &numbered(1)] {
+        usage::dead(&outbox.pool, refused, "422: no").await.unwrap();
+    }
+    usage::delivered(&outbox.pool, &[numbered(2)]).await.unwrap();
+    let off = dead_letters::write_off(&outbox.pool, &row, "the tenant has gone").await.unwrap();
+    assert_eq!(off, Some(vec![row.clone(), numbered(1)]));
+    let due = due(&outbox, job).await;
+    assert_eq!(ids(&due), [numbered(5), format!("{job}:jobs_submitted:0")]);
+    assert_eq!(due[0].units, 1, "what was given back of nothing");
+    assert_eq!(compute_units(&outbox, job).await, 0);
+    assert!(dead_letters::list(&outbox.pool, Which::All, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn no_more_is_taken_back_than_the_open_period_has() {
+    let outbox = Outbox::new().await;
+    let (_, october) = five_units(&outbox).await;
+    let open_from = Utc::now();
+    usage::freeze(&outbox.pool, std::slice::from_ref(&october), DateTime::UNIX_EPOCH).await.unwrap();
+    usage::delivered(&outbox.pool, std::slice::from_ref(&october)).await.unwrap();
+    let correct = async |row: &str, units| corrected_since(&outbox, row, units, open_from).await;
+    assert_eq!(correct(&october, -1).await, Corrected::BelowOpenPeriod(0));
+    assert_eq!(correct(&october, 1).await, booked(format!("{october}.1")), "more is always billed");
+
+    let (_, november) = five_units(&outbox).await;
+    assert_eq!(correct(&october, -7).await, Corrected::BelowNothing);
+    // Six are of the open period; five of them are billed by nothing as long as they are refused.
+    usage::dead(&outbox.pool, &november, "422: no").await.unwrap();
+    assert_eq!(correct(&october, -2).await, Corrected::BelowOpenPeriod(1));
+    dead_letters::retry(&outbox.pool, Which::All).await.unwrap();
+    assert_eq!(correct(&october, -6).await, booked(format!("{october}.2")));
+    // What was given back of October is missing for November's own.
+    assert_eq!(correct(&november, -1).await, Corrected::BelowOpenPeriod(0));
+    assert_eq!(corrected(&outbox, &november, -1).await, booked(format!("{november}.1")), "in a longer period");
+}
+
+#[tokio::test]
+async fn corrections_of_several_rows_at_once_take_no_more_than_the_open_period_has() {
+    let outbox = Outbox::new().await;
+    let mut rows = Vec::new();
+    for _ in 0..8 {
+        rows.push(five_units(&outbox).await.1);
+    }
+    usage::freeze(&outbox.pool, &rows, DateTime::UNIX_EPOCH).await.unwrap();
+    usage::delivered(&outbox.pool, &rows).await.unwrap();
+    let open_from = Utc::now();
+    five_units(&outbox).await;
+    let done = join_all(rows.iter().map(|row| corrected_since(&outbox, row, -2, open_from))).await;
+    assert_eq!(done.iter().filter(|one| matches!(one, Corrected::Booked(_))).count(), 2, "{done:?}");
+    assert_eq!(done.iter().filter(|one| **one == Corrected::BelowOpenPeriod(1)).count(), 6, "{done:?}");
+}
+
+#[tokio::test]
+async fn what_is_used_in_a_sandbox_is_in_no_period() {
+    let outbox = Outbox::new().await;
+    outbox.tenant("acme").await;
+    outbox.execute("INSERT INTO tenants (id, plan, sandbox_of) VALUES ('acme--test', 'development', 'acme')").await;
+    outbox.execute("INSERT INTO usage_ledger (id, tenant, metric, segment, units) VALUES ('t:api_calls:x', 'acme--test', 'api_calls', 'x', 2)").await;
+    let taken_back = corrected_since(&outbox, "t:api_calls:x", -2, Utc::now()).await;
+    assert_eq!(taken_back, booked("t:api_calls:x.1".to_owned()));
 }

@@ -22,6 +22,7 @@ mod ledger;
 mod limits;
 mod lost;
 mod notifications;
+mod overdue;
 mod people;
 mod periods;
 mod quotes;

@@ -10,7 +10,7 @@ use store::jobs::Reader;
 use store::limits::{AdmissionLimits, Ceilings, Limited};
 use store::quotes::{self, NewQuote, Quoted, Unusable};
 use store::transition::{self, Ending};
-use store::usage::corrections::{self, Corrected};
+use store::usage::corrections::{self, Anew, Corrected, Correction};
 use store::{compute, fhe};
 
 use crate::outbox::{New, Outbox, note_of};
@@ -190,14 +190,23 @@ async fn a_correction_does_not_pass_the_ceiling_either() {
     let job = outbox.under(Units::plain(5)).await;
     outbox.finish(job).await;
     let row = format!("{job}:compute_units:0");
-    let correct = async |units| corrections::correct(&outbox.pool, &row, units, "a test").await.unwrap();
-    assert_eq!(correct(1).await, Corrected::BeyondCeiling(5));
-    assert!(matches!(correct(-3).await, Corrected::Booked(_)));
-    assert_eq!(correct(4).await, Corrected::BeyondCeiling(5));
-    assert!(matches!(correct(3).await, Corrected::Booked(_)), "up to the ceiling");
+    let correct = async |row: &str, units| {
+        let correction = Correction { row, units, reason: "a test", open_from: DateTime::UNIX_EPOCH };
+        corrections::correct(&outbox.pool, correction).await.unwrap()
+    };
+    assert_eq!(correct(&row, 1).await, Corrected::BeyondCeiling(5));
+    assert!(matches!(correct(&row, -3).await, Corrected::Booked(_)));
+    assert_eq!(correct(&row, 4).await, Corrected::BeyondCeiling(5));
+    assert!(matches!(correct(&row, 3).await, Corrected::Booked(_)), "up to the ceiling");
     let submitted = format!("{job}:jobs_submitted:0");
-    let other = corrections::correct(&outbox.pool, &submitted, 7, "a test").await.unwrap();
+    let other = correct(&submitted, 7).await;
     assert!(matches!(other, Corrected::Booked(_)), "{other:?}");
+    // A ceiling is the job's, whatever its row is booked anew as.
+    assert!(corrections::book_anew(&outbox.pool, &row, Anew::Waiting, "its period is over").await.unwrap());
+    let anew = format!("{row}.4");
+    assert_eq!(correct(&anew, 1).await, Corrected::BeyondCeiling(5));
+    assert_eq!(correct(&anew, -2).await, Corrected::Booked(format!("{row}.5")));
+    assert_eq!(correct(&anew, 3).await, Corrected::BeyondCeiling(5));
 }
 
 #[tokio::test]

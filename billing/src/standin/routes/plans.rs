@@ -4,11 +4,12 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 use uuid::Uuid;
 
 use super::metrics::required;
-use super::taxes;
+use super::{taxes, unknown_to};
+use crate::Decimal;
 use crate::standin::answer::{Paging, Refusal, rooted};
 use crate::standin::book::Book;
 use crate::standin::keeper::{Answer, Keeper};
@@ -30,8 +31,13 @@ struct Input {
     amount_cents: Option<i64>,
     amount_currency: Option<String>,
     pay_in_advance: Option<bool>,
+    /// In days.
+    trial_period: Option<Number>,
+    bill_charges_monthly: Option<bool>,
     tax_codes: Option<Vec<String>>,
     charges: Option<Vec<ChargeInput>>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -44,12 +50,19 @@ struct ChargeInput {
     prorated: Option<bool>,
     min_amount_cents: Option<i64>,
     filters: Option<Vec<Value>>,
+    invoiceable: Option<bool>,
+    applied_pricing_unit: Option<Value>,
     properties: Option<Map<String, Value>>,
     tax_codes: Option<Vec<String>>,
 }
 
 impl Input {
     fn refuse_the_unsupported(&self) -> Result<(), Refusal> {
+        unknown_to("plans", &["minimum_commitment", "usage_thresholds", "fixed_charges"], &self.rest)?;
+        let is_none = |days: &Number| days.to_string().parse::<Decimal>().is_ok_and(|days| days.is_zero());
+        if self.trial_period.as_ref().is_some_and(|days| !is_none(days)) || self.bill_charges_monthly == Some(true) {
+            return Err(Refusal::NotImplemented("a plan with a trial, or charges apart from its fee".to_owned()));
+        }
         if self.interval.as_deref().is_some_and(|interval| interval != "monthly") {
             return Err(Refusal::NotImplemented("an interval other than monthly".to_owned()));
         }
@@ -59,11 +72,16 @@ impl Input {
         let unpriced = |charge: &ChargeInput| {
             charge.pay_in_advance == Some(true)
                 || charge.prorated == Some(true)
+                || charge.invoiceable == Some(false)
+                || charge.applied_pricing_unit.as_ref().is_some_and(|unit| !unit.is_null())
+                || charge.properties.as_ref().is_some_and(is_grouped)
                 || charge.min_amount_cents.is_some_and(|cents| cents != 0)
                 || charge.filters.as_ref().is_some_and(|filters| !filters.is_empty())
         };
         if self.charges.iter().flatten().any(unpriced) {
-            return Err(Refusal::NotImplemented("a charge with filters, a minimum, in advance or prorated".to_owned()));
+            let what =
+                "a charge with filters, groups, a minimum or units of its own, in advance, prorated or not invoiced";
+            return Err(Refusal::NotImplemented(what.to_owned()));
         }
         Ok(())
     }
@@ -98,6 +116,11 @@ impl ChargeInput {
             created_at: known.map_or(now, |charge| charge.created_at),
         })
     }
+}
+
+fn is_grouped(properties: &Map<String, Value>) -> bool {
+    let mut keys = ["pricing_group_keys", "grouped_by"].into_iter().filter_map(|name| properties.get(name)?.as_array());
+    keys.any(|keys| !keys.is_empty())
 }
 
 fn known_taxes(book: &Book, codes: Vec<String>) -> Result<Vec<String>, Refusal> {
