@@ -1,7 +1,8 @@
 // Verifies a receipt of Zama Jobs with nothing of Zama Jobs: viem's hashes, and an EVM node or a root that you trust.
 //   node dist/verify.js receipt.json --rpc URL [--registry 0x…] [--code-hash 0x…] | --root 0x…     [--result FILE]
 // Exit codes: 0 it verifies; 2 the command line or the file is wrong; 7 it does not verify; 8 a node gave no answer.
-import { readFileSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { BaseError, type Hex, HttpRequestError, TimeoutError, concat, createPublicClient, encodeAbiParameters, http, keccak256, parseAbi, parseEventLogs, sha256 } from "viem";
 import { type Leaf, type Receipt, parseReceipt } from "./receipt.js";
@@ -123,31 +124,39 @@ async function* checks(receipt: Receipt, options: Options): AsyncGenerator<Told>
   if (result) yield ["result: the file's SHA-256 is the leaf's result hash", fits(result)];
 }
 
-let read;
-try {
-  const one = { type: "string" } as const;
-  const known = { rpc: one, registry: one, "code-hash": one, root: one, result: one };
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: known });
-  const options = { rpc: process.env.ZAMA_RPC, registry: process.env.ZAMA_REGISTRY, ...values };
-  if (positionals.length !== 1 || (!options.rpc && !options.root)) throw new Error("give a receipt, and --rpc URL or --root 0x…");
-  read = { receipt: parseReceipt(readFileSync(positionals[0] ?? "", "utf8")), options };
-} catch (error) {
-  console.error(`verify: ${(error as Error).message}`);
-  process.exit(2);
-}
 const marks = { true: "ok  ", false: "FAIL", "not yet": "wait", "not checked": "-   " };
-let [verified, answered] = [true, true];
-try {
-  for await (const [what, passed] of checks(read.receipt, read.options)) {
-    console.log(`${marks[`${passed}`]}  ${what}${passed === "not checked" ? ": not checked" : ""}`);
-    verified &&= !!passed;
+
+type Say = (line: string) => void;
+
+/** The command: says line by line what it found, and answers its exit code. */
+export async function run(args: string[], say: Say = console.log, complain: Say = console.error): Promise<number> {
+  let read;
+  try {
+    const one = { type: "string" } as const;
+    const known = { rpc: one, registry: one, "code-hash": one, root: one, result: one };
+    const { values, positionals } = parseArgs({ args, allowPositionals: true, options: known });
+    const options = { rpc: process.env.ZAMA_RPC, registry: process.env.ZAMA_REGISTRY, ...values };
+    if (positionals.length !== 1 || (!options.rpc && !options.root)) throw new Error("give a receipt, and --rpc URL or --root 0x…");
+    read = { receipt: parseReceipt(readFileSync(positionals[0] ?? "", "utf8")), options };
+  } catch (error) {
+    complain(`verify: ${(error as Error).message}`);
+    return 2;
   }
-} catch (error) {
-  answered = !isSilence(error);
-  verified &&= !answered;
-  console.log(`${answered ? "FAIL" : "????"}  ${(error as Error).message.split("\n")[0]}`);
+  let [verified, answered] = [true, true];
+  try {
+    for await (const [what, passed] of checks(read.receipt, read.options)) {
+      say(`${marks[`${passed}`]}  ${what}${passed === "not checked" ? ": not checked" : ""}`);
+      verified &&= !!passed;
+    }
+  } catch (error) {
+    answered = !isSilence(error);
+    verified &&= !answered;
+    say(`${answered ? "FAIL" : "????"}  ${(error as Error).message.split("\n")[0]}`);
+  }
+  // One failed check is a verdict, whatever else could not be asked; no answer is none.
+  const verdict = !verified ? "does not verify" : answered ? "verifies" : "could not be checked";
+  say(`The receipt ${verdict}.`);
+  return !verified ? 7 : answered ? 0 : 8;
 }
-// One failed check is a verdict, whatever else could not be asked; no answer is none.
-const verdict = !verified ? "does not verify" : answered ? "verifies" : "could not be checked";
-console.log(`The receipt ${verdict}.`);
-process.exit(!verified ? 7 : answered ? 0 : 8);
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) process.exit(await run(process.argv.slice(2)));
