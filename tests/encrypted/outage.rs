@@ -5,7 +5,7 @@ use sqlx::{Connection, PgConnection};
 use super::story::{KeyHolder, bytes, disturbed, power, powers};
 use crate::harness::{WORKER, until};
 
-const PRODUCTS: usize = 16;
+const PRODUCTS: usize = 10;
 /// What a worker says that has something to store and nowhere to.
 const WAITS: &str = "waits for what is away";
 

@@ -17,7 +17,7 @@ use crate::harness::{JobHandle, Stack, WORKER};
 static STILL: Mutex<()> = Mutex::const_new(());
 
 const ALGORITHM: &str = "encrypted_maximum";
-const PRODUCTS: usize = 16;
+const PRODUCTS: usize = 10;
 
 /// What the blob store holds as a job's result.
 fn stolen_result(stack: &Stack, job: JobHandle<'_>) -> Vec<u8> {

@@ -6,8 +6,8 @@ use super::story::{KeyHolder, Owner, WORKER_LIFE, bytes, disturbed, power, power
 use super::undisturbed;
 use crate::harness::{JobHandle, Stack, WORKER, until};
 
-/// Some four seconds on two cores, with a checkpoint a second.
-const PRODUCTS: usize = 16;
+/// Some three seconds on two cores, with four checkpoints.
+const PRODUCTS: usize = 10;
 const BILLED: [&str; 5] =
     ["chain_confirmations", "compute_units", "fhe_compute_units", "jobs_completed", "jobs_submitted"];
 
@@ -80,8 +80,8 @@ async fn a_network_job_whose_process_and_worker_are_killed_has_the_hash_that_it_
     assert_eq!(opened, power(3, PRODUCTS));
     let billed = billed(job).await;
     assert_eq!(billed.iter().map(|(metric, _)| metric.as_str()).collect::<Vec<_>>(), BILLED);
-    // Sixteen products of 28 bootstrappings, and four for the input.
-    assert!(billed.contains(&("fhe_compute_units".to_owned(), 5)), "{billed:?}");
+    // Ten products of 28 bootstrappings, and four for the input.
+    assert!(billed.contains(&("fhe_compute_units".to_owned(), 3)), "{billed:?}");
 }
 
 #[tokio::test]

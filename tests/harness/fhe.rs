@@ -10,8 +10,8 @@ use super::patience::until;
 use super::process::{Process, descendants};
 use super::stack::Stack;
 
-/// A checkpoint a second, so that another attempt begins in the middle.
-pub const CHECKPOINTS_OFTEN: (&str, &str) = ("ZAMA__FHE__CHECKPOINT_PBS", "100");
+/// More than one checkpoint a second, so that another attempt begins in the middle.
+pub const CHECKPOINTS_OFTEN: (&str, &str) = ("ZAMA__FHE__CHECKPOINT_PBS", "60");
 
 pub const WORKER: &str = "worker-fhe";
 
