@@ -148,7 +148,7 @@ pub async fn overdue(pool: &PgPool, age_seconds: f64, limit: i64) -> Result<Vec<
              WHERE d.taken < $2
         )
         SELECT id AS "id!", tenant AS "tenant!", job_id AS "job_id?", metric AS "metric!", units AS "units!",
-               occurred_at AS "occurred_at!", billed_at AS "billed_at?", delivered_at AS "delivered_at?",
+               gas AS "gas?", occurred_at AS "occurred_at!", billed_at AS "billed_at?", delivered_at AS "delivered_at?",
                dead_reason AS "dead_reason?", reason AS "reason?"
           FROM due ORDER BY turn, occurred_at, id LIMIT $2
         "#,

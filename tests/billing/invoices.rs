@@ -28,7 +28,7 @@ impl Stage {
         let span = Span { from: period.from, until: period.until() };
         let (mut parts, mut computed) = (BTreeMap::new(), Vec::new());
         for metric in Metric::ALL {
-            let behind = periods::behind(self.pool(), ACME, metric.as_str(), span, None, 1000).await.unwrap();
+            let behind = periods::behind(self.pool(), ACME, metric.as_str(), &[span], None, 1000).await.unwrap();
             let units: i64 = behind.iter().map(|(_, part)| part.units).sum();
             if units > 0 {
                 parts.insert(metric.to_string(), metric.quantity(units).to_string());

@@ -97,7 +97,8 @@ pub async fn overdue(
     )
     .fetch_all(pool)
     .await?;
-    let overdue = |id, metric, units| PeriodRow { id, metric, units, gas: None, billed_at: None, standing: Standing::Overdue };
+    let overdue =
+        |id, metric, units| PeriodRow { id, metric, units, gas: None, billed_at: None, standing: Standing::Overdue };
     Ok(rows.into_iter().map(|row| overdue(row.id, row.metric, row.units)).collect())
 }
 
@@ -118,7 +119,8 @@ pub async fn refused(pool: &PgPool, tenant: &str, span: Span) -> Result<Vec<Peri
     )
     .fetch_all(pool)
     .await?;
-    let refused = |id, metric, units| PeriodRow { id, metric, units, gas: None, billed_at: None, standing: Standing::Refused };
+    let refused =
+        |id, metric, units| PeriodRow { id, metric, units, gas: None, billed_at: None, standing: Standing::Refused };
     Ok(rows.into_iter().map(|row| refused(row.id, row.metric, row.units)).collect())
 }
 

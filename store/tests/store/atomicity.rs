@@ -97,7 +97,7 @@ async fn without_its_usage_no_batch_completes() {
     let outbox = Outbox::new().await;
     let job = outbox.confirming().await;
     let (batch, _) = outbox.seal(9).await.unwrap();
-    let anchor = Anchor { tx_hash: [4; 32], block_number: 7, block_hash: [5; 32] };
+    let anchor = Anchor { tx_hash: [4; 32], block_number: 7, block_hash: [5; 32], gas: None };
     let complete = async || batches::complete(&outbox.pool, batch, &anchor).await;
     assert_eq!(outbox.needs_the_ledger(job, complete).await.len(), 1);
     assert_eq!(outbox.status(job).await, JobStatus::Completed);

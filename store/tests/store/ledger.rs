@@ -176,7 +176,7 @@ async fn a_row_is_taken_back_by_a_row_or_not_at_all() {
     assert_eq!(due(&outbox, job).await.len(), 2, "everything is due as it was");
     commits(&outbox, &[back, void]).await.expect("in whichever order");
     assert_eq!(compute_units(&outbox, job).await, 0);
-    assert_eq!(corrections::correct(&outbox.pool, &row, 1, "late").await.unwrap(), Corrected::NotCorrectable);
+    assert_eq!(corrected(&outbox, &row, 1).await, Corrected::NotCorrectable { instead: None });
 }
 
 #[tokio::test]

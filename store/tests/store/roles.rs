@@ -9,7 +9,7 @@ use store::jobs::Reader;
 use store::roles::{self, KEPT};
 use store::transition::{self, Ending, Units};
 use store::usage;
-use store::usage::corrections::{self, Anew, Corrected};
+use store::usage::corrections::{self, Anew, Corrected, Correction};
 use store::usage::dead_letters::{self, Which};
 
 use crate::outbox::{New, Outbox, note_of};
@@ -90,7 +90,7 @@ async fn a_job_goes_all_its_way_under_the_application_s_role() {
     let job = outbox.confirming().await;
     outbox.started(job, "run-1").await;
     let (batch, _) = outbox.seal(9).await.unwrap();
-    let anchor = Anchor { tx_hash: [4; 32], block_number: 7, block_hash: [5; 32] };
+    let anchor = Anchor { tx_hash: [4; 32], block_number: 7, block_hash: [5; 32], gas: None };
     assert_eq!(batches::complete(&outbox.pool, batch, &anchor).await.unwrap().len(), 1);
     assert_eq!(outbox.count("SELECT count(*) FROM job_reservations").await, 0);
 
@@ -105,7 +105,9 @@ async fn a_job_goes_all_its_way_under_the_application_s_role() {
     assert_eq!(dead_letters::retry(&outbox.pool, Which::All).await.unwrap(), std::slice::from_ref(refused));
     assert!(corrections::book_anew(&outbox.pool, refused, Anew::Waiting, "its period is over").await.unwrap());
     let units = format!("{job}:compute_units:0");
-    let corrected = corrections::correct(&outbox.pool, &units, -1, "counted twice").await.unwrap();
+    let open_from = chrono::DateTime::UNIX_EPOCH;
+    let correction = Correction { row: &units, units: -1, reason: "counted twice", open_from };
+    let corrected = corrections::correct(&outbox.pool, correction).await.unwrap();
     assert!(matches!(corrected, Corrected::Booked(_)), "{corrected:?}");
 
     // One that fails, and one that its owner does not want any more.
