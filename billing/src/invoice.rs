@@ -1,6 +1,6 @@
 //! An invoice as a whole: its periods, and its lines as Lago made them.
 
-use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Datelike as _, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{Decimal, ExternalId, Invoice, LagoClient, LagoError};
@@ -59,7 +59,7 @@ impl BilledPeriod {
         self.to + chrono::Duration::seconds(1)
     }
 
-    fn is_of(&self, subscription: &ExternalId) -> bool {
+    pub(crate) fn is_of(&self, subscription: &ExternalId) -> bool {
         self.subscription.as_deref() == Some(subscription.as_str())
     }
 }
@@ -75,7 +75,7 @@ impl WholeInvoice {
     /// Whether it is what is owed: neither voided nor still to be made.
     #[must_use]
     pub fn is_in_force(&self) -> bool {
-        matches!(self.head.status.as_str(), "finalized" | "draft")
+        self.head.is_in_force()
     }
 }
 
@@ -109,11 +109,10 @@ impl LagoClient {
     /// Whether a period that began before this second ends within it.
     async fn ends_within(&self, tenant: &ExternalId, second: DateTime<Utc>) -> Result<bool, LagoError> {
         let ends = |period: &BilledPeriod| period.is_of(tenant) && period.from < second && period.to == second;
-        for head in self.invoices(tenant).await? {
-            // Lago issues the invoice of a period that was ended on the day of its end.
-            let issued = head.issuing_date.parse::<NaiveDate>();
-            let is_near = issued.map_or(true, |day| (day - second.date_naive()).num_days().abs() <= 1);
-            let Some(id) = head.lago_id.filter(|_| is_near) else { continue };
+        // Lago issues the invoice of a period that was ended on the day of its end, in the customer's time zone.
+        let day = second.date_naive();
+        for head in self.invoices_issued(tenant, day.pred_opt(), day.succ_opt()).await? {
+            let Some(id) = head.lago_id else { continue };
             let Some(whole) = self.invoice(&id).await? else { continue };
             if whole.is_in_force() && whole.periods.iter().any(ends) {
                 return Ok(true);
@@ -132,16 +131,49 @@ impl LagoClient {
         from: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Vec<WholeInvoice>, LagoError> {
+        self.invoices_of_again(tenant, from, until, &mut Vec::new()).await
+    }
+
+    /// The same, of which some were `read` a moment ago: what stands as it did is not asked for again, and what is asked for
+    /// is added to them.
+    ///
+    /// # Errors
+    /// Any [`LagoError`].
+    pub async fn invoices_of_again(
+        &self,
+        tenant: &ExternalId,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+        read: &mut Vec<WholeInvoice>,
+    ) -> Result<Vec<WholeInvoice>, LagoError> {
         let mut found = Vec::new();
-        for head in self.invoices(tenant).await? {
-            let Some(id) = head.lago_id else { continue };
-            let Some(whole) = self.invoice(&id).await? else { continue };
+        // An invoice is issued on the day of its period's end or later; in the customer's time zone that is a day before
+        // ours, at most.
+        for head in self.invoices_issued(tenant, from.date_naive().pred_opt(), None).await? {
+            let Some(whole) = self.whole(head, read).await? else { continue };
             let is_within = |period: &BilledPeriod| period.is_of(tenant) && period.from < until && from <= period.to;
             if whole.is_in_force() && whole.periods.iter().any(is_within) {
                 found.push(whole);
             }
         }
         Ok(found)
+    }
+
+    /// An invoice with its fees, by its head; `None` of one that is not in force.
+    async fn whole(&self, head: Invoice, read: &mut Vec<WholeInvoice>) -> Result<Option<WholeInvoice>, LagoError> {
+        if !head.is_in_force() {
+            return Ok(None);
+        }
+        // A draft's fees change, whatever its head says.
+        if head.status == "finalized"
+            && let Some(known) = read.iter().find(|known| known.head == head)
+        {
+            return Ok(Some(known.clone()));
+        }
+        let Some(id) = head.lago_id else { return Ok(None) };
+        let whole = self.invoice(&id).await?;
+        read.extend(whole.clone());
+        Ok(whole)
     }
 }
 
