@@ -2,12 +2,16 @@
 
 mod credits;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use billing::{Catalogue, Delivery, ExternalId, LARGEST_BATCH, LagoClient, LagoError, Subscription, UsageEvent};
+use billing::reconciliation::Closed;
+use billing::{
+    BilledPeriod, Catalogue, Delivery, ExternalId, LARGEST_BATCH, LagoClient, LagoError, Subscription, UsageEvent,
+};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use jobs::usage::Metric;
 use store::PgPool;
@@ -210,7 +214,21 @@ impl BillingDelivery {
         let moment = event.timestamp;
         let invoices = self.lago.invoices_of(account, moment, billed_at + TimeDelta::seconds(1)).await?;
         let covering: Vec<_> = invoices.iter().filter(|invoice| invoice.covers(account, moment)).collect();
-        Ok(covering.is_empty() || covering.iter().any(|invoice| event.received_at <= invoice.created_at))
+        let (received, mut is_billed) = (event.received_at.timestamp(), covering.is_empty());
+        for invoice in covering {
+            is_billed |= match received.cmp(&invoice.created_at.timestamp()) {
+                Ordering::Less => true,
+                Ordering::Greater => false,
+                // Its second does not tell: the invoice's units may, beside all events of its period.
+                Ordering::Equal => {
+                    let is_of_it = |period: &&BilledPeriod| period.from <= moment && moment < period.until();
+                    let Some(period) = invoice.periods.iter().find(is_of_it) else { continue };
+                    let events = self.lago.events(account, period.from, period.until()).await?;
+                    Closed::by(invoice, account).iter().all(|closed| !closed.left_out(&events).contains(id))
+                }
+            };
+        }
+        Ok(is_billed)
     }
 
     /// Puts rows aside that no subscription takes any more. What it took before its end was delivered. Tells how many were.

@@ -16,7 +16,7 @@ use crate::reconciliation::{Month, Reconciler, TenantReport};
 
 pub use last_look::LastLook;
 
-/// Metrics that disagree which a result names of a month: the command tells all.
+/// Metrics that disagree, and tenants that could not be read, which a result names of a month: the command tells all.
 const NAMED: usize = 20;
 
 pub struct Reconcile {
@@ -37,12 +37,19 @@ impl Reconcile {
 
 impl Reconcile {
     /// Looks at the open month, and at the one before as long as it is open: its invoices are made in its first days, and
-    /// finance may change them all the time.
+    /// finance may change them all the time. Tenants that cannot be read are told with what was found of the others; if none
+    /// can, this is tried again.
     async fn look(&self, reconciler: &Reconciler) -> anyhow::Result<Reconciled> {
         let open = Month::of(Utc::now());
         let mut months = Vec::new();
+        let mut is_read = false;
         for month in [open, open.before()] {
-            months.push(told(month, &reconciler.all(month, None).await?));
+            let reports = reconciler.all(month, None).await?;
+            is_read |= reports.iter().any(|report| report.has_account && report.unread.is_none());
+            months.push(told(month, &reports));
+        }
+        if let (false, Some(first)) = (is_read, months.iter().find_map(|month| month.unread_named.first())) {
+            anyhow::bail!("no tenant's books could be read; {first}");
         }
         let found = Reconciled { months, dead_letters: dead_letters::count(&self.pool).await? };
         metrics::counter!("zama_billing_reconciliations_total").increment(1);
@@ -55,9 +62,22 @@ impl Reconcile {
 
 /// What there is to say of a month; each metric that disagrees is logged.
 fn told(month: Month, reports: &[TenantReport]) -> ReconciledMonth {
-    let tenants = u32::try_from(reports.len()).unwrap_or(u32::MAX);
-    let mut found = ReconciledMonth { month: month.to_string(), tenants, ..ReconciledMonth::default() };
+    let mut found = ReconciledMonth { month: month.to_string(), ..ReconciledMonth::default() };
     for report in reports {
+        if let Some(reason) = &report.unread {
+            found.unread += 1;
+            if found.unread_named.len() < NAMED {
+                found.unread_named.push(format!("{}: {reason}", report.tenant));
+            }
+            tracing::error!(
+                tenant.id = report.tenant,
+                billing.month = %month,
+                reason,
+                "ledger and billing system could not be compared: zama-jobs billing reconcile"
+            );
+            continue;
+        }
+        found.tenants += 1;
         found.waiting += report.waiting;
         for line in report.lines.iter().filter(|line| line.has_drifted()) {
             found.drifting += 1;
@@ -97,7 +117,7 @@ mod tests {
         };
         let lines = compare(&[row], &[], &Billed::default());
         let month = "2026-11".parse().unwrap();
-        TenantReport { tenant: format!("tenant-{number}"), month, has_account: false, waiting: 2, lines }
+        TenantReport { tenant: format!("tenant-{number}"), month, has_account: false, waiting: 2, lines, unread: None }
     }
 
     #[test]
@@ -107,5 +127,19 @@ mod tests {
         let found = told("2026-11".parse().unwrap(), &reports);
         assert_eq!((found.month.as_str(), found.tenants, found.drifting, found.waiting), ("2026-11", 31, 30, 62));
         assert_eq!((found.named.len(), found.named[0].as_str()), (NAMED, "tenant-1 api_calls"));
+    }
+
+    #[test]
+    fn tenants_that_could_not_be_read_are_told_beside_the_others() {
+        let unread = |number| {
+            let unread = Some("Lago is unavailable".to_owned());
+            TenantReport { lines: Vec::new(), waiting: 0, unread, ..report(number, RowState::Waiting) }
+        };
+        let mut reports: Vec<TenantReport> = (1..=30).map(unread).collect();
+        reports.push(report(31, RowState::Overdue));
+        let found = told("2026-11".parse().unwrap(), &reports);
+        assert_eq!((found.tenants, found.drifting, found.unread), (1, 1, 30));
+        let named = (found.unread_named.len(), found.unread_named[0].as_str());
+        assert_eq!(named, (NAMED, "tenant-1: Lago is unavailable"));
     }
 }

@@ -1,21 +1,23 @@
 //! Reads ledger and billing system of a month side by side, and mends what can be mended without a person.
 
+mod bills;
 mod month;
+mod outage;
 mod repair;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use billing::reconciliation::{Billed, Closed, LedgerRow, Line, RowState, compare};
-use billing::{Decimal, ExternalId, FeeKind, LagoClient, LagoError, Metric, RecordedEvent};
-use chrono::Utc;
+use anyhow::{Result, anyhow};
+use billing::reconciliation::{LedgerRow, Line, RowState, compare};
+use billing::{ExternalId, LagoClient, Metric, Patience, RecordedEvent};
 use serde::Serialize;
 use store::PgPool;
 use store::tenants::Tenant;
-use store::usage::periods::{self, PeriodRow, Span, Standing};
+use store::usage::periods::{self, PeriodRow, Standing};
 
+use self::outage::Outage;
 use crate::billing_delivery::BillingDelivery;
 
 pub use month::Month;
@@ -23,6 +25,9 @@ pub use repair::Repaired;
 
 /// A row that waits for longer is on its way no more: the reporter looks twice a minute.
 pub const OVERDUE_AFTER: Duration = Duration::from_secs(3600);
+
+/// With which the billing system's books are read: of thousands of pages some meet its limit of requests, or are lost.
+pub const PATIENCE: Patience = Patience { repeats: 4, pause: Duration::from_secs(1), longest: Duration::from_secs(60) };
 
 /// Rows of a tenant that the billing system is asked for by themselves: more are delivered within no reading.
 const SECOND_LOOKS: usize = 1000;
@@ -38,6 +43,8 @@ pub struct TenantReport {
     pub waiting: u64,
     /// By metric.
     pub lines: Vec<Line>,
+    /// Why the tenant's books could not be read; then nothing is known of them.
+    pub unread: Option<String>,
 }
 
 impl TenantReport {
@@ -46,34 +53,64 @@ impl TenantReport {
         self.lines.iter().any(Line::has_drifted)
     }
 
+    fn unread(tenant: &Tenant, month: Month, error: &anyhow::Error) -> Self {
+        Self {
+            tenant: tenant.id.as_str().to_owned(),
+            month,
+            has_account: tenant.billing_ready,
+            waiting: 0,
+            lines: Vec::new(),
+            unread: Some(outage::reason(error)),
+        }
+    }
+
     /// Whether there is anything to tell.
     fn is_of_use(&self) -> bool {
-        self.has_account || self.waiting > 0 || !self.lines.is_empty()
+        self.has_account || self.waiting > 0 || !self.lines.is_empty() || self.unread.is_some()
     }
 }
 
 /// The way to both books.
 #[derive(Clone)]
 pub struct Reconciler {
-    pub delivery: Arc<BillingDelivery>,
+    delivery: Arc<BillingDelivery>,
+    /// The same way to the billing system, for reading.
+    lago: LagoClient,
     /// Rows that wait for longer disagree.
-    pub overdue_after: Duration,
+    overdue_after: Duration,
 }
 
 impl Reconciler {
-    /// Compares a month of all tenants, or of one. One that used nothing and that the billing system does not know is
-    /// left out.
+    #[must_use]
+    pub fn new(delivery: Arc<BillingDelivery>, overdue_after: Duration, patience: Patience) -> Self {
+        let lago = delivery.lago.patient(patience);
+        Self { delivery, lago, overdue_after }
+    }
+
+    /// Compares a month of all tenants, or of one, each by itself. One that used nothing and that the billing system does not
+    /// know is left out; one whose books could not be read says why.
     ///
     /// # Errors
-    /// Database or billing system away.
+    /// The database is away, and with it the list of tenants.
     pub async fn all(&self, month: Month, only: Option<&str>) -> Result<Vec<TenantReport>> {
         let mut reports = Vec::new();
+        let mut outage = Outage::default();
         for tenant in store::tenants::list(self.pool()).await? {
-            let name = tenant.id.as_str();
-            if only.is_some_and(|only| only != name) {
+            if only.is_some_and(|only| only != tenant.id.as_str()) {
                 continue;
             }
-            let report = self.tenant(&tenant, month).await.with_context(|| format!("usage of {name}"))?;
+            let read = if outage.goes_on() {
+                Err(anyhow!("not asked: those of the tenants before are out of reach"))
+            } else {
+                let read = Box::pin(self.tenant(&tenant, month)).await;
+                match &read {
+                    Ok(report) if report.has_account => outage.ends(),
+                    Ok(_) => {}
+                    Err(error) => outage.met(error),
+                }
+                read
+            };
+            let report = read.unwrap_or_else(|error| TenantReport::unread(&tenant, month, &error));
             if report.is_of_use() {
                 reports.push(report);
             }
@@ -96,16 +133,8 @@ impl Reconciler {
         self.look_again(&mut rows, &events).await?;
         let lines = compare(&rows, &events, &billed);
         let waiting = periods::waiting(self.pool(), name, span.until).await?;
-        Ok(TenantReport { tenant: name.to_owned(), month, has_account: tenant.billing_ready, waiting, lines })
-    }
-
-    /// The billing system's events of an account, and what it bills, before and after they were read.
-    async fn received(&self, account: &ExternalId, span: Span) -> Result<(Vec<RecordedEvent>, Billed)> {
-        let mut billed = self.billed(account, span).await?;
-        let events = self.lago().events(account, span.from, span.until).await?;
-        let after = self.billed(account, span).await?;
-        (billed.units_before, billed.units, billed.closed) = (billed.units, after.units, after.closed);
-        Ok((events, billed))
+        let has_account = tenant.billing_ready;
+        Ok(TenantReport { tenant: name.to_owned(), month, has_account, waiting, lines, unread: None })
     }
 
     /// Rows that were delivered after the events were read are, for this comparison, still on their way.
@@ -113,58 +142,20 @@ impl Reconciler {
         let received: BTreeSet<&str> = events.iter().map(|event| event.transaction_id.as_str()).collect();
         let lacking = rows.iter_mut().filter(|row| row.state == RowState::Delivered);
         for row in lacking.filter(|row| !received.contains(row.id.as_str())).take(SECOND_LOOKS) {
-            if self.lago().get_event(&row.id).await?.is_some() {
+            if self.lago.get_event(&row.id).await?.is_some() {
                 row.state = RowState::Waiting;
             }
         }
         Ok(())
     }
 
-    async fn billed(&self, account: &ExternalId, span: Span) -> Result<Billed> {
-        let mut billed = Billed::default();
-        let mut units: BTreeMap<String, Decimal> = BTreeMap::new();
-        let mut is_known = false;
-        for invoice in self.lago().invoices_of(account, span.from, span.until).await? {
-            is_known = true;
-            for period in &invoice.periods {
-                let (first, last) = (period.from.timestamp(), period.to.timestamp());
-                billed.closed.push(Closed { first, last, at: invoice.created_at.timestamp() });
-            }
-            for fee in invoice.fees.iter().filter(|fee| fee.kind == FeeKind::Charge) {
-                add(&mut units, &fee.code, &fee.units);
-            }
-        }
-        if Utc::now() < span.until {
-            match self.lago().current_usage(account).await {
-                Ok(usage) => {
-                    is_known = true;
-                    usage.lines.iter().for_each(|line| add(&mut units, &line.metric, &line.units));
-                }
-                // Its subscription has ended: what there is, is invoiced.
-                Err(LagoError::Rejected { status: 404 | 405, .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        billed.units = is_known.then_some(units);
-        Ok(billed)
-    }
-
     fn pool(&self) -> &PgPool {
         &self.delivery.pool
-    }
-
-    fn lago(&self) -> &LagoClient {
-        &self.delivery.lago
     }
 
     fn overdue_seconds(&self) -> f64 {
         self.overdue_after.as_secs_f64()
     }
-}
-
-fn add(units: &mut BTreeMap<String, Decimal>, metric: &str, more: &Decimal) {
-    let sum = units.remove(metric).unwrap_or_else(Decimal::zero) + more;
-    units.insert(metric.to_owned(), sum);
 }
 
 fn ledger_row(row: &PeriodRow) -> Result<LedgerRow> {

@@ -25,7 +25,7 @@ use crate::billing_delivery::BillingDelivery;
 use crate::confirm_batches::Batching;
 use crate::fhe::{Attester, Checkpoints, ChildOptions, Children, Inputs, NetworkKey};
 use crate::patience::HEARTBEAT;
-use crate::reconciliation::{OVERDUE_AFTER, Reconciler};
+use crate::reconciliation::{OVERDUE_AFTER, PATIENCE, Reconciler};
 use crate::{
     BookHours, CheckKey, Compute, Conclude, Confirm, ConfirmBatches, FheCompute, LastLook, Meter, Pace, Reconcile,
     ReportUsage, Validate,
@@ -166,7 +166,7 @@ fn jobs(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<Wo
     let Parts { pool, billing, reconcile_every, batching, limits, public_url, .. } = parts;
     let batching = batching.context("queue jobs needs what the batcher sends with")?;
     let engine = Engine::new(client.clone());
-    let reconciler = billing.clone().map(|delivery| Reconciler { delivery, overdue_after: OVERDUE_AFTER });
+    let reconciler = billing.clone().map(|delivery| Reconciler::new(delivery, OVERDUE_AFTER, PATIENCE));
     let last_look = LastLook::every(reconcile_every);
     tokio::spawn(last_look.clone().keep_told(stopping.clone()));
     let options = WorkerOptions::new(Queue::Jobs.as_str())

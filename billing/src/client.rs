@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::{LagoError, Origin};
+use crate::{LagoError, Origin, Patience};
 
 /// Longest time for one call, connecting included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -20,7 +20,8 @@ const LONGEST_PATIENCE: Duration = Duration::from_secs(300);
 /// Lago's own header for the seconds until its rate limit opens again.
 const RATE_LIMIT_RESET: &str = "x-ratelimit-reset";
 
-/// A connection to one Lago organisation. Cheap to clone; every call has a time-out and none is repeated here.
+/// A connection to one Lago organisation. Cheap to clone; every call has a time-out, and none is repeated but the readings
+/// of one that has patience.
 #[derive(Clone)]
 pub struct LagoClient {
     origin: Origin,
@@ -28,6 +29,7 @@ pub struct LagoClient {
     /// Lago's own client, for what it covers.
     pub(crate) sdk: lago_client::LagoClient,
     http: reqwest::Client,
+    patience: Patience,
 }
 
 impl std::fmt::Debug for LagoClient {
@@ -62,7 +64,15 @@ impl LagoClient {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(agent)
             .build()?;
-        Ok(Self { origin, key: key.to_owned(), sdk: lago_client::LagoClient::new(config), http })
+        let sdk = lago_client::LagoClient::new(config);
+        Ok(Self { origin, key: key.to_owned(), sdk, http, patience: Patience::NONE })
+    }
+
+    /// The same connection for a long reading: what is asked for here, a page of a list or one thing, is asked for again
+    /// as long as there is patience. What changes something is sent once, and so is what lago-client asks for.
+    #[must_use]
+    pub fn patient(&self, patience: Patience) -> Self {
+        Self { patience, ..self.clone() }
     }
 
     /// Where this client sends to.
@@ -82,7 +92,7 @@ impl LagoClient {
 
     /// Asks for the API's `path`, given as segments that are encoded here; `None` when Lago answers 404.
     pub(crate) async fn find<T: DeserializeOwned>(&self, path: &[&str]) -> Result<Option<T>, LagoError> {
-        LagoError::absent_is_none(self.answer(self.request(Method::GET, path)?).await)
+        LagoError::absent_is_none(self.read(|| self.request(Method::GET, path)).await)
     }
 
     pub(crate) async fn post<B: Serialize + Sync, T: DeserializeOwned>(
@@ -107,7 +117,7 @@ impl LagoClient {
         path: &[&str],
         query: &Q,
     ) -> Result<Option<T>, LagoError> {
-        LagoError::absent_is_none(self.answer(self.request(Method::GET, path)?.query(query)).await)
+        LagoError::absent_is_none(self.get_with(path, query).await)
     }
 
     /// As [`Self::find_with`], of something that must be there.
@@ -116,7 +126,7 @@ impl LagoClient {
         path: &[&str],
         query: &Q,
     ) -> Result<T, LagoError> {
-        self.answer(self.request(Method::GET, path)?.query(query)).await
+        self.read(|| Ok(self.request(Method::GET, path)?.query(query))).await
     }
 
     /// Deletes; what is not there is deleted.
@@ -149,6 +159,14 @@ impl LagoClient {
             .map_err(|()| LagoError::Invalid(format!("{} cannot have a path", self.origin)))?
             .extend(path);
         Ok(self.http.request(method, url).bearer_auth(&self.key))
+    }
+
+    /// What is read may be asked for again: it changes nothing.
+    async fn read<T: DeserializeOwned>(
+        &self,
+        request: impl Fn() -> Result<RequestBuilder, LagoError>,
+    ) -> Result<T, LagoError> {
+        self.patience.insist(|| async { self.answer(request()?).await }).await
     }
 
     async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, LagoError> {

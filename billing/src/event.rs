@@ -76,9 +76,10 @@ struct EventPage {
     meta: PageMeta,
 }
 
+/// Where a list goes on.
 #[derive(Deserialize)]
-struct PageMeta {
-    next_page: Option<u32>,
+pub(crate) struct PageMeta {
+    pub(crate) next_page: Option<u32>,
 }
 
 #[derive(Serialize)]

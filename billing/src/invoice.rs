@@ -62,7 +62,7 @@ impl BilledPeriod {
         self.to + chrono::Duration::seconds(1)
     }
 
-    fn is_of(&self, subscription: &ExternalId) -> bool {
+    pub(crate) fn is_of(&self, subscription: &ExternalId) -> bool {
         self.subscription.as_deref() == Some(subscription.as_str())
     }
 
@@ -102,7 +102,7 @@ impl WholeInvoice {
     /// Whether it is what is owed: neither voided nor still to be made.
     #[must_use]
     pub fn is_in_force(&self) -> bool {
-        matches!(self.head.status.as_str(), "finalized" | "draft")
+        self.head.is_in_force()
     }
 }
 
@@ -148,20 +148,48 @@ impl LagoClient {
         from: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Vec<WholeInvoice>, LagoError> {
+        self.invoices_of_again(tenant, from, until, &mut Vec::new()).await
+    }
+
+    /// The same, of which some were `read` a moment ago: what stands as it did is not asked for again, and what is asked for
+    /// is added to them.
+    ///
+    /// # Errors
+    /// Any [`LagoError`].
+    pub async fn invoices_of_again(
+        &self,
+        tenant: &ExternalId,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+        read: &mut Vec<WholeInvoice>,
+    ) -> Result<Vec<WholeInvoice>, LagoError> {
         let mut found = Vec::new();
-        // What was issued before a span began bills nothing of it; a day more, for whoever counts days elsewhere.
-        let first = from.date_naive().pred_opt().unwrap_or(NaiveDate::MIN);
-        for head in self.invoices(tenant).await? {
-            if head.issuing_date.parse::<NaiveDate>().is_ok_and(|issued| issued < first) {
-                continue;
-            }
-            let Some(id) = head.lago_id else { continue };
-            found.extend(self.invoice(&id).await?.filter(WholeInvoice::is_in_force));
+        // An invoice is issued on the day of its period's end or later; in the customer's time zone that is a day before
+        // ours, at most.
+        for head in self.invoices_issued(tenant, from.date_naive().pred_opt(), None).await? {
+            found.extend(self.whole(head, read).await?.filter(WholeInvoice::is_in_force));
         }
         part(&mut found);
         let is_within = |period: &BilledPeriod| period.is_of(tenant) && period.from < until && from <= period.to;
         found.retain(|invoice| invoice.periods.iter().any(is_within));
         Ok(found)
+    }
+
+    /// An invoice with its fees, by its head; `None` of one that is not in force.
+    async fn whole(&self, head: Invoice, read: &mut Vec<WholeInvoice>) -> Result<Option<WholeInvoice>, LagoError> {
+        if !head.is_in_force() {
+            return Ok(None);
+        }
+        // A draft's fees change, whatever its head says.
+        if head.status == "finalized"
+            && let Some(known) = read.iter().find(|known| known.head == head)
+        {
+            return Ok(Some(known.clone()));
+        }
+        let Some(id) = head.lago_id else { return Ok(None) };
+        let whole = self.invoice(&id).await?;
+        read.extend(whole.clone());
+        Ok(whole)
     }
 }
 

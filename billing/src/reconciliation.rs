@@ -4,11 +4,15 @@
 //! each row one event of the same content (by id), do the events add up to the ledger, does Lago bill what it received,
 //! and is nothing left out of all that: no row waits for too long, and none was refused for good.
 
+mod closed;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::{Decimal, Metric, RecordedEvent};
+
+pub use closed::{Closed, charged, reach};
 
 /// A row of the ledger, in the metric's own units.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,31 +50,11 @@ impl RowState {
 /// What Lago bills of a period: its open part's current usage, and invoices of what is closed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Billed {
-    /// By metric, asked after the events were read; `None` while the invoice of a period that is over is still to be made.
+    /// By metric, asked after the events were read; `None` while an invoice of a period that is over is still to be made.
     pub units: Option<BTreeMap<String, Decimal>>,
     /// The same, asked before the events were read: what arrived meanwhile is in one of the two.
     pub units_before: Option<BTreeMap<String, Decimal>>,
     pub closed: Vec<Closed>,
-}
-
-/// A stretch of time that was invoiced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Closed {
-    /// First and last of its Unix seconds.
-    pub first: i64,
-    pub last: i64,
-    /// When the invoice was made, in Unix seconds: what Lago received later is billed by none.
-    pub at: i64,
-}
-
-impl Billed {
-    fn leaves_out(&self, event: &RecordedEvent) -> bool {
-        let second = event.timestamp.timestamp();
-        let leaves_out = |closed: &Closed| {
-            (closed.first..=closed.last).contains(&second) && event.received_at.timestamp() > closed.at
-        };
-        self.closed.iter().any(leaves_out)
-    }
 }
 
 /// One metric of one tenant.
@@ -104,13 +88,15 @@ pub struct Line {
 }
 
 impl Line {
-    /// Whether ledger and Lago disagree. What waits, and not for long, is no drift: it is on its way.
+    /// Whether ledger and Lago disagree. What waits, and not for long, is no drift: it is on its way. Where corrections take
+    /// back more than there is, Lago bills nothing.
     #[must_use]
     pub fn has_drifted(&self) -> bool {
         let Self { missing, foreign, differing, too_late, overdue, dead_letters, .. } = self;
         let named = [missing, foreign, differing, too_late, overdue, dead_letters].iter().any(|ids| !ids.is_empty());
+        let due = at_least_nothing(self.events.clone());
         let is_billed = match (&self.billed_before, &self.billed) {
-            (Some(before), Some(after)) => before.min(after) <= &self.events && &self.events <= before.max(after),
+            (Some(before), Some(after)) => before.min(after) <= &due && &due <= before.max(after),
             _ => true,
         };
         named || self.ledger.clone() - &self.waiting != self.events || !is_billed
@@ -122,6 +108,7 @@ impl Line {
 pub fn compare(rows: &[LedgerRow], events: &[RecordedEvent], billed: &Billed) -> Vec<Line> {
     let by_id: BTreeMap<&str, &LedgerRow> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
     let received: BTreeSet<&str> = events.iter().map(|event| event.transaction_id.as_str()).collect();
+    let late: BTreeSet<&str> = billed.closed.iter().flat_map(|closed| closed.left_out(events)).collect();
     let mut lines: BTreeMap<String, Line> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.state != RowState::Out) {
         let line = line(&mut lines, row.metric.as_str(), billed);
@@ -142,7 +129,7 @@ pub fn compare(rows: &[LedgerRow], events: &[RecordedEvent], billed: &Billed) ->
     }
     for event in events {
         let row = by_id.get(event.transaction_id.as_str());
-        let is_late = billed.leaves_out(event);
+        let is_late = late.contains(event.transaction_id.as_str());
         // Lago has it and bills it nowhere, which is why the ledger took it back.
         if is_late && row.is_some_and(|row| !row.state.is_billable()) {
             continue;
@@ -184,6 +171,11 @@ fn line<'a>(lines: &'a mut BTreeMap<String, Line>, metric: &str, billed: &Billed
         overdue: Vec::new(),
         dead_letters: Vec::new(),
     })
+}
+
+/// A sum as Lago bills it: less than nothing is nothing.
+fn at_least_nothing(sum: Decimal) -> Decimal {
+    sum.max(Decimal::zero())
 }
 
 fn take(sum: &mut Decimal) -> Decimal {
@@ -270,15 +262,29 @@ mod tests {
 
     #[test]
     fn what_came_after_the_invoice_is_billed_by_none_unless_it_was_taken_back() {
-        let stretch = Closed { first: SECOND - 9, last: SECOND, at: SECOND + 1 };
-        let closed = Billed { closed: vec![stretch], ..billed(0) };
+        let stretch = Closed { first: SECOND - 9, last: SECOND, at: SECOND + 1, units: None };
+        let closed = Billed { closed: vec![stretch.clone()], ..billed(0) };
         let late = only(&[row("a", 3, RowState::Delivered)], &[event("a", 3)], &closed);
         assert!(late.has_drifted() && late.too_late == ["a"], "{late:?}");
         assert!(!only(&[row("a", 3, RowState::Out)], &[event("a", 3)], &closed).has_drifted());
-        let before = Billed { closed: vec![Closed { last: SECOND - 1, ..stretch }], ..billed(3) };
+        let before = Billed { closed: vec![Closed { last: SECOND - 1, ..stretch.clone() }], ..billed(3) };
         assert!(!only(&[row("a", 3, RowState::Delivered)], &[event("a", 3)], &before).has_drifted());
         let in_time = Billed { closed: vec![Closed { at: SECOND + 5, ..stretch }], ..billed(3) };
         assert!(!only(&[row("a", 3, RowState::Delivered)], &[event("a", 3)], &in_time).has_drifted());
+    }
+
+    #[test]
+    fn where_more_is_taken_back_than_there_is_lago_bills_nothing() {
+        let taken_back = |units: i64| {
+            let row = LedgerRow { units: units.into(), ..row("a:0.1", 0, RowState::Delivered) };
+            let event = RecordedEvent { value: Some(units.into()), ..event("a:0.1", 0) };
+            ([row], [event])
+        };
+        let (rows, events) = taken_back(-5);
+        let line = only(&rows, &events, &billed(0));
+        assert!(!line.has_drifted() && line.events == Decimal::from(-5i64), "{line:?}");
+        assert!(only(&rows, &events, &billed(1)).has_drifted());
+        assert!(only(&rows, &[], &billed(0)).has_drifted(), "Lago lacks it");
     }
 
     /// Books that agree on all that was sent, and something was not.

@@ -4,6 +4,7 @@ use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 use lago_types::models::SubscriptionBillingTime;
 use lago_types::requests::customer::{CreateCustomerInput, CreateCustomerRequest, GetCustomerRequest};
 use lago_types::requests::subscription::{CreateSubscriptionInput, CreateSubscriptionRequest, GetSubscriptionRequest};
+use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::{ExternalId, LagoClient, LagoError};
@@ -55,6 +56,35 @@ impl LagoClient {
         }
         Ok(false)
     }
+
+    /// Until when a tenant is subscribed, at most until a moment: its subscription's end, unless one is active that began
+    /// before that moment.
+    ///
+    /// # Errors
+    /// Any [`LagoError`].
+    pub async fn subscribed_until(&self, id: &ExternalId, moment: DateTime<Utc>) -> Result<DateTime<Utc>, LagoError> {
+        let path = ["subscriptions", id.as_str()];
+        let active: Option<DatesAnswer> = self.find_with(&path, &[("status", "active")]).await?;
+        let goes_on = |dates: Dates| dates.started_at.is_none_or(|start| start < moment);
+        if active.is_some_and(|answer| goes_on(answer.subscription)) {
+            return Ok(moment);
+        }
+        // Of several Lago tells the one that ended last.
+        let ended: Option<DatesAnswer> = self.find_with(&path, &[("status", "terminated")]).await?;
+        let end = ended.and_then(|answer| answer.subscription.terminated_at);
+        Ok(end.map_or(moment, |end| end.min(moment)))
+    }
+}
+
+#[derive(Deserialize)]
+struct DatesAnswer {
+    subscription: Dates,
+}
+
+#[derive(Deserialize)]
+struct Dates {
+    started_at: Option<DateTime<Utc>>,
+    terminated_at: Option<DateTime<Utc>>,
 }
 
 /// Makes sure that the tenant is a customer with a subscription that began when the tenant did.

@@ -1,15 +1,13 @@
 //! What Lago would invoice now, and what it has invoiced.
 
-use chrono::{DateTime, Utc};
-use lago_types::filters::invoice::InvoiceFilters;
-use lago_types::models::{Invoice as LagoInvoice, PaginationParams};
-use lago_types::requests::customer_usage::GetCustomerCurrentUsageRequest;
-use lago_types::requests::invoice::ListInvoicesRequest;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::event::PageMeta;
 use crate::{Decimal, ExternalId, LagoClient, LagoError};
 
-const INVOICES_A_PAGE: i32 = 100;
+/// Invoices in one page of a list; Lago gives no more.
+const INVOICES_A_PAGE: u32 = 100;
 
 /// The open period of a tenant's subscription, priced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -65,38 +63,25 @@ pub struct Invoice {
     pub file_url: Option<String>,
 }
 
+impl Invoice {
+    /// Whether it is what is owed: neither voided nor still to be made.
+    #[must_use]
+    pub fn is_in_force(&self) -> bool {
+        matches!(self.status.as_str(), "finalized" | "draft")
+    }
+}
+
+// lago-client has both calls. It keeps to itself how long Lago asks to wait, which a long reading needs.
 impl LagoClient {
     /// What the tenant would be invoiced if its open period ended now.
     ///
     /// # Errors
     /// Any [`LagoError`]; [`LagoError::Rejected`] with 404 for an unknown tenant, 405 without a subscription.
     pub async fn current_usage(&self, tenant: &ExternalId) -> Result<CurrentUsage, LagoError> {
-        let request = GetCustomerCurrentUsageRequest::new(tenant.to_string(), tenant.to_string());
-        let usage = self.sdk.get_customer_current_usage(request).await?.customer_usage;
-        let lines = usage
-            .charges_usage
-            .into_iter()
-            .map(|line| {
-                let units = line.units.parse().map_err(|error| LagoError::Unexpected(format!("units: {error}")))?;
-                Ok(UsageLine {
-                    metric: line.billable_metric.code,
-                    name: line.billable_metric.name,
-                    charge_model: line.charge.charge_model,
-                    units,
-                    events_count: line.events_count,
-                    amount_cents: line.amount_cents,
-                })
-            })
-            .collect::<Result<_, LagoError>>()?;
-        Ok(CurrentUsage {
-            from: usage.from_datetime,
-            to: usage.to_datetime,
-            currency: usage.currency,
-            amount_cents: usage.amount_cents,
-            taxes_amount_cents: usage.taxes_amount_cents,
-            total_amount_cents: usage.total_amount_cents,
-            lines,
-        })
+        let path = ["customers", tenant.as_str(), "current_usage"];
+        let query = [("external_subscription_id", tenant.as_str())];
+        let answer: UsageAnswer = self.get_with(&path, &query).await?;
+        Ok(answer.customer_usage.into())
     }
 
     /// All invoices of a tenant, as Lago orders them (newest first).
@@ -104,16 +89,28 @@ impl LagoClient {
     /// # Errors
     /// Any [`LagoError`].
     pub async fn invoices(&self, tenant: &ExternalId) -> Result<Vec<Invoice>, LagoError> {
+        self.invoices_issued(tenant, None, None).await
+    }
+
+    /// Those that were issued on certain days.
+    pub(crate) async fn invoices_issued(
+        &self,
+        tenant: &ExternalId,
+        first_day: Option<NaiveDate>,
+        last_day: Option<NaiveDate>,
+    ) -> Result<Vec<Invoice>, LagoError> {
         let mut invoices = Vec::new();
         let mut page = 1;
         loop {
-            let request = ListInvoicesRequest::new()
-                .with_filters(InvoiceFilters::new().with_customer_id(tenant.to_string()))
-                .with_pagination(PaginationParams::new().with_page(page).with_per_page(INVOICES_A_PAGE));
-            let answer = self.sdk.list_invoices(Some(request)).await?;
-            for invoice in answer.invoices {
-                invoices.push(Invoice::try_from(invoice)?);
-            }
+            let query = InvoiceQuery {
+                external_customer_id: tenant.as_str(),
+                issuing_date_from: first_day,
+                issuing_date_to: last_day,
+                page,
+                per_page: INVOICES_A_PAGE,
+            };
+            let answer: InvoicePage = self.get_with(&["invoices"], &query).await?;
+            invoices.extend(answer.invoices);
             match answer.meta.next_page {
                 Some(next) if next > page => page = next,
                 _ => return Ok(invoices),
@@ -122,29 +119,82 @@ impl LagoClient {
     }
 }
 
-impl TryFrom<LagoInvoice> for Invoice {
-    type Error = LagoError;
+#[derive(Serialize)]
+struct InvoiceQuery<'a> {
+    external_customer_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuing_date_from: Option<NaiveDate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuing_date_to: Option<NaiveDate>,
+    page: u32,
+    per_page: u32,
+}
 
-    fn try_from(invoice: LagoInvoice) -> Result<Self, LagoError> {
-        Ok(Self {
-            lago_id: invoice.lago_id.map(|id| id.to_string()),
-            number: invoice.number,
-            issuing_date: invoice.issuing_date,
-            status: word(&invoice.status)?,
-            payment_status: word(&invoice.payment_status)?,
-            currency: invoice.currency,
-            fees_amount_cents: invoice.fees_amount_cents,
-            taxes_amount_cents: invoice.taxes_amount_cents,
-            total_amount_cents: invoice.total_amount_cents,
-            file_url: invoice.file_url,
-        })
+#[derive(Deserialize)]
+struct InvoicePage {
+    invoices: Vec<Invoice>,
+    meta: PageMeta,
+}
+
+#[derive(Deserialize)]
+struct UsageAnswer {
+    customer_usage: UsageBody,
+}
+
+#[derive(Deserialize)]
+struct UsageBody {
+    from_datetime: DateTime<Utc>,
+    to_datetime: DateTime<Utc>,
+    currency: String,
+    amount_cents: i64,
+    taxes_amount_cents: i64,
+    total_amount_cents: i64,
+    charges_usage: Vec<ChargeBody>,
+}
+
+#[derive(Deserialize)]
+struct ChargeBody {
+    units: Decimal,
+    events_count: i64,
+    amount_cents: i64,
+    charge: ModelBody,
+    billable_metric: MetricBody,
+}
+
+#[derive(Deserialize)]
+struct ModelBody {
+    charge_model: String,
+}
+
+#[derive(Deserialize)]
+struct MetricBody {
+    name: String,
+    code: String,
+}
+
+impl From<UsageBody> for CurrentUsage {
+    fn from(usage: UsageBody) -> Self {
+        Self {
+            from: usage.from_datetime,
+            to: usage.to_datetime,
+            currency: usage.currency,
+            amount_cents: usage.amount_cents,
+            taxes_amount_cents: usage.taxes_amount_cents,
+            total_amount_cents: usage.total_amount_cents,
+            lines: usage.charges_usage.into_iter().map(UsageLine::from).collect(),
+        }
     }
 }
 
-/// The wire name of one of the crate's enums, which have no other text form.
-fn word(value: &impl Serialize) -> Result<String, LagoError> {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => Ok(word),
-        _ => Err(LagoError::Unexpected("a status that is not a word".to_owned())),
+impl From<ChargeBody> for UsageLine {
+    fn from(line: ChargeBody) -> Self {
+        Self {
+            metric: line.billable_metric.code,
+            name: line.billable_metric.name,
+            charge_model: line.charge.charge_model,
+            units: line.units,
+            events_count: line.events_count,
+            amount_cents: line.amount_cents,
+        }
     }
 }

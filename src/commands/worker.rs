@@ -228,7 +228,7 @@ mod tests {
         let told = recorder.handle();
         let month = |month: &str, drifting| {
             let month = month.to_owned();
-            ReconciledMonth { month, drifting, ..ReconciledMonth::default() }
+            ReconciledMonth { month, drifting, unread: drifting + 1, ..ReconciledMonth::default() }
         };
         metrics::with_local_recorder(&recorder, || {
             let last_look = LastLook::every(Duration::from_secs(3600));
@@ -239,6 +239,7 @@ mod tests {
                 let lines = [
                     format!("zama_billing_drift{{month=\"2026-11\"}} {drifting}\n"),
                     "zama_billing_drift{month=\"2026-10\"} 0\n".to_owned(),
+                    format!("zama_billing_unread{{month=\"2026-11\"}} {}\n", drifting + 1),
                     "zama_billing_reconciled_timestamp_seconds 1".to_owned(),
                 ];
                 assert!(lines.iter().all(|line| text.contains(line)), "{text}");

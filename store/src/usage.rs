@@ -105,6 +105,22 @@ pub async fn due_for_tenant(pool: &PgPool, tenant: &str, limit: i64) -> Result<V
     Ok(rows)
 }
 
+/// Rows by their ids, in the order of the ids.
+///
+/// # Errors
+/// The database is away.
+pub async fn of_ids(pool: &PgPool, ids: &[String]) -> Result<Vec<UsageRow>, StoreError> {
+    let rows = sqlx::query_as!(
+        UsageRow,
+        "SELECT id, tenant, job_id, metric, units, gas, occurred_at, billed_at, delivered_at, dead_reason, reason
+           FROM usage_ledger WHERE id = ANY($1) ORDER BY id",
+        ids
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows)
+}
+
 /// Rows that nobody delivered for `age_seconds`: the oldest of each tenant in turn, so that one whose rows cannot be
 /// delivered does not fill the answer.
 ///

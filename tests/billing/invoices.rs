@@ -41,7 +41,7 @@ impl Stage {
     }
 
     /// Until the time is over under which the last row is billed: what ends sooner does not bill it.
-    async fn is_past_the_last_row(&self) {
+    pub async fn is_past_the_last_row(&self) {
         let last = "SELECT max(billed_at) FROM usage_ledger";
         let last: DateTime<Utc> = sqlx::query_scalar(last).fetch_one(self.pool()).await.unwrap();
         while Utc::now() <= last {

@@ -21,6 +21,7 @@ mod program;
 mod provisioning;
 mod refused;
 mod stage;
+mod unread;
 mod unreliable;
 
 #[allow(dead_code, reason = "the harness draws more")]

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use activities::billing_delivery::BillingDelivery;
-use activities::reconciliation::{Month, OVERDUE_AFTER, Reconciler, TenantReport};
-use billing::{Catalogue, ExternalId, LagoClient, setup, standin};
+use activities::reconciliation::{Month, OVERDUE_AFTER, PATIENCE as PRODUCT, Reconciler, TenantReport};
+use billing::{Catalogue, ExternalId, LagoClient, Patience, setup, standin};
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 use store::limits::rules::{self, Change};
@@ -17,6 +18,8 @@ use crate::outbox::{Outbox, note_of};
 
 pub const KEY: &str = "test-key";
 pub const ACME: &str = "acme";
+/// As many repeats as the product makes, with next to no pause.
+pub const PATIENCE: Patience = Patience { pause: Duration::from_millis(1), ..PRODUCT };
 /// The stand-in's data file.
 const JOURNAL: &str = "lago.jsonl";
 
@@ -89,7 +92,7 @@ impl Stage {
     }
 
     pub fn reconciler(&self) -> Reconciler {
-        Reconciler { delivery: Arc::new(self.delivery()), overdue_after: OVERDUE_AFTER }
+        Reconciler::new(Arc::new(self.delivery()), OVERDUE_AFTER, PATIENCE)
     }
 
     pub async fn report(&self, month: Month) -> TenantReport {

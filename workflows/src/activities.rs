@@ -146,6 +146,10 @@ pub struct ReconciledMonth {
     pub named: Vec<String>,
     /// Rows that wait for their delivery.
     pub waiting: u64,
+    /// Tenants whose books could not be read: nothing is known of them, and they are in none of the other numbers.
+    pub unread: u32,
+    /// The first of them, each as the tenant and the reason.
+    pub unread_named: Vec<String>,
 }
 
 /// What the batcher did and sees, for its workflow's current details.

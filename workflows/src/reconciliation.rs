@@ -12,6 +12,8 @@ const ATTEMPT: Duration = Duration::from_secs(3600);
 /// A worker that is silent for this long is dead, and another begins anew.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+/// Tenants that could not be read which the details of a run name of a month: its result names more.
+const NAMED: usize = 3;
 
 /// It takes no input, so that the schedule holds no payload that a later codec key could not read.
 #[workflow]
@@ -49,6 +51,10 @@ fn told(found: &Reconciled) -> String {
         };
         let (name, tenants, waiting) = (&month.month, month.tenants, month.waiting);
         lines.push(format!("{name}: {tenants} tenants compared, {verdict}, {waiting} rows wait"));
+        if month.unread > 0 {
+            let named: Vec<&str> = month.unread_named.iter().take(NAMED).map(String::as_str).collect();
+            lines.push(format!("{name}: {} tenants could not be read ({})", month.unread, named.join("; ")));
+        }
     }
     lines.push(format!("{} dead letters of any month", found.dead_letters));
     lines.join("\n")
@@ -73,12 +79,16 @@ mod tests {
         let named = vec!["acme compute_units".to_owned()];
         let before =
             ReconciledMonth { month: "2026-10".to_owned(), tenants: 2, drifting: 1, named, ..Default::default() };
-        let found = Reconciled { months: vec![open, before], dead_letters: 1 };
+        let unread_named = (1..=4).map(|number| format!("tenant-{number}: it is away")).collect();
+        let unread = ReconciledMonth { month: "2026-09".to_owned(), unread: 5, unread_named, ..Default::default() };
+        let found = Reconciled { months: vec![open, before, unread], dead_letters: 1 };
         assert_eq!(
             told(&found).lines().collect::<Vec<_>>(),
             [
                 "2026-11: 3 tenants compared, all agree, 7 rows wait",
                 "2026-10: 2 tenants compared, 1 metrics disagree (acme compute_units), 0 rows wait",
+                "2026-09: 0 tenants compared, all agree, 0 rows wait",
+                "2026-09: 5 tenants could not be read (tenant-1: it is away; tenant-2: it is away; tenant-3: it is away)",
                 "1 dead letters of any month",
             ]
         );

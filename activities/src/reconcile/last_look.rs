@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
-use workflows::activities::Reconciled;
+use workflows::activities::{Reconciled, ReconciledMonth};
 
 /// Metrics that disagree, by month.
 const DRIFT: &str = "zama_billing_drift";
+/// Tenants whose books could not be read, by month.
+const UNREAD: &str = "zama_billing_unread";
 /// When the books were compared last, in Unix seconds.
 const TIME: &str = "zama_billing_reconciled_timestamp_seconds";
 /// Between two times that the gauges are set: a worker forgets those that nobody has set for a minute.
@@ -25,7 +27,7 @@ pub struct LastLook {
 struct Look {
     since: Instant,
     at: DateTime<Utc>,
-    drifting: Vec<(String, u32)>,
+    months: Vec<ReconciledMonth>,
 }
 
 impl LastLook {
@@ -37,8 +39,7 @@ impl LastLook {
 
     /// Tells what was found, from now on.
     pub fn found(&self, found: &Reconciled) {
-        let drifting = found.months.iter().map(|month| (month.month.clone(), month.drifting)).collect();
-        let look = Look { since: Instant::now(), at: Utc::now(), drifting };
+        let look = Look { since: Instant::now(), at: Utc::now(), months: found.months.clone() };
         *self.look.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
         self.tell(Instant::now());
     }
@@ -54,16 +55,17 @@ impl LastLook {
         let look = self.look.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(look) = look.as_ref() else { return };
         metrics::gauge!(TIME).set(look.at.timestamp() as f64);
-        for (month, drifting) in look.drifting_at(now, self.holds) {
-            metrics::gauge!(DRIFT, "month" => month.clone()).set(f64::from(*drifting));
+        for found in look.months_at(now, self.holds) {
+            metrics::gauge!(DRIFT, "month" => found.month.clone()).set(f64::from(found.drifting));
+            metrics::gauge!(UNREAD, "month" => found.month.clone()).set(f64::from(found.unread));
         }
     }
 }
 
 impl Look {
     /// What is still told.
-    fn drifting_at(&self, now: Instant, holds: Duration) -> &[(String, u32)] {
-        if now.duration_since(self.since) <= holds { &self.drifting } else { &[] }
+    fn months_at(&self, now: Instant, holds: Duration) -> &[ReconciledMonth] {
+        if now.duration_since(self.since) <= holds { &self.months } else { &[] }
     }
 }
 
@@ -75,11 +77,12 @@ mod tests {
     fn a_drift_is_told_until_somebody_should_have_looked_again() {
         let hour = Duration::from_secs(3600);
         let LastLook { holds, .. } = LastLook::every(hour);
-        let (since, drifting) = (Instant::now(), vec![("2026-11".to_owned(), 2)]);
-        let look = Look { since, at: Utc::now(), drifting: drifting.clone() };
+        let since = Instant::now();
+        let months = vec![ReconciledMonth { month: "2026-11".to_owned(), drifting: 2, ..ReconciledMonth::default() }];
+        let look = Look { since, at: Utc::now(), months: months.clone() };
         for told in [Duration::ZERO, hour, hour + hour / 5] {
-            assert_eq!(look.drifting_at(since + told, holds), drifting, "{told:?}");
+            assert_eq!(look.months_at(since + told, holds), months, "{told:?}");
         }
-        assert!(look.drifting_at(since + hour + hour / 2, holds).is_empty());
+        assert!(look.months_at(since + hour + hour / 2, holds).is_empty());
     }
 }

@@ -1,13 +1,13 @@
 //! What is mended without a person: sent again, booked anew, delivered.
 
-use anyhow::{Context, Result};
-use billing::{Delivery, ExternalId, LagoError, UsageEvent};
+use anyhow::Result;
+use billing::{Delivery, ExternalId, LagoError};
 use serde::Serialize;
 use store::usage;
 use store::usage::corrections::{self, Anew};
-use store::usage::periods::{self, PeriodRow};
 
-use super::{Reconciler, TenantReport, ledger_row};
+use super::{Reconciler, TenantReport};
+use crate::billing_delivery::event;
 
 /// Rows of a tenant that are read at once to be delivered ...
 const ROWS: i64 = 1000;
@@ -26,20 +26,24 @@ pub struct Repaired {
     /// What a person must look at: events of another content, or that nobody here knows, dead letters, and rows that
     /// cannot be delivered.
     pub left: usize,
+    /// Tenants whose repair was stopped by an error; what was done of it before is counted.
+    pub stopped: usize,
 }
 
 impl Reconciler {
-    /// Sends again what the billing system lacks, books anew what it can bill no more, and delivers what waits.
-    ///
-    /// # Errors
-    /// Database or billing system away.
-    pub async fn repair(&self, reports: &[TenantReport]) -> Result<Repaired> {
+    /// Sends again what the billing system lacks, books anew what it can bill no more, and delivers what waits: of each tenant
+    /// by itself. What stops the repair of one is logged, and the next comparison names what is left.
+    pub async fn repair(&self, reports: &[TenantReport]) -> Repaired {
         let mut repaired = Repaired::default();
         for report in reports.iter().filter(|report| report.has_drifted()) {
-            if report.has_account {
-                self.mend(report, &mut repaired).await?;
-            }
             repaired.left += report.lines.iter().map(|line| line.dead_letters.len()).sum::<usize>();
+            if report.has_account
+                && let Err(error) = Box::pin(self.mend(report, &mut repaired)).await
+            {
+                tracing::warn!(tenant.id = report.tenant, error = format!("{error:#}"), "the repair was stopped");
+                repaired.stopped += 1;
+                continue;
+            }
             match Box::pin(self.deliver(&report.tenant)).await {
                 Ok(delivered) => repaired.delivered += delivered,
                 // One whose rows cannot be delivered does not hold back the others; the next comparison names them.
@@ -50,33 +54,35 @@ impl Reconciler {
                 }
             }
         }
-        Ok(repaired)
+        repaired
     }
 
     async fn mend(&self, report: &TenantReport, repaired: &mut Repaired) -> Result<()> {
         let account = ExternalId::parse(&report.tenant)?;
-        let open_from = match self.lago().current_usage(&account).await {
+        let open_from = match self.lago.current_usage(&account).await {
             Ok(usage) => Some(usage.from),
             Err(LagoError::Rejected { status: 404 | 405, .. }) => None,
             Err(error) => return Err(error.into()),
         };
-        let rows = periods::rows(self.pool(), &report.tenant, report.month.span(), self.overdue_seconds()).await?;
         for line in &report.lines {
             repaired.left += line.foreign.len() + line.differing.len();
-            let is = |ids: &[String], row: &&PeriodRow| ids.contains(&row.id);
             let (mut again, mut anew) = (Vec::new(), Vec::new());
-            for row in rows.iter().filter(|row| is(&line.missing, row)) {
-                let is_open = open_from.is_some_and(|from| row.billed_at.is_some_and(|billed_at| from <= billed_at));
-                if is_open { again.push(event(row, &account)?) } else { anew.push(row) }
+            for row in usage::of_ids(self.pool(), &line.missing).await? {
+                match row.billed_at {
+                    Some(billed_at) if open_from.is_some_and(|from| from <= billed_at) => {
+                        again.push(event(&row, &account, billed_at)?);
+                    }
+                    _ => anew.push(row.id),
+                }
             }
-            anew.extend(rows.iter().filter(|row| is(&line.too_late, row)));
-            let outcomes = self.lago().send(&again).await?;
+            anew.extend(line.too_late.iter().cloned());
+            let outcomes = self.lago.send(&again).await?;
             let sent = outcomes.iter().filter(|outcome| **outcome == Delivery::Delivered).count();
             repaired.sent += sent;
             repaired.left += again.len() - sent;
             for row in anew {
                 let reason = "no invoice of its period has it";
-                let booked = corrections::book_anew(self.pool(), &row.id, Anew::Delivered, reason).await?;
+                let booked = corrections::book_anew(self.pool(), &row, Anew::Delivered, reason).await?;
                 repaired.booked_anew += usize::from(booked);
             }
         }
@@ -99,17 +105,4 @@ impl Reconciler {
         }
         Ok(delivered)
     }
-}
-
-fn event(row: &PeriodRow, account: &ExternalId) -> Result<UsageEvent> {
-    let gas = row.gas.map(Into::into);
-    let row = ledger_row(row)?;
-    Ok(UsageEvent {
-        transaction_id: row.id,
-        external_subscription_id: account.clone(),
-        code: row.metric,
-        timestamp: row.timestamp.context("the row was never sent")?,
-        value: row.units,
-        gas,
-    })
 }

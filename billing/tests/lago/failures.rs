@@ -9,7 +9,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use billing::{Delivery, LagoClient, LagoError, Metric};
+use billing::{Delivery, LagoClient, LagoError, Metric, Patience};
 use tokio::net::TcpListener;
 
 #[allow(clippy::unwrap_used)]
@@ -71,6 +71,52 @@ async fn too_many_requests_says_how_long_to_wait() {
         "{error:?}"
     );
     assert_eq!(calls.load(Ordering::SeqCst), 1, "the caller decides on a repeat");
+}
+
+/// A Lago that is out of time for so many calls, and then has nothing.
+async fn lago_that_is_busy_for(calls: usize) -> (LagoClient, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = asked.clone();
+    let answer = move || async move {
+        let headers: HeaderMap = HeaderMap::from_iter([("retry-after".parse().unwrap(), "0".parse().unwrap())]);
+        let status = if counter.fetch_add(1, Ordering::SeqCst) < calls {
+            StatusCode::TOO_MANY_REQUESTS
+        } else {
+            StatusCode::NOT_FOUND
+        };
+        (status, headers)
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    (LagoClient::new(&origin, "key").unwrap(), asked)
+}
+
+/// For as long as Lago asks, which is no time here; the own pause would be an hour.
+const PATIENCE: Patience =
+    Patience { repeats: 3, pause: Duration::from_secs(3600), longest: Duration::from_secs(3600) };
+
+#[tokio::test]
+async fn whoever_has_patience_reads_again_when_lago_says_so_and_not_for_ever() {
+    let (client, asked) = lago_that_is_busy_for(3).await;
+    assert_eq!(client.patient(PATIENCE).get_event("x").await.unwrap(), None);
+    assert_eq!(asked.load(Ordering::SeqCst), 4);
+    let (client, asked) = lago_that_is_busy_for(4).await;
+    assert!(client.patient(PATIENCE).current_usage(&acme()).await.unwrap_err().is_retryable());
+    assert_eq!(asked.load(Ordering::SeqCst), 4);
+    assert!(client.get_event("x").await.unwrap().is_none(), "the other one has not changed");
+    assert_eq!(asked.load(Ordering::SeqCst), 5);
+}
+
+#[tokio::test]
+async fn what_is_sent_is_not_repeated_whatever_the_patience() {
+    let (client, calls) = lago_that(|_| {
+        let headers = HeaderMap::from_iter([("retry-after".parse().unwrap(), "0".parse().unwrap())]);
+        (StatusCode::TOO_MANY_REQUESTS, headers, String::new())
+    })
+    .await;
+    assert!(client.patient(PATIENCE).send(&events(1)).await.unwrap_err().is_retryable());
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

@@ -39,6 +39,9 @@ pub enum BillingCommand {
     /// Show what a tenant would be invoiced if its period ended now.
     Usage(usage::UsageArgs),
     /// Hold the ledger against the billing system's events, current usage and invoices.
+    ///
+    /// Tells what it could read: a tenant whose books could not be read has a line that says why, and the command ends
+    /// with 1.
     #[command(after_help = EXIT_CODES)]
     Reconcile(reconcile::ReconcileArgs),
     /// Book a correction of a row of the ledger, as a row of its own.
@@ -67,6 +70,8 @@ enum End {
     Done,
     /// Something is not as it should be.
     Trouble,
+    /// Something could not be done, and was told with what could.
+    Failed,
     /// Nobody said yes.
     Declined,
 }
@@ -76,6 +81,7 @@ impl From<End> for ExitCode {
         match end {
             End::Done => Self::SUCCESS,
             End::Trouble => Self::from(9),
+            End::Failed => Self::FAILURE,
             End::Declined => Self::from(10),
         }
     }

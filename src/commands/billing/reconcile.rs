@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ::billing::reconciliation::Line;
 use activities::billing_delivery::BillingDelivery;
-use activities::reconciliation::{Month, Reconciler, Repaired, TenantReport};
+use activities::reconciliation::{Month, PATIENCE, Reconciler, Repaired, TenantReport};
 use anyhow::{Result, ensure};
 use chrono::Utc;
 use clap::{Args, ValueEnum};
@@ -52,12 +52,12 @@ pub(super) async fn run(settings: &Settings, args: &ReconcileArgs, json: bool) -
     }
     let lago = Arc::new(lago(settings)?);
     let delivery = Arc::new(BillingDelivery::new(pool, lago, settings.billing.default_plan.clone()));
-    let reconciler = Reconciler { delivery, overdue_after: args.waiting_longer_than };
+    let reconciler = Reconciler::new(delivery, args.waiting_longer_than, PATIENCE);
     let month = args.month.unwrap_or_else(|| Month::of(Utc::now()));
     let mut reports = reconciler.all(month, args.tenant.as_deref()).await?;
     let mut repaired = None;
     if args.repair && reports.iter().any(TenantReport::has_drifted) {
-        repaired = Some(reconciler.repair(&reports).await?);
+        repaired = Some(Box::pin(reconciler.repair(&reports)).await);
         reports = reconciler.all(month, args.tenant.as_deref()).await?;
     }
     let format = if json { Format::Json } else { args.format };
@@ -65,16 +65,35 @@ pub(super) async fn run(settings: &Settings, args: &ReconcileArgs, json: bool) -
     if format != Format::Json {
         eprint!("{}", advice(&reports, repaired));
     }
-    Ok(if reports.iter().any(TenantReport::has_drifted) { End::Trouble } else { End::Done })
+    Ok(end(&reports, repaired))
+}
+
+/// What is not known weighs more than what disagrees.
+fn end(reports: &[TenantReport], repaired: Option<Repaired>) -> End {
+    let is_stopped = repaired.is_some_and(|repaired| repaired.stopped > 0);
+    if is_stopped || reports.iter().any(|report| report.unread.is_some()) {
+        End::Failed
+    } else if reports.iter().any(TenantReport::has_drifted) {
+        End::Trouble
+    } else {
+        End::Done
+    }
 }
 
 /// What a repair did, and what a person is to do.
 fn advice(reports: &[TenantReport], repaired: Option<Repaired>) -> String {
     let mut text = String::new();
-    if let Some(Repaired { sent, booked_anew, delivered, left }) = repaired {
+    if let Some(Repaired { sent, booked_anew, delivered, left, stopped }) = repaired {
         text += &format!(
             "sent again: {sent}; booked anew: {booked_anew}; delivered: {delivered}; left for a person: {left}\n"
         );
+        if stopped > 0 {
+            text += &format!("tenants whose repair was stopped by an error, which was logged: {stopped}\n");
+        }
+    }
+    let unread = reports.iter().filter(|report| report.unread.is_some()).count();
+    if unread > 0 {
+        text += &format!("tenants that could not be read, and of which nothing is known: {unread}\n");
     }
     let has_dead = |report: &&TenantReport| report.lines.iter().any(|line| !line.dead_letters.is_empty());
     for TenantReport { tenant, .. } in reports.iter().filter(has_dead) {
@@ -88,18 +107,21 @@ fn printed(reports: &[TenantReport], repaired: Option<Repaired>, format: Format)
     Ok(match format {
         Format::Json => {
             let drifting = lines().filter(|(_, line)| line.has_drifted()).count();
-            format!("{:#}\n", json!({ "drifting": drifting, "tenants": reports, "repaired": repaired }))
+            let unread = reports.iter().filter(|report| report.unread.is_some()).count();
+            let told = json!({ "drifting": drifting, "unread": unread, "tenants": reports, "repaired": repaired });
+            format!("{told:#}\n")
         }
         Format::Csv => {
-            let head = COLUMNS.join(",") + "\n";
-            lines().fold(head, |text, (report, line)| text + &fields(report, line).join(",") + "\n")
+            let unread = reports.iter().filter_map(|report| Some(unread_fields(report, report.unread.as_ref()?)));
+            let rows = lines().map(|(report, line)| fields(report, line)).chain(unread);
+            rows.fold(COLUMNS.join(",") + "\n", |text, row| text + &row.join(",") + "\n")
         }
         Format::Table => table(reports),
     })
 }
 
 /// Of the CSV.
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 16] = [
     "month",
     "tenant",
     "metric",
@@ -115,10 +137,11 @@ const COLUMNS: [&str; 15] = [
     "dead_letters",
     "has_account",
     "drift",
+    "unread",
 ];
 
 /// Numbers and names that need no quotes.
-fn fields(report: &TenantReport, line: &Line) -> [String; 15] {
+fn fields(report: &TenantReport, line: &Line) -> [String; 16] {
     [
         report.month.to_string(),
         report.tenant.clone(),
@@ -135,7 +158,19 @@ fn fields(report: &TenantReport, line: &Line) -> [String; 15] {
         line.dead_letters.len().to_string(),
         report.has_account.to_string(),
         line.has_drifted().to_string(),
+        String::new(),
     ]
+}
+
+/// Of a tenant of which nothing is known but the reason.
+fn unread_fields(report: &TenantReport, reason: &str) -> [String; 16] {
+    COLUMNS.map(|column| match column {
+        "month" => report.month.to_string(),
+        "tenant" => report.tenant.clone(),
+        "has_account" => report.has_account.to_string(),
+        "unread" => format!("\"{}\"", reason.replace('"', "\"\"")),
+        _ => String::new(),
+    })
 }
 
 fn table(reports: &[TenantReport]) -> String {
@@ -145,6 +180,9 @@ fn table(reports: &[TenantReport]) -> String {
     };
     let mut text = row(["TENANT", "METRIC", "LEDGER", "WAITING", "EVENTS", "BILLED", ""]);
     for report in reports {
+        if let Some(reason) = &report.unread {
+            text += &row([&report.tenant, "", "", "", "", "", &format!("could not be read: {reason}")]);
+        }
         for line in &report.lines {
             let [_, tenant, metric, ledger, waiting, events, billed, ..] = &fields(report, line);
             let billed = if line.billed.is_some() { billed.as_str() } else { "-" };
@@ -201,14 +239,14 @@ mod tests {
         let billed = Billed { units: nothing(), units_before: nothing(), closed: vec![] };
         let lines = compare(rows, &[], &billed);
         let month = "2026-11".parse().unwrap();
-        vec![TenantReport { tenant: "acme".to_owned(), month, has_account, waiting: 2, lines }]
+        vec![TenantReport { tenant: "acme".to_owned(), month, has_account, waiting: 2, lines, unread: None }]
     }
 
     #[test]
     fn a_drift_is_told_in_every_form() {
         let reports = report(&[row("0", Some(1), RowState::Delivered)], true);
         let csv = printed(&reports, None, Format::Csv).unwrap();
-        assert!(csv.ends_with("drift\n2026-11,acme,compute_units,3,0,0,0,1,0,0,0,0,0,true,true\n"), "{csv}");
+        assert!(csv.ends_with("drift,unread\n2026-11,acme,compute_units,3,0,0,0,1,0,0,0,0,0,true,true,\n"), "{csv}");
         let table = printed(&reports, None, Format::Table).unwrap();
         assert!(table.contains("DRIFT: 1 missing (019c:compute_units:0 …)\n"), "{table}");
         assert!(table.contains("2 rows wait for their delivery\n"), "{table}");
@@ -222,7 +260,7 @@ mod tests {
         let rows = [row("0", None, RowState::Overdue), row("1", None, RowState::Refused)];
         let reports = report(&rows, false);
         let csv = printed(&reports, None, Format::Csv).unwrap();
-        assert!(csv.ends_with("\n2026-11,acme,compute_units,0,0,0,,0,0,0,0,1,1,false,true\n"), "{csv}");
+        assert!(csv.ends_with("\n2026-11,acme,compute_units,0,0,0,,0,0,0,0,1,1,false,true,\n"), "{csv}");
         let table = printed(&reports, None, Format::Table).unwrap();
         let told = "DRIFT: 1 waiting for too long (019c:compute_units:0 …), 1 refused for good (019c:compute_units:1 …); \
                     the tenant has no account\n";
@@ -239,6 +277,35 @@ mod tests {
             "sent again: 0; booked anew: 0; delivered: 0; left for a person: 1\n\
              what was refused for good: zama-jobs billing dead-letters list --tenant acme\n"
         );
+    }
+
+    #[test]
+    fn a_tenant_that_could_not_be_read_says_why_in_every_form_and_the_others_are_told() {
+        let mut reports = report(&[row("0", Some(1), RowState::Delivered)], true);
+        assert_eq!(end(&reports, None), End::Trouble);
+        let unread = Some("it answered 502: <p class=\"x\">, away".to_owned());
+        let (tenant, month) = ("globex".to_owned(), reports[0].month);
+        reports.push(TenantReport { tenant, month, has_account: true, waiting: 0, lines: vec![], unread });
+        assert_eq!(end(&reports, None), End::Failed);
+        let csv = printed(&reports, None, Format::Csv).unwrap();
+        let told = "true,true,\n2026-11,globex,,,,,,,,,,,,true,,\"it answered 502: <p class=\"\"x\"\">, away\"\n";
+        assert!(csv.ends_with(told), "{csv}");
+        let table = printed(&reports, None, Format::Table).unwrap();
+        assert!(table.contains("could not be read: it answered 502: <p class=\"x\">, away\n"), "{table}");
+        assert!(table.contains("DRIFT: 1 missing"), "{table}");
+        let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json).unwrap()).unwrap();
+        assert_eq!((&json["drifting"], &json["unread"]), (&json!(1), &json!(1)));
+        assert_eq!(json["tenants"][0]["unread"], json!(null));
+        assert_eq!(json["tenants"][1]["unread"], json!("it answered 502: <p class=\"x\">, away"));
+        assert_eq!(advice(&reports, None), "tenants that could not be read, and of which nothing is known: 1\n");
+    }
+
+    #[test]
+    fn a_repair_that_was_stopped_is_a_failure() {
+        let repaired = Repaired { stopped: 2, ..Repaired::default() };
+        assert_eq!(end(&[], Some(repaired)), End::Failed);
+        assert!(advice(&[], Some(repaired)).ends_with("which was logged: 2\n"));
+        assert_eq!(end(&[], Some(Repaired::default())), End::Done);
     }
 
     #[test]

@@ -15,8 +15,6 @@ pub struct PeriodRow {
     pub metric: String,
     /// As the ledger counts.
     pub units: i64,
-    /// Units of gas: a confirmation's share of its batch's transaction.
-    pub gas: Option<i64>,
     /// `None` before its first send.
     pub billed_at: Option<DateTime<Utc>>,
     pub standing: Standing,
@@ -50,7 +48,7 @@ pub struct Span {
 /// The database is away.
 pub async fn rows(pool: &PgPool, tenant: &str, span: Span, overdue_seconds: f64) -> Result<Vec<PeriodRow>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT id, metric, units, gas, billed_at,
+        r#"SELECT id, metric, units, billed_at,
                   (voided OR dead_reason IS NOT DISTINCT FROM 'test mode') AS "is_out!",
                   dead_reason IS NOT NULL AS "is_refused!", delivered_at IS NOT NULL AS "is_delivered!",
                   occurred_at < now() - make_interval(secs => $4) AS "is_overdue!"
@@ -70,7 +68,7 @@ pub async fn rows(pool: &PgPool, tenant: &str, span: Span, overdue_seconds: f64)
             (false, false, false, true) => Standing::Overdue,
             (false, false, false, false) => Standing::Waiting,
         };
-        PeriodRow { id: row.id, metric: row.metric, units: row.units, gas: row.gas, billed_at: row.billed_at, standing }
+        PeriodRow { id: row.id, metric: row.metric, units: row.units, billed_at: row.billed_at, standing }
     });
     Ok(rows.collect())
 }
@@ -97,8 +95,7 @@ pub async fn overdue(
     )
     .fetch_all(pool)
     .await?;
-    let overdue =
-        |id, metric, units| PeriodRow { id, metric, units, gas: None, billed_at: None, standing: Standing::Overdue };
+    let overdue = |id, metric, units| PeriodRow { id, metric, units, billed_at: None, standing: Standing::Overdue };
     Ok(rows.into_iter().map(|row| overdue(row.id, row.metric, row.units)).collect())
 }
 
@@ -119,8 +116,7 @@ pub async fn refused(pool: &PgPool, tenant: &str, span: Span) -> Result<Vec<Peri
     )
     .fetch_all(pool)
     .await?;
-    let refused =
-        |id, metric, units| PeriodRow { id, metric, units, gas: None, billed_at: None, standing: Standing::Refused };
+    let refused = |id, metric, units| PeriodRow { id, metric, units, billed_at: None, standing: Standing::Refused };
     Ok(rows.into_iter().map(|row| refused(row.id, row.metric, row.units)).collect())
 }
 
