@@ -33,6 +33,12 @@ pub enum LagoError {
 }
 
 impl LagoError {
+    /// Whether the same call may succeed later without anybody changing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+
     pub(crate) fn unavailable(reason: &impl ToString) -> Self {
         Self::Unavailable { reason: reason.to_string(), retry_after: None }
     }

@@ -85,11 +85,17 @@ pub(super) struct Paging {
 impl Paging {
     /// The asked page of `items` under `name`, with Lago's `meta`.
     pub(super) fn answer(self, name: &str, items: Vec<Value>) -> Value {
+        self.views(name, items, |item| item)
+    }
+
+    /// The same, of which only what is shown is made.
+    pub(super) fn views<T>(self, name: &str, items: Vec<T>, view: impl Fn(T) -> Value) -> Value {
         let per_page = self.per_page.unwrap_or(PER_PAGE).clamp(1, PER_PAGE);
         let page = self.page.unwrap_or(1).max(1);
         let total_pages = items.len().div_ceil(per_page);
         let total_count = items.len();
-        let shown: Vec<_> = items.into_iter().skip((page - 1).saturating_mul(per_page)).take(per_page).collect();
+        let asked = items.into_iter().skip((page - 1).saturating_mul(per_page)).take(per_page);
+        let shown: Vec<_> = asked.map(view).collect();
         json!({
             name: shown,
             "meta": {

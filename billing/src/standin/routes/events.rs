@@ -165,7 +165,7 @@ pub(super) async fn list(
                 })
                 .collect();
             matching.sort_by_key(|event| std::cmp::Reverse((event.timestamp, event.id)));
-            Ok(paging.answer(ROOTS, matching.into_iter().map(|event| view(book, event, now)).collect()))
+            Ok(paging.views(ROOTS, matching, |event| view(book, event, now)))
         })
         .await
 }
