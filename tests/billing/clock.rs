@@ -76,10 +76,7 @@ async fn a_clock_that_jumps_moves_usage_to_its_documented_place_and_nowhere_twic
         jobs.push(job);
     }
     let second = stage.billed_at(jobs[1]).await;
-    assert!(
-        second >= began && second < began + TimeDelta::seconds(2),
-        "{second}: as of the subscription's first second"
-    );
+    assert!((second - began).abs() <= TimeDelta::seconds(1), "{second}: as of the subscription's first second");
     let third = stage.billed_at(jobs[2]).await;
     assert!(third > Utc::now() + ahead - TimeDelta::minutes(5), "{third}: when it says that it was used");
 

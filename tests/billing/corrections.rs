@@ -52,7 +52,9 @@ async fn a_dead_letter_takes_nothing_from_other_usage() {
     let refused = stage.used_now("refused", 100).await;
     usage::dead(stage.pool(), &refused, "422: no").await.unwrap();
     assert_eq!(stage.corrects(&refused, -100).await, Corrected::DeadLetter);
-    stage.bills("160").await;
+    stage.delivers().await;
+    assert_eq!(stage.billed(this_month()).await, "160");
+    assert!(stage.report(this_month()).await.has_drifted(), "somebody must decide");
 
     // Never to be billed: the ledger says so in the end, and the books agree.
     dead_letters::write_off(stage.pool(), &refused, "used by nobody").await.unwrap().expect("a dead letter");

@@ -18,7 +18,7 @@ pub const FAULTS: usize = 7;
 /// It is taken, and never answered. Happens once: whoever asked waits for ten seconds.
 const SILENCE: u64 = 6;
 /// No fault.
-const NONE: u64 = 9;
+const NONE: u64 = SILENCE + 1;
 
 /// Bytes of a request.
 pub const LARGEST: usize = 1 << 24;
@@ -138,7 +138,7 @@ async fn pass(State(way): State<Way>, request: Request) -> Response {
     let is_top_up = path == "/api/v1/wallet_transactions";
     let fault = match is_batch.then(|| way.batches.fetch_add(1, Ordering::Relaxed)) {
         Some(turn) if turn <= SILENCE => turn,
-        Some(_) => but_silence(way.throws(NONE + 1)),
+        Some(_) => but_silence(way.throws(30)),
         None if is_top_up => but_silence(way.top_ups.fetch_add(1, Ordering::Relaxed)),
         None => but_silence(way.throws(60)),
     };
