@@ -16,8 +16,8 @@ use crate::stage::{KEY, Stage, this_month};
 use crate::unreliable::Unreliable;
 
 const LIVES: u32 = 50;
-/// Jobs whose usage falls due while a reporter starts: four batches.
-const JOBS_A_LIFE: u32 = 100;
+/// Jobs whose usage falls due while a reporter starts: two batches.
+const JOBS_A_LIFE: u32 = 50;
 /// Longest life after its first look, in milliseconds.
 const LONGEST_LIFE: u64 = 80;
 const DATABASE: &str = "ZAMA_TEST_REPORTER_DATABASE";
