@@ -17,7 +17,7 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 # Arguments for `make dev` and `make demo`, for example ARGS='--port-base 7700'.
 ARGS ?=
 
-.PHONY: help setup setup-tests build demo dev test test-rooms test-fhe test-encrypted test-failures test-dev test-keycloak flips fhe-oracle lago-clients compose compose-run verifiers schemathesis merkle-differential \
+.PHONY: help setup setup-tests build demo dev test test-rooms test-fhe test-jobs test-encrypted test-failures test-dev test-keycloak flips fhe-oracle lago-clients compose compose-run verifiers schemathesis merkle-differential \
 	billing-at-length chain-at-length contracts contracts-at-length gas-table bench-starts bench-cancels bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
 
 help: ## Show this list.
@@ -50,16 +50,16 @@ gas-table: setup ## Measure confirmation beside its alternatives and write the R
 # Cargo in one of several lots would look for make's job server, which it is not given.
 ALONE := MAKEFLAGS=
 
-# Most tests wait more than they compute, so that four lots run at once, the longest first. What a lot printed is shown
+# Most tests wait more than they compute, so that five lots run at once, the longest first. What a lot printed is shown
 # when it ends; one that fails stops no other.
 test: setup-tests ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
 	TMPDIR=$$(tools/test-folder.sh) ZAMA_TEST_PATIENCE_SECONDS=360 \
-		$(MAKE) --jobs 4 --keep-going --output-sync=target CASES=10000 TIME=60 \
-		test-encrypted test-failures test-rooms test-fhe test-dev contracts verifiers merkle-differential lago-clients compose compose-run schemathesis test-keycloak
+		$(MAKE) --jobs 5 --keep-going --output-sync=target CASES=10000 TIME=60 \
+		test-encrypted test-failures test-rooms test-fhe test-jobs test-dev contracts verifiers merkle-differential lago-clients compose compose-run schemathesis test-keycloak
 
 test-rooms:
-	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --exclude fhe --no-fail-fast -- --skip stack_failures:: --skip stack_encrypted:: --skip stack_dev:: --skip keycloak::
+	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --exclude fhe --no-fail-fast -- --skip stack_failures:: --skip stack_encrypted:: --skip stack_jobs:: --skip stack_dev:: --skip keycloak::
 
 # With the root package beside it, the room is built with the features of the whole workspace, as it is for all others.
 test-fhe:
@@ -70,6 +70,9 @@ test-encrypted:
 
 test-failures:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test failures -- --test-threads 5
+
+test-jobs:
+	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test e2e -- --test-threads 4
 
 test-dev:
 	$(ALONE) $(CARGO) test --workspace --test dev -- --test-threads 3
