@@ -1,6 +1,6 @@
 -- A row of the ledger is taken back by another row, or not at all: `voided` alone would take it out of billing. What is
 -- voided of a row and of those that correct it adds up to nothing when the transaction commits, and is of one metric, job
--- and tenant. Rows from before this are not looked at; those that our code wrote hold to it.
+-- and tenant. Rows from before this are not looked at.
 
 CREATE FUNCTION usage_ledger_voids_cancel_out() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

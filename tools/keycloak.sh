@@ -30,8 +30,9 @@ rm -rf "$home"
 scratch=$(mktemp -d "$ZAMA_TOOLS_DIR/keycloak/half.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 # A repository of its own, which goes with the archive in it.
-mvn --batch-mode --quiet "$MAVEN_PLUGIN:unpack" -Dartifact="org.keycloak:keycloak-quarkus-dist:$VERSION:zip" \
-  -DoutputDirectory="$scratch/unpacked" -Dmaven.repo.local="$scratch/repository" >&2
+# It leaves marks where it is started.
+(cd "$scratch" && mvn --batch-mode --quiet "$MAVEN_PLUGIN:unpack" -Dartifact="org.keycloak:keycloak-quarkus-dist:$VERSION:zip" \
+  -DoutputDirectory="$scratch/unpacked" -Dmaven.repo.local="$scratch/repository" >&2)
 mv "$scratch/unpacked/keycloak-$VERSION" "$home"
 touch "$home/.complete"
 echo "$home"

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use billing::reconciliation::Closed;
 use billing::{
     BilledPeriod, Catalogue, Delivery, ExternalId, LARGEST_BATCH, LagoClient, LagoError, Subscription, UsageEvent,
+    WholeInvoice,
 };
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use jobs::usage::Metric;
@@ -51,6 +52,27 @@ pub struct Turn {
     pub delivered: u32,
     /// What stopped the first tenant's of which some were not.
     pub failed: Option<anyhow::Error>,
+}
+
+/// What became of a row whose period is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The billing system does not have it.
+    NotThere,
+    /// The billing system has it, and no final invoice of its time yet.
+    Uninvoiced,
+    /// It is on an invoice.
+    Billed,
+    /// It came when the invoice was made: nothing bills it.
+    TooLate,
+}
+
+fn by_tenant(rows: Vec<UsageRow>) -> BTreeMap<String, Vec<UsageRow>> {
+    let mut by_tenant: BTreeMap<String, Vec<UsageRow>> = BTreeMap::new();
+    for row in rows {
+        by_tenant.entry(row.tenant.clone()).or_default().push(row);
+    }
+    by_tenant
 }
 
 /// The way to the billing system.
@@ -97,25 +119,29 @@ impl BillingDelivery {
     /// Database or billing system away, or a tenant without a subscription that has not begun: rows that were not noted
     /// are sent again, and found to be duplicates.
     pub async fn deliver(&self, rows: Vec<UsageRow>) -> Result<u32> {
-        let Turn { delivered, failed } = self.delivers_what_it_can(rows).await;
+        let (mut delivered, mut failed) = (0, None);
+        for (tenant, rows) in by_tenant(rows) {
+            match self.deliver_tenant(&tenant, rows).await {
+                Ok(count) => delivered += count,
+                Err(error) => drop(failed.get_or_insert_with(|| error.context(format!("usage of {tenant}")))),
+            }
+        }
         failed.map_or(Ok(delivered), Err)
     }
 
-    /// As [`Self::deliver`], and tells how many were delivered whatever stopped the others.
+    /// As [`Self::deliver`] with many tenants: tells how many were delivered whatever stopped the others, and takes no longer
+    /// than a turn may; the next one goes on where this one had to stop.
     pub async fn delivers_what_it_can(&self, rows: Vec<UsageRow>) -> Turn {
-        let mut by_tenant: BTreeMap<String, Vec<UsageRow>> = BTreeMap::new();
-        for row in rows {
-            by_tenant.entry(row.tenant.clone()).or_default().push(row);
-        }
+        let mut by_tenant = by_tenant(rows);
         let mut turn = Turn::default();
         let begun = Instant::now();
         // Those that had to wait come first: slow ones keep nobody waiting for ever.
-        let first = self.resume.lock().await.take().unwrap_or_default();
+        let first = self.resume.lock().await.clone().unwrap_or_default();
         let waited = by_tenant.split_off(&first);
         for (tenant, rows) in waited.into_iter().chain(by_tenant) {
             if begun.elapsed() > TURN_TIME {
                 *self.resume.lock().await = Some(tenant);
-                break;
+                return turn;
             }
             match self.deliver_tenant(&tenant, rows).await {
                 Ok(count) => turn.delivered += count,
@@ -125,6 +151,7 @@ impl BillingDelivery {
                 }
             }
         }
+        *self.resume.lock().await = None;
         turn
     }
 
@@ -137,26 +164,30 @@ impl BillingDelivery {
         let Some(period_start) = self.period_start(tenant, &account).await? else {
             return self.set_aside(&account, rows, ENDED).await;
         };
-        let rows = self.of_known_metrics(rows).await?;
         // Durable before the first send: a repeat must be the same event, whatever day it is by then.
         let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
         let frozen = usage::freeze(&self.pool, &ids, period_start).await?;
-        let mut open = Vec::with_capacity(rows.len());
-        let mut delivered = Vec::new();
+        let (mut open, mut doubted) = (Vec::with_capacity(rows.len()), Vec::new());
         for row in rows {
             let billed_at = *frozen.get(&row.id).context("the row is gone")?;
-            if billed_at >= period_start {
-                open.push((row, billed_at));
-            } else if self.was_billed(&account, &row.id, billed_at).await? {
-                delivered.push(row.id);
-            } else if Utc::now() >= period_start + self.in_doubt {
-                let reason = "its billing period was over before it was taken";
-                corrections::book_anew(&self.pool, &row.id, Anew::Waiting, reason).await?;
-                tracing::warn!(usage.id = row.id, "{reason}: it is booked anew");
-            }
+            if billed_at >= period_start { open.push((row, billed_at)) } else { doubted.push((row, billed_at)) }
         }
-        usage::delivered(&self.pool, &delivered).await?;
-        let mut known = u32::try_from(delivered.len()).unwrap_or(u32::MAX);
+        // Neither holds back the other.
+        let sent = self.send_rows(tenant, &account, open, looked).await;
+        let decided = self.decide(&account, doubted, period_start + self.in_doubt).await;
+        Ok(sent?.saturating_add(decided?))
+    }
+
+    /// Sends rows of the open period; tells how many the billing system has.
+    async fn send_rows(
+        &self,
+        tenant: &str,
+        account: &ExternalId,
+        rows: Vec<(UsageRow, DateTime<Utc>)>,
+        looked: Instant,
+    ) -> Result<u32> {
+        let mut known = 0_u32;
+        let open = self.of_known_metrics(rows).await?;
         // Noted batch by batch: over a bad connection many in a row would never all be taken.
         for batch in open.chunks(LARGEST_BATCH) {
             // The period may be over by now: what is left is looked at again.
@@ -164,7 +195,7 @@ impl BillingDelivery {
                 break;
             }
             let events =
-                batch.iter().map(|(row, billed_at)| event(row, &account, *billed_at)).collect::<Result<Vec<_>>>()?;
+                batch.iter().map(|(row, billed_at)| event(row, account, *billed_at)).collect::<Result<Vec<_>>>()?;
             let outcomes = self.lago.send(&events).await?;
             if outcomes.contains(&Delivery::NoSubscription) {
                 // It has ended since it was asked for: the next turn sees that.
@@ -176,13 +207,42 @@ impl BillingDelivery {
         Ok(known)
     }
 
+    /// Decides what becomes of rows whose period is over; tells how many of them are billed. Noted one by one: what is known
+    /// need not be asked again.
+    async fn decide(
+        &self,
+        account: &ExternalId,
+        rows: Vec<(UsageRow, DateTime<Utc>)>,
+        certain_at: DateTime<Utc>,
+    ) -> Result<u32> {
+        let (mut billed, begun) = (0, Instant::now());
+        for (row, billed_at) in rows {
+            if begun.elapsed() > TURN_TIME {
+                break;
+            }
+            if matches!(self.fate(account, &row.id, billed_at).await?, Fate::Billed | Fate::Uninvoiced) {
+                usage::delivered(&self.pool, &[row.id]).await?;
+                billed += 1;
+            } else if Utc::now() >= certain_at {
+                self.book_anew(&row.id, "its billing period was over before it was taken").await?;
+            }
+        }
+        Ok(billed)
+    }
+
+    async fn book_anew(&self, id: &str, reason: &str) -> Result<()> {
+        corrections::book_anew(&self.pool, id, Anew::Waiting, reason).await?;
+        tracing::warn!(usage.id = id, "{reason}: it is booked anew");
+        Ok(())
+    }
+
     /// Rows whose metric the billing system has; the others are dead letters, since it would take them and bill them never.
-    async fn of_known_metrics(&self, rows: Vec<UsageRow>) -> Result<Vec<UsageRow>> {
+    async fn of_known_metrics(&self, rows: Vec<(UsageRow, DateTime<Utc>)>) -> Result<Vec<(UsageRow, DateTime<Utc>)>> {
         let mut known = Vec::with_capacity(rows.len());
-        for row in rows {
+        for (row, billed_at) in rows {
             let metric: Metric = row.metric.parse().map_err(anyhow::Error::msg)?;
             if self.has_metric(metric).await? {
-                known.push(row);
+                known.push((row, billed_at));
             } else {
                 self.bury(
                     &row.id,
@@ -195,26 +255,28 @@ impl BillingDelivery {
     }
 
     async fn has_metric(&self, metric: Metric) -> Result<bool> {
-        let mut metrics = self.metrics.lock().await;
-        if metrics.get(&metric).is_some_and(|seen| seen.elapsed() < METRIC_TTL) {
+        if self.metrics.lock().await.get(&metric).is_some_and(|seen| seen.elapsed() < METRIC_TTL) {
             return Ok(true);
         }
+        // Nobody waits behind this call.
         let is_there = self.lago.has_metric(metric).await?;
         if is_there {
-            metrics.insert(metric, Instant::now());
-        } else {
-            metrics.remove(&metric);
+            self.metrics.lock().await.insert(metric, Instant::now());
         }
         Ok(is_there)
     }
 
-    /// Whether a row whose period is over reached the billing system in time. One that has no invoice yet is in time for it.
-    async fn was_billed(&self, account: &ExternalId, id: &str, billed_at: DateTime<Utc>) -> Result<bool> {
-        let Some(event) = self.lago.get_event(id).await? else { return Ok(false) };
+    /// What became of a row whose period is over. One that has no final invoice yet is in time for it.
+    pub(crate) async fn fate(&self, account: &ExternalId, id: &str, billed_at: DateTime<Utc>) -> Result<Fate> {
+        let Some(event) = self.lago.get_event(id).await? else { return Ok(Fate::NotThere) };
         let moment = event.timestamp;
         let invoices = self.lago.invoices_of(account, moment, billed_at + TimeDelta::seconds(1)).await?;
-        let covering: Vec<_> = invoices.iter().filter(|invoice| invoice.covers(account, moment)).collect();
-        let (received, mut is_billed) = (event.received_at.timestamp(), covering.is_empty());
+        let is_closed = |invoice: &&WholeInvoice| invoice.head.is_final() && invoice.covers(account, moment);
+        let covering: Vec<_> = invoices.iter().filter(is_closed).collect();
+        if covering.is_empty() {
+            return Ok(Fate::Uninvoiced);
+        }
+        let (received, mut is_billed) = (event.received_at.timestamp(), false);
         for invoice in covering {
             is_billed |= match received.cmp(&invoice.created_at.timestamp()) {
                 Ordering::Less => true,
@@ -228,20 +290,28 @@ impl BillingDelivery {
                 }
             };
         }
-        Ok(is_billed)
+        Ok(if is_billed { Fate::Billed } else { Fate::TooLate })
     }
 
     /// Puts rows aside that no subscription takes any more. What it took before its end was delivered. Tells how many were.
     async fn set_aside(&self, account: &ExternalId, rows: Vec<UsageRow>, reason: &str) -> Result<u32> {
-        let mut taken = Vec::new();
+        let mut taken = 0;
         for row in rows {
-            match row.billed_at {
-                Some(billed_at) if self.was_billed(account, &row.id, billed_at).await? => taken.push(row.id),
-                _ => self.bury(&row.id, reason).await?,
+            let fate = match row.billed_at {
+                Some(billed_at) => self.fate(account, &row.id, billed_at).await?,
+                None => Fate::NotThere,
+            };
+            match fate {
+                Fate::Billed => {
+                    usage::delivered(&self.pool, &[row.id]).await?;
+                    taken += 1;
+                }
+                Fate::NotThere => self.bury(&row.id, reason).await?,
+                // There is no next invoice. Under its id it would be a duplicate once there is a subscription again.
+                Fate::Uninvoiced | Fate::TooLate => self.book_anew(&row.id, reason).await?,
             }
         }
-        usage::delivered(&self.pool, &taken).await?;
-        Ok(u32::try_from(taken.len()).unwrap_or(u32::MAX))
+        Ok(taken)
     }
 
     async fn bury(&self, id: &str, reason: &str) -> Result<()> {

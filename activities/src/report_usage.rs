@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use store::{PgPool, usage};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use tokio_util::sync::CancellationToken;
 
 use crate::billing_delivery::{BillingDelivery, CreditPace};
 
@@ -16,6 +17,9 @@ const AGE_SECONDS: f64 = 60.0;
 const AT_ONCE: i64 = 1000;
 /// ... as long as there are so many and this time is not over: a backlog does not wait for the next turn.
 const BACKLOG: Duration = Duration::from_secs(30);
+
+/// A worker forgets gauges that nobody has set for a minute.
+const BETWEEN_TELLING: Duration = Duration::from_secs(20);
 
 pub struct ReportUsage {
     pub pool: PgPool,
@@ -32,7 +36,6 @@ impl ReportUsage {
             tracing::warn!(error = format!("{error:#}"), "what waits for the billing system was not added up");
         }
         let delivered = delivers(&self.pool, billing).await;
-        tells_of_backlog(&self.pool).await?;
         // What cannot be settled was told, and is the next turn's: it holds back nobody's usage.
         if let Err(error) = Box::pin(billing.settle_credits(CreditPace::default())).await {
             tracing::debug!(error = format!("{error:#}"), "credits wait for the next turn");
@@ -43,11 +46,20 @@ impl ReportUsage {
     }
 }
 
-async fn tells_of_backlog(pool: &PgPool) -> anyhow::Result<()> {
-    let backlog = usage::backlog(pool).await?;
-    metrics::gauge!("zama_usage_undelivered").set(backlog.rows as f64);
-    metrics::gauge!("zama_usage_undelivered_oldest_seconds").set(backlog.oldest_seconds);
-    Ok(())
+/// Tells what waits, again and again, whatever the turns wait for, until `stop`.
+pub async fn keep_backlog_told(pool: PgPool, stop: CancellationToken) {
+    loop {
+        match usage::backlog(&pool).await {
+            Ok(backlog) => {
+                metrics::gauge!("zama_usage_undelivered").set(backlog.rows as f64);
+                metrics::gauge!("zama_usage_undelivered_oldest_seconds").set(backlog.oldest_seconds);
+            }
+            Err(error) => tracing::debug!(%error, "what waits for its delivery is not known"),
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(BETWEEN_TELLING)).await.is_none() {
+            return;
+        }
+    }
 }
 
 /// Sends what is overdue; tells how much.

@@ -26,6 +26,7 @@ use crate::confirm_batches::Batching;
 use crate::fhe::{Attester, Checkpoints, ChildOptions, Children, Inputs, NetworkKey};
 use crate::patience::HEARTBEAT;
 use crate::reconciliation::{OVERDUE_AFTER, PATIENCE, Reconciler};
+use crate::report_usage::keep_backlog_told;
 use crate::{
     BookHours, CheckKey, Compute, Conclude, Confirm, ConfirmBatches, FheCompute, LastLook, Meter, Pace, Reconcile,
     ReportUsage, Validate,
@@ -169,6 +170,13 @@ fn jobs(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<Wo
     let reconciler = billing.clone().map(|delivery| Reconciler::new(delivery, OVERDUE_AFTER, PATIENCE));
     let last_look = LastLook::every(reconcile_every);
     tokio::spawn(last_look.clone().keep_told(stopping.clone()));
+    if billing.is_some() {
+        // Of a counter that begins with its first event nobody sees the rise.
+        for rises in ["zama_billing_dead_letters_total", "zama_credit_refusals_total", "zama_credit_duplicates_total"] {
+            metrics::counter!(rises).absolute(0);
+        }
+        tokio::spawn(keep_backlog_told(pool.clone(), stopping.clone()));
+    }
     let options = WorkerOptions::new(Queue::Jobs.as_str())
         .tuner(tuner(limits.workflow_tasks, limits.activities))
         .register_workflow::<JobWorkflow>()?

@@ -181,7 +181,7 @@ impl LagoClient {
             return Ok(None);
         }
         // A draft's fees change, whatever its head says.
-        if head.status == "finalized"
+        if head.is_final()
             && let Some(known) = read.iter().find(|known| known.head == head)
         {
             return Ok(Some(known.clone()));

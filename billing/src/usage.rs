@@ -67,7 +67,13 @@ impl Invoice {
     /// Whether it is what is owed: neither voided nor still to be made.
     #[must_use]
     pub fn is_in_force(&self) -> bool {
-        matches!(self.status.as_str(), "finalized" | "draft")
+        self.is_final() || self.status == "draft"
+    }
+
+    /// Whether nothing is added to it any more. In a period of grace it is a draft.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.status == "finalized"
     }
 }
 

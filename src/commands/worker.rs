@@ -24,7 +24,7 @@ use super::{Role, key_manager, ledger_owner, parts, process};
 /// Longest pause between two calls to a key manager that is away.
 const KEY_MANAGER_PAUSE: Duration = Duration::from_secs(5);
 
-/// Whoever tells gauges sets them every few seconds.
+/// Whoever tells gauges sets them at least every twenty seconds.
 const IDLE_GAUGE: Duration = Duration::from_secs(60);
 
 /// Upper bounds of the histogram of batches, in jobs.

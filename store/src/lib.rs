@@ -91,6 +91,10 @@ pub async fn reach(pool: &PgPool) -> Result<(), StoreError> {
     Err(StoreError::Unreachable { address, reason: ::jobs::causes::with_causes(&reason) })
 }
 
+/// The lock of whoever migrates; it ends with its connection.
+const LOCK: i64 = 0x7a61_6d61_6d69_6772;
+const BETWEEN_TRIES: Duration = Duration::from_millis(200);
+
 /// Brings the schema up to date, as whoever owns it; see `migrations/README.md`.
 ///
 /// # Errors
@@ -100,7 +104,24 @@ pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
     let mut connection = pool.acquire().await?.detach();
     // An index of a large table takes as long as it takes.
     sqlx::query("SET statement_timeout = 0").execute(&mut connection).await?;
-    Box::pin(sqlx::migrate!("../migrations").run(&mut connection)).await?;
+    // An index that is built beside writes waits for all who wait for its builder's lock: so nobody waits within the
+    // database.
+    while !sqlx::query_scalar::<_, bool>("SELECT pg_try_advisory_lock($1)")
+        .bind(LOCK)
+        .fetch_one(&mut connection)
+        .await?
+    {
+        tokio::time::sleep(BETWEEN_TRIES).await;
+    }
+    // What a migration left that was killed: whoever repeats it would find an index of that name.
+    let broken = "SELECT format('DROP INDEX CONCURRENTLY %I.%I', n.nspname, c.relname)
+                    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+                   WHERE NOT i.indisvalid AND n.nspname = current_schema()";
+    for drop in sqlx::query_scalar::<_, String>(broken).fetch_all(&mut connection).await? {
+        tracing::warn!("an index was left half built: {drop}");
+        sqlx::query(sqlx::AssertSqlSafe(drop)).execute(&mut connection).await?;
+    }
+    Box::pin(sqlx::migrate!("../migrations").set_locking(false).run(&mut connection)).await?;
     connection.close().await?;
     Ok(())
 }

@@ -211,8 +211,9 @@ pub async fn freeze(
     period_start: DateTime<Utc>,
 ) -> Result<HashMap<String, DateTime<Utc>>, StoreError> {
     let rows = sqlx::query!(
-        r#"UPDATE usage_ledger SET billed_at = coalesce(billed_at, greatest(occurred_at, $2)) WHERE id = ANY($1)
-           RETURNING id, billed_at AS "billed_at!""#,
+        r#"WITH mine AS (SELECT id FROM usage_ledger WHERE id = ANY($1) ORDER BY id FOR UPDATE)
+           UPDATE usage_ledger u SET billed_at = coalesce(u.billed_at, greatest(u.occurred_at, $2)) FROM mine
+            WHERE u.id = mine.id RETURNING u.id, u.billed_at AS "billed_at!""#,
         ids,
         period_start
     )
@@ -226,9 +227,13 @@ pub async fn freeze(
 /// # Errors
 /// The database is away; the rows are then sent again and found to be duplicates.
 pub async fn delivered(pool: &PgPool, ids: &[String]) -> Result<(), StoreError> {
-    sqlx::query!("UPDATE usage_ledger SET delivered_at = now() WHERE id = ANY($1) AND delivered_at IS NULL", ids)
-        .execute(pool)
-        .await?;
+    sqlx::query!(
+        "WITH mine AS (SELECT id FROM usage_ledger WHERE id = ANY($1) AND delivered_at IS NULL ORDER BY id FOR UPDATE)
+         UPDATE usage_ledger u SET delivered_at = now() FROM mine WHERE u.id = mine.id",
+        ids
+    )
+    .execute(pool)
+    .await?;
     Ok(())
 }
 
@@ -237,9 +242,14 @@ pub async fn delivered(pool: &PgPool, ids: &[String]) -> Result<(), StoreError> 
 /// # Errors
 /// The database is away.
 pub async fn dead(pool: &PgPool, id: &str, reason: &str) -> Result<(), StoreError> {
-    sqlx::query!("UPDATE usage_ledger SET dead_reason = $2 WHERE id = $1 AND delivered_at IS NULL", id, reason)
-        .execute(pool)
-        .await?;
+    sqlx::query!(
+        "UPDATE usage_ledger SET dead_reason = $2
+          WHERE id = $1 AND delivered_at IS NULL AND dead_reason IS NULL AND NOT voided",
+        id,
+        reason
+    )
+    .execute(pool)
+    .await?;
     Ok(())
 }
 

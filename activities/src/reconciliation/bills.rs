@@ -25,6 +25,10 @@ impl Reconciler {
         let mut closed = Vec::new();
         let mut units: BTreeMap<String, Decimal> = BTreeMap::new();
         for invoice in self.lago.invoices_of_again(account, span.from, span.until, read).await? {
+            // What finance gives grace is still added to.
+            if !invoice.head.is_final() {
+                continue;
+            }
             closed.extend(Closed::by(&invoice, account));
             charged(&invoice).iter().for_each(|(metric, more)| add(&mut units, metric, more));
         }

@@ -1,13 +1,13 @@
 //! What is mended without a person: sent again, booked anew, delivered.
 
-use anyhow::Result;
-use billing::{Delivery, ExternalId, LagoError};
+use anyhow::{Context, Result};
+use billing::{Delivery, ExternalId};
 use serde::Serialize;
 use store::usage;
 use store::usage::corrections::{self, Anew};
 
 use super::{Reconciler, TenantReport};
-use crate::billing_delivery::event;
+use crate::billing_delivery::{Fate, event};
 
 /// Rows of a tenant that are read at once to be delivered ...
 const ROWS: i64 = 1000;
@@ -59,11 +59,7 @@ impl Reconciler {
 
     async fn mend(&self, report: &TenantReport, repaired: &mut Repaired) -> Result<()> {
         let account = ExternalId::parse(&report.tenant)?;
-        let open_from = match self.lago.current_usage(&account).await {
-            Ok(usage) => Some(usage.from),
-            Err(LagoError::Rejected { status: 404 | 405, .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
+        let open_from = self.delivery.open_from(&report.tenant).await?;
         for line in &report.lines {
             repaired.left += line.foreign.len() + line.differing.len();
             let (mut again, mut anew) = (Vec::new(), Vec::new());
@@ -72,17 +68,22 @@ impl Reconciler {
                     Some(billed_at) if open_from.is_some_and(|from| from <= billed_at) => {
                         again.push(event(&row, &account, billed_at)?);
                     }
-                    _ => anew.push(row.id),
+                    _ => anew.push(row),
                 }
             }
-            anew.extend(line.too_late.iter().cloned());
+            anew.extend(usage::of_ids(self.pool(), &line.too_late).await?);
             let outcomes = self.lago.send(&again).await?;
             let sent = outcomes.iter().filter(|outcome| **outcome == Delivery::Delivered).count();
             repaired.sent += sent;
             repaired.left += again.len() - sent;
             for row in anew {
+                // It may have arrived, or been invoiced, since the books were read.
+                let billed_at = row.billed_at.context("the row was never sent")?;
+                if matches!(self.delivery.fate(&account, &row.id, billed_at).await?, Fate::Billed | Fate::Uninvoiced) {
+                    continue;
+                }
                 let reason = "no invoice of its period has it";
-                let booked = corrections::book_anew(self.pool(), &row, Anew::Delivered, reason).await?;
+                let booked = corrections::book_anew(self.pool(), &row.id, Anew::Delivered, reason).await?;
                 repaired.booked_anew += usize::from(booked);
             }
         }

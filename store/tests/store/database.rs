@@ -22,13 +22,18 @@ pub struct TestDatabase {
 
 impl TestDatabase {
     pub async fn create() -> Self {
-        let url = std::env::var(VARIABLE).unwrap_or_else(|_| {
-            panic!("{VARIABLE} is not set: run `tools/with-postgres.sh cargo test --workspace` or `make test`")
-        });
-        let server = PgConnectOptions::from_str(&url).expect("a PostgreSQL URL");
+        let server = server();
         let template = TEMPLATE.get_or_init(|| migrated(&server)).await;
         let name = made(&server, template).await;
-        Self { pool: pool(&server, &name), server, name, role: OnceCell::new() }
+        Self { pool: pool(&server, &name), server, name }
+    }
+
+    /// Without a schema.
+    #[allow(dead_code, reason = "not every test binary migrates")]
+    pub async fn empty() -> Self {
+        let server = server();
+        let name = made(&server, "template0").await;
+        Self { pool: pool(&server, &name), server, name }
     }
 
     /// For a pool of a test's own.
@@ -52,6 +57,13 @@ impl TestDatabase {
         store::roles::grant(&self.pool, &role).await.expect("the owner gives rights");
         role
     }
+}
+
+fn server() -> PgConnectOptions {
+    let url = std::env::var(VARIABLE).unwrap_or_else(|_| {
+        panic!("{VARIABLE} is not set: run `tools/with-postgres.sh cargo test --workspace` or `make test`")
+    });
+    PgConnectOptions::from_str(&url).expect("a PostgreSQL URL")
 }
 
 /// Migrated once: a copy of it takes a tenth of the migrations' time. It stays as long as its server.

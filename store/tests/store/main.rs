@@ -21,6 +21,7 @@ mod hours;
 mod ledger;
 mod limits;
 mod lost;
+mod migrating;
 mod notifications;
 mod overdue;
 mod people;
