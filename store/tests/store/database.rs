@@ -25,7 +25,7 @@ impl TestDatabase {
         let server = server();
         let template = TEMPLATE.get_or_init(|| migrated(&server)).await;
         let name = made(&server, template).await;
-        Self { pool: pool(&server, &name), server, name }
+        Self { pool: pool(&server, &name), server, name, role: OnceCell::new() }
     }
 
     /// Without a schema.
@@ -33,7 +33,7 @@ impl TestDatabase {
     pub async fn empty() -> Self {
         let server = server();
         let name = made(&server, "template0").await;
-        Self { pool: pool(&server, &name), server, name }
+        Self { pool: pool(&server, &name), server, name, role: OnceCell::new() }
     }
 
     /// For a pool of a test's own.
