@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use billing::reconciliation::{LedgerRow, Line, RowState, compare};
-use billing::{ExternalId, LagoClient, Metric, Patience, RecordedEvent};
+use billing::{ExternalId, LagoClient, Patience, RecordedEvent};
 use serde::Serialize;
 use store::PgPool;
 use store::tenants::Tenant;
 use store::usage::periods::{self, PeriodRow, Standing};
 
 use self::outage::Outage;
-use crate::billing_delivery::BillingDelivery;
+use crate::billing_delivery::{BillingDelivery, measured};
 
 pub use month::Month;
 pub use repair::Repaired;
@@ -159,7 +159,7 @@ impl Reconciler {
 }
 
 fn ledger_row(row: &PeriodRow) -> Result<LedgerRow> {
-    let metric: Metric = row.metric.parse().map_err(anyhow::Error::msg)?;
+    let (metric, units) = measured(&row.metric, row.units)?;
     let state = match row.standing {
         Standing::Delivered => RowState::Delivered,
         Standing::Waiting => RowState::Waiting,
@@ -170,7 +170,7 @@ fn ledger_row(row: &PeriodRow) -> Result<LedgerRow> {
     Ok(LedgerRow {
         id: row.id.clone(),
         metric,
-        units: metric.quantity(row.units).to_string().parse()?,
+        units,
         timestamp: row.billed_at.map(|billed_at| billed_at.timestamp()),
         state,
     })

@@ -7,7 +7,7 @@ use store::usage;
 use store::usage::corrections::{self, Anew};
 
 use super::{Reconciler, TenantReport};
-use crate::billing_delivery::{Fate, event};
+use crate::billing_delivery::event;
 
 /// Rows of a tenant that are read at once to be delivered ...
 const ROWS: i64 = 1000;
@@ -79,7 +79,7 @@ impl Reconciler {
             for row in anew {
                 // It may have arrived, or been invoiced, since the books were read.
                 let billed_at = row.billed_at.context("the row was never sent")?;
-                if matches!(self.delivery.fate(&account, &row.id, billed_at).await?, Fate::Billed | Fate::Uninvoiced) {
+                if self.delivery.fate(&account, &row.id, billed_at).await?.is_in_time() {
                     continue;
                 }
                 let reason = "no invoice of its period has it";

@@ -11,6 +11,7 @@ use store::credits::top_ups::{self, Kind, Made, Outcome, Pauses, Sent, TopUp};
 use uuid::Uuid;
 
 use super::Progress;
+use crate::billing_delivery::dead_letters::CLOSED;
 use crate::billing_delivery::{BillingDelivery, Standing};
 
 /// Code of the wallet that top-ups go to.
@@ -27,7 +28,7 @@ impl BillingDelivery {
     pub(super) async fn send(&self, top_up: &TopUp, pauses: Pauses) -> Result<bool> {
         let account = ExternalId::parse(&top_up.tenant)?;
         if self.ensure_account(&top_up.tenant, &account).await? == Standing::Ended {
-            return self.refuse(top_up, "the tenant's subscription was terminated").await;
+            return self.refuse(top_up, CLOSED).await;
         }
         let wallet = match top_up.wallet_id {
             Some(wallet) => wallet,

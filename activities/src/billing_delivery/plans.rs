@@ -1,0 +1,72 @@
+//! The plan that bills a tenant: changed here, and noted as the billing system tells it.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use billing::{Catalogue, ExternalId, Subscription};
+use store::accounts::{self, Account, plans};
+use store::usage;
+
+use super::BillingDelivery;
+use super::accounts::NEW_TENANTS;
+use super::periods::next_second;
+
+/// Rows that are sent before a change of plan; what is left of more is billed under the new one.
+const LAST_ROWS: i64 = 10_000;
+
+impl BillingDelivery {
+    pub(super) async fn change_plan(&self, tenant: &str) -> Result<()> {
+        let known = self.account_of(tenant).await?;
+        let (account, plan) = (ExternalId::parse(tenant)?, self.plan_of(&known)?);
+        // What is there already from before this was noted stays as finance has it.
+        if known.billing_plan.is_some() {
+            // What was used under the plan that ends is billed under it.
+            self.deliver_tenant(tenant, usage::due_for_tenant(&self.pool, tenant, LAST_ROWS).await?).await?;
+            billing::change_plan(&self.lago, &account, &plan).await?;
+            self.forget_period(tenant).await;
+            self.learn_plan(tenant, &account).await?;
+            tracing::info!(tenant.id = tenant, billing.plan = plan.as_str(), "the subscription is on another plan");
+        }
+        accounts::is_on_plan(&self.pool, tenant, plan.as_str()).await?;
+        Ok(())
+    }
+
+    /// A tenant's plan where the billing system has one of that name, else the default one.
+    pub(super) fn plan_of(&self, account: &Account) -> Result<ExternalId> {
+        let is_known = catalogue_plans().contains(&account.plan);
+        Ok(ExternalId::parse(if is_known { &account.plan } else { &self.default_plan })?)
+    }
+
+    pub(super) async fn learn_plans(&self, begun: Instant) -> Result<()> {
+        for tenant in plans::unnoted(&self.pool).await? {
+            if begun.elapsed() > NEW_TENANTS {
+                break;
+            }
+            let account = ExternalId::parse(&tenant)?;
+            self.learn_plan(&tenant, &account).await.with_context(|| format!("plan of {tenant}"))?;
+        }
+        Ok(())
+    }
+
+    /// Asks by which plan a tenant is billed, and since when.
+    pub(super) async fn learn_plan(&self, tenant: &str, account: &ExternalId) -> Result<()> {
+        match self.lago.subscription(account).await? {
+            Some(subscription) => self.note_plan(tenant, &subscription).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What a job costs is said by the plan that bills it, as the billing system has it: a cheaper one waits for the next
+    /// month, and finance may have given it another one.
+    pub(super) async fn note_plan(&self, tenant: &str, subscription: &Subscription) -> Result<()> {
+        if let Some(began) = subscription.started_at {
+            plans::note(&self.pool, tenant, &subscription.plan, next_second(began)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The plans that the billing system has.
+pub(super) fn catalogue_plans() -> Vec<String> {
+    Catalogue::standard().plans.into_iter().map(|plan| plan.code).collect()
+}
