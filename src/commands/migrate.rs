@@ -1,14 +1,16 @@
 //! `zama-jobs migrate`: brings the database's schema up to date, as its owner, and gives the application's role its rights.
 
 use anyhow::{Context, Result, ensure};
-use settings::Settings;
+use settings::{Keeper, Settings};
 use store::{PgPool, roles};
 
 use super::{Role, parts, process};
 
 /// # Errors
-/// The database is away, or holds other migrations than ours.
+/// The database is away, or holds other migrations than ours; or, in production, a process that serves keeps a secret
+/// that is set here.
 pub fn run(settings: &Settings) -> Result<()> {
+    settings.check_secrets(Keeper::Migrations)?;
     process::run(settings, Role::Tool, |_stop| async {
         let (owner, application) = (parts::owner_pool(settings)?, parts::pool(settings)?);
         Box::pin(apply(&owner, &application)).await?;
