@@ -26,6 +26,6 @@ pub use confirm::Confirm;
 pub use confirm_batches::{BATCH_JOBS, BatchPolicy, Batching, ConfirmBatches, Memory};
 pub use fhe_compute::FheCompute;
 pub use meter::Meter;
-pub use reconcile::{LastLook, Reconcile};
+pub use reconcile::{LastLook, Progress, Reconcile};
 pub use report_usage::ReportUsage;
 pub use validate::Validate;

@@ -7,7 +7,11 @@ use lago_types::requests::subscription::{CreateSubscriptionInput, CreateSubscrip
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::event::PageMeta;
 use crate::{ExternalId, LagoClient, LagoError};
+
+/// Subscriptions in one page of a list; Lago gives no more.
+const SUBSCRIPTIONS_A_PAGE: u32 = 100;
 
 /// An active subscription, as far as metering cares.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +47,25 @@ impl LagoClient {
         }))
     }
 
+    /// The ids of all active subscriptions, whosever they are.
+    ///
+    /// # Errors
+    /// Any [`LagoError`].
+    pub async fn active_subscriptions(&self) -> Result<Vec<String>, LagoError> {
+        let mut ids = Vec::new();
+        let mut page = 1;
+        loop {
+            // Without a status Lago tells the active ones.
+            let query = [("page", page), ("per_page", SUBSCRIPTIONS_A_PAGE)];
+            let found: SubscriptionPage = self.get_with(&["subscriptions"], &query).await?;
+            ids.extend(found.subscriptions.into_iter().map(|subscription| subscription.external_id));
+            match found.meta.next_page {
+                Some(next) if next > page => page = next,
+                _ => return Ok(ids),
+            }
+        }
+    }
+
     /// Whether Lago had a subscription under this id, and has none any more: neither an active one nor one that is to begin.
     ///
     /// # Errors
@@ -74,6 +97,17 @@ impl LagoClient {
         let end = ended.and_then(|answer| answer.subscription.terminated_at);
         Ok(end.map_or(moment, |end| end.min(moment)))
     }
+}
+
+#[derive(Deserialize)]
+struct SubscriptionPage {
+    subscriptions: Vec<Named>,
+    meta: PageMeta,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    external_id: String,
 }
 
 #[derive(Deserialize)]

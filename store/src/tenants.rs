@@ -6,6 +6,7 @@ use sqlx::PgPool;
 
 use crate::audit::Note;
 use crate::limits::rules::CreditRule;
+use crate::usage::periods::Span;
 use crate::{StoreError, begin};
 
 /// A tenant as operators and billing see it.
@@ -120,6 +121,43 @@ pub async fn list(pool: &PgPool) -> Result<Vec<Tenant>, StoreError> {
         r#"SELECT id, plan, created_at, billing_ready_at IS NOT NULL AS "billing_ready!", confirm_failed,
                   requires_credits, credits_enforced, false AS "is_sandbox!"
              FROM tenants WHERE sandbox_of IS NULL ORDER BY id"#
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(Tenant::try_from).collect()
+}
+
+/// Tenants by name, behind `after`, of whose books there may be something to compare within a span. Left out is whose
+/// subscription ended before it, unless it is one of those that are `subscribed` all the same, or the ledger has a row of it
+/// that was used or is billed within the span, or that still waits.
+///
+/// # Errors
+/// The database is away.
+pub async fn to_compare(
+    pool: &PgPool,
+    span: Span,
+    after: Option<&str>,
+    subscribed: &[String],
+) -> Result<Vec<Tenant>, StoreError> {
+    // Each of the three looks at the ledger is a look into an index of its own.
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT id, plan, created_at, billing_ready_at IS NOT NULL AS "billing_ready!", confirm_failed,
+                  requires_credits, credits_enforced, false AS "is_sandbox!"
+             FROM tenants t
+            WHERE sandbox_of IS NULL AND ($3::text IS NULL OR id > $3)
+              AND (billing_ended_at IS NULL OR billing_ended_at >= $1 OR id = ANY($4)
+                   OR EXISTS (SELECT FROM usage_ledger u
+                               WHERE u.tenant = t.id AND u.billed_at >= $1 AND u.billed_at < $2)
+                   OR EXISTS (SELECT FROM usage_ledger u
+                               WHERE u.tenant = t.id AND u.occurred_at >= $1 AND u.occurred_at < $2)
+                   OR EXISTS (SELECT FROM usage_ledger u
+                               WHERE u.tenant = t.id AND u.delivered_at IS NULL AND u.dead_reason IS NULL))
+            ORDER BY id"#,
+        span.from,
+        span.until,
+        after,
+        subscribed
     )
     .fetch_all(pool)
     .await?;

@@ -17,10 +17,10 @@ use crate::stage::{ACME, PATIENCE, Stage, this_month};
 use crate::unreliable::{Forward, LARGEST, serve};
 
 /// A tenant that is read before acme.
-const ABEL: &str = "abel";
+pub const ABEL: &str = "abel";
 
 /// A call, and how often its path was asked for before.
-struct Asked<'a> {
+pub struct Asked<'a> {
     method: &'a Method,
     path: &'a str,
     body: &'a str,
@@ -28,13 +28,13 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn names(&self, tenant: &str) -> bool {
+    pub fn names(&self, tenant: &str) -> bool {
         self.path.contains(tenant) || self.body.contains(tenant)
     }
 }
 
 /// What is answered in the stand-in's place.
-type Refuses = fn(&Asked<'_>) -> Option<Response>;
+pub type Refuses = fn(&Asked<'_>) -> Option<Response>;
 
 /// A way to the stand-in that remembers what was asked.
 #[derive(Clone)]
@@ -45,7 +45,7 @@ struct Way {
 }
 
 /// The way, and where it begins.
-struct Watched {
+pub struct Watched {
     origin: String,
     way: Way,
 }
@@ -57,7 +57,7 @@ impl Watched {
     }
 
     /// The paths that were asked for, each with how often.
-    fn asked(&self) -> HashMap<String, usize> {
+    pub fn asked(&self) -> HashMap<String, usize> {
         self.way.asked.lock().unwrap().clone()
     }
 }
@@ -81,7 +81,7 @@ async fn pass(State(way): State<Way>, request: Request) -> Response {
 
 impl Stage {
     /// Another tenant, which has an account and usage of a moment ago that nobody has sent.
-    async fn has_abel(&self) -> String {
+    pub async fn has_abel(&self) -> String {
         for insert in [
             "INSERT INTO tenants (id, plan, created_at) VALUES ('abel', 'team', now() - interval '1 minute')",
             "INSERT INTO usage_ledger (id, tenant, metric, segment, units, occurred_at)
@@ -94,7 +94,7 @@ impl Stage {
     }
 
     /// From now on everything goes this way.
-    async fn is_watched(&mut self, refuses: Refuses) -> Watched {
+    pub async fn is_watched(&mut self, refuses: Refuses) -> Watched {
         let way = Watched::before(&self.origin, refuses).await;
         self.origin.clone_from(&way.origin);
         way

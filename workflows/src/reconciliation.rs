@@ -7,9 +7,9 @@ use temporalio_workflow::{ActivityOptions, RetryPolicy, WorkflowContext, Workflo
 
 use crate::activities::{Reconcile, Reconciled};
 
-/// Two months of each tenant are read, a hundred events a call.
+/// Two months of each tenant are read, a hundred events a call. Where this is too short, the next attempt goes on.
 const ATTEMPT: Duration = Duration::from_secs(3600);
-/// A worker that is silent for this long is dead, and another begins anew.
+/// A worker that is silent for this long is dead, and another goes on behind the last tenant that it told.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 /// Tenants that could not be read which the details of a run name of a month: its result names more.

@@ -173,3 +173,16 @@ async fn an_unknown_plan_is_refused() {
     let error = ensure_tenant(&lago.client, &acme(), &id("gold"), now()).await.unwrap_err();
     assert!(matches!(error, billing::LagoError::Rejected { status: 404, .. }), "{error}");
 }
+
+#[tokio::test]
+async fn every_active_subscription_is_named_on_however_many_pages() {
+    let lago = Standin::with_acme("developer").await;
+    let expected: Vec<String> = (100..201).map(|number| format!("tenant-{number}")).collect();
+    for tenant in &expected {
+        ensure_tenant(&lago.client, &id(tenant), &id("developer"), now()).await.unwrap();
+    }
+    billing::end_tenant(&lago.client, &acme()).await.unwrap();
+    let mut named = lago.client.active_subscriptions().await.unwrap();
+    named.sort();
+    assert_eq!(named, expected);
+}

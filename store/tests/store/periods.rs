@@ -76,3 +76,37 @@ async fn what_no_period_has_is_found_where_it_was_used() {
     assert_eq!(standings(&refused), [("d-dead", Standing::Refused)]);
     assert!(periods::refused(&outbox.pool, "other", span).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_tenant_that_ended_before_a_span_is_compared_for_what_there_is_of_it_and_not_for_ever() {
+    let outbox = Outbox::new().await;
+    outbox
+        .execute(
+            "INSERT INTO tenants (id, plan, billing_ended_at)
+             SELECT id, 'team', now() - interval '40 days'
+               FROM unnest(ARRAY['billed', 'letter', 'settled', 'subscribed', 'used', 'waits']) AS id
+             UNION ALL VALUES ('open', 'team', NULL), ('within', 'team', now() - interval '20 days')",
+        )
+        .await;
+    outbox
+        .execute(
+            "INSERT INTO usage_ledger
+                    (id, tenant, metric, segment, units, occurred_at, billed_at, delivered_at, dead_reason)
+             SELECT tenant, tenant, 'api_calls', '0', 1, now() - make_interval(days => used),
+                    now() - make_interval(days => billed), CASE WHEN billed IS NOT NULL THEN now() END, dead
+               FROM (VALUES ('billed', 60, 10, NULL), ('settled', 60, 50, NULL), ('waits', 60, NULL, NULL),
+                            ('used', 10, NULL, '422: no'), ('letter', 60, NULL, '422: no'))
+                    AS one (tenant, used, billed, dead)",
+        )
+        .await;
+    let now = Utc::now();
+    let span = Span { from: now - TimeDelta::days(30), until: now + TimeDelta::days(1) };
+    let subscribed = ["subscribed".to_owned()];
+    let compared = async |after| {
+        let tenants = store::tenants::to_compare(&outbox.pool, span, after, &subscribed).await.unwrap();
+        tenants.iter().map(|tenant| tenant.id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(compared(None).await, ["billed", "open", "subscribed", "used", "waits", "within"]);
+    assert_eq!(compared(Some("subscribed")).await, ["used", "waits", "within"]);
+    assert_eq!(compared(Some("within")).await, [""; 0]);
+}

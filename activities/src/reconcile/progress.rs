@@ -1,0 +1,175 @@
+//! How far a comparison is: its heartbeats tell it, and an attempt goes on from what the one before it, which was cut, told.
+
+use std::fmt::Display;
+
+use serde::{Deserialize, Serialize};
+use workflows::activities::ReconciledMonth;
+
+use crate::reconciliation::{Month, TenantReport};
+
+/// Metrics that disagree, and tenants that could not be read, which a result names of a month: the command tells all.
+const NAMED: usize = 20;
+
+/// Heartbeat details: sums and the first names, never a whole report.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Progress {
+    /// What was found so far.
+    pub months: Vec<ReconciledMonth>,
+    /// The last tenant that is in it.
+    pub after: Option<String>,
+    /// Whether anybody's books could be read.
+    pub is_read: bool,
+}
+
+impl Progress {
+    /// What the last heartbeat of an attempt told that was lost, if there was one. Details that cannot be read cost time,
+    /// and nothing else.
+    pub(super) fn of_a_lost_attempt<E: Display>(details: Result<Option<Self>, E>) -> Self {
+        let lost = details.unwrap_or_else(|error| {
+            tracing::warn!(%error, "heartbeat details cannot be read; the comparison begins anew");
+            None
+        });
+        lost.unwrap_or_default()
+    }
+
+    /// Goes on with these months, if they are its own and somebody's books were read; else begins anew.
+    pub(super) fn begin(&mut self, months: &[Month]) {
+        let names: Vec<String> = months.iter().map(ToString::to_string).collect();
+        if self.is_read && self.months.iter().map(|found| &found.month).eq(&names) {
+            tracing::info!(after = self.after, "the comparison goes on");
+            return;
+        }
+        let months = names.into_iter().map(|month| ReconciledMonth { month, ..ReconciledMonth::default() });
+        *self = Self { months: months.collect(), ..Self::default() };
+    }
+
+    /// Adds what there is to tell of a tenant's months, in their order.
+    pub(super) fn add(&mut self, tenant: &str, reports: &[Option<TenantReport>]) {
+        for (found, report) in self.months.iter_mut().zip(reports) {
+            let Some(report) = report else { continue };
+            self.is_read |= report.has_account && report.unread.is_none();
+            tell(found, report);
+        }
+        self.after = Some(tenant.to_owned());
+    }
+}
+
+/// Adds what there is to say of a tenant; each metric that disagrees is logged.
+fn tell(found: &mut ReconciledMonth, report: &TenantReport) {
+    if let Some(reason) = &report.unread {
+        found.unread += 1;
+        if found.unread_named.len() < NAMED {
+            found.unread_named.push(format!("{}: {reason}", report.tenant));
+        }
+        tracing::error!(
+            tenant.id = report.tenant,
+            billing.month = found.month,
+            reason,
+            "ledger and billing system could not be compared: zama-jobs billing reconcile"
+        );
+        return;
+    }
+    found.tenants += 1;
+    found.waiting += report.waiting;
+    for line in report.lines.iter().filter(|line| line.has_drifted()) {
+        found.drifting += 1;
+        if found.named.len() < NAMED {
+            found.named.push(format!("{} {}", report.tenant, line.metric));
+        }
+        tracing::error!(
+            tenant.id = report.tenant,
+            tenant.has_account = report.has_account,
+            usage.metric = line.metric,
+            billing.month = found.month,
+            ledger = %line.ledger,
+            events = %line.events,
+            overdue = line.overdue.len(),
+            dead_letters = line.dead_letters.len(),
+            "ledger and billing system disagree: zama-jobs billing reconcile"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use billing::Metric;
+    use billing::reconciliation::{Billed, LedgerRow, RowState, compare};
+
+    use super::*;
+
+    fn report(number: u8, state: RowState) -> TenantReport {
+        let row = LedgerRow {
+            id: format!("{number}:api_calls:0"),
+            metric: Metric::ApiCalls,
+            units: 1u64.into(),
+            timestamp: None,
+            state,
+        };
+        let lines = compare(&[row], &[], &Billed::default());
+        let month = "2026-11".parse().unwrap();
+        TenantReport { tenant: format!("tenant-{number}"), month, has_account: false, waiting: 2, lines, unread: None }
+    }
+
+    fn unread(number: u8) -> TenantReport {
+        let unread = Some("Lago is unavailable".to_owned());
+        TenantReport { lines: Vec::new(), waiting: 0, unread, ..report(number, RowState::Waiting) }
+    }
+
+    fn months(names: [&str; 2]) -> [Month; 2] {
+        names.map(|name| name.parse().unwrap())
+    }
+
+    /// As in November.
+    fn begun() -> Progress {
+        let mut progress = Progress::default();
+        progress.begin(&months(["2026-11", "2026-10"]));
+        progress
+    }
+
+    fn told(reports: Vec<TenantReport>) -> Progress {
+        let mut progress = begun();
+        for report in reports {
+            progress.add(&report.tenant.clone(), &[Some(report), None]);
+        }
+        progress
+    }
+
+    #[test]
+    fn each_line_that_disagrees_counts_and_the_first_are_named() {
+        let mut reports: Vec<TenantReport> = (1..=30).map(|number| report(number, RowState::Overdue)).collect();
+        reports.push(report(31, RowState::Waiting));
+        let found = &told(reports).months[0];
+        assert_eq!((found.month.as_str(), found.tenants, found.drifting, found.waiting), ("2026-11", 31, 30, 62));
+        assert_eq!((found.named.len(), found.named[0].as_str()), (NAMED, "tenant-1 api_calls"));
+    }
+
+    #[test]
+    fn tenants_that_could_not_be_read_are_told_beside_the_others() {
+        let mut reports: Vec<TenantReport> = (1..=30).map(unread).collect();
+        reports.push(report(31, RowState::Overdue));
+        let found = &told(reports).months[0];
+        assert_eq!((found.tenants, found.drifting, found.unread), (1, 1, 30));
+        let named = (found.unread_named.len(), found.unread_named[0].as_str());
+        assert_eq!(named, (NAMED, "tenant-1: Lago is unavailable"));
+    }
+
+    #[test]
+    fn an_attempt_goes_on_behind_the_last_tenant_unless_nobody_was_read_or_the_month_is_another() {
+        let next = |lost: &str, names| {
+            let mut next = Progress::of_a_lost_attempt(serde_json::from_str(lost));
+            next.begin(&months(names));
+            next
+        };
+        let lost = told(vec![TenantReport { has_account: true, ..report(1, RowState::Overdue) }]);
+        assert_eq!((lost.after.as_deref(), lost.months[0].drifting), (Some("tenant-1"), 1));
+        let text = serde_json::to_string(&lost).unwrap();
+        assert_eq!(next(&text, ["2026-11", "2026-10"]), lost);
+        let of_december = next(&text, ["2026-12", "2026-11"]);
+        assert_eq!((of_december.after, of_december.months[1].drifting), (None, 0));
+        let nobody = serde_json::to_string(&told(vec![unread(1)])).unwrap();
+        for lost in [nobody.as_str(), "null", "\"of another form\""] {
+            assert_eq!(next(lost, ["2026-11", "2026-10"]), begun(), "{lost}");
+        }
+    }
+}
