@@ -13,6 +13,7 @@ mod credits;
 mod ended;
 mod faults;
 mod gas;
+mod hours;
 mod invoices;
 mod killed;
 mod months;
