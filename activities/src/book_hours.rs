@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use store::usage::hours;
 use store::{PgPool, accounts};
 use temporalio_macros::activities;
@@ -22,10 +23,21 @@ pub struct BookHours {
 impl BookHours {
     #[activity(name = "book_hours")]
     pub async fn book_hours(self: Arc<Self>, _ctx: ActivityContext) -> Result<u32, ActivityError> {
-        let stored = hours::snapshot_storage(&self.pool).await?;
-        let called = hours::book_calls(&self.pool, MARGIN_SECONDS).await?;
+        Ok(self.book().await?)
+    }
+}
+
+impl BookHours {
+    /// Books what is stored and what was called, each whatever becomes of the other. Tells how many rows.
+    ///
+    /// # Errors
+    /// The database is away, or has no time for one of them. What was booked is not booked again.
+    pub async fn book(&self) -> anyhow::Result<u32> {
+        let stored = hours::snapshot_storage(&self.pool).await.context("what is stored was not booked");
+        let called = hours::book_calls(&self.pool, MARGIN_SECONDS).await.context("calls were not booked");
+        let booked = stored? + called?;
         hours::forget_calls(&self.pool, FORGOTTEN_AFTER_DAYS).await?;
         accounts::forget_notices(&self.pool, NOTICES_FORGOTTEN_AFTER_DAYS).await?;
-        Ok(u32::try_from(stored + called).unwrap_or(u32::MAX))
+        Ok(u32::try_from(booked).unwrap_or(u32::MAX))
     }
 }

@@ -154,7 +154,7 @@ pub async fn ensure_tenant(
 }
 
 /// Puts a tenant's subscription on another plan. Lago changes to one that costs as much or more at once, and invoices what
-/// was used until now; to a cheaper one with the next period.
+/// was used until now; to a cheaper one with the next period. Where none is active it would make one: ask for it before.
 ///
 /// # Errors
 /// Any [`LagoError`]; [`LagoError::Rejected`] with 404 when the plan was not provisioned.

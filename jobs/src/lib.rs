@@ -6,6 +6,7 @@ pub mod audit;
 pub mod canonical;
 pub mod causes;
 pub mod credits;
+pub mod csv;
 pub mod digest;
 pub mod error_code;
 pub mod event;

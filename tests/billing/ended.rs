@@ -89,6 +89,41 @@ async fn what_it_took_before_its_end_is_delivered() {
     stage.runs(&["billing", "reconcile"]).await.ends(9);
 }
 
+/// Neither another plan nor another default one makes a subscription of who has none any more: that is finance's.
+#[tokio::test]
+async fn another_plan_makes_no_subscription_anew() {
+    let stage = Stage::new().await;
+    stage.outbox.execute("UPDATE tenants SET plan = 'development' WHERE id = 'acme'").await;
+    let mut delivery = stage.delivery();
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 1);
+    stage.used("before", 5, Utc::now() - TimeDelta::seconds(2)).await;
+    // Its period is believed to be open for a minute from here.
+    while stage.turn(&delivery).await {}
+    stage.is_ended_by_hand().await;
+
+    delivery.default_plan = "team".to_owned();
+    for plan in ["development", "enterprise"] {
+        stage.moves_to(plan).await;
+        assert_eq!(delivery.settle_accounts().await.unwrap(), 1);
+        assert_eq!(delivery.settle_accounts().await.unwrap(), 0, "it is not asked for again");
+        assert_eq!(stage.lago.subscription(&acme()).await.unwrap(), None, "{plan}");
+    }
+    assert_eq!(stage.lago.invoices(&acme()).await.unwrap().len(), 1, "its last one");
+
+    // Who makes it anew says its plan, and that one is told.
+    stage.is_subscribed_by_hand(None).await;
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 0);
+    stage.used("anew", 7, Utc::now()).await;
+    stage.delivers().await;
+    assert_eq!((stage.set_aside().await, stage.outbox.count(UNDELIVERED).await), (Vec::new(), 0));
+    let subscription = stage.lago.subscription(&acme()).await.unwrap().expect("a subscription");
+    let noted: Vec<String> = sqlx::query_scalar("SELECT plan FROM billing_plans WHERE tenant = 'acme' ORDER BY since")
+        .fetch_all(stage.pool())
+        .await
+        .unwrap();
+    assert_eq!((subscription.plan.as_str(), noted), ("team", vec!["developer".to_owned(), "team".to_owned()]));
+}
+
 /// One that is to begin later takes the rows then: they wait, as they do where Lago knows nothing of the tenant at all.
 #[tokio::test]
 async fn rows_wait_for_a_subscription_that_is_to_begin() {

@@ -14,6 +14,7 @@ mod ended;
 mod faults;
 mod gas;
 mod hourly;
+mod hours;
 mod invoices;
 mod killed;
 mod months;

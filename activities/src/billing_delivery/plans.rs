@@ -22,13 +22,32 @@ impl BillingDelivery {
         if known.billing_plan.is_some() {
             // What was used under the plan that ends is billed under it.
             self.deliver_tenant(tenant, usage::due_for_tenant(&self.pool, tenant, LAST_ROWS).await?).await?;
-            billing::change_plan(&self.lago, &account, &plan).await?;
-            self.forget_period(tenant).await;
-            self.learn_plan(tenant, &account).await?;
-            tracing::info!(tenant.id = tenant, billing.plan = plan.as_str(), "the subscription is on another plan");
+            if self.is_subscribed(&account).await? {
+                billing::change_plan(&self.lago, &account, &plan).await?;
+                self.forget_period(tenant).await;
+                self.learn_plan(tenant, &account).await?;
+                tracing::info!(tenant.id = tenant, billing.plan = plan.as_str(), "the subscription is on another plan");
+            } else {
+                tracing::warn!(
+                    tenant.id = tenant,
+                    billing.plan = plan.as_str(),
+                    "the subscription was ended in the billing system: another plan makes none anew"
+                );
+            }
         }
+        // Noted of an ended one, too: whoever makes it anew says its plan.
         accounts::is_on_plan(&self.pool, tenant, plan.as_str()).await?;
         Ok(())
+    }
+
+    /// Whether there is a subscription that can be put on another plan: where somebody has ended it, the billing system would
+    /// make one anew, and charge for it.
+    async fn is_subscribed(&self, account: &ExternalId) -> Result<bool> {
+        if self.lago.subscription(account).await?.is_some() {
+            return Ok(true);
+        }
+        anyhow::ensure!(self.lago.subscription_has_ended(account).await?, "the subscription has not begun");
+        Ok(false)
     }
 
     /// A tenant's plan where the billing system has one of that name, else the default one.

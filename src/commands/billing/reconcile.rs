@@ -9,6 +9,7 @@ use activities::reconciliation::{Month, PATIENCE, Reconciler, Repaired, TenantRe
 use anyhow::{Result, ensure};
 use chrono::Utc;
 use clap::{Args, ValueEnum};
+use jobs::csv;
 use serde_json::json;
 use settings::Settings;
 
@@ -114,7 +115,7 @@ fn printed(reports: &[TenantReport], repaired: Option<Repaired>, format: Format)
         Format::Csv => {
             let unread = reports.iter().filter_map(|report| Some(unread_fields(report, report.unread.as_ref()?)));
             let rows = lines().map(|(report, line)| fields(report, line)).chain(unread);
-            rows.fold(COLUMNS.join(",") + "\n", |text, row| text + &row.join(",") + "\n")
+            rows.fold(csv::line(&COLUMNS), |text, row| text + &csv::line(&row))
         }
         Format::Table => table(reports),
     })
@@ -140,7 +141,7 @@ const COLUMNS: [&str; 16] = [
     "unread",
 ];
 
-/// Numbers and names that need no quotes.
+/// Of a line; its metric may be whatever somebody sent to the billing system.
 fn fields(report: &TenantReport, line: &Line) -> [String; 16] {
     [
         report.month.to_string(),
@@ -168,7 +169,7 @@ fn unread_fields(report: &TenantReport, reason: &str) -> [String; 16] {
         "month" => report.month.to_string(),
         "tenant" => report.tenant.clone(),
         "has_account" => report.has_account.to_string(),
-        "unread" => format!("\"{}\"", reason.replace('"', "\"\"")),
+        "unread" => reason.to_owned(),
         _ => String::new(),
     })
 }
@@ -223,9 +224,10 @@ fn says(report: &TenantReport, line: &Line) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ::billing::Metric;
     use ::billing::reconciliation::{Billed, LedgerRow, RowState, compare};
+    use ::billing::{Metric, RecordedEvent};
     use activities::reconciliation::OVERDUE_AFTER;
+    use chrono::DateTime;
 
     use super::*;
 
@@ -298,6 +300,24 @@ mod tests {
         assert_eq!(json["tenants"][0]["unread"], json!(null));
         assert_eq!(json["tenants"][1]["unread"], json!("it answered 502: <p class=\"x\">, away"));
         assert_eq!(advice(&reports, None), "tenants that could not be read, and of which nothing is known: 1\n");
+    }
+
+    /// Lago takes events of metrics that it does not know.
+    #[test]
+    fn a_metric_of_somebody_else_s_shifts_no_column() {
+        let stray = RecordedEvent {
+            transaction_id: "x".to_owned(),
+            external_subscription_id: Some("acme".to_owned()),
+            code: "compute,\"units\"\nacme".to_owned(),
+            timestamp: DateTime::UNIX_EPOCH,
+            value: Some(7u64.into()),
+            received_at: DateTime::UNIX_EPOCH,
+        };
+        let mut reports = report(&[], true);
+        reports[0].lines = compare(&[], &[stray], &Billed::default());
+        let csv = printed(&reports, None, Format::Csv).unwrap();
+        let told = "drift,unread\n2026-11,acme,\"compute,\"\"units\"\"\nacme\",0,0,7,,0,1,0,0,0,0,true,true,\n";
+        assert!(csv.ends_with(told), "{csv}");
     }
 
     #[test]

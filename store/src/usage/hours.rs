@@ -112,6 +112,16 @@ pub async fn forget_calls(pool: &PgPool, age_days: i32) -> Result<u64, StoreErro
 /// # Errors
 /// The database is away.
 pub async fn snapshot_storage(pool: &PgPool) -> Result<u64, StoreError> {
+    // What is booked is not added up again; who stores first within the hour is found by a later turn.
+    let due = sqlx::query_scalar!(
+        r#"SELECT id FROM tenants t
+            WHERE closed_at IS NULL
+              AND NOT EXISTS (SELECT FROM usage_ledger u
+                               WHERE u.id = t.id || ':storage_gb_hours:'
+                                            || to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24"Z"'))"#
+    )
+    .fetch_all(pool)
+    .await?;
     let booked = sqlx::query!(
         r#"WITH hour AS (SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24"Z"') AS segment),
                 stored AS (
@@ -124,8 +134,10 @@ pub async fn snapshot_storage(pool: &PgPool) -> Result<u64, StoreError> {
            SELECT s.tenant || ':storage_gb_hours:' || h.segment, s.tenant, 'storage_gb_hours', h.segment,
                   sum(s.size)::bigint, now()
              FROM stored s JOIN tenants t ON t.id = s.tenant AND t.closed_at IS NULL CROSS JOIN hour h
+            WHERE s.tenant = ANY($1)
             GROUP BY s.tenant, h.segment
-           ON CONFLICT (id) DO NOTHING"#
+           ON CONFLICT (id) DO NOTHING"#,
+        &due
     )
     .execute(pool)
     .await?;

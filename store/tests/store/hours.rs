@@ -64,14 +64,38 @@ async fn an_hour_is_not_booked_before_its_margin_is_over() {
     assert_eq!(hours::forget_calls(&outbox.pool, 0).await.unwrap(), 1);
 }
 
+async fn stores(outbox: &Outbox, tenant: &str, byte: u8, size: i64) {
+    let insert = "INSERT INTO blobs (tenant, sha256, size, created_by) VALUES ($1, $2, $3, 'ada')";
+    sqlx::query(insert).bind(tenant).bind(vec![byte; 32]).bind(size).execute(&outbox.pool).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_booked_is_not_added_up_again_and_who_stores_first_within_the_hour_is_booked() {
+    let outbox = acme().await;
+    store::tenants::ensure_tenant(&outbox.pool, &"globex".parse().unwrap(), "development").await.unwrap();
+    // This hour may end meanwhile: the next one is booked, too.
+    for hour in [hours_ago(0), hours_ago(-1)] {
+        let segment = hour.format("%Y-%m-%dT%HZ").to_string();
+        let booked = "INSERT INTO usage_ledger (id, tenant, metric, segment, units)
+                      VALUES ('acme:storage_gb_hours:' || $1, 'acme', 'storage_gb_hours', $1, 1)";
+        sqlx::query(booked).bind(segment).execute(&outbox.pool).await.unwrap();
+    }
+    // Whoever adds these up fails: their sum is no bigint.
+    stores(&outbox, "acme", 1, i64::MAX).await;
+    stores(&outbox, "acme", 2, i64::MAX).await;
+    assert_eq!(hours::snapshot_storage(&outbox.pool).await.unwrap(), 0);
+    stores(&outbox, "globex", 1, 1000).await;
+    assert_eq!(hours::snapshot_storage(&outbox.pool).await.unwrap(), 1);
+    assert_eq!(outbox.count("SELECT units FROM usage_ledger WHERE tenant = 'globex'").await, 1000);
+}
+
 #[tokio::test]
 async fn what_is_stored_is_booked_once_an_hour_and_free_in_a_sandbox() {
     let outbox = acme().await;
     outbox.execute("INSERT INTO tenants (id, plan, sandbox_of) VALUES ('acme--test', 'development', 'acme')").await;
     outbox.execute("INSERT INTO tenants (id, plan, closed_at) VALUES ('gone', 'development', now())").await;
     for (tenant, byte) in [("acme", 1_u8), ("acme", 2), ("acme--test", 1), ("gone", 1)] {
-        let insert = "INSERT INTO blobs (tenant, sha256, size, created_by) VALUES ($1, $2, 1000, 'ada')";
-        sqlx::query(insert).bind(tenant).bind(vec![byte; 32]).execute(&outbox.pool).await.unwrap();
+        stores(&outbox, tenant, byte, 1000).await;
     }
     outbox
         .execute(

@@ -131,25 +131,5 @@ fn line(row: &Row) -> String {
         row.reason.clone().unwrap_or_default(),
         row.gas.map_or_else(String::new, |gas| gas.to_string()),
     ];
-    fields.map(|field| quoted(&field)).join(",") + "\n"
-}
-
-/// A field as RFC 4180 has it.
-fn quoted(field: &str) -> String {
-    if field.contains(['"', ',', '\n', '\r']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_would_end_a_field_is_quoted() {
-        assert_eq!(quoted("compute_units"), "compute_units");
-        assert_eq!(quoted("paid twice, says \"finance\""), "\"paid twice, says \"\"finance\"\"\"");
-    }
+    jobs::csv::line(&fields)
 }
