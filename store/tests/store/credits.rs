@@ -32,6 +32,10 @@ impl PriceList for Cents {
         units.iter().filter(|(metric, _)| *metric == Metric::ComputeUnits).map(|(_, units)| units).sum()
     }
 
+    fn most(&self, plan: &str, used: &Counted, more: &Counted) -> i64 {
+        self.month(plan, &used.plus(more))
+    }
+
     fn share(&self, _: &str, _: &Counted) -> Share {
         unreachable!("nobody asks what a job costs")
     }
