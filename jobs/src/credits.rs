@@ -52,6 +52,12 @@ impl Counted {
         self.iter().chain(other.iter()).collect()
     }
 
+    /// Of each metric the larger number.
+    #[must_use]
+    pub fn larger(&self, other: &Self) -> Self {
+        Metric::ALL.into_iter().map(|metric| (metric, self.units_of(metric).max(other.units_of(metric)))).collect()
+    }
+
     /// So many times as much.
     #[must_use]
     fn times(&self, factor: i64) -> Self {
@@ -281,6 +287,9 @@ mod tests {
         assert_eq!(job.plus(&job).iter().collect::<Vec<_>>()[2], (Metric::ComputeUnits, i64::MAX));
         assert_eq!(job, expected.into_iter().collect());
         assert_eq!(compute(5).plus(&compute(-5)), Counted::default());
+        let confirmed: Counted = [(Metric::ChainConfirmations, 2)].into_iter().collect();
+        assert_eq!(compute(5).larger(&compute(3).plus(&confirmed)), compute(5).plus(&confirmed));
+        assert_eq!(compute(-5).larger(&Counted::default()), Counted::default());
         let text = serde_json::to_string(&job).unwrap();
         assert!(text.contains(r#""fhe_compute_units":3"#), "{text}");
         assert_eq!(serde_json::from_str::<Counted>(&text).unwrap(), job);

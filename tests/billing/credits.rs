@@ -2,7 +2,7 @@
 
 use activities::billing_delivery::{BillingDelivery, CreditPace};
 use billing::{Catalogue, Direction, PriceBook, TransactionStatus, WalletId, WalletTransaction};
-use chrono::{Datelike as _, TimeDelta, Utc};
+use chrono::{Datelike as _, SubsecRound as _, TimeDelta, Utc};
 use jobs::credits::PriceList as _;
 use store::credits::accounts::{self, Account, Ages};
 use store::credits::top_ups::{self, Kind, NewTopUp, Pauses, Requested, State, TopUp};
@@ -13,7 +13,7 @@ use crate::chance::Chance;
 use crate::months::{fixed, last_month, midnight, sent};
 use crate::outbox::note_of;
 use crate::stage::{ACME, Stage, acme};
-use crate::unreliable::Unreliable;
+use crate::unreliable::{Unreliable, drafting};
 
 /// Nothing is left alone: whatever can be tried is tried at once.
 const AT_ONCE: CreditPace = CreditPace { pauses: NO_PAUSES, ages: Ages { required: 0.0, others: 0.0 } };
@@ -224,6 +224,31 @@ async fn an_account_is_told_as_lago_prices_it() {
     assert_eq!(available().await.since_cents, 72);
 }
 
+/// Lago answers that it has an event, and adds it up in the background: its worker may be behind, or what a charge came to kept.
+#[tokio::test]
+async fn what_lago_has_taken_and_does_not_tell_yet_is_counted() {
+    let stage = Stage::new().await;
+    stage.wishes("order", Kind::Granted, 2_000).await;
+    let prices = PriceBook::new(Catalogue::standard(), "developer".to_owned());
+    let delivery = stage.delivery();
+    turn(&delivery).await;
+    let moment = Utc::now().trunc_subsecs(0);
+    let early = fixed(&stage, "early", 25_000, moment).await;
+    let late = fixed(&stage, "late", 95_000, moment).await;
+    usage::delivered(stage.pool(), &[early.clone(), late.clone()]).await.unwrap();
+    // It tells of nothing, of one, and of both: 100,000 units at 0.00008 and 20,000 at 0.00006, with a fifth of taxes.
+    for told in [None, Some((&early, 25_000)), Some((&late, 95_000))] {
+        if let Some((id, units)) = told {
+            stage.lago.send(&[sent(id, units, moment)]).await.unwrap();
+        }
+        for _ in 0..2 {
+            turn(&delivery).await;
+            let purse = accounts::purse(stage.pool(), &ACME.parse().unwrap()).await.unwrap().expect("it was told");
+            assert_eq!((purse.told.usage_cents, purse.left(&prices).available_cents), (1_104, 896), "{told:?}");
+        }
+    }
+}
+
 /// Delivered between the last answer of a month and its end, it is in no answer: neither in that one nor in the new month's.
 #[tokio::test]
 async fn what_is_delivered_after_the_last_answer_of_a_month_is_owed_until_its_invoice() {
@@ -273,6 +298,8 @@ async fn what_is_delivered_after_the_last_answer_of_a_month_is_owed_until_its_in
     }
 
     stage.closes(last_month()).await;
+    turn(&stage.delivery_to(&drafting(&stage.origin).await)).await;
+    assert_eq!(stage.account().await.told.owed_cents, 1_176, "a draft draws nothing");
     turn(&delivery).await;
     let invoiced = stage.account().await;
     assert!(invoiced.owed.is_empty(), "{invoiced:?}");

@@ -193,6 +193,8 @@ async fn a_period_that_is_over_holds_what_is_billed_in_it() {
     let as_of = Utc::now() + TimeDelta::minutes(30);
     let counted = periods::units(&outbox.pool, "acme", november, as_of).await.unwrap();
     assert_eq!(counted.iter().collect::<Vec<_>>(), [(Metric::ComputeUnits, 2 + 4 + 8)]);
+    let taken = periods::taken(&outbox.pool, "acme", november.from, as_of).await.unwrap();
+    assert_eq!(taken.iter().collect::<Vec<_>>(), [(Metric::ComputeUnits, 2 + 4 + 64)], "and what goes on");
 }
 
 #[tokio::test]
