@@ -1,6 +1,8 @@
 //! Prepaid credits: each top-up arrives once, whatever is lost on its way, and what is told of an account is what Lago bills.
 
 use activities::billing_delivery::{BillingDelivery, CreditPace};
+use axum::http::{Method, StatusCode};
+use axum::response::IntoResponse as _;
 use billing::{Catalogue, Direction, PriceBook, TransactionStatus, WalletId, WalletTransaction};
 use chrono::{Datelike as _, SubsecRound as _, TimeDelta, Utc};
 use jobs::credits::PriceList as _;
@@ -13,6 +15,7 @@ use crate::chance::Chance;
 use crate::months::{fixed, last_month, midnight, sent};
 use crate::outbox::note_of;
 use crate::stage::{ACME, Stage, acme};
+use crate::unread::{Asked, Refuses, Watched};
 use crate::unreliable::{Unreliable, drafting};
 
 /// Nothing is left alone: whatever can be tried is tried at once.
@@ -21,7 +24,11 @@ const NO_PAUSES: Pauses = Pauses { tried: 0.0, looked_at: 0.0, looked_at_late: 0
 
 impl Stage {
     async fn wishes(&self, key: &str, kind: Kind, amount_cents: i64) -> Uuid {
-        let (tenant, key) = (ACME.parse().unwrap(), key.parse().unwrap());
+        self.wishes_for(ACME, key, kind, amount_cents).await
+    }
+
+    async fn wishes_for(&self, tenant: &str, key: &str, kind: Kind, amount_cents: i64) -> Uuid {
+        let (tenant, key) = (tenant.parse().unwrap(), key.parse().unwrap());
         let id = Uuid::now_v7();
         let new = NewTopUp {
             id,
@@ -192,6 +199,35 @@ async fn what_lago_will_never_take_is_refused_with_its_reason() {
     turn(&delivery).await;
     assert_eq!(stage.top_up(new).await.state, State::Settled);
     assert_eq!(stage.account().await.told.balance_cents, 300, "what was in the other one is lost");
+}
+
+fn is_top_up(asked: &Asked<'_>) -> bool {
+    asked.method == Method::POST && asked.path == "/api/v1/wallet_transactions"
+}
+
+/// A right that the key has not, and a Lago that has been emptied, are somebody's to mend.
+#[tokio::test]
+async fn what_lago_refuses_to_this_key_or_at_this_address_waits_and_holds_back_nobody() {
+    let stage = Stage::new().await;
+    let abel = "INSERT INTO tenants (id, plan, created_at) VALUES ('abel', 'team', now() - interval '1 minute')";
+    stage.outbox.execute(abel).await;
+    stage.delivery().ensure_account(ACME, &acme()).await.unwrap();
+    let waiting = stage.wishes("order", Kind::Granted, 100).await;
+    let others = stage.wishes_for("abel", "order", Kind::Granted, 200).await;
+    let of_acme: Refuses = |asked| asked.names(ACME).then(|| StatusCode::FORBIDDEN.into_response());
+    let of_top_ups: Refuses = |asked| is_top_up(asked).then(|| StatusCode::FORBIDDEN.into_response());
+    let nowhere: Refuses = |asked| is_top_up(asked).then(|| StatusCode::NOT_FOUND.into_response());
+    for refuses in [of_acme, of_top_ups, nowhere] {
+        let way = Watched::before(&stage.origin, refuses).await;
+        turn(&stage.delivery_to(&way.origin)).await;
+        let waits = stage.top_up(waiting).await;
+        assert_eq!((waits.state, waits.refusal), (State::Requested, None));
+        let other = top_ups::find(stage.pool(), &"abel".parse().unwrap(), others).await.unwrap().expect("it was noted");
+        assert_eq!(other.state, State::Settled);
+    }
+    turn(&stage.delivery()).await;
+    assert_eq!(stage.top_up(waiting).await.state, State::Settled);
+    assert_eq!(stage.added().await.len(), 1, "once");
 }
 
 /// What admission deducts for usage that Lago has not priced yet is what Lago then prices it at.

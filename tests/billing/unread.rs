@@ -20,21 +20,21 @@ use crate::unreliable::{Forward, LARGEST, serve};
 const ABEL: &str = "abel";
 
 /// A call, and how often its path was asked for before.
-struct Asked<'a> {
-    method: &'a Method,
-    path: &'a str,
+pub struct Asked<'a> {
+    pub method: &'a Method,
+    pub path: &'a str,
     body: &'a str,
     before: usize,
 }
 
 impl Asked<'_> {
-    fn names(&self, tenant: &str) -> bool {
+    pub fn names(&self, tenant: &str) -> bool {
         self.path.contains(tenant) || self.body.contains(tenant)
     }
 }
 
 /// What is answered in the stand-in's place.
-type Refuses = fn(&Asked<'_>) -> Option<Response>;
+pub type Refuses = fn(&Asked<'_>) -> Option<Response>;
 
 /// A way to the stand-in that remembers what was asked.
 #[derive(Clone)]
@@ -45,13 +45,13 @@ struct Way {
 }
 
 /// The way, and where it begins.
-struct Watched {
-    origin: String,
+pub struct Watched {
+    pub origin: String,
     way: Way,
 }
 
 impl Watched {
-    async fn before(origin: &str, refuses: Refuses) -> Self {
+    pub async fn before(origin: &str, refuses: Refuses) -> Self {
         let way = Way { forward: Forward::to(origin), refuses, asked: Arc::default() };
         Self { origin: serve(Router::new().fallback(pass).with_state(way.clone())).await, way }
     }
