@@ -260,7 +260,7 @@ async fn an_account_is_told_as_lago_prices_it() {
     assert_eq!(available().await.since_cents, 72);
 }
 
-/// Lago answers that it has an event, and adds it up in the background: its worker may be behind, or what a charge came to kept.
+/// Lago answers that it has an event and adds it up in the background: its worker may be behind, or an older sum kept.
 #[tokio::test]
 async fn what_lago_has_taken_and_does_not_tell_yet_is_counted() {
     let stage = Stage::new().await;

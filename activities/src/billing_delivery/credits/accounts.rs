@@ -111,9 +111,9 @@ fn last_second(owed: &Owed) -> DateTime<Utc> {
     owed.until - chrono::Duration::seconds(1)
 }
 
-/// What the open period has used, and its price with taxes. Lago takes events at once and adds them up later: of each metric the
-/// larger number counts, its own or that of the ledger's rows that it has `taken`, and what it does not tell yet is priced by
-/// the list.
+/// What the open period has used, and its price with taxes. Lago takes events at once and adds them up later: of each metric
+/// the larger number counts, its own or that of the ledger's rows that it has `taken`, and what it does not tell yet is priced
+/// by the list.
 fn used(usage: &CurrentUsage, plan: &str, taken: &Counted, prices: &dyn PriceList) -> (Counted, i64) {
     let told = units(usage);
     let all = told.larger(taken);

@@ -120,8 +120,8 @@ impl BillingDelivery {
     }
 }
 
-/// Lago's words, where it refuses a wish as such. Whatever else stops one, a right that the key has not, an address where there is
-/// no such wallet, somebody can mend: it is tried again.
+/// Lago's words, where it refuses a wish as such. Whatever else stops one, a right that the key has not, an address where there
+/// is no such wallet, somebody can mend: it is tried again.
 fn for_good(error: LagoError) -> Result<String, LagoError> {
     match error {
         LagoError::Rejected { status: UNPROCESSABLE, body } if !NOT_THERE.iter().any(|code| body.contains(*code)) => {
