@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jobs::credits::{Bounds, Counted, PriceList, Share};
 use jobs::usage::Metric;
 
-use crate::{Catalogue, Decimal, PlanTerms, Price, Tier};
+use crate::{Catalogue, ChargeTerms, Decimal, PlanTerms, Price, Tier};
 
 /// Decimals of every currency of the catalogue.
 const MINOR_DIGITS: u32 = 2;
@@ -34,6 +34,16 @@ impl Price {
                 tier.map_or_else(Decimal::zero, |tier| units * &tier.per_unit)
             }
         }
+    }
+
+    /// The most that a month's units cost while they grow from `first` to `last`.
+    fn most(&self, first: &Decimal, last: &Decimal) -> Decimal {
+        let ends = self.amount(first).max(self.amount(last));
+        let Self::Volume { tiers } = self else { return ends };
+        // Within a tier more units cost more; behind its end all of them may be cheaper.
+        let between = tiers.iter().filter_map(|tier| tier.up_to.map(Decimal::from));
+        let between = between.filter(|end| first < end && end < last);
+        between.map(|end| self.amount(&end)).fold(ends, Ord::max)
     }
 
     /// The least and the most that some units can be of a month's price, each unit of the month bearing the same part of it,
@@ -114,6 +124,18 @@ impl PriceBook {
         let rates = self.catalogue.taxes.iter().filter(|tax| plan.taxes.contains(&tax.code));
         rates.fold(Decimal::zero(), |sum, tax| sum + &tax.rate)
     }
+
+    /// A month with taxes in minor units, by what each of the plan's lines costs.
+    fn total(&self, plan: &str, line: impl Fn(&ChargeTerms) -> Decimal) -> i64 {
+        let Some(plan) = self.plan(plan) else { return 0 };
+        // Each line is rounded, and the taxes on their sum once.
+        let net = plan
+            .charges
+            .iter()
+            .fold(0_i64, |sum, charge| sum.saturating_add(line(charge).minor_units(MINOR_DIGITS).unwrap_or(i64::MAX)));
+        let taxes = (&self.taxes(plan).percent() * &Decimal::from(net)).minor_units(0).unwrap_or(i64::MAX);
+        net.saturating_add(taxes)
+    }
 }
 
 fn quantity(metric: Metric, counted: i64) -> Decimal {
@@ -135,14 +157,15 @@ impl PriceList for PriceBook {
     }
 
     fn month(&self, plan: &str, units: &Counted) -> i64 {
-        let Some(plan) = self.plan(plan) else { return 0 };
-        // Each line is rounded, and the taxes on their sum once.
-        let lines = units.iter().filter_map(|(metric, units)| Some((price_of(plan, metric)?, quantity(metric, units))));
-        let net = lines.fold(0_i64, |sum, (price, units)| {
-            sum.saturating_add(price.amount(&units).minor_units(MINOR_DIGITS).unwrap_or(i64::MAX))
-        });
-        let taxes = (&self.taxes(plan).percent() * &Decimal::from(net)).minor_units(0).unwrap_or(i64::MAX);
-        net.saturating_add(taxes)
+        self.total(plan, |charge| charge.price.amount(&quantity(charge.metric, units.units_of(charge.metric))))
+    }
+
+    fn most(&self, plan: &str, used: &Counted, more: &Counted) -> i64 {
+        let all = used.plus(more);
+        self.total(plan, |charge| {
+            let [first, last] = [used, &all].map(|units| quantity(charge.metric, units.units_of(charge.metric)));
+            charge.price.most(&first, &last)
+        })
     }
 
     fn share(&self, plan: &str, units: &Counted) -> Share {
@@ -166,6 +189,9 @@ fn bounds(at_least: &Decimal, at_most: &Decimal) -> Bounds {
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+    use jobs::credits::{Purse, Told, Verdict};
+    use jobs::usage::Units;
     use proptest::prelude::*;
 
     use super::*;
@@ -231,7 +257,72 @@ mod tests {
         assert_eq!(free.share(&decimal("1")), (Decimal::zero(), decimal("0.333333333334")));
     }
 
+    /// Of a tenant that has used this much, which is told, and has jobs open that may use so much more.
+    fn purse(plan: &str, balance_cents: i64, units: Counted, reserved: Counted) -> Purse {
+        let told = Told {
+            currency: "EUR".to_owned(),
+            plan: plan.to_owned(),
+            balance_cents,
+            usage_cents: book().month(plan, &units),
+            units,
+            owed_cents: 0,
+            as_of: DateTime::UNIX_EPOCH,
+        };
+        Purse { told, since: Counted::default(), reserved }
+    }
+
+    #[test]
+    fn open_jobs_give_nothing_back_before_they_end() {
+        let month = counted([(Metric::JobsCompleted, 100_000), (Metric::ChainConfirmations, 100_000)]);
+        let cheap = Counted::of_open_jobs(1, Units::NONE);
+        // 75.00 and 100.00 with a fifth of taxes; one job more, and all of them are 50.00 and 70.00.
+        assert_eq!((book().month("team", &month), book().month("team", &month.plus(&cheap))), (21_000, 14_400));
+        let open = purse("team", 21_010, month, cheap);
+        let left = open.left(&book());
+        assert_eq!((left.reserved_cents, left.available_cents), (0, 10));
+        // 8.00 and 54.00.
+        let heavy = Counted::of_job(Units::plain(1_000_000));
+        assert_eq!(open.pays(&heavy, &book()), Verdict::Exhausted { available_cents: 10, wanted_cents: 7_440 });
+    }
+
     proptest! {
+        /// Around the ends of tiers, too: whatever the open jobs use of what they may, it was reserved.
+        #[test]
+        fn an_open_job_more_never_makes_a_purse_fuller(plan in prop::sample::select(vec!["developer", "team", "enterprise"]), tier in prop::sample::select(vec![0i64, 10_000, 100_000, 1_000_000]), beside in -300i64..300, used in 0i64..2_000_000, open in 0u64..600, ended in 0u64..600, units in 0u64..5_000) {
+            let jobs = (tier + beside).max(0);
+            let month = counted([(Metric::JobsCompleted, jobs), (Metric::ChainConfirmations, jobs), (Metric::ComputeUnits, used)]);
+            let reserved = |jobs: u64| Counted::of_open_jobs(jobs, Units::plain(jobs * units));
+            let before = purse(plan, 1_000_000, month.clone(), reserved(open));
+            let left = before.left(&book());
+            prop_assert!(left.reserved_cents >= 0, "{left:?}");
+            let after = Purse { reserved: reserved(open + 1), ..before.clone() }.left(&book());
+            prop_assert!(after.available_cents <= left.available_cents, "{left:?}, {after:?}");
+            let used_in_the_end = book().month(plan, &month.plus(&reserved(ended.min(open))));
+            prop_assert!(used_in_the_end <= before.told.usage_cents + left.reserved_cents, "{left:?}");
+
+            // What the job is asked for is what it then holds.
+            let wanted_cents = left.available_cents - after.available_cents;
+            let available_cents = wanted_cents - 1;
+            let balance_cents = 1_000_000 - left.available_cents + available_cents;
+            let short = purse(plan, balance_cents, month, reserved(open)).pays(&reserved(1), &book());
+            prop_assert_eq!(short, Verdict::Exhausted { available_cents, wanted_cents });
+        }
+
+        /// Looked for at each number of units.
+        #[test]
+        fn the_most_of_a_growing_month_is_the_dearest_moment_of_it(from in -20i64..1_200, more in 0i64..300, first in 1u64..500, second in 1u64..500, prices in [0u64..1_000, 0u64..1_000, 0u64..1_000], free in 0u64..300, size in 1u64..300) {
+            let tiers = tiers(first, second, prices);
+            for price in [
+                Price::Standard { amount: Decimal::scaled(prices[0], 2) },
+                Price::Package { free_units: free, package_size: size, amount: Decimal::scaled(prices[0], 2) },
+                Price::Graduated { tiers: tiers.clone() },
+                Price::Volume { tiers },
+            ] {
+                let dearest = (from..=from + more).map(|units| price.amount(&units.into())).max();
+                prop_assert_eq!(Some(price.most(&from.into(), &(from + more).into())), dearest, "{:?}", price);
+            }
+        }
+
         /// Unit by unit, which no formula of ours resembles.
         #[test]
         fn prices_agree_with_counting_units_one_by_one(units in 0u64..2_000, first in 1u64..500, second in 1u64..500, prices in [0u64..1_000, 0u64..1_000, 0u64..1_000], free in 0u64..300, size in 1u64..300) {

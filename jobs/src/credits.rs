@@ -40,10 +40,22 @@ impl Counted {
         self.0.iter().map(|(metric, units)| (*metric, *units))
     }
 
+    /// The units of a metric.
+    #[must_use]
+    pub fn units_of(&self, metric: Metric) -> i64 {
+        self.0.get(&metric).copied().unwrap_or_default()
+    }
+
     /// Both together.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
         self.iter().chain(other.iter()).collect()
+    }
+
+    /// Of each metric the larger number.
+    #[must_use]
+    pub fn larger(&self, other: &Self) -> Self {
+        Metric::ALL.into_iter().map(|metric| (metric, self.units_of(metric).max(other.units_of(metric)))).collect()
     }
 
     /// So many times as much.
@@ -76,6 +88,11 @@ pub trait PriceList: Send + Sync {
     /// What a month's units cost on a plan, taxes included, in minor units; the plan's own fee is not in it. A metric with
     /// less than nothing costs nothing.
     fn month(&self, plan: &str, units: &Counted) -> i64;
+
+    /// The most that a month's units cost on a plan when `more` or any part of it comes to what was `used`, in the same terms:
+    /// never less than [`Self::month`] of either end, and never less for more. Where prices fall with use, a part of it may
+    /// cost more than all of it.
+    fn most(&self, plan: &str, used: &Counted, more: &Counted) -> i64;
 
     /// What some units can be of a month's price on a plan, however much else is used in it, without taxes.
     fn share(&self, plan: &str, units: &Counted) -> Share;
@@ -151,9 +168,9 @@ impl Purse {
         let used = units.plus(&self.since);
         let told_price = prices.month(plan, units);
         let used_price = prices.month(plan, &used);
-        let reserved_price = prices.month(plan, &used.plus(&self.reserved));
         let since_cents = used_price.saturating_sub(told_price);
-        let reserved_cents = reserved_price.saturating_sub(used_price);
+        // What is not used yet makes nothing cheaper: it may never be used.
+        let reserved_cents = prices.most(plan, &used, &self.reserved).saturating_sub(used_price);
         let spent = [*usage_cents, *owed_cents, since_cents, reserved_cents];
         let available_cents = spent.into_iter().fold(*balance_cents, i64::saturating_sub);
         Left { since_cents, reserved_cents, available_cents }
@@ -162,10 +179,11 @@ impl Purse {
     /// Whether one more job is paid for, whatever it uses. An empty purse pays for nothing, not even for what costs nothing.
     #[must_use]
     pub fn pays(&self, job: &Counted, prices: &dyn PriceList) -> Verdict {
-        let plan = &self.told.plan;
-        let taken = self.told.units.plus(&self.since).plus(&self.reserved);
-        let before = prices.month(plan, &taken);
-        let cost = |of: &Counted| prices.month(plan, &taken.plus(of)).saturating_sub(before);
+        let Told { plan, units, .. } = &self.told;
+        let used = units.plus(&self.since);
+        let with = |more: &Counted| prices.most(plan, &used, &self.reserved.plus(more));
+        let before = with(&Counted::default());
+        let cost = |of: &Counted| with(of).saturating_sub(before);
         let Left { available_cents, .. } = self.left(prices);
         let wanted_cents = cost(job);
         if available_cents <= 0 || wanted_cents > available_cents {
@@ -198,6 +216,10 @@ mod tests {
                 _ => 0,
             };
             units.iter().map(price).sum()
+        }
+
+        fn most(&self, plan: &str, used: &Counted, more: &Counted) -> i64 {
+            self.month(plan, &used.plus(more))
         }
 
         fn share(&self, _: &str, _: &Counted) -> Share {
@@ -265,6 +287,9 @@ mod tests {
         assert_eq!(job.plus(&job).iter().collect::<Vec<_>>()[2], (Metric::ComputeUnits, i64::MAX));
         assert_eq!(job, expected.into_iter().collect());
         assert_eq!(compute(5).plus(&compute(-5)), Counted::default());
+        let confirmed: Counted = [(Metric::ChainConfirmations, 2)].into_iter().collect();
+        assert_eq!(compute(5).larger(&compute(3).plus(&confirmed)), compute(5).plus(&confirmed));
+        assert_eq!(compute(-5).larger(&Counted::default()), Counted::default());
         let text = serde_json::to_string(&job).unwrap();
         assert!(text.contains(r#""fhe_compute_units":3"#), "{text}");
         assert_eq!(serde_json::from_str::<Counted>(&text).unwrap(), job);

@@ -1,8 +1,10 @@
 //! Prepaid credits: each top-up arrives once, whatever is lost on its way, and what is told of an account is what Lago bills.
 
 use activities::billing_delivery::{BillingDelivery, CreditPace};
+use axum::http::{Method, StatusCode};
+use axum::response::IntoResponse as _;
 use billing::{Catalogue, Direction, PriceBook, TransactionStatus, WalletId, WalletTransaction};
-use chrono::{Datelike as _, TimeDelta, Utc};
+use chrono::{Datelike as _, SubsecRound as _, TimeDelta, Utc};
 use jobs::credits::PriceList as _;
 use store::credits::accounts::{self, Account, Ages};
 use store::credits::top_ups::{self, Kind, NewTopUp, Pauses, Requested, State, TopUp};
@@ -13,7 +15,8 @@ use crate::chance::Chance;
 use crate::months::{fixed, last_month, midnight, sent};
 use crate::outbox::note_of;
 use crate::stage::{ACME, Stage, acme};
-use crate::unreliable::Unreliable;
+use crate::unread::{Asked, Refuses, Watched};
+use crate::unreliable::{Unreliable, drafting};
 
 /// Nothing is left alone: whatever can be tried is tried at once.
 const AT_ONCE: CreditPace = CreditPace { pauses: NO_PAUSES, ages: Ages { required: 0.0, others: 0.0 } };
@@ -21,7 +24,11 @@ const NO_PAUSES: Pauses = Pauses { tried: 0.0, looked_at: 0.0, looked_at_late: 0
 
 impl Stage {
     async fn wishes(&self, key: &str, kind: Kind, amount_cents: i64) -> Uuid {
-        let (tenant, key) = (ACME.parse().unwrap(), key.parse().unwrap());
+        self.wishes_for(ACME, key, kind, amount_cents).await
+    }
+
+    async fn wishes_for(&self, tenant: &str, key: &str, kind: Kind, amount_cents: i64) -> Uuid {
+        let (tenant, key) = (tenant.parse().unwrap(), key.parse().unwrap());
         let id = Uuid::now_v7();
         let new = NewTopUp {
             id,
@@ -194,6 +201,35 @@ async fn what_lago_will_never_take_is_refused_with_its_reason() {
     assert_eq!(stage.account().await.told.balance_cents, 300, "what was in the other one is lost");
 }
 
+fn is_top_up(asked: &Asked<'_>) -> bool {
+    asked.method == Method::POST && asked.path == "/api/v1/wallet_transactions"
+}
+
+/// A right that the key has not, and a Lago that has been emptied, are somebody's to mend.
+#[tokio::test]
+async fn what_lago_refuses_to_this_key_or_at_this_address_waits_and_holds_back_nobody() {
+    let stage = Stage::new().await;
+    let abel = "INSERT INTO tenants (id, plan, created_at) VALUES ('abel', 'team', now() - interval '1 minute')";
+    stage.outbox.execute(abel).await;
+    stage.delivery().ensure_account(ACME, &acme()).await.unwrap();
+    let waiting = stage.wishes("order", Kind::Granted, 100).await;
+    let others = stage.wishes_for("abel", "order", Kind::Granted, 200).await;
+    let of_acme: Refuses = |asked| asked.names(ACME).then(|| StatusCode::FORBIDDEN.into_response());
+    let of_top_ups: Refuses = |asked| is_top_up(asked).then(|| StatusCode::FORBIDDEN.into_response());
+    let nowhere: Refuses = |asked| is_top_up(asked).then(|| StatusCode::NOT_FOUND.into_response());
+    for refuses in [of_acme, of_top_ups, nowhere] {
+        let way = Watched::before(&stage.origin, refuses).await;
+        turn(&stage.delivery_to(&way.origin)).await;
+        let waits = stage.top_up(waiting).await;
+        assert_eq!((waits.state, waits.refusal), (State::Requested, None));
+        let other = top_ups::find(stage.pool(), &"abel".parse().unwrap(), others).await.unwrap().expect("it was noted");
+        assert_eq!(other.state, State::Settled);
+    }
+    turn(&stage.delivery()).await;
+    assert_eq!(stage.top_up(waiting).await.state, State::Settled);
+    assert_eq!(stage.added().await.len(), 1, "once");
+}
+
 /// What admission deducts for usage that Lago has not priced yet is what Lago then prices it at.
 #[tokio::test]
 async fn an_account_is_told_as_lago_prices_it() {
@@ -222,6 +258,31 @@ async fn an_account_is_told_as_lago_prices_it() {
     // The next ones are cheaper, since the month has so many.
     stage.used("more", 10_000, Utc::now() - TimeDelta::seconds(1)).await;
     assert_eq!(available().await.since_cents, 72);
+}
+
+/// Lago answers that it has an event and adds it up in the background: its worker may be behind, or an older sum kept.
+#[tokio::test]
+async fn what_lago_has_taken_and_does_not_tell_yet_is_counted() {
+    let stage = Stage::new().await;
+    stage.wishes("order", Kind::Granted, 2_000).await;
+    let prices = PriceBook::new(Catalogue::standard(), "developer".to_owned());
+    let delivery = stage.delivery();
+    turn(&delivery).await;
+    let moment = Utc::now().trunc_subsecs(0);
+    let early = fixed(&stage, "early", 25_000, moment).await;
+    let late = fixed(&stage, "late", 95_000, moment).await;
+    usage::delivered(stage.pool(), &[early.clone(), late.clone()]).await.unwrap();
+    // It tells of nothing, of one, and of both: 100,000 units at 0.00008 and 20,000 at 0.00006, with a fifth of taxes.
+    for told in [None, Some((&early, 25_000)), Some((&late, 95_000))] {
+        if let Some((id, units)) = told {
+            stage.lago.send(&[sent(id, units, moment)]).await.unwrap();
+        }
+        for _ in 0..2 {
+            turn(&delivery).await;
+            let purse = accounts::purse(stage.pool(), &ACME.parse().unwrap()).await.unwrap().expect("it was told");
+            assert_eq!((purse.told.usage_cents, purse.left(&prices).available_cents), (1_104, 896), "{told:?}");
+        }
+    }
 }
 
 /// Delivered between the last answer of a month and its end, it is in no answer: neither in that one nor in the new month's.
@@ -273,6 +334,8 @@ async fn what_is_delivered_after_the_last_answer_of_a_month_is_owed_until_its_in
     }
 
     stage.closes(last_month()).await;
+    turn(&stage.delivery_to(&drafting(&stage.origin).await)).await;
+    assert_eq!(stage.account().await.told.owed_cents, 1_176, "a draft draws nothing");
     turn(&delivery).await;
     let invoiced = stage.account().await;
     assert!(invoiced.owed.is_empty(), "{invoiced:?}");

@@ -21,8 +21,8 @@ pub const ABEL: &str = "abel";
 
 /// A call, and how often its path was asked for before.
 pub struct Asked<'a> {
-    method: &'a Method,
-    path: &'a str,
+    pub method: &'a Method,
+    pub path: &'a str,
     body: &'a str,
     before: usize,
 }
@@ -46,12 +46,12 @@ struct Way {
 
 /// The way, and where it begins.
 pub struct Watched {
-    origin: String,
+    pub origin: String,
     way: Way,
 }
 
 impl Watched {
-    async fn before(origin: &str, refuses: Refuses) -> Self {
+    pub async fn before(origin: &str, refuses: Refuses) -> Self {
         let way = Way { forward: Forward::to(origin), refuses, asked: Arc::default() };
         Self { origin: serve(Router::new().fallback(pass).with_state(way.clone())).await, way }
     }

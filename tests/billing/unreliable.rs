@@ -60,6 +60,18 @@ pub async fn serve(router: Router) -> String {
     origin
 }
 
+/// A way to the stand-in as if its invoices were not finalized yet: tells its address.
+pub async fn drafting(origin: &str) -> String {
+    serve(Router::new().fallback(draft).with_state(Forward::to(origin))).await
+}
+
+async fn draft(State(forward): State<Forward>, request: Request) -> Response {
+    let (head, body) = forward.whole(request).await.into_parts();
+    let body = axum::body::to_bytes(body, LARGEST).await.unwrap();
+    let text = String::from_utf8_lossy(&body).replace(r#""status":"finalized""#, r#""status":"draft""#);
+    (head.status, text).into_response()
+}
+
 /// How often each fault happened to a batch, by its number.
 #[derive(Default)]
 pub struct Seen([AtomicU64; FAULTS]);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use billing::{ExternalId, LagoError};
+use billing::{CurrentUsage, ExternalId, LagoError, Subscription};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 
 use super::BillingDelivery;
@@ -49,13 +49,11 @@ impl BillingDelivery {
             Err(LagoError::Rejected { .. }) if self.lago.subscription_has_ended(account).await? => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        // Events carry whole seconds, and after a change of plan a subscription may begin within one.
         let subscription = self.lago.subscription(account).await?;
         if let Some(subscription) = &subscription {
             self.note_plan(tenant, subscription).await?;
         }
-        let began = subscription.and_then(|subscription| subscription.started_at);
-        let from = began.map_or(usage.from, |began| usage.from.max(next_second(began)));
+        let from = first_second(&usage, subscription.as_ref());
         let period = Period { asked: Instant::now(), from, to: usage.to };
         self.periods.lock().await.insert(tenant.to_owned(), period);
         Ok(Some(period.from))
@@ -65,6 +63,13 @@ impl BillingDelivery {
     pub(super) async fn forget_period(&self, tenant: &str) {
         self.periods.lock().await.remove(tenant);
     }
+}
+
+/// From when on rows are billed in the open period: events carry whole seconds, and after a change of plan a subscription may
+/// begin within one.
+pub(super) fn first_second(usage: &CurrentUsage, subscription: Option<&Subscription>) -> DateTime<Utc> {
+    let began = subscription.and_then(|subscription| subscription.started_at);
+    began.map_or(usage.from, |began| usage.from.max(next_second(began)))
 }
 
 /// The first whole second that is not before a moment.

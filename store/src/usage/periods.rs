@@ -120,13 +120,29 @@ pub async fn refused(pool: &PgPool, tenant: &str, span: Span) -> Result<Vec<Peri
     Ok(rows.into_iter().map(|row| refused(row.id, row.metric, row.units)).collect())
 }
 
+/// Units of a metric, summed up.
+struct Sum {
+    metric: String,
+    units: i64,
+}
+
+fn counted(sums: Vec<Sum>) -> Result<Counted, StoreError> {
+    sums.into_iter()
+        .map(|sum| {
+            let metric: Metric = sum.metric.parse().map_err(|_| StoreError::corrupt("metric", &sum.metric))?;
+            Ok((metric, sum.units))
+        })
+        .collect()
+}
+
 /// What is billed of a tenant within a span, by metric: rows that were delivered before `as_of`, and those of which it is not
 /// known.
 ///
 /// # Errors
 /// The database is away.
 pub async fn units(pool: &PgPool, tenant: &str, span: Span, as_of: DateTime<Utc>) -> Result<Counted, StoreError> {
-    let rows = sqlx::query!(
+    let sums = sqlx::query_as!(
+        Sum,
         r#"SELECT metric, sum(units)::bigint AS "units!" FROM usage_ledger
             WHERE tenant = $1 AND billed_at >= $2 AND billed_at < $3 AND dead_reason IS NULL AND NOT voided
               AND (delivered_at IS NULL OR delivered_at < $4)
@@ -138,12 +154,32 @@ pub async fn units(pool: &PgPool, tenant: &str, span: Span, as_of: DateTime<Utc>
     )
     .fetch_all(pool)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let metric: Metric = row.metric.parse().map_err(|_| StoreError::corrupt("metric", &row.metric))?;
-            Ok((metric, row.units))
-        })
-        .collect()
+    counted(sums)
+}
+
+/// What the billing system had taken of a tenant by `as_of` of what is billed from a moment on, by metric: whether it tells
+/// that already or not.
+///
+/// # Errors
+/// The database is away.
+pub async fn taken(
+    pool: &PgPool,
+    tenant: &str,
+    from: DateTime<Utc>,
+    as_of: DateTime<Utc>,
+) -> Result<Counted, StoreError> {
+    let sums = sqlx::query_as!(
+        Sum,
+        r#"SELECT metric, sum(units)::bigint AS "units!" FROM usage_ledger
+            WHERE tenant = $1 AND billed_at >= $2 AND delivered_at < $3 AND dead_reason IS NULL AND NOT voided
+            GROUP BY metric"#,
+        tenant,
+        from,
+        as_of
+    )
+    .fetch_all(pool)
+    .await?;
+    counted(sums)
 }
 
 /// How many rows of a tenant wait for their delivery, of what was used, or is to be billed, before a moment.

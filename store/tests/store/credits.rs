@@ -32,6 +32,10 @@ impl PriceList for Cents {
         units.iter().filter(|(metric, _)| *metric == Metric::ComputeUnits).map(|(_, units)| units).sum()
     }
 
+    fn most(&self, plan: &str, used: &Counted, more: &Counted) -> i64 {
+        self.month(plan, &used.plus(more))
+    }
+
     fn share(&self, _: &str, _: &Counted) -> Share {
         unreachable!("nobody asks what a job costs")
     }
@@ -189,6 +193,8 @@ async fn a_period_that_is_over_holds_what_is_billed_in_it() {
     let as_of = Utc::now() + TimeDelta::minutes(30);
     let counted = periods::units(&outbox.pool, "acme", november, as_of).await.unwrap();
     assert_eq!(counted.iter().collect::<Vec<_>>(), [(Metric::ComputeUnits, 2 + 4 + 8)]);
+    let taken = periods::taken(&outbox.pool, "acme", november.from, as_of).await.unwrap();
+    assert_eq!(taken.iter().collect::<Vec<_>>(), [(Metric::ComputeUnits, 2 + 4 + 64)], "and what goes on");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use jobs::usage::{Metric, Quantity};
 use store::credits::accounts::{self, Account, Asking, Owed};
 use store::usage::periods::{self, Span};
 
+use crate::billing_delivery::periods::first_second;
 use crate::billing_delivery::{BillingDelivery, Standing};
 
 impl BillingDelivery {
@@ -24,15 +25,19 @@ impl BillingDelivery {
         let asking = accounts::asking(&self.pool, tenant).await?;
         let subscription = self.lago.subscription(&account).await?.context("there is no subscription")?;
         let usage = self.lago.current_usage(&account).await?;
-        let owed = Box::pin(self.owed(tenant, &account, &usage, asking)).await?;
+        let prices = PriceBook::new(Catalogue::standard(), self.default_plan.clone());
+        let since = first_second(&usage, Some(&subscription));
+        let taken = periods::taken(&self.pool, tenant, since, asking.as_of).await?;
+        let (units, usage_cents) = used(&usage, &subscription.plan, &taken, &prices);
+        let owed = Box::pin(self.owed(tenant, &account, usage.from, asking, &prices)).await?;
         // Last: what an invoice draws meanwhile is counted twice for a moment, and never not at all.
         let wallets = self.lago.wallets(&account).await?;
         let counts =
             wallets.iter().filter(|wallet| wallet.status == WalletStatus::Active && wallet.currency == usage.currency);
         let told = Told {
             balance_cents: counts.map(|wallet| wallet.balance_cents).fold(0, i64::saturating_add),
-            usage_cents: usage.total_amount_cents,
-            units: units(&usage),
+            usage_cents,
+            units,
             owed_cents: owed.iter().map(|owed| owed.cents).fold(0, i64::saturating_add),
             as_of: asking.as_of,
             plan: subscription.plan,
@@ -49,22 +54,23 @@ impl BillingDelivery {
         &self,
         tenant: &str,
         account: &ExternalId,
-        usage: &CurrentUsage,
+        open_from: DateTime<Utc>,
         asking: Asking,
+        prices: &PriceBook,
     ) -> Result<Vec<Owed>> {
         let Some(before) = accounts::find(&self.pool, tenant).await? else { return Ok(Vec::new()) };
-        let prices = PriceBook::new(Catalogue::standard(), self.default_plan.clone());
         let known = before.owed.len();
         let mut owed = before.owed.clone();
-        owed.extend(closed(&before, usage.from, &prices));
+        owed.extend(closed(&before, open_from, prices));
         let Some((first, last)) = owed.first().map(last_second).zip(owed.last().map(|last| last.until)) else {
             return Ok(Vec::new());
         };
         let invoices = self.lago.invoices_of(account, first, last).await?;
         let mut open = Vec::with_capacity(owed.len());
         for (place, mut owed) in owed.into_iter().enumerate() {
-            // By its last second: the invoice of the period before may reach into the first one.
-            if invoices.iter().any(|invoice| invoice.covers(account, last_second(&owed))) {
+            // By its last second: the invoice of the period before may reach into the first one. A draft draws nothing yet.
+            let moment = last_second(&owed);
+            if invoices.iter().any(|invoice| invoice.head.is_final() && invoice.covers(account, moment)) {
                 continue;
             }
             // Later on nothing is billed in it any more, and what was added up stays so.
@@ -105,6 +111,16 @@ fn last_second(owed: &Owed) -> DateTime<Utc> {
     owed.until - chrono::Duration::seconds(1)
 }
 
+/// What the open period has used, and its price with taxes. Lago takes events at once and adds them up later: of each metric
+/// the larger number counts, its own or that of the ledger's rows that it has `taken`, and what it does not tell yet is priced
+/// by the list.
+fn used(usage: &CurrentUsage, plan: &str, taken: &Counted, prices: &dyn PriceList) -> (Counted, i64) {
+    let told = units(usage);
+    let all = told.larger(taken);
+    let untold_cents = prices.month(plan, &all).saturating_sub(prices.month(plan, &told));
+    (all, usage.total_amount_cents.saturating_add(untold_cents))
+}
+
 /// What Lago has counted, as the ledger counts; metrics that are not ours are not.
 fn units(usage: &CurrentUsage) -> Counted {
     let counted = usage.lines.iter().filter_map(|line| {
@@ -117,6 +133,8 @@ fn units(usage: &CurrentUsage) -> Counted {
 
 #[cfg(test)]
 mod tests {
+    use billing::UsageLine;
+
     use super::*;
 
     fn at(text: &str) -> DateTime<Utc> {
@@ -161,6 +179,34 @@ mod tests {
             ["2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z", "2027-02-01T00:00:00Z"].map(at);
         let expected = [(at("2026-11-17T12:00:00Z"), november, 0), (november, december, 0), (december, january, 0)];
         assert_eq!(spans(&joined, "2027-02-01T00:00:00Z"), expected);
+    }
+
+    #[test]
+    fn of_the_open_period_whoever_has_more_is_believed() {
+        let usage = |compute: u64, total_amount_cents| CurrentUsage {
+            from: at("2026-11-01T00:00:00Z"),
+            to: at("2026-11-30T23:59:59Z"),
+            currency: "EUR".to_owned(),
+            amount_cents: 0,
+            taxes_amount_cents: 0,
+            total_amount_cents,
+            lines: vec![UsageLine {
+                metric: "compute_units".to_owned(),
+                name: "Compute units".to_owned(),
+                charge_model: "graduated".to_owned(),
+                units: compute.into(),
+                events_count: 1,
+                amount_cents: 0,
+            }],
+        };
+        let counted = |compute: i64| -> Counted { [(Metric::ComputeUnits, compute)].into_iter().collect() };
+        let prices = PriceBook::new(Catalogue::standard(), "developer".to_owned());
+        let used = |compute, cents, taken| used(&usage(compute, cents), "team", &counted(taken), &prices);
+        // 100,000 are 9.60 by the list, or whatever finance has made of that, and 10,000 more are 0.72.
+        assert_eq!(used(0, 0, 100_000), (counted(100_000), 960));
+        assert_eq!(used(100_000, 1_000, 110_000), (counted(110_000), 1_072));
+        // What somebody sent by hand, too.
+        assert_eq!(used(100_000, 1_000, 90_000), (counted(100_000), 1_000));
     }
 
     #[test]

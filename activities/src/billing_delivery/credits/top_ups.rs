@@ -20,6 +20,10 @@ const WALLET: &str = "prepaid";
 const NAME: &str = "Prepaid credits";
 /// Within which a try that was noted must be sent: long before anybody may note another one.
 const FRESH: Duration = Duration::from_secs(30);
+/// Status of what Lago read and refuses for what it says ...
+const UNPROCESSABLE: u16 = 422;
+/// ... unless it says so of what is not there: an emptied Lago, or another one.
+const NOT_THERE: [&str; 2] = ["customer_not_found", "wallet_not_found"];
 /// Longest reason that is kept, in characters.
 const LONGEST_REASON: usize = 300;
 
@@ -34,8 +38,7 @@ impl BillingDelivery {
             Some(wallet) => wallet,
             None => match self.wallet(&account, &top_up.currency).await {
                 Ok(wallet) => wallet,
-                Err(LagoError::Rejected { body, .. }) => return self.refuse(top_up, &body).await,
-                Err(error) => return Err(error.into()),
+                Err(error) => return self.refuse(top_up, &for_good(error)?).await,
             },
         };
         let noted = Instant::now();
@@ -53,8 +56,7 @@ impl BillingDelivery {
                 let made = only(top_up, transactions).context("Lago made nothing of it")?;
                 self.note_made(top_up, &made).await
             }
-            Err(LagoError::Rejected { body, .. }) => self.refuse(top_up, &body).await,
-            Err(error) => Err(error.into()),
+            Err(error) => self.refuse(top_up, &for_good(error)?).await,
         }
     }
 
@@ -118,6 +120,17 @@ impl BillingDelivery {
     }
 }
 
+/// Lago's words, where it refuses a wish as such. Whatever else stops one, a right that the key has not, an address where there
+/// is no such wallet, somebody can mend: it is tried again.
+fn for_good(error: LagoError) -> Result<String, LagoError> {
+    match error {
+        LagoError::Rejected { status: UNPROCESSABLE, body } if !NOT_THERE.iter().any(|code| body.contains(*code)) => {
+            Ok(body)
+        }
+        error => Err(error),
+    }
+}
+
 /// A top-up as Lago takes it.
 fn wish(top_up: &TopUp) -> billing::TopUp {
     // Two decimals, as all currencies of the price list have.
@@ -177,6 +190,24 @@ mod tests {
         assert_eq!((paid.paid.to_string().as_str(), paid.granted.is_zero()), ("50.05", true));
         let granted = wish(&top_up(Kind::Granted));
         assert_eq!((granted.paid.is_zero(), granted.granted.to_string().as_str()), (true, "50.05"));
+    }
+
+    #[test]
+    fn a_top_up_ends_by_the_refusal_of_the_wish_itself_alone() {
+        let refused = |status, body: &str| for_good(LagoError::Rejected { status, body: body.to_owned() });
+        let terminated = r#"{"error_details":{"wallet_id":["wallet_is_terminated"]}}"#;
+        assert_eq!(refused(422, terminated).unwrap(), terminated);
+        for (status, body) in [
+            (400, "BadRequest"),
+            (403, "Forbidden"),
+            (404, "Not Found"),
+            (405, "Method Not Allowed"),
+            (422, r#"{"error_details":{"customer":["customer_not_found"]}}"#),
+            (422, r#"{"error_details":{"wallet_id":["wallet_not_found"]}}"#),
+        ] {
+            assert!(refused(status, body).is_err(), "{status}: {body}");
+        }
+        assert!(for_good(LagoError::Unauthorized).is_err());
     }
 
     #[test]

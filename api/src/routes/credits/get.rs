@@ -30,9 +30,10 @@ pub struct Credits {
     pub as_of: Option<DateTime<Utc>>,
     /// Credits that count and that no invoice has drawn, as of then.
     pub balance_cents: Option<i64>,
-    /// What the open month had used by then, as the billing system prices it.
+    /// What the open month had used by then, as the billing system prices it; what it had taken and did not tell yet, at the
+    /// plan's prices.
     pub usage_cents: Option<i64>,
-    /// What the month before has used, until its invoice has drawn it.
+    /// What the month before has used, until its final invoice has drawn it.
     pub owed_cents: Option<i64>,
     /// What was used since, at the plan's prices: the billing system does not know of it yet, or not as of then.
     pub unbilled_cents: Option<i64>,

@@ -110,6 +110,10 @@ mod tests {
             unreachable!("nobody asks")
         }
 
+        fn most(&self, _: &str, _: &Counted, _: &Counted) -> i64 {
+            unreachable!("nobody asks")
+        }
+
         fn share(&self, plan: &str, units: &Counted) -> Share {
             assert!(matches!(plan, "team" | "enterprise"));
             let bounds = |units: i64| Bounds { at_least: units.to_string(), at_most: (2 * units).to_string() };

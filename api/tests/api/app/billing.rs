@@ -110,6 +110,10 @@ impl PriceList for TestPrices {
         paid.map(|(_, units)| units).sum()
     }
 
+    fn most(&self, plan: &str, used: &Counted, more: &Counted) -> i64 {
+        self.month(plan, &used.plus(more))
+    }
+
     fn share(&self, plan: &str, units: &Counted) -> Share {
         let unit = if plan == "enterprise" { 5 } else { 10 };
         let bounds = |milli: [i64; 2]| {
