@@ -32,6 +32,7 @@ pub use policy::plan::{ActiveJobs, MonthlyUnits, Plan, Plans};
 pub use policy::request_signature::RequestKeys;
 pub use policy::retirement::{Retirement, Retirements};
 pub use policy::storage::Storage;
+pub use policy::turns::Turns;
 pub use policy::unseen::UNSEEN;
 pub use router::router;
 pub use routes::oauth::public_keys;

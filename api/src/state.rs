@@ -17,6 +17,7 @@ use crate::notices::Notices;
 use crate::policy::gate::Gate;
 use crate::policy::retirement::Retirements;
 use crate::policy::storage::Storage;
+use crate::policy::turns::Turns;
 use crate::token::Authority;
 use crate::token::external::ExternalIssuers;
 
@@ -27,6 +28,8 @@ pub struct ApiState {
     pub blobs: BlobStore,
     /// What tenants may store.
     pub storage: Storage,
+    /// Of those who read much of the usage ledger.
+    pub ledger_turns: Turns,
     /// The key manager's, if there is one.
     pub network_keys: Option<NetworkKeys>,
     /// Registry and chain that retrievals are signed for.

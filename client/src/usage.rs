@@ -10,10 +10,15 @@ use serde::{Deserialize, Serialize};
 use crate::error::ClientError;
 use crate::transport::{Client, read_json};
 
-/// Which rows to read. Everything absent is no restriction.
+/// Which rows to read.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UsageFilter {
     pub job_id: Option<JobId>,
+    /// Only what was used at this time or later: at most 366 days before the end. Without it, and without a job, the month in
+    /// which that is.
+    pub from: Option<DateTime<Utc>>,
+    /// Only what was used before this time.
+    pub until: Option<DateTime<Utc>>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
     /// Rows at most, 1 to 1000.
@@ -23,6 +28,12 @@ pub struct UsageFilter {
 /// What was metered.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Usage {
+    /// Since when rows were counted; `None` where all of a job is told, and from a service that does not say.
+    #[serde(default)]
+    pub from: Option<DateTime<Utc>>,
+    /// Until when; `None` without an end.
+    #[serde(default)]
+    pub until: Option<DateTime<Utc>>,
     /// Units by metric, over all rows that match, whatever the page holds; `None` behind a cursor.
     pub totals: Option<BTreeMap<String, Quantity>>,
     /// Rows, the newest first.

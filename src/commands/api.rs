@@ -6,8 +6,8 @@ use std::time::Duration;
 use ::api::dispatcher::{self, Policy};
 use ::api::token::Authority;
 use ::api::{
-    ApiState, CallMeter, CertificateFiles, Door, Gate, Meters, Storage, Tls, chain_audit, recorder, router, serve,
-    sweep_uploads,
+    ApiState, CallMeter, CertificateFiles, Door, Gate, Meters, Storage, Tls, Turns, chain_audit, recorder, router,
+    serve, sweep_uploads,
 };
 use anyhow::{Context, Result, bail};
 use retrieval::Domain;
@@ -47,6 +47,7 @@ async fn start(settings: &Settings, stop: CancellationToken) -> Result<()> {
         dispatcher: handle,
         blobs: blobs.clone(),
         storage: Storage::new(parts::quotas(settings)),
+        ledger_turns: Turns::default(),
         network_keys: key_manager::network_keys(settings)?,
         domain,
         tokens: tokens.clone(),

@@ -4,6 +4,7 @@ use chrono::{TimeDelta, Utc};
 use store::usage;
 use store::usage::dead_letters::{self, Which};
 
+use crate::outbox::draft;
 use crate::stage::{Stage, acme, this_month};
 
 /// Ids of rows that a report names, by what it says of them.
@@ -65,7 +66,7 @@ async fn a_dead_letter_is_a_disagreement_until_somebody_has_acted() {
     assert_eq!((repaired.delivered, repaired.left), (0, 2), "it is a person's");
     assert!(stage.report(this_month()).await.has_drifted());
 
-    assert_eq!(dead_letters::retry(stage.pool(), Which::All).await.unwrap().len(), 2);
+    assert_eq!(dead_letters::retry(stage.pool(), Which::All, &draft()).await.unwrap().len(), 2);
     stage.delivers().await;
     stage.agrees(this_month()).await;
     assert_eq!(stage.billed(this_month()).await, "8");

@@ -9,6 +9,7 @@ use store::usage::dead_letters::{self, Which};
 
 use crate::faults::ledger_sums;
 use crate::months::{self, fixed, last_month, midnight, sent};
+use crate::outbox::draft;
 use crate::stage::{ACME, Stage, acme, this_month};
 
 impl Stage {
@@ -16,7 +17,7 @@ impl Stage {
     async fn corrects(&self, row: &str, units: i64) -> Corrected {
         let open_from = self.delivery().open_from(ACME).await.unwrap().expect("a subscription");
         let correction = Correction { row, units, reason: "a test", open_from };
-        corrections::correct(self.pool(), correction).await.unwrap()
+        corrections::correct(self.pool(), correction, &draft()).await.unwrap()
     }
 
     /// Usage of a moment ago, and of the open month.
@@ -57,15 +58,15 @@ async fn a_dead_letter_takes_nothing_from_other_usage() {
     assert!(stage.report(this_month()).await.has_drifted(), "somebody must decide");
 
     // Never to be billed: the ledger says so in the end, and the books agree.
-    dead_letters::write_off(stage.pool(), &refused, "used by nobody").await.unwrap().expect("a dead letter");
+    dead_letters::write_off(stage.pool(), &refused, "used by nobody", &draft()).await.unwrap().expect("a dead letter");
     stage.bills("160").await;
     assert_eq!(ledger_sums(&stage).await, stage.event_sums().await);
-    assert_eq!(dead_letters::retry(stage.pool(), Which::All).await.unwrap(), [""; 0]);
+    assert_eq!(dead_letters::retry(stage.pool(), Which::All, &draft()).await.unwrap(), [""; 0]);
 
     // Or sent again and then corrected.
     let retried = stage.used_now("retried", 100).await;
     usage::dead(stage.pool(), &retried, "422: no").await.unwrap();
-    dead_letters::retry(stage.pool(), Which::Named(from_ref(&retried))).await.unwrap();
+    dead_letters::retry(stage.pool(), Which::Named(from_ref(&retried)), &draft()).await.unwrap();
     assert!(matches!(stage.corrects(&retried, -100).await, Corrected::Booked(_)));
     stage.bills("160").await;
     assert_eq!(ledger_sums(&stage).await, stage.event_sums().await);

@@ -1,14 +1,19 @@
 //! Each line of each invoice is, to the unit, what the jobs behind it used; before and after a change of plan.
 
 use std::collections::BTreeMap;
+use std::slice::from_ref;
 use std::time::Duration;
 
 use billing::FeeKind;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use jobs::JobId;
 use jobs::usage::Metric;
+use store::usage;
+use store::usage::dead_letters;
 use store::usage::periods::{self, Span};
 
+use crate::months::{self, fixed, last_month, midnight, sent};
+use crate::outbox::draft;
 use crate::stage::{ACME, Stage, acme};
 
 /// Units by metric, and the jobs of a metric.
@@ -88,4 +93,32 @@ async fn every_line_of_every_invoice_is_the_sum_of_its_jobs() {
         assert_eq!(told.lines, BTreeMap::from(expected));
         assert_eq!(sorted(told.computed), sorted(jobs));
     }
+}
+
+#[tokio::test]
+async fn what_an_invoice_does_not_bill_stands_behind_none_of_its_lines() {
+    let stage = months::stage().await;
+    stage.delivery().ensure_account(ACME, &acme()).await.unwrap();
+    let moment = midnight() - TimeDelta::seconds(9);
+    let taken = fixed(&stage, "taken", 30, moment).await;
+    stage.lago.send(&[sent(&taken, 30, moment)]).await.unwrap();
+    usage::delivered(stage.pool(), from_ref(&taken)).await.unwrap();
+    // Fixed in the month as well: one never arrived, which nobody knows yet, and one was refused.
+    fixed(&stage, "lost", 3, moment).await;
+    let refused = fixed(&stage, "refused", 5, moment).await;
+    usage::dead(stage.pool(), &refused, "422: no").await.unwrap();
+    stage.closes(last_month()).await;
+
+    let invoices = stage.lago.invoices(&acme()).await.unwrap();
+    assert_eq!(invoices.len(), 1, "{invoices:#?}");
+    let adds_up = async || {
+        let told = stage.invoiced(invoices[0].lago_id.as_ref().unwrap()).await;
+        assert_eq!((told.parts["compute_units"].as_str(), &told.parts), ("30", &told.lines));
+    };
+    adds_up().await;
+    stage.delivers().await;
+    dead_letters::write_off(stage.pool(), &refused, "used by nobody", &draft()).await.unwrap().expect("a dead letter");
+    adds_up().await;
+    let anew = "SELECT count(*) FROM usage_ledger WHERE id = 'lost:compute_units:0.2' AND delivered_at IS NOT NULL";
+    assert_eq!(stage.outbox.count(anew).await, 1, "another invoice bills it");
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod agreement;
+mod audited;
 mod away;
 mod by_hand;
 mod clock;

@@ -1,5 +1,6 @@
 //! What finance and operators do with `zama-jobs billing`, beside a stack that serves.
 
+use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 use sqlx::Row as _;
 
@@ -167,8 +168,10 @@ async fn what_is_stored_is_metered_by_the_hour() {
     let blob =
         "INSERT INTO blobs (tenant, sha256, size, created_by) VALUES ($1, decode(repeat('07', 32), 'hex'), 2500, 'x')";
     stack.execute(sqlx::query(blob).bind(&zama.tenant)).await;
+    let since = (Utc::now() - TimeDelta::days(1)).format("%Y-%m-%dT%H:%M:%SZ").to_string();
     let row = until("the hour is booked", async || {
-        let usage = zama.get("/v1/usage?metric=storage_gb_hours").await.body;
+        // Whichever month the hour was of.
+        let usage = zama.get(&format!("/v1/usage?metric=storage_gb_hours&from={since}")).await.body;
         usage["data"].as_array().unwrap().first().cloned()
     })
     .await;

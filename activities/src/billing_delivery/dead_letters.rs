@@ -44,7 +44,7 @@ impl BillingDelivery {
     }
 
     pub(super) async fn book_anew(&self, id: &str, reason: &str) -> Result<()> {
-        corrections::book_anew(&self.pool, id, Anew::Waiting, reason).await?;
+        corrections::book_anew(&self.pool, id, Anew::Waiting, reason, None).await?;
         tracing::warn!(usage.id = id, "{reason}: it is booked anew");
         Ok(())
     }

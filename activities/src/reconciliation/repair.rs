@@ -1,13 +1,19 @@
 //! What is mended without a person: sent again, booked anew, delivered.
 
 use anyhow::{Context, Result};
-use billing::{Delivery, ExternalId};
+use billing::{Delivery, ExternalId, UsageEvent};
+use jobs::TenantId;
 use serde::Serialize;
+use serde_json::{Value, json};
+use store::audit::{self, Draft, NAMED_ROWS, Note, USAGE};
 use store::usage;
 use store::usage::corrections::{self, Anew};
 
 use super::{Reconciler, TenantReport};
 use crate::billing_delivery::event;
+
+/// What the audit log calls it: nobody repairs but by the command.
+const AUDITED_AS: &str = "billing reconcile --repair";
 
 /// Rows of a tenant that are read at once to be delivered ...
 const ROWS: i64 = 1000;
@@ -44,7 +50,7 @@ impl Reconciler {
                 repaired.stopped += 1;
                 continue;
             }
-            match Box::pin(self.deliver(&report.tenant)).await {
+            match Box::pin(self.deliver(report)).await {
                 Ok(delivered) => repaired.delivered += delivered,
                 // One whose rows cannot be delivered does not hold back the others; the next comparison names them.
                 Err(error) => {
@@ -60,6 +66,7 @@ impl Reconciler {
     async fn mend(&self, report: &TenantReport, repaired: &mut Repaired) -> Result<()> {
         let account = ExternalId::parse(&report.tenant)?;
         let open_from = self.delivery.open_from(&report.tenant).await?;
+        let audit = Draft::by_operator(AUDITED_AS, json!({ "month": report.month.to_string() }));
         for line in &report.lines {
             repaired.left += line.foreign.len() + line.differing.len();
             let (mut again, mut anew) = (Vec::new(), Vec::new());
@@ -72,6 +79,7 @@ impl Reconciler {
                 }
             }
             anew.extend(usage::of_ids(self.pool(), &line.too_late).await?);
+            self.note_sent(report, &again).await?;
             let outcomes = self.lago.send(&again).await?;
             let sent = outcomes.iter().filter(|outcome| **outcome == Delivery::Delivered).count();
             repaired.sent += sent;
@@ -83,19 +91,36 @@ impl Reconciler {
                     continue;
                 }
                 let reason = "no invoice of its period has it";
-                let booked = corrections::book_anew(self.pool(), &row.id, Anew::Delivered, reason).await?;
+                let booked =
+                    corrections::book_anew(self.pool(), &row.id, Anew::Delivered, reason, Some(&audit)).await?;
                 repaired.booked_anew += usize::from(booked);
             }
         }
         Ok(())
     }
 
+    /// Writes down what is about to be sent again: no transaction of ours does it.
+    async fn note_sent(&self, report: &TenantReport, events: &[UsageEvent]) -> Result<()> {
+        for events in events.chunks(NAMED_ROWS) {
+            let ids: Vec<&str> = events.iter().map(|event| event.transaction_id.as_str()).collect();
+            let about = json!({ "month": report.month.to_string(), "sent_again": ids.join(" ") });
+            self.note(report, about).await?;
+        }
+        Ok(())
+    }
+
+    async fn note(&self, report: &TenantReport, about: Value) -> Result<()> {
+        let tenant: TenantId = report.tenant.parse().context("the tenant's name is none")?;
+        audit::append(self.pool(), &Note::by_operator(&tenant, AUDITED_AS, USAGE.to_owned(), about)).await?;
+        Ok(())
+    }
+
     /// Delivers what waits of a tenant, what was just booked anew too; tells of how many rows.
-    async fn deliver(&self, tenant: &str) -> Result<usize> {
+    async fn deliver(&self, report: &TenantReport) -> Result<usize> {
         let mut delivered = 0;
         let mut before = Vec::new();
         for _ in 0..ROUNDS {
-            let due = usage::due_for_tenant(self.pool(), tenant, ROWS).await?;
+            let due = usage::due_for_tenant(self.pool(), &report.tenant, ROWS).await?;
             let ids: Vec<String> = due.iter().map(|row| row.id.clone()).collect();
             // What neither arrives nor is refused is tried once.
             if ids.is_empty() || ids == before {
@@ -103,6 +128,10 @@ impl Reconciler {
             }
             delivered += usize::try_from(self.delivery.deliver(due).await?).unwrap_or(usize::MAX);
             before = ids;
+        }
+        if delivered > 0 {
+            let about = json!({ "month": report.month.to_string(), "delivered": delivered });
+            self.note(report, about).await?;
         }
         Ok(delivered)
     }

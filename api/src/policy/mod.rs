@@ -32,6 +32,7 @@ pub mod sha256_path;
 pub mod storage;
 pub mod tenant_rules;
 pub mod time_limit;
+pub mod turns;
 pub mod unseen;
 pub mod upload;
 pub mod user_path;

@@ -78,7 +78,8 @@ impl Parameters {
         Err(Problem::new(ErrorCode::InvalidRequest, "The query is not valid.").with_errors(self.errors))
     }
 
-    fn complain(&mut self, name: &str, reason: impl Into<String>) {
+    /// Refuses a parameter, for this reason.
+    pub fn complain(&mut self, name: &str, reason: impl Into<String>) {
         self.errors.push(FieldError::new(jobs::field_error::member("", name), reason));
     }
 }

@@ -1,6 +1,8 @@
 //! GET /v1/usage
 
 pub mod csv;
+mod reading;
+mod span;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,13 +14,15 @@ use jobs::JobId;
 use jobs::usage::{Metric, Quantity};
 use serde::Serialize;
 use store::StoreError;
-use store::usage::groups::{self, Group, Grouping};
+use store::usage::groups::{Group, Grouping};
 use store::usage::{TEST_MODE, UsageFilter, UsagePlace, UsageRow};
 use utoipa::{IntoParams, ToSchema};
 
+use self::reading::{Found, Reading};
+use self::span::PageEnd;
 use crate::ApiState;
 use crate::errors;
-use crate::policy::cursor::{Binding, Place, text_of, time_of};
+use crate::policy::cursor::Binding;
 use crate::policy::problem::Problem;
 use crate::policy::query::Parameters;
 use crate::token::{Principal, Scope};
@@ -32,6 +36,10 @@ errors!(Errors: Token, InvalidRequest);
 /// What was metered.
 #[derive(Serialize, ToSchema)]
 pub struct Usage {
+    /// Since when: `from`, or what is taken for it; null where all of a job is told.
+    pub from: Option<DateTime<Utc>>,
+    /// Until when: `until`; null without it.
+    pub until: Option<DateTime<Utc>>,
     /// Units by metric, over all rows that match; null behind a `cursor`.
     #[schema(value_type = Option<BTreeMap<String, f64>>)]
     pub totals: Option<BTreeMap<String, Quantity>>,
@@ -97,7 +105,8 @@ struct Query {
     job_id: Option<uuid::Uuid>,
     /// Only rows of this metric.
     metric: Option<Metric>,
-    /// Only what was used at this time or later.
+    /// Only what was used at this time or later: at most 366 days before `until`, or before now. Without it since the first
+    /// moment (UTC) of the month in which that is. A job (`job_id`) has neither limit: without `from` all of it is told.
     from: Option<DateTime<Utc>>,
     /// Only what was used before this time.
     until: Option<DateTime<Utc>>,
@@ -115,12 +124,14 @@ struct Query {
 ///
 /// A row stands for one metric of one job, or of an hour of the whole tenant (`storage_gb_hours`, `api_calls`). With
 /// `jobs:read:team` these are the rows of the whole tenant, else those of the caller's own jobs. An unknown job has no rows.
-/// `totals` and `groups` count all rows that match, and stand on the first page alone: whoever reads on has them.
+/// `totals` and `groups` count all rows that match, and stand on the first page alone: whoever reads on has them. Without
+/// `from` and `job_id` these are the rows of the current month (UTC); `from` and `until` of the answer say what was taken.
 #[utoipa::path(
     get, path = "/v1/usage", operation_id = "get_usage", tag = "billing", params(Query), security(("bearer" = ["jobs:read"])),
     responses(
         (status = 200, description = "Totals, and a page of rows.", body = Usage,
          example = json!({
+             "from": "2026-03-01T00:00:00Z", "until": null,
              "totals": {"compute_units": 2, "jobs_submitted": 1}, "groups": null, "groups_truncated": false,
              "data": [{
                  "id": "019cebab-804e-7c41-9b5e-3f2a8d6c1e07:compute_units:0",
@@ -140,36 +151,48 @@ pub async fn usage(
     mut query: Parameters,
 ) -> Result<Json<Usage>, Problem> {
     principal.require(Scope::JobsRead)?;
-    let filter = take_filter(&mut query);
+    let asked = take_filter(&mut query);
     let grouping = query.take("group_by", grouping);
     let reader = principal.reader();
-    let binding = Binding::of("usage", (&reader, &filter));
-    let after = query.take("cursor", |text| binding.read(text));
+    let binding = Binding::of("usage", (&reader, &asked));
+    let after = query.take("cursor", |text| binding.read::<PageEnd>(text));
     let limit = query.take_integer("limit", 1..=MAX_ROWS, DEFAULT_ROWS);
+    let filter = span::settled(&asked, after.as_ref(), Utc::now()).unwrap_or_else(|reason| {
+        query.complain("from", reason);
+        asked.clone()
+    });
     query.close()?;
 
-    // One more than asked for tells whether there is a next page.
-    let mut rows = store::usage::list(&state.pool, reader, &filter, after.as_ref(), limit + 1).await?;
+    let (from, until) = (filter.from, filter.until);
+    let reading = Reading {
+        pool: state.pool.clone(),
+        tenant: reader.tenant.clone(),
+        user: reader.user.cloned(),
+        filter,
+        after: after.map(|end| end.place),
+        // One more than asked for tells whether there is a next page; of groups, whether there are more.
+        max_rows: limit + 1,
+        grouping,
+        max_groups: MAX_GROUPS + 1,
+    };
+    // A job's rows are few, and found by it.
+    let Found { mut rows, totals, groups } = match asked.job {
+        Some(_) => reading.answer().await?,
+        None => state.ledger_turns.take(reading.answer()).await?,
+    };
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = rows.len() > wanted;
     rows.truncate(wanted);
-    let next_cursor = rows.last().filter(|_| has_more).map(|last| binding.cursor(&UsagePlace::of(last)));
+    let since = from.filter(|_| asked.from.is_none());
+    let last = rows.last().filter(|_| has_more);
+    let next_cursor = last.map(|last| binding.cursor(&PageEnd { since, place: UsagePlace::of(last) }));
     let data = rows.into_iter().map(Row::try_from).collect::<Result<_, _>>()?;
-    let page = Usage { totals: None, groups: None, groups_truncated: false, data, next_cursor, has_more };
-    if after.is_some() {
-        return Ok(Json(page));
-    }
-    // Over all that matches, however long ago: once for a list and not once a page.
-    let totals = groups::totals(&state.pool, reader, &filter).await?;
-    let totals = totals.into_iter().map(|(metric, units)| Ok((metric.clone(), quantity(&metric, units)?)));
-    let totals = Some(totals.collect::<Result<_, StoreError>>()?);
-    let Some(grouping) = grouping else { return Ok(Json(Usage { totals, ..page })) };
-    let mut sums = groups::sums(&state.pool, reader, &filter, grouping, MAX_GROUPS + 1).await?;
+    let totals = totals.map(told).transpose()?;
     let most = usize::try_from(MAX_GROUPS).unwrap_or(usize::MAX);
-    let groups_truncated = sums.len() > most;
-    sums.truncate(most);
-    let groups = Some(sums.into_iter().map(Sum::try_from).collect::<Result<_, _>>()?);
-    Ok(Json(Usage { totals, groups, groups_truncated, ..page }))
+    let groups_truncated = groups.as_ref().is_some_and(|groups| groups.len() > most);
+    let groups = groups.map(|groups| groups.into_iter().take(most).map(Sum::try_from).collect::<Result<_, _>>());
+    let groups = groups.transpose()?;
+    Ok(Json(Usage { from, until, totals, groups, groups_truncated, data, next_cursor, has_more }))
 }
 
 /// What a query wants to see of the ledger.
@@ -194,6 +217,10 @@ fn grouping(text: &str) -> Result<Grouping, String> {
     Ok(grouping)
 }
 
+fn told(totals: BTreeMap<String, i64>) -> Result<BTreeMap<String, Quantity>, StoreError> {
+    totals.into_iter().map(|(metric, units)| Ok((metric.clone(), quantity(&metric, units)?))).collect()
+}
+
 /// Units in the metric's own size.
 fn quantity(metric: &str, units: i64) -> Result<Quantity, StoreError> {
     let metric: Metric = metric.parse().map_err(|value| StoreError::Corrupt { what: "metric", value })?;
@@ -206,18 +233,6 @@ impl TryFrom<Group> for Sum {
     fn try_from(group: Group) -> Result<Self, StoreError> {
         let units = quantity(&group.metric, group.units)?;
         Ok(Self { day: group.day, job_id: group.job_id, metric: group.metric, units })
-    }
-}
-
-/// The time in microseconds, as exact as the database knows it, then the row's id.
-impl Place for UsagePlace {
-    fn to_bytes(&self) -> Vec<u8> {
-        [&self.occurred_at.timestamp_micros().to_be_bytes(), self.id.as_bytes()].concat()
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (micros, id) = bytes.split_first_chunk()?;
-        Some(Self { occurred_at: time_of(*micros)?, id: text_of(id)? })
     }
 }
 

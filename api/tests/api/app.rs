@@ -20,7 +20,7 @@ use api::dispatcher;
 use api::health::Health;
 use api::token::external::ExternalIssuers;
 use api::token::{Authority, AuthorityConfig, Credential, KeysSecret, Principal, Role, Scopes, TokenIssuer};
-use api::{ApiState, CallMeter, Gate, GatePolicy, NetworkKeys, Notices, Retirements, Storage, router};
+use api::{ApiState, CallMeter, Gate, GatePolicy, NetworkKeys, Notices, Retirements, Storage, Turns, router};
 use axum::Router;
 use blobs::BlobStore;
 use retrieval::Domain;
@@ -205,6 +205,7 @@ impl TestApp {
             dispatcher,
             blobs: blobs.clone(),
             storage: Storage::new(setup.quotas),
+            ledger_turns: Turns::default(),
             network_keys: Some(NetworkKeys::new(seen.clone())),
             domain: DOMAIN,
             tokens: tokens.clone(),

@@ -18,14 +18,16 @@ async fn an_invoices_line_leads_to_its_jobs() {
         // The next month's.
         (&other, 7, "2026-03-01T00:00:00Z"),
     ] {
-        let row = "INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units, billed_at)
-                   VALUES ($1 || ':compute_units:' || $3, 'acme', $1::uuid, 'compute_units', $3, $2, $3::timestamptz)";
+        let row = "INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units, billed_at, delivered_at)
+                   VALUES ($1 || ':compute_units:' || $3, 'acme', $1::uuid, 'compute_units', $3, $2, $3::timestamptz,
+                           now())";
         sqlx::query(row).bind(job).bind(units).bind(billed_at).execute(&app.pool).await.unwrap();
     }
     app.execute(
-        "INSERT INTO usage_ledger (id, tenant, metric, segment, units, billed_at, dead_reason) VALUES
-            ('acme:compute_units:free', 'acme', 'compute_units', 'free', 3, '2026-02-10T00:00:00Z', NULL),
-            ('acme:compute_units:dead', 'acme', 'compute_units', 'dead', 9, '2026-02-10T00:00:00Z', 'refused')",
+        "INSERT INTO usage_ledger (id, tenant, metric, segment, units, billed_at, delivered_at, dead_reason) VALUES
+            ('acme:compute_units:free', 'acme', 'compute_units', 'free', 3, '2026-02-10T00:00:00Z', now(), NULL),
+            ('acme:compute_units:sent', 'acme', 'compute_units', 'sent', 5, '2026-02-10T00:00:00Z', NULL, NULL),
+            ('acme:compute_units:dead', 'acme', 'compute_units', 'dead', 9, '2026-02-10T00:00:00Z', NULL, 'refused')",
     )
     .await;
     let listed = app.get(&ada, "/v1/invoices").await.expect(200);
@@ -66,8 +68,8 @@ async fn a_lines_parts_are_those_of_all_periods_of_its_invoice_and_of_no_other_t
         ("5", 16, "2026-02-19T23:59:59.999Z"),
         ("6", 32, "2026-02-28T23:59:59.999Z"),
     ] {
-        let row = "INSERT INTO usage_ledger (id, tenant, metric, segment, units, billed_at)
-                   VALUES ('acme:compute_units:' || $1, 'acme', 'compute_units', $1, $2, $3::timestamptz)";
+        let row = "INSERT INTO usage_ledger (id, tenant, metric, segment, units, billed_at, delivered_at)
+                   VALUES ('acme:compute_units:' || $1, 'acme', 'compute_units', $1, $2, $3::timestamptz, now())";
         sqlx::query(row).bind(hour).bind(units).bind(billed_at).execute(&app.pool).await.unwrap();
     }
     let parts = async |invoice: &str, limit: usize| -> Vec<u64> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use store::accounts::{self, plans};
 use store::usage::corrections::{self, Correction};
 
-use crate::app::{Call, GAS, TestApp};
+use crate::app::{Call, GAS, TestApp, draft_by_operator};
 
 fn line<'a>(job: &'a Value, metric: &str) -> &'a Value {
     let lines = job["billing"]["lines"].as_array().unwrap();
@@ -108,7 +108,7 @@ async fn its_tag_changes_with_its_billing() {
     store::usage::delivered(&app.pool, std::slice::from_ref(&row)).await.unwrap();
     assert!(changed().await, "it was delivered");
     let correction = Correction { row: &row, units: -1, reason: "counted twice", open_from: march };
-    corrections::correct(&app.pool, correction).await.unwrap();
+    corrections::correct(&app.pool, correction, &draft_by_operator()).await.unwrap();
     assert!(changed().await, "it was corrected");
     assert!(!changed().await);
 

@@ -1,7 +1,11 @@
 //! GET /v1/usage
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use api::token::Role;
+use chrono::{DateTime, Datelike as _, NaiveTime, Utc};
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::app::{GAS, TestApp};
@@ -34,7 +38,8 @@ async fn it_tells_what_a_job_costs() {
     assert_eq!(
         unknown,
         json!({
-            "totals": {}, "groups": null, "groups_truncated": false, "data": [], "next_cursor": null, "has_more": false
+            "from": null, "until": null, "totals": {}, "groups": null, "groups_truncated": false, "data": [],
+            "next_cursor": null, "has_more": false
         })
     );
 }
@@ -113,10 +118,11 @@ const HOURS: &str = "
 #[tokio::test]
 async fn it_is_told_by_day_and_job_and_in_exact_numbers() {
     let app = TestApp::new().await;
-    let ada = app.user("acme", "ada", api::token::Role::TeamLead).await;
+    let ada = app.user("acme", "ada", Role::TeamLead).await;
     let job = app.accepted(&ada).await;
     app.execute(HOURS).await;
-    let stored = app.get(&ada, "/v1/usage?metric=storage_gb_hours&group_by=day").await.expect(200);
+    let stored =
+        app.get(&ada, "/v1/usage?metric=storage_gb_hours&group_by=day&until=2026-04-01T00:00:00Z").await.expect(200);
     let expected = json!([
         {"day": "2026-03-15", "job_id": null, "metric": "storage_gb_hours", "units": -0.000000753},
         {"day": "2026-03-14", "job_id": null, "metric": "storage_gb_hours", "units": 1.000019758}
@@ -125,7 +131,7 @@ async fn it_is_told_by_day_and_job_and_in_exact_numbers() {
     assert_eq!(stored["totals"], json!({"storage_gb_hours": 1.000019005}));
     assert_eq!(stored["data"][0]["reason"], "counted twice, \"by us\"");
 
-    let by_job = app.get(&ada, "/v1/usage?group_by=job&from=2026-04-01T00:00:00Z").await.expect(200);
+    let by_job = app.get(&ada, "/v1/usage?group_by=job").await.expect(200);
     assert_eq!(by_job["groups"], json!([{"day": null, "job_id": job, "metric": "jobs_submitted", "units": 1}]));
     let day = app.get(&ada, "/v1/usage?from=2026-03-14T00:00:00Z&until=2026-03-15T00:00:00Z&group_by=day,job").await;
     assert_eq!(day.expect(200)["groups"].as_array().unwrap().len(), 1);
@@ -136,32 +142,93 @@ async fn it_is_told_by_day_and_job_and_in_exact_numbers() {
     }
 }
 
+/// The first moment of the month that is open.
+fn month_began() -> DateTime<Utc> {
+    Utc::now().date_naive().with_day(1).unwrap().and_time(NaiveTime::MIN).and_utc()
+}
+
+#[tokio::test]
+async fn it_is_of_the_month_unless_more_is_asked_for_and_of_a_year_at_most() {
+    let app = TestApp::new().await;
+    let ada = app.user("acme", "ada", Role::TeamLead).await;
+    let job = app.accepted(&ada).await;
+    app.execute(HOURS).await;
+    let told = async |query: &str| app.get(&ada, &format!("/v1/usage?{query}")).await.expect(200);
+    let month = told("").await;
+    assert_eq!(month["from"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap(), month_began());
+    assert_eq!((&month["until"], &month["totals"]), (&Value::Null, &json!({"jobs_submitted": 1})));
+    // The month that it ends with.
+    let march = told("until=2026-04-01T00:00:00Z&limit=1").await;
+    assert_eq!((&march["from"], &march["until"]), (&json!("2026-03-01T00:00:00Z"), &json!("2026-04-01T00:00:00Z")));
+    assert_eq!(march["totals"], json!({"storage_gb_hours": 1.000019005}));
+    let next = march["next_cursor"].as_str().unwrap();
+    let second = told(&format!("until=2026-04-01T00:00:00Z&limit=1&cursor={next}")).await;
+    assert_eq!((&second["from"], &second["has_more"]), (&march["from"], &json!(true)), "it goes on as it began");
+
+    let year = told("from=2025-03-15T00:00:00Z&until=2026-03-16T00:00:00Z").await;
+    assert_eq!(year["totals"], march["totals"], "366 days");
+    for query in ["from=2025-03-14T23:59:59Z&until=2026-03-16T00:00:00Z", "from=1990-01-01T00:00:00Z"] {
+        let refused = app.get(&ada, &format!("/v1/usage?{query}")).await;
+        refused.problem("INVALID_REQUEST");
+        assert_eq!(refused.pointers(), ["/from"], "{query}");
+    }
+    // A job's rows are few.
+    let whole = told(&format!("job_id={job}")).await;
+    assert_eq!((&whole["from"], &whole["totals"]), (&Value::Null, &json!({"jobs_submitted": 1})));
+    let since = told(&format!("job_id={job}&from=1990-01-01T00:00:00Z")).await;
+    assert_eq!((&since["from"], &since["totals"]), (&json!("1990-01-01T00:00:00Z"), &whole["totals"]));
+}
+
+/// What is slow for one tenant leaves connections for the others, and whoever waits is answered.
+#[tokio::test]
+async fn only_few_questions_are_answered_at_once_and_everybody_else_finds_a_connection() {
+    let app = TestApp::new().await;
+    let ada = app.user("acme", "ada", Role::TeamLead).await;
+    let eve = app.user("other", "eve", Role::Admin).await;
+    let mut slow = store::begin(&app.pool).await.unwrap();
+    sqlx::query("LOCK TABLE usage_ledger IN ACCESS EXCLUSIVE MODE").execute(&mut *slow).await.unwrap();
+    let paths = ["/v1/usage?group_by=day", "/v1/usage.csv"];
+    let asked = join_all((0..20).map(|number| app.get(&ada, paths[number % 2])));
+    let meanwhile = async {
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'usage_ledger'::regclass";
+        while app.count(waiting).await < 4 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        app.get(&eve, "/v1/blobs").await.expect(200);
+        assert_eq!(app.count(waiting).await, 4);
+        slow.rollback().await.unwrap();
+    };
+    let (answers, ()) = tokio::join!(asked, meanwhile);
+    assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
+}
+
 #[tokio::test]
 async fn sums_stand_on_the_first_page_and_tell_when_there_are_more() {
     let app = TestApp::new().await;
-    let ada = app.user("acme", "ada", api::token::Role::TeamLead).await;
-    app.execute(
-        "INSERT INTO usage_ledger (id, tenant, metric, segment, units, occurred_at)
-         SELECT 'acme:api_calls:' || n, 'acme', 'api_calls', n, n, timestamptz '1990-01-01T12:00:00Z' + n * interval '1 day'
-           FROM generate_series(1, 10001) AS n",
-    )
-    .await;
-    let cut = app.get(&ada, "/v1/usage?group_by=day&limit=1").await.expect(200);
+    let ada = app.user("acme", "ada", Role::TeamLead).await;
+    let job = app.accepted(&ada).await;
+    let insert = "INSERT INTO usage_ledger (id, tenant, job_id, metric, segment, units, occurred_at)
+                  SELECT $1 || ':api_calls:' || n, 'acme', $1::uuid, 'api_calls', n, n,
+                         timestamptz '1990-01-01T12:00:00Z' + n * interval '1 day'
+                    FROM generate_series(1, 10001) AS n";
+    sqlx::query(insert).bind(&job).execute(&app.pool).await.unwrap();
+    let path = format!("/v1/usage?job_id={job}&metric=api_calls&group_by=day&limit=1");
+    let cut = app.get(&ada, &path).await.expect(200);
     let groups = cut["groups"].as_array().unwrap();
     assert_eq!((groups.len(), &cut["groups_truncated"]), (10_000, &json!(true)));
     assert_eq!((&groups[0]["units"], &groups[9_999]["units"]), (&json!(10_001), &json!(2)), "the newest are kept");
     let next = cut["next_cursor"].as_str().unwrap();
-    let second = app.get(&ada, &format!("/v1/usage?group_by=day&limit=1&cursor={next}")).await.expect(200);
+    let second = app.get(&ada, &format!("{path}&cursor={next}")).await.expect(200);
     assert_eq!((&second["groups"], &second["totals"]), (&Value::Null, &Value::Null));
     assert_eq!(second["groups_truncated"], false);
-    let whole = app.get(&ada, "/v1/usage?group_by=day&limit=1&from=1990-01-03T00:00:00Z").await.expect(200);
+    let whole = app.get(&ada, &format!("{path}&from=1990-01-03T00:00:00Z")).await.expect(200);
     assert_eq!((whole["groups"].as_array().unwrap().len(), &whole["groups_truncated"]), (10_000, &json!(false)));
 }
 
 #[tokio::test]
 async fn as_csv_it_has_every_row_in_the_same_words() {
     let app = TestApp::new().await;
-    let ada = app.user("acme", "ada", api::token::Role::TeamLead).await;
+    let ada = app.user("acme", "ada", Role::TeamLead).await;
     app.execute(HOURS).await;
     let answer = app.get(&ada, "/v1/usage.csv?until=2026-03-15T00:00:01Z").await;
     assert_eq!(answer.status, 200);
@@ -189,7 +256,7 @@ async fn as_csv_it_has_every_row_in_the_same_words() {
 #[tokio::test]
 async fn the_gas_of_a_batch_adds_up() {
     let app = TestApp::new().await;
-    let ada = app.user("acme", "ada", api::token::Role::TeamLead).await;
+    let ada = app.user("acme", "ada", Role::TeamLead).await;
     for job in [app.accepted(&ada).await, app.accepted(&ada).await, app.accepted(&ada).await] {
         app.finish(&job).await;
     }

@@ -1,5 +1,6 @@
 //! `usage`: what was metered, in total and row by row.
 
+use chrono::Utc;
 use clap::Args;
 use jobs::JobId;
 
@@ -7,6 +8,7 @@ use super::card;
 use super::error::CliError;
 use super::exit::Exit;
 use super::globals::Session;
+use super::moment::Moment;
 use super::paint::{Paint, tame};
 use super::table::{Table, pairs};
 use crate::usage::{Usage, UsageFilter};
@@ -17,6 +19,13 @@ pub struct UsageArgs {
     /// Only rows of this job
     #[arg(long, value_name = "ID")]
     job: Option<JobId>,
+    /// Only what was used since: a time, or how long ago (30d, 2026-01-31T12:00:00Z), at most 366 days; without it, and
+    /// without a job, since the month began (UTC)
+    #[arg(long, value_name = "TIME")]
+    from: Option<Moment>,
+    /// Only what was used before this: a time, or how long ago
+    #[arg(long, value_name = "TIME")]
+    until: Option<Moment>,
     /// Rows at most; the totals of the first page count all of them
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
@@ -26,11 +35,18 @@ pub struct UsageArgs {
 }
 
 pub(super) async fn usage(session: &Session, args: &UsageArgs) -> Result<Exit, CliError> {
-    let filter = UsageFilter { job_id: args.job, cursor: args.cursor.clone(), limit: Some(args.limit) };
+    let now = Utc::now();
+    let filter = UsageFilter {
+        job_id: args.job,
+        from: args.from.map(|moment| moment.before(now)),
+        until: args.until.map(|moment| moment.before(now)),
+        cursor: args.cursor.clone(),
+        limit: Some(args.limit),
+    };
     let usage = session.client()?.usage(&filter).await?;
     session.output.result(&usage, |paint| text(&usage, paint))?;
     if usage.data.is_empty() {
-        session.output.notice("nothing was metered");
+        session.output.notice(&format!("nothing was metered{}", since(&usage)));
     }
     if let Some(cursor) = usage.next_cursor.as_ref().filter(|_| !session.output.is_json()) {
         session.output.notice(&format!("more: --cursor {}", tame(cursor)));
@@ -56,7 +72,13 @@ fn text(usage: &Usage, paint: Paint) -> String {
     let Some(totals) = &usage.totals else { return rows };
     let totals: Vec<(String, String)> =
         totals.iter().map(|(metric, units)| (tame(metric), units.to_string())).collect();
-    format!("{}\n{}\n{rows}", paint.strong("TOTALS"), pairs(&totals))
+    let head = format!("TOTALS{}", since(usage));
+    format!("{}\n{}\n{rows}", paint.strong(&head), pairs(&totals))
+}
+
+/// Since when it was looked, where that is not always.
+fn since(usage: &Usage) -> String {
+    usage.from.map_or_else(String::new, |from| format!(" since {}", card::time(from)))
 }
 
 #[cfg(test)]
@@ -83,6 +105,9 @@ OCCURRED              METRIC         UNITS  BILLING  ROW
 2026-03-14 09:26:54Z  compute_units  2      due      019cebab:compute_units:0
 ";
         assert_eq!(text(&usage, Paint::plain()), expected);
+        let of_a_month = Usage { from: Some("2026-03-01T00:00:00Z".parse().unwrap()), ..usage.clone() };
+        let told = text(&of_a_month, Paint::plain());
+        assert_eq!(told, expected.replacen("TOTALS", "TOTALS since 2026-03-01 00:00:00Z", 1));
         let (_, rows) = expected.split_once("\n\n").unwrap();
         assert_eq!(text(&Usage { totals: None, ..usage }, Paint::plain()), rows, "behind a cursor");
     }

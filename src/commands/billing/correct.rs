@@ -11,6 +11,7 @@ use jobs::usage::{Metric, Quantity};
 use serde_json::json;
 use settings::Settings;
 use store::PgPool;
+use store::audit::Draft;
 use store::usage::corrections::{self, Corrected, Correction};
 
 use super::End;
@@ -45,7 +46,8 @@ pub(super) async fn run(settings: &Settings, args: &CorrectArgs, json: bool) -> 
     // More units are billed in any period.
     let open_from = if counted < 0 { open_from(settings, &pool, row).await? } else { DateTime::UNIX_EPOCH };
     let correction = Correction { row, units: counted, reason, open_from };
-    let told = match corrections::correct(&pool, correction).await? {
+    let audit = Draft::by_operator("billing correct", json!({ "units": units.to_string() }));
+    let told = match corrections::correct(&pool, correction, &audit).await? {
         Corrected::Booked(id) => {
             let month = Month::of(Utc::now());
             if json {

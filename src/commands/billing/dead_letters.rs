@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use jobs::usage::{Metric, Quantity};
 use serde_json::{Value, json};
 use settings::Settings;
+use store::audit::Draft;
 use store::usage::dead_letters::{self, DeadLetter, Which};
 
 use super::End;
@@ -70,7 +71,8 @@ pub(super) async fn run(settings: &Settings, command: &DeadLettersCommand, json:
                 (None, true) => Which::All,
                 (None, false) => Which::Named(&args.rows),
             };
-            let retried = dead_letters::retry(&pool, which).await?;
+            let audit = Draft::by_operator("billing dead-letters retry", json!({}));
+            let retried = dead_letters::retry(&pool, which, &audit).await?;
             let unknown: Vec<&String> = args.rows.iter().filter(|row| !retried.contains(row)).collect();
             if json {
                 println!("{:#}", json!({ "retried": retried, "unknown": unknown }));
@@ -86,7 +88,8 @@ pub(super) async fn run(settings: &Settings, command: &DeadLettersCommand, json:
             if reason.trim().is_empty() {
                 bail!("a write-off needs a reason");
             }
-            let Some(rows) = dead_letters::write_off(&pool, row, reason).await? else {
+            let audit = Draft::by_operator("billing dead-letters write-off", json!({}));
+            let Some(rows) = dead_letters::write_off(&pool, row, reason, &audit).await? else {
                 bail!("{row} is no dead letter");
             };
             if json {

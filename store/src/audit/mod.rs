@@ -17,6 +17,11 @@ use crate::StoreError;
 pub use chain::{catch_up, chain_all};
 pub use read::{Filter, Place, Stored, head, page};
 
+/// Path of the usage ledger, as entries about its rows name it.
+pub const USAGE: &str = "/v1/usage";
+/// Rows of the usage ledger that one entry names at most.
+pub const NAMED_ROWS: usize = 100;
+
 /// An entry that is to be written with what it tells of.
 #[derive(Clone, Debug)]
 pub struct Note {
@@ -107,6 +112,16 @@ impl Draft {
     pub(crate) fn by_itself(&self, tenant: &TenantId, user: &UserId) -> Note {
         let Note { tenant, entry, written } = self.to(tenant, user);
         Note::shared(tenant, AuditEntry { user: Some(user.clone()), ..entry }, written)
+    }
+
+    /// The entry as one of what was done to a tenant's rows of the usage ledger, with what the transaction tells of them.
+    pub(crate) fn of_usage(&self, tenant: &str, found: &[(&str, &str)]) -> Result<Note, StoreError> {
+        let tenant: TenantId = tenant.parse().map_err(|_| StoreError::corrupt("tenant", tenant))?;
+        let mut entry = AuditEntry { target: USAGE.to_owned(), ..self.entry.clone() };
+        if let Some(detail) = entry.detail.as_object_mut() {
+            detail.extend(found.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))));
+        }
+        Ok(Note::shared(tenant, entry, self.written.clone()))
     }
 
     /// Writes the entry into the log of every tenant that is open: of what concerns them all.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Postgres, Transaction};
 
 use super::family::{self, Family, Then};
+use crate::audit::Draft;
 use crate::{StoreError, begin};
 
 /// What is to be corrected.
@@ -38,11 +39,11 @@ pub enum Corrected {
     BelowOpenPeriod(i64),
 }
 
-/// Books a correction of a row.
+/// Books a correction of a row. What is refused is not written down.
 ///
 /// # Errors
 /// The database is away.
-pub async fn correct(pool: &PgPool, correction: Correction<'_>) -> Result<Corrected, StoreError> {
+pub async fn correct(pool: &PgPool, correction: Correction<'_>, audit: &Draft) -> Result<Corrected, StoreError> {
     let Correction { row, units, reason, open_from } = correction;
     let mut tx = begin(pool).await?;
     let Some(family) = family::locked(&mut tx, row).await? else { return Ok(Corrected::NoSuchRow) };
@@ -68,6 +69,8 @@ pub async fn correct(pool: &PgPool, correction: Correction<'_>) -> Result<Correc
         }
     }
     let id = family::add(&mut tx, &family, family.next(), units, reason).await?;
+    let found = [("row", row), ("reason", reason), ("booked", id.as_str())];
+    audit.of_usage(&family.tenant, &found)?.write(&mut tx).await?;
     tx.commit().await?;
     Ok(Corrected::Booked(id))
 }
@@ -105,11 +108,18 @@ pub enum Anew {
 }
 
 /// Books a row anew that can be billed no more under the time that it has: one row takes it back, and is billed as little
-/// as it; another one is due, as of the same moment. `false` when the row is no such row any more.
+/// as it; another one is due, as of the same moment. `false` when the row is no such row any more. Written down when an
+/// operator has it done.
 ///
 /// # Errors
 /// The database is away.
-pub async fn book_anew(pool: &PgPool, id: &str, which: Anew, reason: &str) -> Result<bool, StoreError> {
+pub async fn book_anew(
+    pool: &PgPool,
+    id: &str,
+    which: Anew,
+    reason: &str,
+    audit: Option<&Draft>,
+) -> Result<bool, StoreError> {
     let mut tx = begin(pool).await?;
     let Some(family) = family::locked(&mut tx, id).await? else { return Ok(false) };
     let Some(row) = family.member(id) else { return Ok(false) };
@@ -126,6 +136,9 @@ pub async fn book_anew(pool: &PgPool, id: &str, which: Anew, reason: &str) -> Re
         return Ok(false);
     }
     family::take_back(&mut tx, &family, row, family.next(), reason, Then::Anew).await?;
+    if let Some(audit) = audit {
+        audit.of_usage(&family.tenant, &[("row", id), ("reason", reason)])?.write(&mut tx).await?;
+    }
     tx.commit().await?;
     Ok(true)
 }

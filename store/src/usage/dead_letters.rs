@@ -1,9 +1,12 @@
 //! Dead letters: rows that the billing system refused for good, until somebody has removed the cause.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
 use super::family::{self, Member, Then};
+use crate::audit::{Draft, NAMED_ROWS};
 use crate::{StoreError, begin};
 
 /// A row that the billing system refused.
@@ -76,19 +79,32 @@ pub async fn count(pool: &PgPool) -> Result<u64, StoreError> {
 ///
 /// # Errors
 /// The database is away.
-pub async fn retry(pool: &PgPool, which: Which<'_>) -> Result<Vec<String>, StoreError> {
+pub async fn retry(pool: &PgPool, which: Which<'_>, audit: &Draft) -> Result<Vec<String>, StoreError> {
     let (tenant, ids) = which.columns();
-    let retried = sqlx::query_scalar!(
+    let mut tx = begin(pool).await?;
+    let retried = sqlx::query!(
         "UPDATE usage_ledger SET dead_reason = NULL, billed_at = NULL
           WHERE dead_reason IS NOT NULL AND dead_reason <> 'test mode' AND NOT voided
             AND ($1::text IS NULL OR tenant = $1) AND ($2::text[] IS NULL OR id = ANY($2))
-        RETURNING id",
+        RETURNING id, tenant",
         tenant,
         ids
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *tx)
     .await?;
-    Ok(retried)
+    let mut of_tenants: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for row in &retried {
+        of_tenants.entry(&row.tenant).or_default().push(&row.id);
+    }
+    for (tenant, mut rows) in of_tenants {
+        rows.sort_unstable();
+        for rows in rows.chunks(NAMED_ROWS) {
+            let rows = rows.join(" ");
+            audit.of_usage(tenant, &[("rows", rows.as_str())])?.write(&mut tx).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(retried.into_iter().map(|row| row.id).collect())
 }
 
 /// Writes a dead letter off: it and a row that takes it back are billed by nothing, for good. What takes units back from a
@@ -97,7 +113,12 @@ pub async fn retry(pool: &PgPool, which: Which<'_>) -> Result<Vec<String>, Store
 ///
 /// # Errors
 /// The database is away.
-pub async fn write_off(pool: &PgPool, id: &str, reason: &str) -> Result<Option<Vec<String>>, StoreError> {
+pub async fn write_off(
+    pool: &PgPool,
+    id: &str,
+    reason: &str,
+    audit: &Draft,
+) -> Result<Option<Vec<String>>, StoreError> {
     let mut tx = begin(pool).await?;
     let Some(family) = family::locked(&mut tx, id).await? else { return Ok(None) };
     let Some(letter) = family.member(id).filter(|row| row.is_dead_letter()) else { return Ok(None) };
@@ -117,6 +138,8 @@ pub async fn write_off(pool: &PgPool, id: &str, reason: &str) -> Result<Option<V
         let reason = format!("what it took from was written off: {reason}");
         family::add(&mut tx, &family, number, billed.saturating_neg(), &reason).await?;
     }
+    let rows = written_off.join(" ");
+    audit.of_usage(&family.tenant, &[("rows", rows.as_str()), ("reason", reason)])?.write(&mut tx).await?;
     tx.commit().await?;
     Ok(Some(written_off))
 }

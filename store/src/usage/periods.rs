@@ -1,12 +1,16 @@
 //! What the ledger holds of a billing period: the rows that are compared with the billing system.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
+use std::iter::successors;
+
+use chrono::{DateTime, Months, NaiveDateTime, NaiveTime, Utc};
 use jobs::JobId;
 use jobs::credits::Counted;
 use jobs::usage::Metric;
 use sqlx::PgPool;
 
 use crate::StoreError;
+use crate::limits::month_of;
 
 /// A row that is compared with the billing system.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,7 +211,11 @@ pub struct Behind {
     pub units: i64,
 }
 
-/// What a metric's units within some spans come from, in order, at most `limit`, behind `after`.
+/// What a metric's units within some spans come from, in order, at most `limit`, behind `after`: of the rows that the billing
+/// system took. Where it is not known whether it did, nothing is told until it is.
+///
+/// A page costs a page, however many rows a month has: each month's rows stand in the index in the order in which they are
+/// told. So many of each month are enough for so many of all.
 ///
 /// # Errors
 /// The database is away.
@@ -221,16 +229,24 @@ pub async fn behind(
 ) -> Result<Vec<(String, Behind)>, StoreError> {
     let begins: Vec<DateTime<Utc>> = spans.iter().map(|span| span.from).collect();
     let ends: Vec<DateTime<Utc>> = spans.iter().map(|span| span.until).collect();
-    // All of them lie between these two, by which rows are found in the index.
+    // All of them lie between these two: what does not is passed over within the index.
     let (Some(first), Some(last)) = (begins.iter().min(), ends.iter().max()) else { return Ok(Vec::new()) };
+    let in_months = months(spans);
     let rows = sqlx::query!(
-        r#"SELECT coalesce(job_id::text, id) AS "place!", min(job_id::text) AS job_id, sum(units)::bigint AS "units!"
-             FROM usage_ledger
-            WHERE tenant = $1 AND metric = $2 AND billed_at >= $3 AND billed_at < $4
-              AND EXISTS (SELECT FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (begins, ends)
-                           WHERE billed_at >= span.begins AND billed_at < span.ends)
-              AND dead_reason IS NULL AND NOT voided AND ($7::text IS NULL OR coalesce(job_id::text, id) > $7)
-            GROUP BY 1 ORDER BY 1 LIMIT $8"#,
+        r#"SELECT part.place AS "place!", min(part.job_id) AS job_id, sum(part.units)::bigint AS "units!"
+             FROM unnest($9::timestamp[]) AS months (month)
+            CROSS JOIN LATERAL (
+                  SELECT coalesce(u.job_id::text, u.id) AS place, min(u.job_id::text) AS job_id, sum(u.units) AS units
+                    FROM usage_ledger u
+                   WHERE u.tenant = $1 AND u.metric = $2
+                     AND date_trunc('month', u.billed_at AT TIME ZONE 'UTC') = months.month
+                     AND coalesce(u.job_id::text, u.id) > coalesce($7::text, '')
+                     AND u.billed_at >= $3 AND u.billed_at < $4
+                     AND EXISTS (SELECT FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (begins, ends)
+                                  WHERE u.billed_at >= span.begins AND u.billed_at < span.ends)
+                     AND u.delivered_at IS NOT NULL AND u.dead_reason IS NULL AND NOT u.voided
+                   GROUP BY 1 ORDER BY 1 LIMIT $8) part
+            GROUP BY part.place ORDER BY part.place LIMIT $8"#,
         tenant,
         metric,
         *first,
@@ -238,7 +254,8 @@ pub async fn behind(
         &begins,
         &ends,
         after,
-        limit
+        limit,
+        &in_months
     )
     .fetch_all(pool)
     .await?;
@@ -249,4 +266,34 @@ pub async fn behind(
             Ok((row.place, Behind { job_id: job_id.transpose()?, row_id, units: row.units }))
         })
         .collect()
+}
+
+/// The months (UTC) in which some spans lie, by their first moments, as the index of [`behind`] has them.
+fn months(spans: &[Span]) -> Vec<NaiveDateTime> {
+    let months = spans.iter().flat_map(|span| {
+        let first = month_of(span.from).and_time(NaiveTime::MIN);
+        let months = successors(Some(first), |month| month.checked_add_months(Months::new(1)));
+        months.take_while(move |month| *month < span.until.naive_utc())
+    });
+    months.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_lie_in_each_of_their_months_once() {
+        let span = |from: &str, until: &str| Span { from: from.parse().unwrap(), until: until.parse().unwrap() };
+        let told = |spans: &[Span]| months(spans).iter().map(ToString::to_string).collect::<Vec<_>>();
+        let february = "2026-02-01 00:00:00";
+        assert_eq!(told(&[span("2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z")]), [february]);
+        let parts = [
+            span("2026-02-10T12:00:01Z", "2026-03-01T00:00:00Z"),
+            span("2026-02-01T00:00:00Z", "2026-02-10T12:00:01Z"),
+            span("2025-12-31T23:59:59Z", "2026-01-01T00:00:01Z"),
+        ];
+        assert_eq!(told(&parts), ["2025-12-01 00:00:00", "2026-01-01 00:00:00", february]);
+        assert!(told(&[span("2026-03-01T00:00:00Z", "2026-03-01T00:00:00Z")]).is_empty());
+    }
 }

@@ -165,7 +165,7 @@ async fn a_row_that_is_booked_anew_takes_its_gas_along() {
     batches::complete(&outbox.pool, batch, &confirmed_by(1, 101)).await.unwrap();
     let row = confirmation(&outbox, job).await;
     assert_eq!(row.gas, Some(101));
-    assert!(corrections::book_anew(&outbox.pool, &row.id, Anew::Waiting, "its period is over").await.unwrap());
+    assert!(corrections::book_anew(&outbox.pool, &row.id, Anew::Waiting, "its period is over", None).await.unwrap());
     let anew = confirmation(&outbox, job).await;
     assert_eq!((anew.id, anew.gas), (format!("{}.2", row.id), Some(101)), "the event that is billed carries it");
     assert_eq!(outbox.count("SELECT sum(gas)::bigint FROM usage_ledger").await, 101, "once");

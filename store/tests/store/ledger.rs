@@ -8,7 +8,7 @@ use store::usage::corrections::{self, Anew, Corrected, Correction};
 use store::usage::dead_letters::{self, Which};
 use store::usage::{self, UsageRow};
 
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, draft};
 
 /// As a process of ours is connected.
 async fn application() -> Outbox {
@@ -69,7 +69,7 @@ async fn corrected(outbox: &Outbox, row: &str, units: i64) -> Corrected {
 
 async fn corrected_since(outbox: &Outbox, row: &str, units: i64, open_from: DateTime<Utc>) -> Corrected {
     let correction = Correction { row, units, reason: "a test", open_from };
-    corrections::correct(&outbox.pool, correction).await.unwrap()
+    corrections::correct(&outbox.pool, correction, &draft()).await.unwrap()
 }
 
 fn booked(id: String) -> Corrected {
@@ -88,7 +88,7 @@ async fn a_correction_is_a_row_of_its_own_with_its_reason() {
     let (job, row) = five_units(&outbox).await;
     let correct = async |units, reason: &str| {
         let correction = Correction { row: &row, units, reason, open_from: DateTime::UNIX_EPOCH };
-        corrections::correct(&outbox.pool, correction).await.unwrap()
+        corrections::correct(&outbox.pool, correction, &draft()).await.unwrap()
     };
     assert_eq!(correct(-2, "counted twice").await, booked(format!("{row}.1")));
     assert_eq!(correct(4, "and once too little").await, booked(format!("{row}.2")));
@@ -117,7 +117,8 @@ async fn corrections_at_once_take_back_no_more_than_there_is() {
 async fn a_row_that_is_booked_anew_counts_once() {
     let outbox = application().await;
     let (job, row) = five_units(&outbox).await;
-    let anew = async |which| corrections::book_anew(&outbox.pool, &row, which, "its period is over").await.unwrap();
+    let anew =
+        async |which| corrections::book_anew(&outbox.pool, &row, which, "its period is over", None).await.unwrap();
     assert!(!anew(Anew::Delivered).await, "it was not delivered");
     assert!(anew(Anew::Waiting).await);
     assert!(!anew(Anew::Waiting).await, "once");
@@ -126,13 +127,13 @@ async fn a_row_that_is_booked_anew_counts_once() {
     assert_eq!(ids(&rows), [format!("{row}.2"), format!("{job}:jobs_submitted:0")]);
     assert_eq!(rows[0].units, 5);
     assert!(dead_letters::list(&outbox.pool, Which::All, 10).await.unwrap().is_empty(), "nobody has to look at it");
-    assert_eq!(dead_letters::retry(&outbox.pool, Which::All).await.unwrap(), [""; 0]);
+    assert_eq!(dead_letters::retry(&outbox.pool, Which::All, &draft()).await.unwrap(), [""; 0]);
     let voided = corrected(&outbox, &row, 1).await;
     assert_eq!(voided, Corrected::NotCorrectable { instead: Some(format!("{row}.2")) });
     // What was delivered and is billed by nothing, too.
     let submitted = format!("{job}:jobs_submitted:0");
     usage::delivered(&outbox.pool, std::slice::from_ref(&submitted)).await.unwrap();
-    assert!(corrections::book_anew(&outbox.pool, &submitted, Anew::Delivered, "in no invoice").await.unwrap());
+    assert!(corrections::book_anew(&outbox.pool, &submitted, Anew::Delivered, "in no invoice", None).await.unwrap());
     assert_eq!(ids(&due(&outbox, job).await), [format!("{row}.2"), format!("{submitted}.2")]);
 }
 
@@ -196,9 +197,9 @@ async fn a_dead_letter_is_seen_and_tried_again_under_another_time() {
     assert!(dead_letters::list(&outbox.pool, Which::OfTenant("other"), 10).await.unwrap().is_empty());
 
     let others = ["t".to_owned(), "nobody".to_owned()];
-    assert!(dead_letters::retry(&outbox.pool, Which::Named(&others)).await.unwrap().is_empty());
+    assert!(dead_letters::retry(&outbox.pool, Which::Named(&others), &draft()).await.unwrap().is_empty());
     let named = std::slice::from_ref(&row);
-    assert_eq!(dead_letters::retry(&outbox.pool, Which::Named(named)).await.unwrap(), named);
+    assert_eq!(dead_letters::retry(&outbox.pool, Which::Named(named), &draft()).await.unwrap(), named);
     let again = due(&outbox, job).await;
     let again = again.iter().find(|due| due.id == row).expect("it is due");
     assert_eq!((again.billed_at, again.dead_reason.as_deref()), (None, None));
@@ -209,7 +210,8 @@ async fn what_was_booked_anew_is_corrected_by_the_row_that_counts() {
     let outbox = Outbox::new().await;
     let (job, row) = five_units(&outbox).await;
     let numbered = |number: u8| format!("{row}.{number}");
-    let anew = async |row: &str| corrections::book_anew(&outbox.pool, row, Anew::Waiting, "its period is over").await;
+    let anew =
+        async |row: &str| corrections::book_anew(&outbox.pool, row, Anew::Waiting, "its period is over", None).await;
     assert_eq!(corrected(&outbox, &row, -2).await, booked(numbered(1)));
     assert!(anew(&row).await.unwrap());
     // The correction from before is still none, although what it corrects is voided ...
@@ -241,7 +243,7 @@ async fn a_dead_letter_is_not_corrected_before_somebody_decides() {
         assert_eq!(corrected(&outbox, &row, units).await, Corrected::DeadLetter);
     }
     assert_eq!(compute_units(&outbox, job).await, 5);
-    dead_letters::retry(&outbox.pool, Which::All).await.unwrap();
+    dead_letters::retry(&outbox.pool, Which::All, &draft()).await.unwrap();
     assert_eq!(corrected(&outbox, &row, -5).await, booked(format!("{row}.1")));
 }
 
@@ -249,7 +251,8 @@ async fn a_dead_letter_is_not_corrected_before_somebody_decides() {
 async fn a_dead_letter_that_is_written_off_is_settled() {
     let outbox = Outbox::new().await;
     let (job, row) = five_units(&outbox).await;
-    let off = async |row: &str| dead_letters::write_off(&outbox.pool, row, "the tenant has gone").await.unwrap();
+    let off =
+        async |row: &str| dead_letters::write_off(&outbox.pool, row, "the tenant has gone", &draft()).await.unwrap();
     assert_eq!(off(&row).await, None, "it is no dead letter");
     assert_eq!(off("nobody").await, None);
     usage::dead(&outbox.pool, &row, "422: no").await.unwrap();
@@ -258,7 +261,7 @@ async fn a_dead_letter_that_is_written_off_is_settled() {
     assert_eq!(compute_units(&outbox, job).await, 0);
     assert_eq!(ids(&due(&outbox, job).await), [format!("{job}:jobs_submitted:0")], "nothing of it is sent");
     assert!(dead_letters::list(&outbox.pool, Which::All, 10).await.unwrap().is_empty());
-    assert_eq!(dead_letters::retry(&outbox.pool, Which::All).await.unwrap(), [""; 0]);
+    assert_eq!(dead_letters::retry(&outbox.pool, Which::All, &draft()).await.unwrap(), [""; 0]);
     assert_eq!(corrected(&outbox, &row, 1).await, Corrected::NotCorrectable { instead: None });
     // Why it was refused stays, and why it was written off stands beside it.
     let told = "SELECT count(*) FROM usage_ledger a JOIN usage_ledger b ON b.corrects = a.id
@@ -279,7 +282,7 @@ async fn what_takes_from_a_row_that_is_written_off_goes_with_it() {
         usage::dead(&outbox.pool, refused, "422: no").await.unwrap();
     }
     usage::delivered(&outbox.pool, &[numbered(2)]).await.unwrap();
-    let off = dead_letters::write_off(&outbox.pool, &row, "the tenant has gone").await.unwrap();
+    let off = dead_letters::write_off(&outbox.pool, &row, "the tenant has gone", &draft()).await.unwrap();
     assert_eq!(off, Some(vec![row.clone(), numbered(1)]));
     let due = due(&outbox, job).await;
     assert_eq!(ids(&due), [numbered(5), format!("{job}:jobs_submitted:0")]);
@@ -304,7 +307,7 @@ async fn no_more_is_taken_back_than_the_open_period_has() {
     // Six are of the open period; five of them are billed by nothing as long as they are refused.
     usage::dead(&outbox.pool, &november, "422: no").await.unwrap();
     assert_eq!(correct(&october, -2).await, Corrected::BelowOpenPeriod(1));
-    dead_letters::retry(&outbox.pool, Which::All).await.unwrap();
+    dead_letters::retry(&outbox.pool, Which::All, &draft()).await.unwrap();
     assert_eq!(correct(&october, -6).await, booked(format!("{october}.2")));
     // What was given back of October is missing for November's own.
     assert_eq!(correct(&november, -1).await, Corrected::BelowOpenPeriod(0));

@@ -4,6 +4,7 @@
 
 mod database;
 mod outbox;
+mod reads;
 mod relay;
 
 mod accounts;

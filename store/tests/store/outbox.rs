@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use store::StoreError;
 use store::admission::{Admission, Admitted, admit};
-use store::audit::Note;
+use store::audit::{Draft, Note};
 use store::batches::Registry;
 use store::cancel::WorkflowRun;
 use store::compute::{self, Computed};
@@ -27,6 +27,11 @@ use crate::database::TestDatabase;
 /// An entry of the audit log that no test is about.
 pub fn note_of(tenant: &TenantId) -> Note {
     Note::by_operator(tenant, "test", "/".to_owned(), json!({}))
+}
+
+/// The same of an operator's command, about whom the store finds.
+pub fn draft() -> Draft {
+    Draft::by_operator("test", json!({}))
 }
 
 /// The registry that batches of [`Outbox::seal`] are for.

@@ -1,9 +1,9 @@
 //! What nobody delivered: the tenants take turns, and no more is read than is answered.
 
-use sqlx::postgres::PgPoolOptions;
 use store::usage;
 
 use crate::outbox::Outbox;
+use crate::reads::rows_read;
 
 /// Rows of tenants with backlogs of all kinds, each at a moment of its own.
 const MIXED: &str = "
@@ -58,14 +58,7 @@ async fn a_long_backlog_is_not_read_to_answer_a_part_of_it() {
         )
         .await;
     outbox.execute("ANALYZE usage_ledger").await;
-    // One connection: the transaction counts what is read within it.
-    let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(outbox.options());
-    sqlx::raw_sql("BEGIN").execute(&pool).await.unwrap();
-    let due = usage::overdue(&pool, 0.0, ANSWERED).await.unwrap();
-    let read = "SELECT (seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_xact_user_tables
-                 WHERE relname = 'usage_ledger'";
-    let read: i64 = sqlx::query_scalar(read).fetch_one(&pool).await.unwrap();
-    sqlx::raw_sql("COMMIT").execute(&pool).await.unwrap();
+    let (due, read) = rows_read(&outbox, async |pool| usage::overdue(pool, 0.0, ANSWERED).await.unwrap()).await;
 
     assert_eq!(due.len(), 100);
     assert_eq!(due.iter().filter(|row| row.tenant.starts_with("small")).count(), 5, "nobody is left out");

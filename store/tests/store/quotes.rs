@@ -13,7 +13,7 @@ use store::transition::{self, Ending};
 use store::usage::corrections::{self, Anew, Corrected, Correction};
 use store::{compute, fhe};
 
-use crate::outbox::{New, Outbox, note_of};
+use crate::outbox::{New, Outbox, draft, note_of};
 
 /// Units of a job of [`Outbox`].
 const UNITS: Units = Units { compute: 2, fhe: 0 };
@@ -192,7 +192,7 @@ async fn a_correction_does_not_pass_the_ceiling_either() {
     let row = format!("{job}:compute_units:0");
     let correct = async |row: &str, units| {
         let correction = Correction { row, units, reason: "a test", open_from: DateTime::UNIX_EPOCH };
-        corrections::correct(&outbox.pool, correction).await.unwrap()
+        corrections::correct(&outbox.pool, correction, &draft()).await.unwrap()
     };
     assert_eq!(correct(&row, 1).await, Corrected::BeyondCeiling(5));
     assert!(matches!(correct(&row, -3).await, Corrected::Booked(_)));
@@ -202,7 +202,7 @@ async fn a_correction_does_not_pass_the_ceiling_either() {
     let other = correct(&submitted, 7).await;
     assert!(matches!(other, Corrected::Booked(_)), "{other:?}");
     // A ceiling is the job's, whatever its row is booked anew as.
-    assert!(corrections::book_anew(&outbox.pool, &row, Anew::Waiting, "its period is over").await.unwrap());
+    assert!(corrections::book_anew(&outbox.pool, &row, Anew::Waiting, "its period is over", None).await.unwrap());
     let anew = format!("{row}.4");
     assert_eq!(correct(&anew, 1).await, Corrected::BeyondCeiling(5));
     assert_eq!(correct(&anew, -2).await, Corrected::Booked(format!("{row}.5")));

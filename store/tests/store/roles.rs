@@ -12,7 +12,7 @@ use store::usage;
 use store::usage::corrections::{self, Anew, Corrected, Correction};
 use store::usage::dead_letters::{self, Which};
 
-use crate::outbox::{New, Outbox, note_of};
+use crate::outbox::{New, Outbox, draft, note_of};
 
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
@@ -102,12 +102,12 @@ async fn a_job_goes_all_its_way_under_the_application_s_role() {
     let (refused, delivered) = ids.split_first().unwrap();
     usage::delivered(&outbox.pool, delivered).await.unwrap();
     usage::dead(&outbox.pool, refused, "422: no").await.unwrap();
-    assert_eq!(dead_letters::retry(&outbox.pool, Which::All).await.unwrap(), std::slice::from_ref(refused));
-    assert!(corrections::book_anew(&outbox.pool, refused, Anew::Waiting, "its period is over").await.unwrap());
+    assert_eq!(dead_letters::retry(&outbox.pool, Which::All, &draft()).await.unwrap(), std::slice::from_ref(refused));
+    assert!(corrections::book_anew(&outbox.pool, refused, Anew::Waiting, "its period is over", None).await.unwrap());
     let units = format!("{job}:compute_units:0");
     let open_from = chrono::DateTime::UNIX_EPOCH;
     let correction = Correction { row: &units, units: -1, reason: "counted twice", open_from };
-    let corrected = corrections::correct(&outbox.pool, correction).await.unwrap();
+    let corrected = corrections::correct(&outbox.pool, correction, &draft()).await.unwrap();
     assert!(matches!(corrected, Corrected::Booked(_)), "{corrected:?}");
 
     // One that fails, and one that its owner does not want any more.

@@ -1,9 +1,12 @@
 //! The ledger as the outbox of the billing system: a timestamp that is fixed stays, a delivery is noted once.
 
-use chrono::{DateTime, Utc};
-use store::usage;
+use chrono::{DateTime, TimeDelta, Utc};
+use jobs::TenantId;
+use store::jobs::Reader;
+use store::usage::{self, UsageFilter, UsagePlace, groups};
 
 use crate::outbox::Outbox;
+use crate::reads::rows_read;
 
 async fn billed_at(outbox: &Outbox) -> Option<DateTime<Utc>> {
     sqlx::query_scalar("SELECT billed_at FROM usage_ledger").fetch_one(&outbox.pool).await.unwrap()
@@ -67,4 +70,39 @@ async fn a_tenant_with_many_due_rows_leaves_room_for_the_others() {
     outbox.job_of("other", "normal").await;
     let due = usage::overdue(&outbox.pool, 0.0, 2).await.unwrap();
     assert!(due.iter().any(|row| row.tenant == "other"), "{due:?}");
+}
+
+/// Of a tenant with a row each minute, as `usage.csv` reads all of it, and as a day of it is added up.
+#[tokio::test]
+async fn what_is_asked_of_a_part_of_the_ledger_reads_that_part() {
+    const PAGE: i64 = 100;
+    let outbox = Outbox::new().await;
+    outbox
+        .execute(
+            "INSERT INTO usage_ledger (id, tenant, metric, segment, units, occurred_at)
+             SELECT 'acme:api_calls:' || n, 'acme', 'api_calls', n, 1,
+                    timestamptz '2026-01-01T00:00:00Z' + n * interval '1 minute'
+               FROM generate_series(1, 30000) AS n",
+        )
+        .await;
+    outbox.execute("ANALYZE usage_ledger").await;
+    let acme: TenantId = "acme".parse().unwrap();
+    let reader = Reader { tenant: &acme, user: None };
+    let minute = |n: i64| "2026-01-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::minutes(n);
+
+    let after = UsagePlace { occurred_at: minute(5_000), id: "acme:api_calls:5000".to_owned() };
+    let (rows, read) = rows_read(&outbox, async |pool| {
+        usage::list(pool, reader, &UsageFilter::default(), Some(&after), PAGE).await.unwrap()
+    })
+    .await;
+    assert_eq!(
+        (rows.len(), rows[0].id.as_str(), rows[99].id.as_str()),
+        (100, "acme:api_calls:4999", "acme:api_calls:4900")
+    );
+    assert!((PAGE..3 * PAGE).contains(&read), "{read} rows were read for {PAGE}");
+
+    let day = UsageFilter { from: Some(minute(1_440)), until: Some(minute(2_880)), ..UsageFilter::default() };
+    let (totals, read) = rows_read(&outbox, async |pool| groups::totals(pool, reader, &day).await.unwrap()).await;
+    assert_eq!(totals["api_calls"], 1_440);
+    assert!((1_440..3 * 1_440).contains(&read), "{read} rows were read for 1,440");
 }

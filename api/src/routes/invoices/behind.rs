@@ -65,7 +65,9 @@ struct Query {
 ///
 /// The jobs whose usage the line bills, and their units; what belongs to no job (storage, calls) by its rows. Their sum is
 /// the line's units; of an invoice of several periods, that of all its lines of the metric. Nothing of ours stands behind an
-/// invoice without periods of the tenant's own subscription.
+/// invoice without periods of the tenant's own subscription. Rows of the invoice's time whose delivery is in doubt, or that
+/// the billing system refused, are no part of it. Those that came too late for it are told of until they are booked anew, in
+/// the open period; until then the sum is more than the line.
 #[utoipa::path(
     get, path = "/v1/invoices/{id}/lines/{code}", operation_id = "get_invoice_line", tag = "billing",
     params(
