@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, mpsc};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::patience::{BETWEEN_LOOKS, eventually};
+use super::patience::eventually;
 use super::place::{PROGRAM, Place};
 use super::process::{Process, descendants};
 
@@ -65,7 +66,8 @@ impl Dev {
             }
             match demo.child.try_wait().unwrap() {
                 Some(ended) => break ended.code(),
-                None => std::thread::sleep(BETWEEN_LOOKS),
+                // Often enough to meet each process that the demo starts.
+                None => std::thread::sleep(Duration::from_millis(100)),
             }
         };
         Demonstration { code, told: demo.told(), processes, words }

@@ -10,15 +10,18 @@ fn patience() -> Duration {
     asked.map_or(PATIENCE, Duration::from_secs)
 }
 
-/// Pause of whoever waits for a condition.
-pub const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+/// Pause of whoever has waited for so long: short at first, and then a tenth more, so that many who wait for long leave
+/// the machine to what they wait for.
+pub fn pause(waited: Duration) -> Duration {
+    (waited / 10).clamp(Duration::from_millis(50), Duration::from_millis(500))
+}
 
 /// Waits until a condition holds.
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < patience(), "not within {} s: {what}", patience().as_secs());
-        std::thread::sleep(BETWEEN_LOOKS);
+        std::thread::sleep(pause(began.elapsed()));
     }
 }
 
@@ -39,6 +42,6 @@ async fn within<T>(longest: Duration, what: &str, mut look: impl AsyncFnMut() ->
             return seen;
         }
         assert!(began.elapsed() < longest, "not within {} s: {what}", longest.as_secs());
-        tokio::time::sleep(BETWEEN_LOOKS).await;
+        tokio::time::sleep(pause(began.elapsed())).await;
     }
 }
