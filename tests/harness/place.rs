@@ -40,7 +40,7 @@ pub struct PartStatus {
     pub restarts: u32,
 }
 
-/// Where one stack lives. The folder goes with it, but a failed test's is kept until the next run, for its logs.
+/// Where one stack lives. The folder goes with it, but a failed test's logs are kept beside the build.
 pub struct Place {
     folder: TempDir,
     pub port_base: u16,
@@ -231,13 +231,19 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("the stack's logs are kept in {}", self.data_dir().join("logs").display());
-            self.folder.disable_cleanup(true);
+            // The folder itself goes with the next tests of the same run, to whom it is a leftover.
+            let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("failed-stacks").join(self.port_base.to_string());
+            let _ = fs::remove_dir_all(&kept);
+            let _ = fs::create_dir_all(&kept);
+            for log in fs::read_dir(self.data_dir().join("logs")).into_iter().flatten().flatten() {
+                let _ = fs::copy(log.path(), kept.join(log.file_name()));
+            }
+            eprintln!("the stack's logs are kept in {}", kept.display());
         }
     }
 }
 
-/// Folders of test processes that are gone: those of shared stacks, of failed tests, and of killed runs.
+/// Folders of test processes that are gone: those of shared stacks and of killed runs.
 fn remove_leftovers() {
     for entry in fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
         let name = entry.file_name();
