@@ -17,7 +17,7 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 # Arguments for `make dev` and `make demo`, for example ARGS='--port-base 7700'.
 ARGS ?=
 
-.PHONY: help setup setup-tests build demo dev test test-rooms test-fhe test-jobs test-encrypted test-failures test-dev test-keycloak flips fhe-oracle lago-clients compose compose-run verifiers schemathesis merkle-differential \
+.PHONY: help setup setup-tests build demo dev test test-rooms test-fhe test-jobs test-encrypted test-failures test-dev test-billing test-keycloak flips fhe-oracle lago-clients compose compose-run verifiers schemathesis merkle-differential \
 	billing-at-length chain-at-length contracts contracts-at-length gas-table bench-starts bench-cancels bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
 
 help: ## Show this list.
@@ -56,10 +56,10 @@ test: setup-tests ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
 	TMPDIR=$$(tools/test-folder.sh) ZAMA_TEST_PATIENCE_SECONDS=360 \
 		$(MAKE) --jobs 5 --keep-going --output-sync=target CASES=10000 TIME=60 \
-		test-encrypted test-failures test-rooms test-fhe test-jobs test-dev contracts verifiers merkle-differential lago-clients compose compose-run schemathesis test-keycloak
+		test-encrypted test-failures test-rooms test-fhe test-jobs test-dev test-billing contracts verifiers merkle-differential lago-clients compose compose-run schemathesis test-keycloak
 
 test-rooms:
-	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --exclude fhe --no-fail-fast -- --skip stack_failures:: --skip stack_encrypted:: --skip stack_jobs:: --skip stack_dev:: --skip keycloak::
+	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --exclude fhe --no-fail-fast -- --skip billing_system:: --skip stack_failures:: --skip stack_encrypted:: --skip stack_jobs:: --skip stack_dev:: --skip keycloak::
 
 # With the root package beside it, the room is built with the features of the whole workspace, as it is for all others.
 test-fhe:
@@ -73,6 +73,9 @@ test-failures:
 
 test-jobs:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test e2e -- --test-threads 4
+
+test-billing:
+	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test billing
 
 test-dev:
 	$(ALONE) $(CARGO) test --workspace --test dev -- --test-threads 3

@@ -39,7 +39,7 @@ use tending::Tending;
 /// How long one activity works: then its workflow tells what it reported.
 const SHIFT: Duration = Duration::from_secs(60);
 /// Pause between two looks. A batch waits at least its age, so that this adds little.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(250);
 /// Pause when database or chain are away.
 const TROUBLE: Duration = Duration::from_secs(1);
 /// How often finality is looked at.

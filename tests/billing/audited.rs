@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use store::usage;
 
-use crate::months::{self, fixed, last_month, midnight, sent};
+use super::months::{self, fixed, last_month, midnight, sent};
 use crate::stage::{Stage, acme, this_month};
 
 /// Tenant, action and detail of every entry, in their order.

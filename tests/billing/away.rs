@@ -3,7 +3,7 @@
 use chrono::{TimeDelta, Utc};
 use store::usage;
 
-use crate::faults::ledger_sums;
+use super::faults::ledger_sums;
 use crate::stage::{Stage, this_month};
 use crate::unreliable::Line;
 

@@ -6,7 +6,7 @@ use jobs::{JobId, JobStatus};
 use store::batches::{self, Anchor, Gas};
 use store::usage;
 
-use crate::faults::ledger_sums;
+use super::faults::ledger_sums;
 use crate::stage::{Stage, this_month};
 
 /// A clock of the test's own before the database's, and in the default of the ledger's time, which is bound when a table is

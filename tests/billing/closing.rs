@@ -4,8 +4,8 @@ use chrono::{TimeDelta, Utc};
 use serde_json::Value;
 use store::usage;
 
-use crate::months::{self, fixed, last_month, midnight, sent};
-use crate::program::Run;
+use super::months::{self, fixed, last_month, midnight, sent};
+use super::program::Run;
 use crate::stage::{Stage, acme, this_month};
 
 /// Tenant, metric, ledger, waiting, events and billed of each line, whatever form it is printed in.

@@ -7,8 +7,8 @@ use store::usage;
 use store::usage::corrections::{self, Corrected, Correction};
 use store::usage::dead_letters::{self, Which};
 
-use crate::faults::ledger_sums;
-use crate::months::{self, fixed, last_month, midnight, sent};
+use super::faults::ledger_sums;
+use super::months::{self, fixed, last_month, midnight, sent};
 use crate::outbox::draft;
 use crate::stage::{ACME, Stage, acme, this_month};
 

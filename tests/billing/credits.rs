@@ -11,11 +11,11 @@ use store::credits::top_ups::{self, Kind, NewTopUp, Pauses, Requested, State, To
 use store::usage;
 use uuid::Uuid;
 
+use super::months::{fixed, last_month, midnight, sent};
+use super::unread::{Asked, Refuses, Watched};
 use crate::chance::Chance;
-use crate::months::{fixed, last_month, midnight, sent};
 use crate::outbox::note_of;
 use crate::stage::{ACME, Stage, acme};
-use crate::unread::{Asked, Refuses, Watched};
 use crate::unreliable::{Unreliable, drafting};
 
 /// Nothing is left alone: whatever can be tried is tried at once.

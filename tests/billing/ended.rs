@@ -4,7 +4,7 @@ use chrono::{SubsecRound as _, TimeDelta, Utc};
 use serde_json::{Value, json};
 use store::usage;
 
-use crate::months::{fixed, sent};
+use super::months::{fixed, sent};
 use crate::stage::{ACME, Stage, acme, this_month};
 
 const UNDELIVERED: &str = "SELECT count(*) FROM usage_ledger WHERE delivered_at IS NULL";

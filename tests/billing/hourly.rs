@@ -13,10 +13,10 @@ use store::{accounts, usage};
 use tokio::sync::watch;
 use workflows::activities::Reconciled;
 
-use crate::months::{fixed, last_month, midnight, sent};
+use super::months::{fixed, last_month, midnight, sent};
+use super::unread::{ABEL, Watched};
 use crate::outbox::note_of;
 use crate::stage::{ACME, Stage, acme, this_month};
-use crate::unread::{ABEL, Watched};
 
 impl Stage {
     /// Acme was there in the month before the last one and used something, of which Lago and the ledger agree; by now it is

@@ -12,7 +12,7 @@ use store::usage;
 use store::usage::dead_letters;
 use store::usage::periods::{self, Span};
 
-use crate::months::{self, fixed, last_month, midnight, sent};
+use super::months::{self, fixed, last_month, midnight, sent};
 use crate::outbox::draft;
 use crate::stage::{ACME, Stage, acme};
 

@@ -10,8 +10,8 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{ConnectOptions as _, PgPool};
 use store::usage;
 
+use super::faults::{ledger_sums, used_by_jobs};
 use crate::chance::Chance;
-use crate::faults::{ledger_sums, used_by_jobs};
 use crate::stage::{KEY, Stage, this_month};
 use crate::unreliable::Unreliable;
 
@@ -32,7 +32,7 @@ impl Reporter {
     /// Starts one, and waits until it begins.
     fn start(stage: &Stage, origin: &str) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "killed::report_until_killed", "--ignored", "--nocapture"])
+            .args(["--exact", "billing_system::killed::report_until_killed", "--ignored", "--nocapture"])
             .env(DATABASE, stage.outbox.options().to_url_lossy().as_str())
             .env(ORIGIN, origin)
             .stdout(Stdio::piped())

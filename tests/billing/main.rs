@@ -3,28 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-mod agreement;
-mod audited;
-mod away;
-mod by_hand;
-mod clock;
-mod closing;
-mod corrections;
-mod credits;
-mod ended;
-mod faults;
-mod gas;
-mod hourly;
-mod hours;
-mod invoices;
-mod killed;
-mod months;
-mod plans;
-mod program;
-mod provisioning;
-mod refused;
+#[path = "all.rs"]
+mod billing_system;
 mod stage;
-mod unread;
 mod unreliable;
 
 #[allow(dead_code, reason = "the harness draws more")]

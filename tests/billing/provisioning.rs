@@ -4,7 +4,7 @@ use chrono::{TimeDelta, Utc};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::program::{Run, WEBHOOK};
+use super::program::{Run, WEBHOOK};
 use crate::stage::{Stage, acme, this_month};
 
 /// What Lago has of all that setup looks at.

@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use crate::program::Run;
+use super::program::Run;
 use crate::stage::{Stage, this_month};
 use crate::unreliable::{Forward, LARGEST, serve};
 

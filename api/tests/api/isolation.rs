@@ -74,7 +74,8 @@ async fn lists_and_usage_hold_the_tenants_own() {
         assert_eq!(
             foreign,
             serde_json::json!({
-                "totals": {}, "data": [], "groups": null, "groups_truncated": false, "next_cursor": null, "has_more": false
+                "from": null, "until": null, "totals": {}, "data": [], "groups": null, "groups_truncated": false,
+                "next_cursor": null, "has_more": false
             })
         );
     }

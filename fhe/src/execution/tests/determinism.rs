@@ -26,7 +26,7 @@ fn program() -> Program {
         binary(Binary::Max, 5, Operand::Value(ValueId(1))),
     ];
     let outputs = [("max", OutputValue::Encrypted(ValueId(7))), ("product", OutputValue::Encrypted(ValueId(6)))];
-    testing::program(vec![ValueType::U8, ValueType::U8, ValueType::U16, ValueType::U16], steps, &outputs)
+    testing::program(vec![ValueType::U8; 4], steps, &outputs)
 }
 
 /// Not a test of its own: what the processes of the next one do.
@@ -80,13 +80,13 @@ fn in_a_process(inputs: &Path, checkpoint: Option<&Path>) -> String {
 #[test]
 fn the_same_job_in_other_processes_gives_the_same_bytes() {
     let keys = testing::network();
-    let values = [ClearValue::U8(13), ClearValue::U8(17), ClearValue::U16(7_001), ClearValue::U16(6_013)];
+    let values = [ClearValue::U8(13), ClearValue::U8(17), ClearValue::U8(61), ClearValue::U8(43)];
     let blob = encrypt::for_network(&values, &keys.public, &testing::origin()).expect("encryption");
     let path = |name: &str| std::env::temp_dir().join(format!("fhe-determinism-{}-{name}", std::process::id()));
     let (inputs, checkpoint) = (path("inputs"), path("checkpoint"));
     std::fs::write(&inputs, blob).expect("a temporary file");
     let whole = in_a_process(&inputs, None);
-    assert!(whole.starts_with(r#"hash {"max":251,"product":22901}"#), "{whole}");
+    assert!(whole.starts_with(r#"hash {"max":251,"product":63}"#), "{whole}");
     assert_eq!(in_a_process(&inputs, None), whole);
     assert_eq!(in_a_process(&inputs, Some(&checkpoint)), "hash none yet");
     assert_eq!(in_a_process(&inputs, Some(&checkpoint)), whole);
