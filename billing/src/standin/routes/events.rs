@@ -1,5 +1,7 @@
 //! `/events`: Lago takes what it is given, codes and subscriptions that it does not know included, but each once.
 
+use std::cmp::Reverse;
+
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use chrono::{DateTime, Utc};
@@ -152,7 +154,7 @@ pub(super) async fn list(
 ) -> Answer {
     keeper
         .read(move |book, now| {
-            let mut matching: Vec<&Event> = book
+            let matching: Vec<&Event> = book
                 .events()
                 .filter(|event| {
                     query.code.as_ref().is_none_or(|code| *code == event.code)
@@ -164,8 +166,8 @@ pub(super) async fn list(
                         && query.timestamp_to.is_none_or(|to| event.timestamp <= to)
                 })
                 .collect();
-            matching.sort_by_key(|event| std::cmp::Reverse((event.timestamp, event.id)));
-            Ok(paging.views(ROOTS, matching, |event| view(book, event, now)))
+            let newest = |event: &&Event| Reverse((event.timestamp, event.id));
+            Ok(paging.views_by(ROOTS, matching, newest, |event| view(book, event, now)))
         })
         .await
 }
