@@ -50,13 +50,14 @@ gas-table: setup ## Measure confirmation beside its alternatives and write the R
 # Cargo in one of several lots would look for make's job server, which it is not given.
 ALONE := MAKEFLAGS=
 
-# Most tests wait more than they compute, so that five lots run at once, the longest first. What a lot printed is shown
-# when it ends; one that fails stops no other.
+# Most tests wait more than they compute, so that three lots run at once, the longest first. More would only be slower:
+# each has stacks, which take their part of the machine while they wait. What a lot printed is shown when it ends; one
+# that fails stops no other.
 test: setup-tests ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
 	TMPDIR=$$(tools/test-folder.sh) ZAMA_TEST_PATIENCE_SECONDS=360 \
-		$(MAKE) --jobs 5 --keep-going --output-sync=target CASES=10000 TIME=60 \
-		test-encrypted test-failures test-rooms test-fhe test-jobs test-dev test-billing contracts verifiers merkle-differential lago-clients compose compose-run schemathesis test-keycloak
+		$(MAKE) --jobs 3 --keep-going --output-sync=target CASES=10000 TIME=60 \
+		test-failures test-encrypted test-rooms test-jobs test-fhe test-keycloak test-dev test-billing schemathesis contracts verifiers compose-run lago-clients compose merkle-differential
 
 test-rooms:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --exclude fhe --no-fail-fast -- --skip billing_system:: --skip stack_failures:: --skip stack_encrypted:: --skip stack_jobs:: --skip stack_dev:: --skip keycloak::
