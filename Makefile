@@ -56,7 +56,7 @@ ALONE := MAKEFLAGS=
 test: setup-tests ## Run every test, against real engines.
 	$(CARGO) test --workspace --no-run
 	TMPDIR=$$(tools/test-folder.sh) ZAMA_TEST_PATIENCE_SECONDS=360 \
-		$(MAKE) --jobs 3 --keep-going --output-sync=target CASES=10000 TIME=60 \
+		$(MAKE) --jobs 3 --keep-going --output-sync=target CASES=10000 TIME=40 \
 		test-failures test-encrypted test-rooms test-jobs test-fhe test-keycloak test-dev test-billing schemathesis contracts verifiers compose-run lago-clients compose merkle-differential
 
 test-rooms:
@@ -70,10 +70,10 @@ test-encrypted:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test encrypted -- --test-threads 3
 
 test-failures:
-	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test failures -- --test-threads 5
+	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test failures -- --test-threads 4
 
 test-jobs:
-	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test e2e -- --test-threads 4
+	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test e2e -- --test-threads 3
 
 test-billing:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test billing
@@ -107,7 +107,7 @@ bench-cancels: setup ## Measure how long a computation goes on after it was canc
 
 # TIME says for how many seconds; a run prints its seed, and ZAMA_TEST_SEED draws the same again.
 TIME ?= 600
-schemathesis: ## Hold the API to its own document, at length (`make test` takes a minute).
+schemathesis: ## Hold the API to its own document, at length (`make test` takes 40 seconds).
 	ZAMA_BIN=$(ZAMA_JOBS) tests/schemathesis/run.sh $(TIME)
 
 verifiers: ## Hold `zama-jobs verify` to the independent verifier in TypeScript.

@@ -80,7 +80,8 @@ async fn migrated(server: &PgConnectOptions) -> String {
 
 async fn made(server: &PgConnectOptions, template: &str) -> String {
     let name = format!("zama_test_{}", uuid::Uuid::new_v4().simple());
-    let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
+    // Files are copied and not logged: nobody recovers it.
+    let create = format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY");
     admin(server, &create).await.expect("the test's PostgreSQL makes databases");
     name
 }
