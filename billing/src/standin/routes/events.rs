@@ -154,16 +154,15 @@ pub(super) async fn list(
 ) -> Answer {
     keeper
         .read(move |book, now| {
-            let matching: Vec<&Event> = book
-                .events()
+            let events: Box<dyn Iterator<Item = &Event>> = match &query.external_subscription_id {
+                Some(id) => Box::new(book.events_of(id)),
+                None => Box::new(book.events()),
+            };
+            let matching: Vec<&Event> = events
                 .filter(|event| {
-                    query.code.as_ref().is_none_or(|code| *code == event.code)
-                        && query
-                            .external_subscription_id
-                            .as_ref()
-                            .is_none_or(|id| Some(id) == event.external_subscription_id.as_ref())
-                        && query.timestamp_from.is_none_or(|from| from <= event.timestamp)
+                    query.timestamp_from.is_none_or(|from| from <= event.timestamp)
                         && query.timestamp_to.is_none_or(|to| event.timestamp <= to)
+                        && query.code.as_ref().is_none_or(|code| *code == event.code)
                 })
                 .collect();
             let newest = |event: &&Event| Reverse((event.timestamp, event.id));
