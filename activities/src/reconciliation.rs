@@ -130,19 +130,24 @@ impl Reconciler {
         found.extend(periods::overdue(self.pool(), name, span.until, self.overdue_seconds()).await?);
         found.extend(periods::refused(self.pool(), name, span).await?);
         let mut rows = found.iter().map(ledger_row).collect::<Result<Vec<_>>>()?;
-        self.look_again(&mut rows, &events).await?;
+        self.look_again(name, &mut rows, &events).await?;
         let lines = compare(&rows, &events, &billed);
         let waiting = periods::waiting(self.pool(), name, span.until).await?;
         let has_account = tenant.billing_ready;
         Ok(TenantReport { tenant: name.to_owned(), month, has_account, waiting, lines, unread: None })
     }
 
-    /// Rows that were delivered after the events were read are, for this comparison, still on their way.
-    async fn look_again(&self, rows: &mut [LedgerRow], events: &[RecordedEvent]) -> Result<()> {
+    /// Rows that were delivered after the events were read are, for this comparison, still on their way. One that the
+    /// billing system has under another subscription, or at another time, is not: nothing of this month bills it.
+    async fn look_again(&self, account: &str, rows: &mut [LedgerRow], events: &[RecordedEvent]) -> Result<()> {
         let received: BTreeSet<&str> = events.iter().map(|event| event.transaction_id.as_str()).collect();
         let lacking = rows.iter_mut().filter(|row| row.state == RowState::Delivered);
         for row in lacking.filter(|row| !received.contains(row.id.as_str())).take(SECOND_LOOKS) {
-            if self.lago.get_event(&row.id).await?.is_some() {
+            let is_it = |event: &RecordedEvent| {
+                event.external_subscription_id.as_deref() == Some(account)
+                    && row.timestamp == Some(event.timestamp.timestamp())
+            };
+            if self.lago.get_event(&row.id).await?.as_ref().is_some_and(is_it) {
                 row.state = RowState::Waiting;
             }
         }

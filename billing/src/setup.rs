@@ -84,7 +84,7 @@ impl std::fmt::Display for Report {
                 Change::Updated(fields) => format!("updated ({})", fields.join(", ")),
                 Change::Kept(fields) => format!("kept by Lago, still different ({})", fields.join(", ")),
             };
-            writeln!(formatter, "{kind:<17}{:<24}{change}", entry.code)?;
+            writeln!(formatter, "{kind:<17}{:<23} {change}", entry.code)?;
         }
         Ok(())
     }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::usage::{Metric, Units};
 
+/// Most of one top-up, in minor units: what is mistyped beyond it is refused, and sums of many can be held.
+pub const LARGEST_TOP_UP: i64 = 100_000_000;
+
 /// Admissions that may be under way at once without any of them seeing the others: processes of the API, times their
 /// connections to the database.
 const AT_ONCE: i64 = 256;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use jobs::credits::PriceList as _;
+use jobs::credits::{LARGEST_TOP_UP, PriceList as _};
 use jobs::money::money;
 use jobs::{IdempotencyKey, TenantId};
 use serde_json::{Value, json};
@@ -163,7 +163,11 @@ fn cents(text: &str) -> Result<Cents, String> {
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let shaped = !whole.is_empty() && digits(whole) && digits(fraction) && fraction.len() <= 2 && !text.ends_with('.');
     let cents = shaped.then(|| format!("{whole}{fraction:0<2}").parse().ok()).flatten();
-    cents.filter(|cents| *cents > 0).map(Cents).ok_or_else(|| "is no amount like 50 or 49.90".to_owned())
+    let cents = cents.filter(|cents| *cents > 0).ok_or_else(|| "is no amount like 50 or 49.90".to_owned())?;
+    if cents > LARGEST_TOP_UP {
+        return Err(format!("is more than one top-up may be: {}", LARGEST_TOP_UP / 100));
+    }
+    Ok(Cents(cents))
 }
 
 #[cfg(test)]
@@ -175,6 +179,8 @@ mod tests {
         for (text, expected) in [("50", 5_000), ("49.90", 4_990), ("49.9", 4_990), ("0.01", 1), ("007", 700)] {
             assert_eq!(cents(text), Ok(Cents(expected)));
         }
+        assert_eq!(cents("1000000"), Ok(Cents(LARGEST_TOP_UP)));
+        assert!(cents("1000000.01").unwrap_err().ends_with("may be: 1000000"));
         for bad in ["", "0", "0.00", "-1", "1.005", "1.", ".5", "1,5", "1e3", "99999999999999999999"] {
             assert!(cents(bad).is_err(), "{bad:?}");
         }

@@ -60,6 +60,16 @@ async fn what_was_lost_in_lago_is_found_and_sent_again() {
     let ids = [lost.clone()];
     usage::freeze(stage.pool(), &ids, chrono::DateTime::UNIX_EPOCH).await.unwrap();
     usage::delivered(stage.pool(), &ids).await.unwrap();
+    // An event of its id that nobody is billed for is not it.
+    let elsewhere = billing::UsageEvent {
+        transaction_id: lost.clone(),
+        external_subscription_id: billing::ExternalId::parse("nobody").unwrap(),
+        code: billing::Metric::ComputeUnits,
+        timestamp: chrono::Utc::now().timestamp(),
+        value: 11u64.into(),
+        gas: None,
+    };
+    stage.lago.send(&[elsewhere]).await.unwrap();
     let report = stage.report(this_month()).await;
     let drifting: Vec<_> = report.lines.iter().filter(|line| line.has_drifted()).collect();
     assert_eq!(drifting.len(), 1, "{report:#?}");

@@ -121,6 +121,8 @@ async fn a_notice_is_believed_by_its_signature_and_heard_once() {
         assert_eq!(noticed(&app, "k1", notice, &signature(notice)).await.status, 204);
     }
     assert_eq!(app.count("SELECT count(*) FROM billing_notices").await, 1);
+    let unwritable = r#"{"webhook_type":"a\u0000b"}"#;
+    noticed(&app, "k0", unwritable, &signature(unwritable)).await.problem("INVALID_REQUEST");
     let other = notice.replace("created", "deleted");
     for (body, signed) in [
         (other.as_str(), signature(notice)),

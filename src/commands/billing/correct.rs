@@ -77,6 +77,9 @@ fn refusal(row: &str, metric: Metric, refused: &Corrected) -> String {
              (zama-jobs billing dead-letters write-off {row} --reason TEXT)"
         ),
         Corrected::BelowNothing => format!("{row} would amount to less than nothing"),
+        Corrected::BeyondCounting => {
+            format!("nothing amounts to more than {} {metric}: is it mistyped?", metric.quantity(corrections::MOST))
+        }
         Corrected::BeyondCeiling(units) => {
             format!("{row} would amount to more than {units}, which the job's quote allows")
         }
@@ -114,6 +117,7 @@ mod tests {
         }
         let below = told(Corrected::BelowOpenPeriod(1_500_000_000));
         assert!(below.contains("Take back 1.5 at most") && below.contains("credit note"), "{below}");
+        assert!(told(Corrected::BeyondCounting).contains("more than 10000000 storage_gb_hours"));
         let anew = told(Corrected::NotCorrectable { instead: Some("019c:storage_gb_hours:0.2".to_owned()) });
         assert!(anew.ends_with("correct 019c:storage_gb_hours:0.2"), "{anew}");
     }

@@ -54,7 +54,9 @@ pub(super) async fn run(settings: &Settings, args: &ReconcileArgs, json: bool) -
     let lago = Arc::new(lago(settings)?);
     let delivery = Arc::new(BillingDelivery::new(pool, lago, settings.billing.default_plan.clone()));
     let reconciler = Reconciler::new(delivery, args.waiting_longer_than, PATIENCE);
-    let month = args.month.unwrap_or_else(|| Month::of(Utc::now()));
+    let this_month = Month::of(Utc::now());
+    let month = args.month.unwrap_or(this_month);
+    ensure!(month <= this_month, "{month} has not begun");
     let mut reports = reconciler.all(month, args.tenant.as_deref()).await?;
     let mut repaired = None;
     if args.repair && reports.iter().any(TenantReport::has_drifted) {

@@ -7,6 +7,10 @@ use super::family::{self, Family, Then};
 use crate::audit::Draft;
 use crate::{StoreError, begin};
 
+/// Most units, as the ledger counts, that a correction or what it corrects amounts to: far more than anybody uses, and far
+/// less than a sum of many can hold.
+pub const MOST: i64 = 10_000_000_000_000_000;
+
 /// What is to be corrected.
 #[derive(Clone, Copy, Debug)]
 pub struct Correction<'a> {
@@ -32,6 +36,8 @@ pub enum Corrected {
     DeadLetter,
     /// The row would amount to less than nothing.
     BelowNothing,
+    /// The correction, or the row with it, would amount to more than [`MOST`].
+    BeyondCounting,
     /// The job would be billed more units than this, which its quote allows.
     BeyondCeiling(i64),
     /// The open period has no more units of this metric than these, and no period bills less than nothing: what goes beyond
@@ -55,6 +61,9 @@ pub async fn correct(pool: &PgPool, correction: Correction<'_>, audit: &Draft) -
         return Ok(Corrected::DeadLetter);
     }
     let amounts = family.amounts().saturating_add(units);
+    if units.unsigned_abs() > MOST.unsigned_abs() || amounts > MOST {
+        return Ok(Corrected::BeyondCounting);
+    }
     if amounts < 0 {
         return Ok(Corrected::BelowNothing);
     }
@@ -75,10 +84,12 @@ pub async fn correct(pool: &PgPool, correction: Correction<'_>, audit: &Draft) -
     Ok(Corrected::Booked(id))
 }
 
-/// What the quote of the family's job allows of its metric.
+/// What the quote of the family's job allows of its metric: one of each that is counted by the job.
 async fn ceiling(tx: &mut Transaction<'static, Postgres>, family: &Family) -> Result<Option<i64>, StoreError> {
     let ceiling = sqlx::query_scalar!(
         r#"SELECT CASE $2::text WHEN 'compute_units' THEN unit_ceiling WHEN 'fhe_compute_units' THEN fhe_unit_ceiling
+                  WHEN 'storage_gb_hours' THEN NULL WHEN 'api_calls' THEN NULL
+                  ELSE CASE WHEN coalesce(unit_ceiling, fhe_unit_ceiling) IS NOT NULL THEN 1 END
                   END AS "ceiling?"
              FROM jobs WHERE id = $1"#,
         family.job_id,

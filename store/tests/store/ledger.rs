@@ -302,6 +302,11 @@ async fn no_more_is_taken_back_than_the_open_period_has() {
     assert_eq!(correct(&october, -1).await, Corrected::BelowOpenPeriod(0));
     assert_eq!(correct(&october, 1).await, booked(format!("{october}.1")), "more is always billed");
 
+    // What is mistyped would make every sum too large to be read.
+    for mistyped in [i64::MIN, 1 - i64::MAX, corrections::MOST - 5, i64::MAX] {
+        assert_eq!(correct(&october, mistyped).await, Corrected::BeyondCounting, "{mistyped}");
+    }
+
     let (_, november) = five_units(&outbox).await;
     assert_eq!(correct(&october, -7).await, Corrected::BelowNothing);
     // Six are of the open period; five of them are billed by nothing as long as they are refused.

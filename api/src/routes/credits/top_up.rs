@@ -25,7 +25,7 @@ use crate::policy::problem::Problem;
 use crate::token::{Principal, Scope};
 
 /// The largest top-up, in minor units.
-const MOST: i64 = 100_000_000;
+const MOST: i64 = jobs::credits::LARGEST_TOP_UP;
 /// Top-ups of a tenant that may wait for their payment at once, so that nobody makes invoices without end. Operators have no
 /// limit.
 const MOST_OPEN: i64 = 20;
