@@ -77,7 +77,8 @@ install_temporal() {
     return
   fi
   say "building the Temporal CLI $TEMPORAL_VERSION (about three minutes, once)"
-  GOBIN="$TOOLS/bin" go install "github.com/temporalio/cli/cmd/temporal@v$TEMPORAL_VERSION" \
+  # Without symbols: the server reads all of its own program when it starts.
+  GOBIN="$TOOLS/bin" go install -ldflags="-s -w" "github.com/temporalio/cli/cmd/temporal@v$TEMPORAL_VERSION" \
     || fail "the Temporal CLI could not be built; or put temporal 1.5 or newer on the PATH"
 }
 

@@ -6,13 +6,12 @@ mod outage;
 mod pass;
 mod repair;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use billing::reconciliation::{LedgerRow, Line, RowState, compare};
-use billing::{ExternalId, LagoClient, Patience, RecordedEvent};
+use billing::{ExternalId, LagoClient, Patience};
 use serde::Serialize;
 use store::PgPool;
 use store::tenants::Tenant;
@@ -28,9 +27,6 @@ pub const OVERDUE_AFTER: Duration = Duration::from_secs(3600);
 
 /// With which the billing system's books are read: of thousands of pages some meet its limit of requests, or are lost.
 pub const PATIENCE: Patience = Patience { repeats: 4, pause: Duration::from_secs(1), longest: Duration::from_secs(60) };
-
-/// Rows of a tenant that the billing system is asked for by themselves: more are delivered within no reading.
-const SECOND_LOOKS: usize = 1000;
 
 /// What was found of a tenant.
 #[derive(Clone, Debug, Serialize)]
@@ -120,38 +116,22 @@ impl Reconciler {
 
     async fn tenant(&self, tenant: &Tenant, month: Month) -> Result<TenantReport> {
         let (name, span) = (tenant.id.as_str(), month.span());
-        // Rows last: whatever the billing system has was a row by then.
+        // Rows last: whatever the billing system has was a row by then. What is delivered from now on may be none of the
+        // events: the next reading has it.
+        let since = periods::clock(self.pool()).await?;
         let (events, billed) = if tenant.billing_ready {
             self.received(&ExternalId::parse(name)?, span).await?
         } else {
             Default::default()
         };
-        let mut found = periods::rows(self.pool(), name, span, self.overdue_seconds()).await?;
+        let mut found = periods::rows(self.pool(), name, span, since, self.overdue_seconds()).await?;
         found.extend(periods::overdue(self.pool(), name, span.until, self.overdue_seconds()).await?);
         found.extend(periods::refused(self.pool(), name, span).await?);
-        let mut rows = found.iter().map(ledger_row).collect::<Result<Vec<_>>>()?;
-        self.look_again(name, &mut rows, &events).await?;
+        let rows = found.iter().map(ledger_row).collect::<Result<Vec<_>>>()?;
         let lines = compare(&rows, &events, &billed);
         let waiting = periods::waiting(self.pool(), name, span.until).await?;
         let has_account = tenant.billing_ready;
         Ok(TenantReport { tenant: name.to_owned(), month, has_account, waiting, lines, unread: None })
-    }
-
-    /// Rows that were delivered after the events were read are, for this comparison, still on their way. One that the
-    /// billing system has under another subscription, or at another time, is not: nothing of this month bills it.
-    async fn look_again(&self, account: &str, rows: &mut [LedgerRow], events: &[RecordedEvent]) -> Result<()> {
-        let received: BTreeSet<&str> = events.iter().map(|event| event.transaction_id.as_str()).collect();
-        let lacking = rows.iter_mut().filter(|row| row.state == RowState::Delivered);
-        for row in lacking.filter(|row| !received.contains(row.id.as_str())).take(SECOND_LOOKS) {
-            let is_it = |event: &RecordedEvent| {
-                event.external_subscription_id.as_deref() == Some(account)
-                    && row.timestamp == Some(event.timestamp.timestamp())
-            };
-            if self.lago.get_event(&row.id).await?.as_ref().is_some_and(is_it) {
-                row.state = RowState::Waiting;
-            }
-        }
-        Ok(())
     }
 
     fn pool(&self) -> &PgPool {

@@ -1,5 +1,6 @@
 //! `LagoClient`: the connection to Lago. lago-client serves where it can; calls that it lacks are made here.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use lago_client::{Config, Credentials, Region, RetryConfig, RetryMode};
@@ -11,6 +12,7 @@ use serde_json::json;
 
 use crate::{LagoError, Origin, Patience};
 
+const AGENT: &str = concat!("zama-jobs/", env!("CARGO_PKG_VERSION"));
 /// Longest time for one call, connecting included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest time for reaching Lago at all.
@@ -26,8 +28,7 @@ const RATE_LIMIT_RESET: &str = "x-ratelimit-reset";
 pub struct LagoClient {
     origin: Origin,
     key: String,
-    /// Lago's own client, for what it covers.
-    pub(crate) sdk: lago_client::LagoClient,
+    sdk: Arc<OnceLock<lago_client::LagoClient>>,
     http: reqwest::Client,
     patience: Patience,
 }
@@ -48,24 +49,30 @@ impl LagoClient {
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(LagoError::Invalid("the API key of Lago must be visible ASCII".to_owned()));
         }
-        let agent = format!("zama-jobs/{}", env!("CARGO_PKG_VERSION"));
-        // With attempts above zero lago-client repeats transport errors even when retries are off.
-        let never = RetryConfig::builder().mode(RetryMode::Off).max_attempts(0).build();
-        let config = Config::builder()
-            .region(Region::Custom(origin.api()))
-            .credentials(Credentials::new(key))
-            .timeout(CALL_TIMEOUT)
-            .retry_config(never)
-            .user_agent(agent.clone())
-            .build();
         let http = reqwest::Client::builder()
             .timeout(CALL_TIMEOUT)
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
-            .user_agent(agent)
+            .user_agent(AGENT)
             .build()?;
-        let sdk = lago_client::LagoClient::new(config);
-        Ok(Self { origin, key: key.to_owned(), sdk, http, patience: Patience::NONE })
+        Ok(Self { origin, key: key.to_owned(), sdk: Arc::default(), http, patience: Patience::NONE })
+    }
+
+    /// Lago's own client, for what it covers. Made when it is first used: it reads all certificates that the machine
+    /// trusts, which takes longer than most programs run.
+    pub(crate) fn sdk(&self) -> &lago_client::LagoClient {
+        self.sdk.get_or_init(|| {
+            // With attempts above zero lago-client repeats transport errors even when retries are off.
+            let never = RetryConfig::builder().mode(RetryMode::Off).max_attempts(0).build();
+            let config = Config::builder()
+                .region(Region::Custom(self.origin.api()))
+                .credentials(Credentials::new(&self.key))
+                .timeout(CALL_TIMEOUT)
+                .retry_config(never)
+                .user_agent(AGENT.to_owned())
+                .build();
+            lago_client::LagoClient::new(config)
+        })
     }
 
     /// The same connection for a long reading: what is asked for here, a page of a list or one thing, is asked for again

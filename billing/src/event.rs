@@ -67,6 +67,15 @@ pub struct RecordedEvent {
     pub received_at: DateTime<Utc>,
 }
 
+impl RecordedEvent {
+    /// Whether this subscription is billed for it: Lago finds an event by its id alone, and takes an id once for each
+    /// subscription.
+    #[must_use]
+    pub fn is_of(&self, subscription: &str) -> bool {
+        self.external_subscription_id.as_deref() == Some(subscription)
+    }
+}
+
 /// Events in one page of a list; Lago gives no more.
 const EVENTS_A_PAGE: u32 = 100;
 

@@ -213,6 +213,17 @@ mod tests {
         ends.into_iter().zip(prices).map(|(up_to, price)| Tier { up_to, per_unit: Decimal::scaled(price, 2) }).collect()
     }
 
+    /// A price of each kind.
+    fn of_each_kind(tiers: Vec<Tier>, cents: u64, free_units: u64, package_size: u64) -> [Price; 4] {
+        let amount = Decimal::scaled(cents, 2);
+        [
+            Price::Standard { amount: amount.clone() },
+            Price::Package { free_units, package_size, amount },
+            Price::Graduated { tiers: tiers.clone() },
+            Price::Volume { tiers },
+        ]
+    }
+
     #[test]
     fn a_month_is_priced_line_by_line_with_taxes_at_the_end() {
         // Of plan team: 101,000 compute units are 8.06, 1,000 confirmations 1.50; a fifth more.
@@ -311,13 +322,7 @@ mod tests {
         /// Looked for at each number of units.
         #[test]
         fn the_most_of_a_growing_month_is_the_dearest_moment_of_it(from in -20i64..1_200, more in 0i64..300, first in 1u64..500, second in 1u64..500, prices in [0u64..1_000, 0u64..1_000, 0u64..1_000], free in 0u64..300, size in 1u64..300) {
-            let tiers = tiers(first, second, prices);
-            for price in [
-                Price::Standard { amount: Decimal::scaled(prices[0], 2) },
-                Price::Package { free_units: free, package_size: size, amount: Decimal::scaled(prices[0], 2) },
-                Price::Graduated { tiers: tiers.clone() },
-                Price::Volume { tiers },
-            ] {
+            for price in of_each_kind(tiers(first, second, prices), prices[0], free, size) {
                 let dearest = (from..=from + more).map(|units| price.amount(&units.into())).max();
                 prop_assert_eq!(Some(price.most(&from.into(), &(from + more).into())), dearest, "{:?}", price);
             }
@@ -340,13 +345,7 @@ mod tests {
         /// Whatever else a month holds, a job's part of its price is within the bounds that were told of it.
         #[test]
         fn no_month_makes_a_share_that_is_out_of_bounds(own in 1u64..300, others in 0u64..3_000, first in 1u64..500, second in 1u64..500, prices in [0u64..1_000, 0u64..1_000, 0u64..1_000], free in 0u64..300, size in 1u64..300) {
-            let tiers = tiers(first, second, prices);
-            for price in [
-                Price::Standard { amount: Decimal::scaled(prices[0], 2) },
-                Price::Package { free_units: free, package_size: size, amount: Decimal::scaled(prices[0], 2) },
-                Price::Graduated { tiers: tiers.clone() },
-                Price::Volume { tiers },
-            ] {
+            for price in of_each_kind(tiers(first, second, prices), prices[0], free, size) {
                 let all = Decimal::from(own + others);
                 let (least, most) = price.share(&own.into());
                 // own / all of the month's price, without a division.

@@ -38,7 +38,7 @@ impl LagoClient {
     /// Any [`LagoError`].
     pub async fn subscription(&self, id: &ExternalId) -> Result<Option<Subscription>, LagoError> {
         let request = GetSubscriptionRequest::new(id.to_string());
-        let answer = self.sdk.get_subscription(request).await.map_err(LagoError::from);
+        let answer = self.sdk().get_subscription(request).await.map_err(LagoError::from);
         let found = LagoError::absent_is_none(answer)?;
         Ok(found.map(|answer| Subscription {
             external_id: id.clone(),
@@ -134,10 +134,10 @@ pub async fn ensure_tenant(
     plan: &ExternalId,
     created_at: DateTime<Utc>,
 ) -> Result<bool, LagoError> {
-    let answer = client.sdk.get_customer(GetCustomerRequest::new(tenant.to_string())).await;
+    let answer = client.sdk().get_customer(GetCustomerRequest::new(tenant.to_string())).await;
     if LagoError::absent_is_none(answer.map_err(LagoError::from))?.is_none() {
         let customer = CreateCustomerInput::new(tenant.to_string()).with_name(tenant.to_string());
-        client.sdk.create_customer(CreateCustomerRequest::new(customer)).await?;
+        client.sdk().create_customer(CreateCustomerRequest::new(customer)).await?;
     }
     if client.subscription(tenant).await?.is_some() {
         return Ok(false);
@@ -149,7 +149,7 @@ pub async fn ensure_tenant(
         .with_name(tenant.to_string())
         .with_billing_time(SubscriptionBillingTime::Calendar)
         .with_subscription_at(start);
-    client.sdk.create_subscription(CreateSubscriptionRequest::new(subscription)).await?;
+    client.sdk().create_subscription(CreateSubscriptionRequest::new(subscription)).await?;
     Ok(true)
 }
 
@@ -164,7 +164,7 @@ pub async fn change_plan(client: &LagoClient, tenant: &ExternalId, plan: &Extern
         .with_external_id(tenant.to_string())
         .with_name(tenant.to_string())
         .with_billing_time(SubscriptionBillingTime::Calendar);
-    client.sdk.create_subscription(CreateSubscriptionRequest::new(subscription)).await?;
+    client.sdk().create_subscription(CreateSubscriptionRequest::new(subscription)).await?;
     Ok(())
 }
 

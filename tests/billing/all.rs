@@ -15,6 +15,7 @@ mod hourly;
 mod hours;
 mod invoices;
 mod killed;
+mod meanwhile;
 mod months;
 mod plans;
 mod program;

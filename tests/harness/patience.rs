@@ -12,7 +12,7 @@ fn patience() -> Duration {
 
 /// Pause of whoever has waited for so long: short at first, and then a tenth more, so that many who wait for long leave
 /// the machine to what they wait for.
-pub fn pause(waited: Duration) -> Duration {
+fn pause(waited: Duration) -> Duration {
     (waited / 10).clamp(Duration::from_millis(50), Duration::from_millis(500))
 }
 

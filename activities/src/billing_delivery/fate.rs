@@ -62,9 +62,7 @@ impl BillingDelivery {
     /// What became of a row whose period is over. One that has no final invoice yet is in time for it.
     pub(crate) async fn fate(&self, account: &ExternalId, id: &str, billed_at: DateTime<Utc>) -> Result<Fate> {
         // An event of its id under another subscription is not it.
-        let event = self.lago.get_event(id).await?;
-        let Some(event) = event.filter(|event| event.external_subscription_id.as_deref() == Some(account.as_str()))
-        else {
+        let Some(event) = self.lago.get_event(id).await?.filter(|event| event.is_of(account.as_str())) else {
             return Ok(Fate::NotThere);
         };
         let moment = event.timestamp;

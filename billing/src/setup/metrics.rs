@@ -48,7 +48,7 @@ pub(super) async fn ensure(
                 .with_description(metric.description().to_owned())
                 .with_recurring(false)
                 .with_field_name(FIELD.to_owned());
-        let created = client.sdk.create_billable_metric(CreateBillableMetricRequest::new(input)).await?;
+        let created = client.sdk().create_billable_metric(CreateBillableMetricRequest::new(input)).await?;
         return Ok((Some(created.billable_metric.lago_id.to_string()), Change::Created));
     };
     let id = found["lago_id"].as_str().map(str::to_owned);

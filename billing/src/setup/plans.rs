@@ -47,7 +47,7 @@ pub(super) async fn ensure(
             return Ok(Change::Missing);
         }
         let input = creation(terms, metrics)?;
-        client.sdk.create_plan(CreatePlanRequest::new(input)).await?;
+        client.sdk().create_plan(CreatePlanRequest::new(input)).await?;
         return Ok(Change::Created);
     };
     let before = differences(terms, &found);

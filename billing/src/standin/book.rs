@@ -8,9 +8,7 @@ use uuid::Uuid;
 use super::news::{Notice, SigningKey};
 use super::prepaid::{Wallet, WalletTransaction};
 use super::records::{Customer, Event, Invoice, Metric, Plan, Record, Subscription, Tax, WebhookEndpoint};
-
-/// Lago's unique key of an event: subscription and transaction id.
-type EventKey = (Option<String>, String);
+use super::timeline::{Moment, Timeline};
 
 #[derive(Debug, Default)]
 pub(super) struct Book {
@@ -22,8 +20,11 @@ pub(super) struct Book {
     pub webhook_endpoints: Vec<WebhookEndpoint>,
     /// In the order of arrival, those that are gone included.
     events: Vec<Event>,
-    event_keys: HashMap<EventKey, usize>,
-    events_of: HashMap<String, Vec<usize>>,
+    /// Their places by transaction id, which each subscription may have once.
+    event_ids: HashMap<String, Vec<usize>>,
+    /// Those that are not gone.
+    timeline: Timeline,
+    timelines: HashMap<String, Timeline>,
     /// In the order in which they were made.
     pub invoices: Vec<Invoice>,
     pub wallets: Vec<Wallet>,
@@ -75,11 +76,12 @@ impl Book {
     }
 
     fn add(&mut self, event: Event) {
-        let index = self.events.len();
-        self.event_keys.insert((event.external_subscription_id.clone(), event.transaction_id.clone()), index);
+        let place = self.events.len();
+        self.event_ids.entry(event.transaction_id.clone()).or_default().push(place);
         if let Some(subscription) = &event.external_subscription_id {
-            self.events_of.entry(subscription.clone()).or_default().push(index);
+            self.timelines.entry(subscription.clone()).or_default().add(&event, place);
         }
+        self.timeline.add(&event, place);
         self.events.push(event);
     }
 
@@ -103,26 +105,47 @@ impl Book {
                 event.is_gone = true;
             }
         }
+        let is_there = |place: usize| !self.events[place].is_gone;
+        self.timeline.retain(is_there);
+        self.timelines.values_mut().for_each(|line| line.retain(is_there));
+    }
+
+    /// The events of this transaction id, in the order of arrival, those that are gone included.
+    fn events_called(&self, transaction_id: &str) -> impl Iterator<Item = &Event> {
+        self.event_ids.get(transaction_id).into_iter().flatten().map(|place| &self.events[*place])
     }
 
     /// Whether an event's id is taken.
     pub(super) fn has_event(&self, event: &Event) -> bool {
-        self.event_keys.contains_key(&(event.external_subscription_id.clone(), event.transaction_id.clone()))
-    }
-
-    /// In the order of arrival.
-    pub(super) fn events(&self) -> impl Iterator<Item = &Event> {
-        self.events.iter().filter(|event| !event.is_gone)
+        let mut called = self.events_called(&event.transaction_id);
+        called.any(|known| known.external_subscription_id == event.external_subscription_id)
     }
 
     pub(super) fn event(&self, transaction_id: &str) -> Option<&Event> {
-        self.events().find(|event| event.transaction_id == transaction_id)
+        self.events_called(transaction_id).find(|event| !event.is_gone)
+    }
+
+    pub(super) fn event_at(&self, moment: &Moment) -> &Event {
+        &self.events[moment.place]
+    }
+
+    /// When the events were that name this subscription, or all; oldest first, both times included.
+    pub(super) fn moments(
+        &self,
+        external_subscription_id: Option<&str>,
+        first: Option<DateTime<Utc>>,
+        last: Option<DateTime<Utc>>,
+    ) -> &[Moment] {
+        let line = match external_subscription_id {
+            Some(id) => self.timelines.get(id),
+            None => Some(&self.timeline),
+        };
+        line.map(|line| line.between(first, last)).unwrap_or_default()
     }
 
     /// The events that name this subscription, whether or not they fall into its time.
     pub(super) fn events_of(&self, external_subscription_id: &str) -> impl Iterator<Item = &Event> {
-        let events = self.events_of.get(external_subscription_id).into_iter().flatten();
-        events.map(|index| &self.events[*index]).filter(|event| !event.is_gone)
+        self.moments(Some(external_subscription_id), None, None).iter().map(|moment| self.event_at(moment))
     }
 
     pub(super) fn active_subscription(&self, external_id: &str, now: DateTime<Utc>) -> Option<&Subscription> {

@@ -18,6 +18,7 @@ mod prepaid;
 mod pricing;
 mod records;
 mod routes;
+mod timeline;
 mod usage;
 
 use std::future::{Future, IntoFuture as _};

@@ -88,7 +88,6 @@ pub async fn correct(pool: &PgPool, correction: Correction<'_>, audit: &Draft) -
 async fn ceiling(tx: &mut Transaction<'static, Postgres>, family: &Family) -> Result<Option<i64>, StoreError> {
     let ceiling = sqlx::query_scalar!(
         r#"SELECT CASE $2::text WHEN 'compute_units' THEN unit_ceiling WHEN 'fhe_compute_units' THEN fhe_unit_ceiling
-                  WHEN 'storage_gb_hours' THEN NULL WHEN 'api_calls' THEN NULL
                   ELSE CASE WHEN coalesce(unit_ceiling, fhe_unit_ceiling) IS NOT NULL THEN 1 END
                   END AS "ceiling?"
              FROM jobs WHERE id = $1"#,

@@ -46,20 +46,36 @@ pub struct Span {
     pub until: DateTime<Utc>,
 }
 
-/// All rows of a tenant that are billed within a span, by id. What was used so many seconds ago and waits is overdue.
+/// The database's clock, by which rows say when they were delivered.
 ///
 /// # Errors
 /// The database is away.
-pub async fn rows(pool: &PgPool, tenant: &str, span: Span, overdue_seconds: f64) -> Result<Vec<PeriodRow>, StoreError> {
+pub async fn clock(pool: &PgPool) -> Result<DateTime<Utc>, StoreError> {
+    Ok(sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(pool).await?)
+}
+
+/// All rows of a tenant that are billed within a span, by id. What was used so many seconds ago and waits is overdue; what
+/// was delivered `since` a moment still waits, for whoever has read the billing system's side since then.
+///
+/// # Errors
+/// The database is away.
+pub async fn rows(
+    pool: &PgPool,
+    tenant: &str,
+    span: Span,
+    since: DateTime<Utc>,
+    overdue_seconds: f64,
+) -> Result<Vec<PeriodRow>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT id, metric, units, billed_at,
                   (voided OR dead_reason IS NOT DISTINCT FROM 'test mode') AS "is_out!",
-                  dead_reason IS NOT NULL AS "is_refused!", delivered_at IS NOT NULL AS "is_delivered!",
-                  occurred_at < now() - make_interval(secs => $4) AS "is_overdue!"
+                  dead_reason IS NOT NULL AS "is_refused!", coalesce(delivered_at < $4, false) AS "is_delivered!",
+                  delivered_at IS NULL AND occurred_at < now() - make_interval(secs => $5) AS "is_overdue!"
              FROM usage_ledger WHERE tenant = $1 AND billed_at >= $2 AND billed_at < $3 ORDER BY id"#,
         tenant,
         span.from,
         span.until,
+        since,
         overdue_seconds
     )
     .fetch_all(pool)

@@ -45,7 +45,8 @@ async fn a_row_stands_where_its_delivery_is() {
     row(&outbox, "sandbox", old, Some(old), Some("test mode")).await;
     row(&outbox, "elsewhen", old, Some(now - TimeDelta::days(3)), None).await;
     row(&outbox, "unsent", old, None, None).await;
-    let rows = periods::rows(&outbox.pool, "acme", span, HOUR).await.unwrap();
+    let later = periods::clock(&outbox.pool).await.unwrap();
+    let rows = periods::rows(&outbox.pool, "acme", span, later, HOUR).await.unwrap();
     let expected = [
         ("delivered", Standing::Delivered),
         ("overdue", Standing::Overdue),
@@ -55,6 +56,8 @@ async fn a_row_stands_where_its_delivery_is() {
     ];
     assert_eq!(standings(&rows), expected);
     assert!(rows.iter().all(|row| row.billed_at.is_some()));
+    let rows = periods::rows(&outbox.pool, "acme", span, young, HOUR).await.unwrap();
+    assert_eq!(standings(&rows)[0], ("delivered", Standing::Waiting), "delivered since then, however old it is");
     assert_eq!(periods::waiting(&outbox.pool, "acme", span.until).await.unwrap(), 4);
     assert_eq!(periods::waiting(&outbox.pool, "acme", span.from).await.unwrap(), 1, "what is billed before");
 }

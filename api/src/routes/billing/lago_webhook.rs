@@ -69,7 +69,7 @@ pub async fn hear_lago(State(state): State<Arc<ApiState>>, request: Request) -> 
     }
     let text = std::str::from_utf8(&content).map_err(|_| invalid("The notice is not UTF-8."))?;
     let notice: Notice = serde_json::from_str(text).map_err(|_| invalid("The notice has no webhook_type."))?;
-    if notice.webhook_type.chars().any(char::is_control) {
+    if notice.webhook_type.contains(char::is_control) {
         return Err(invalid("The notice's webhook_type has control characters."));
     }
     if hear(&state.pool, unique_key, &notice.webhook_type, text).await? == Heard::New {

@@ -1,7 +1,5 @@
 //! `/events`: Lago takes what it is given, codes and subscriptions that it does not know included, but each once.
 
-use std::cmp::Reverse;
-
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use chrono::{DateTime, Utc};
@@ -154,19 +152,16 @@ pub(super) async fn list(
 ) -> Answer {
     keeper
         .read(move |book, now| {
-            let events: Box<dyn Iterator<Item = &Event>> = match &query.external_subscription_id {
-                Some(id) => Box::new(book.events_of(id)),
-                None => Box::new(book.events()),
-            };
-            let matching: Vec<&Event> = events
-                .filter(|event| {
-                    query.timestamp_from.is_none_or(|from| from <= event.timestamp)
-                        && query.timestamp_to.is_none_or(|to| event.timestamp <= to)
-                        && query.code.as_ref().is_none_or(|code| *code == event.code)
-                })
-                .collect();
-            let newest = |event: &&Event| Reverse((event.timestamp, event.id));
-            Ok(paging.views_by(ROOTS, matching, newest, |event| view(book, event, now)))
+            let subscription = query.external_subscription_id.as_deref();
+            let newest = book.moments(subscription, query.timestamp_from, query.timestamp_to).iter().rev();
+            let view = |moment| view(book, book.event_at(moment), now);
+            Ok(match &query.code {
+                None => paging.views(ROOTS, newest, view),
+                Some(code) => {
+                    let of_code: Vec<_> = newest.filter(|moment| book.event_at(moment).code == *code).collect();
+                    paging.views(ROOTS, of_code.into_iter(), view)
+                }
+            })
         })
         .await
 }

@@ -1,0 +1,63 @@
+//! What is delivered while the books are read.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use activities::billing_delivery::BillingDelivery;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use store::{PgPool, usage};
+
+use super::faults::used_by_jobs;
+use crate::stage::{Stage, this_month};
+use crate::unreliable::{Forward, LARGEST, serve};
+
+/// A way on which the first answer with events arrives after everything that is due was delivered.
+#[derive(Clone)]
+struct Slow {
+    forward: Forward,
+    pool: PgPool,
+    delivery: Arc<BillingDelivery>,
+    is_over: Arc<AtomicBool>,
+}
+
+async fn pass(State(slow): State<Slow>, request: Request) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().to_string());
+    let body = axum::body::to_bytes(request.into_body(), LARGEST).await.unwrap();
+    let answer = slow.forward.pass(method, &path, body).await;
+    if path.starts_with("/api/v1/events?") && !slow.is_over.swap(true, Ordering::Relaxed) {
+        loop {
+            let due = usage::overdue(&slow.pool, 0.0, 1000).await.unwrap();
+            if due.is_empty() {
+                break;
+            }
+            slow.delivery.deliver(due).await.unwrap();
+        }
+    }
+    answer
+}
+
+/// More than a page, and more than anybody would ask for one by one.
+#[tokio::test]
+async fn rows_that_are_delivered_during_a_reading_are_on_their_way() {
+    let mut stage = Stage::new().await;
+    used_by_jobs(&stage, 1..=10).await;
+    stage.delivers().await;
+    used_by_jobs(&stage, 11..=310).await;
+    let slow = Slow {
+        forward: Forward::to(&stage.origin),
+        pool: stage.pool().clone(),
+        delivery: Arc::new(stage.delivery()),
+        is_over: Arc::default(),
+    };
+    stage.origin = serve(Router::new().fallback(pass).with_state(slow.clone())).await;
+
+    let report = stage.report(this_month()).await;
+    assert!(slow.is_over.load(Ordering::Relaxed) && !report.has_drifted(), "{report:#?}");
+    let submitted = report.lines.iter().find(|line| line.metric == "jobs_submitted").expect("a line");
+    assert_eq!((submitted.ledger.to_string(), submitted.waiting.to_string()), ("310".to_owned(), "300".to_owned()));
+
+    let report = stage.report(this_month()).await;
+    assert!(!report.has_drifted() && report.lines.iter().all(|line| line.waiting.is_zero()), "{report:#?}");
+}
