@@ -242,7 +242,7 @@ async fn each_quote_that_does_not_serve_says_why_and_costs_nothing() {
     let mut spelled_out = job(15);
     spelled_out["deadline"] = json!(null);
     app.submit_with_key(&ada, "k", &under(&quote, &spelled_out)).await.problem("QUOTE_MISMATCH");
-    app.execute("UPDATE job_quotes SET expires_at = now() WHERE tenant = 'acme'").await;
+    app.execute("UPDATE job_quotes SET expires_at = now() - interval '1 second' WHERE tenant = 'acme'").await;
     let expired = app.submit_with_key(&ada, "k", &under(&quote, &job(15))).await.problem("QUOTE_EXPIRED");
     assert!(expired["detail"].as_str().unwrap().starts_with("The quote could be used until 20"), "{expired}");
     assert_eq!(shown(&app, &ada, &quote).await["job_id"], Value::Null);
