@@ -35,7 +35,8 @@ pub struct TenantReport {
     pub month: Month,
     /// Whether the billing system has its customer and subscription: they are made before its first row is sent.
     pub has_account: bool,
-    /// Rows that wait for their delivery, of the month and of those before.
+    /// Rows that wait for their delivery, of the month and of those before, and those that were delivered while the books
+    /// were read.
     pub waiting: u64,
     /// By metric.
     pub lines: Vec<Line>,
@@ -116,10 +117,12 @@ impl Reconciler {
 
     async fn tenant(&self, tenant: &Tenant, month: Month) -> Result<TenantReport> {
         let (name, span) = (tenant.id.as_str(), month.span());
-        // Rows last: whatever the billing system has was a row by then. What is delivered from now on may be none of the
-        // events: the next reading has it.
+        // What is delivered from now on may be none of the events: the next reading has it. An account is noted before
+        // its first row is sent, so that one that is not there yet has no rows from before.
         let since = periods::clock(self.pool()).await?;
-        let (events, billed) = if tenant.billing_ready {
+        let has_account = store::tenants::find(self.pool(), name).await?.is_some_and(|tenant| tenant.billing_ready);
+        // Rows last: whatever the billing system has was a row by then.
+        let (events, billed) = if has_account {
             self.received(&ExternalId::parse(name)?, span).await?
         } else {
             Default::default()
@@ -129,8 +132,8 @@ impl Reconciler {
         found.extend(periods::refused(self.pool(), name, span).await?);
         let rows = found.iter().map(ledger_row).collect::<Result<Vec<_>>>()?;
         let lines = compare(&rows, &events, &billed);
-        let waiting = periods::waiting(self.pool(), name, span.until).await?;
-        let has_account = tenant.billing_ready;
+        let arriving = found.iter().filter(|row| row.standing == Standing::Arriving).count() as u64;
+        let waiting = periods::waiting(self.pool(), name, span.until).await? + arriving;
         Ok(TenantReport { tenant: name.to_owned(), month, has_account, waiting, lines, unread: None })
     }
 
@@ -147,7 +150,7 @@ fn ledger_row(row: &PeriodRow) -> Result<LedgerRow> {
     let (metric, units) = measured(&row.metric, row.units)?;
     let state = match row.standing {
         Standing::Delivered => RowState::Delivered,
-        Standing::Waiting => RowState::Waiting,
+        Standing::Waiting | Standing::Arriving => RowState::Waiting,
         Standing::Overdue => RowState::Overdue,
         Standing::Refused => RowState::Refused,
         Standing::Out => RowState::Out,

@@ -13,7 +13,6 @@ use futures::future::join_all;
 use store::PgPool;
 use store::uploads::Quota;
 use temporal::{Client, Engine};
-use temporalio_common::worker::WorkerDeploymentOptions;
 use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use tokio_util::sync::CancellationToken;
@@ -179,7 +178,6 @@ fn jobs(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<Wo
         tokio::spawn(keep_backlog_told(pool.clone(), stopping.clone()));
     }
     let options = WorkerOptions::new(Queue::Jobs.as_str())
-        .deployment_options(version())
         .tuner(tuner(limits.workflow_tasks, limits.activities))
         .register_workflow::<JobWorkflow>()?
         .register_workflow::<BatcherWorkflow>()?
@@ -208,7 +206,6 @@ fn fhe(parts: FheParts, stopping: CancellationToken) -> WorkerOptions {
     let checkpoints = Checkpoints { pool: pool.clone(), blobs: blobs.clone(), attester: attester.clone() };
     tokio::spawn(checkpoints.clone().keep_swept(stopping.clone()));
     WorkerOptions::new(Queue::Fhe.as_str())
-        .deployment_options(version())
         .tuner(tuner(1, count + FETCHES))
         .register_activities(CheckKey { pool: pool.clone(), blobs: blobs.clone(), children: children.clone() })
         .register_activities(FheCompute {
@@ -229,15 +226,9 @@ fn fhe(parts: FheParts, stopping: CancellationToken) -> WorkerOptions {
 fn compute(parts: Parts, stopping: CancellationToken) -> WorkerOptions {
     let Parts { pool, pace, limits, .. } = parts;
     WorkerOptions::new(Queue::Compute.as_str())
-        .deployment_options(version())
         .tuner(tuner(1, limits.compute))
         .register_activities(Compute { pool, pace, stopping })
         .build()
-}
-
-/// What the server lists a worker under. The SDK's own choice, a checksum of the program, says less and reads all of it.
-fn version() -> WorkerDeploymentOptions {
-    WorkerDeploymentOptions::from_build_id(env!("CARGO_PKG_VERSION").to_owned())
 }
 
 /// A task is polled when a slot is free for it: what waits, waits at the server, where another worker finds it.

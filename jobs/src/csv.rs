@@ -21,7 +21,7 @@ fn would_be_computed(field: &str) -> bool {
     let is_number = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     match field.strip_prefix(['+', '-']) {
         Some(rest) => !is_number(rest),
-        None => field.starts_with(['=', '@', '\t', '\r']),
+        None => field.starts_with(['=', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']),
     }
 }
 
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn what_a_spreadsheet_would_compute_is_text() {
-        assert_eq!(line(&["=1+1", "@SUM(A1)", "-A1", "+2+3", "\tx"]), "'=1+1,'@SUM(A1),'-A1,'+2+3,'\tx\n");
+        assert_eq!(line(&["=1+1", "@SUM(A1)", "-A1", "+2+3", "\tx", "＝1"]), "'=1+1,'@SUM(A1),'-A1,'+2+3,'\tx,'＝1\n");
         assert_eq!(line(&["=\"a\",b"]), "\"'=\"\"a\"\",b\"\n");
         assert_eq!(line(&["-3", "+4", "-0.5", "5", "-", "a=b"]), "-3,+4,-0.5,5,'-,a=b\n");
     }

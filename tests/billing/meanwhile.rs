@@ -1,4 +1,4 @@
-//! What is delivered while the books are read.
+//! What is delivered, and who gets an account, while the books are read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,8 @@ use axum::response::Response;
 use store::{PgPool, usage};
 
 use super::faults::used_by_jobs;
-use crate::stage::{Stage, this_month};
+use super::unread::ABEL;
+use crate::stage::{ACME, Stage, this_month};
 use crate::unreliable::{Forward, LARGEST, serve};
 
 /// A way on which the first answer with events arrives after everything that is due was delivered.
@@ -20,6 +21,19 @@ struct Slow {
     pool: PgPool,
     delivery: Arc<BillingDelivery>,
     is_over: Arc<AtomicBool>,
+}
+
+/// From now on everything goes this way; tells whether it has delivered.
+async fn slowed(stage: &mut Stage) -> Arc<AtomicBool> {
+    let slow = Slow {
+        forward: Forward::to(&stage.origin),
+        pool: stage.pool().clone(),
+        delivery: Arc::new(stage.delivery()),
+        is_over: Arc::default(),
+    };
+    let is_over = slow.is_over.clone();
+    stage.origin = serve(Router::new().fallback(pass).with_state(slow)).await;
+    is_over
 }
 
 async fn pass(State(slow): State<Slow>, request: Request) -> Response {
@@ -45,19 +59,27 @@ async fn rows_that_are_delivered_during_a_reading_are_on_their_way() {
     used_by_jobs(&stage, 1..=10).await;
     stage.delivers().await;
     used_by_jobs(&stage, 11..=310).await;
-    let slow = Slow {
-        forward: Forward::to(&stage.origin),
-        pool: stage.pool().clone(),
-        delivery: Arc::new(stage.delivery()),
-        is_over: Arc::default(),
-    };
-    stage.origin = serve(Router::new().fallback(pass).with_state(slow.clone())).await;
-
+    let is_over = slowed(&mut stage).await;
     let report = stage.report(this_month()).await;
-    assert!(slow.is_over.load(Ordering::Relaxed) && !report.has_drifted(), "{report:#?}");
+    assert!(is_over.load(Ordering::Relaxed) && !report.has_drifted(), "{report:#?}");
+    assert_eq!(report.waiting, 300 * 4, "nothing proves yet that they are there");
     let submitted = report.lines.iter().find(|line| line.metric == "jobs_submitted").expect("a line");
     assert_eq!((submitted.ledger.to_string(), submitted.waiting.to_string()), ("310".to_owned(), "300".to_owned()));
 
     let report = stage.report(this_month()).await;
     assert!(!report.has_drifted() && report.lines.iter().all(|line| line.waiting.is_zero()), "{report:#?}");
+    assert_eq!(report.waiting, 0);
+}
+
+/// Tenants are listed once, and read one after the other.
+#[tokio::test]
+async fn an_account_that_is_made_during_a_reading_is_read() {
+    let mut stage = Stage::new().await;
+    stage.has_abel().await;
+    used_by_jobs(&stage, 1..=5).await;
+    let is_over = slowed(&mut stage).await;
+    let reports = stage.reconciler().all(this_month(), None).await.unwrap();
+    assert!(is_over.load(Ordering::Relaxed), "abel is read first");
+    assert_eq!(reports.iter().map(|report| report.tenant.as_str()).collect::<Vec<_>>(), [ABEL, ACME]);
+    assert!(reports.iter().all(|report| report.has_account && !report.has_drifted()), "{reports:#?}");
 }

@@ -22,8 +22,7 @@ pub(super) struct Book {
     events: Vec<Event>,
     /// Their places by transaction id, which each subscription may have once.
     event_ids: HashMap<String, Vec<usize>>,
-    /// Those that are not gone.
-    timeline: Timeline,
+    /// Those of each subscription that are not gone.
     timelines: HashMap<String, Timeline>,
     /// In the order in which they were made.
     pub invoices: Vec<Invoice>,
@@ -81,7 +80,6 @@ impl Book {
         if let Some(subscription) = &event.external_subscription_id {
             self.timelines.entry(subscription.clone()).or_default().add(&event, place);
         }
-        self.timeline.add(&event, place);
         self.events.push(event);
     }
 
@@ -106,7 +104,6 @@ impl Book {
             }
         }
         let is_there = |place: usize| !self.events[place].is_gone;
-        self.timeline.retain(is_there);
         self.timelines.values_mut().for_each(|line| line.retain(is_there));
     }
 
@@ -129,23 +126,21 @@ impl Book {
         &self.events[moment.place]
     }
 
-    /// When the events were that name this subscription, or all; oldest first, both times included.
-    pub(super) fn moments(
-        &self,
-        external_subscription_id: Option<&str>,
-        first: Option<DateTime<Utc>>,
-        last: Option<DateTime<Utc>>,
-    ) -> &[Moment] {
-        let line = match external_subscription_id {
-            Some(id) => self.timelines.get(id),
-            None => Some(&self.timeline),
-        };
-        line.map(|line| line.between(first, last)).unwrap_or_default()
+    /// When all events were. A line of its own for a question that nobody asks often.
+    pub(super) fn timeline(&self) -> Timeline {
+        let there = self.events.iter().enumerate().filter(|(_, event)| !event.is_gone);
+        there.map(|(place, event)| Moment::of(event, place)).collect()
+    }
+
+    /// When the events were that name this subscription, if any did.
+    pub(super) fn timeline_of(&self, external_subscription_id: &str) -> Option<&Timeline> {
+        self.timelines.get(external_subscription_id)
     }
 
     /// The events that name this subscription, whether or not they fall into its time.
     pub(super) fn events_of(&self, external_subscription_id: &str) -> impl Iterator<Item = &Event> {
-        self.moments(Some(external_subscription_id), None, None).iter().map(|moment| self.event_at(moment))
+        let line = self.timeline_of(external_subscription_id).map(|line| line.between(None, None));
+        line.unwrap_or_default().iter().map(|moment| self.event_at(moment))
     }
 
     pub(super) fn active_subscription(&self, external_id: &str, now: DateTime<Utc>) -> Option<&Subscription> {

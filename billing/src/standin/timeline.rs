@@ -17,10 +17,24 @@ pub(super) struct Moment {
     pub place: usize,
 }
 
+impl Moment {
+    pub(super) fn of(event: &Event, place: usize) -> Self {
+        Self { timestamp: event.timestamp, id: event.id, place }
+    }
+}
+
+impl FromIterator<Moment> for Timeline {
+    fn from_iter<T: IntoIterator<Item = Moment>>(moments: T) -> Self {
+        let mut moments: Vec<Moment> = moments.into_iter().collect();
+        moments.sort_unstable();
+        Self(moments)
+    }
+}
+
 impl Timeline {
     /// Cheap for what is newer than the rest, as nearly all is.
     pub(super) fn add(&mut self, event: &Event, place: usize) {
-        let moment = Moment { timestamp: event.timestamp, id: event.id, place };
+        let moment = Moment::of(event, place);
         let at = self.0.partition_point(|known| *known < moment);
         self.0.insert(at, moment);
     }
@@ -70,7 +84,10 @@ mod tests {
 
     #[test]
     fn whatever_arrives_when_is_in_the_order_of_its_time_and_then_of_its_id() {
-        assert_eq!(places(line(&[5, 3, 9, 3, 7]).between(None, None)), [1, 3, 0, 4, 2]);
+        let line = line(&[5, 3, 9, 3, 7]);
+        assert_eq!(places(line.between(None, None)), [1, 3, 0, 4, 2]);
+        let at_once: Timeline = line.0.iter().rev().copied().collect();
+        assert_eq!(places(at_once.between(None, None)), [1, 3, 0, 4, 2]);
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct PeriodRow {
 pub enum Standing {
     /// The billing system took it.
     Delivered,
+    /// It took it just now, since the moment that was asked about.
+    Arriving,
     /// It waits for its delivery, and not for long.
     Waiting,
     /// It waits for longer than it should.
@@ -55,7 +57,8 @@ pub async fn clock(pool: &PgPool) -> Result<DateTime<Utc>, StoreError> {
 }
 
 /// All rows of a tenant that are billed within a span, by id. What was used so many seconds ago and waits is overdue; what
-/// was delivered `since` a moment still waits, for whoever has read the billing system's side since then.
+/// was delivered `since` a moment may be unknown to whoever has read the billing system's side since then. A delivery that
+/// is yet to come, by a clock that was put back, was before.
 ///
 /// # Errors
 /// The database is away.
@@ -69,8 +72,9 @@ pub async fn rows(
     let rows = sqlx::query!(
         r#"SELECT id, metric, units, billed_at,
                   (voided OR dead_reason IS NOT DISTINCT FROM 'test mode') AS "is_out!",
-                  dead_reason IS NOT NULL AS "is_refused!", coalesce(delivered_at < $4, false) AS "is_delivered!",
-                  delivered_at IS NULL AND occurred_at < now() - make_interval(secs => $5) AS "is_overdue!"
+                  dead_reason IS NOT NULL AS "is_refused!", delivered_at IS NOT NULL AS "is_delivered!",
+                  coalesce(delivered_at BETWEEN $4 AND clock_timestamp(), false) AS "is_arriving!",
+                  occurred_at < now() - make_interval(secs => $5) AS "is_overdue!"
              FROM usage_ledger WHERE tenant = $1 AND billed_at >= $2 AND billed_at < $3 ORDER BY id"#,
         tenant,
         span.from,
@@ -84,6 +88,7 @@ pub async fn rows(
         let standing = match (row.is_out, row.is_refused, row.is_delivered, row.is_overdue) {
             (true, ..) => Standing::Out,
             (false, true, ..) => Standing::Refused,
+            (false, false, true, _) if row.is_arriving => Standing::Arriving,
             (false, false, true, _) => Standing::Delivered,
             (false, false, false, true) => Standing::Overdue,
             (false, false, false, false) => Standing::Waiting,

@@ -57,9 +57,22 @@ async fn a_row_stands_where_its_delivery_is() {
     assert_eq!(standings(&rows), expected);
     assert!(rows.iter().all(|row| row.billed_at.is_some()));
     let rows = periods::rows(&outbox.pool, "acme", span, young, HOUR).await.unwrap();
-    assert_eq!(standings(&rows)[0], ("delivered", Standing::Waiting), "delivered since then, however old it is");
+    assert_eq!(standings(&rows)[0], ("delivered", Standing::Arriving), "delivered since then, however old it is");
     assert_eq!(periods::waiting(&outbox.pool, "acme", span.until).await.unwrap(), 4);
     assert_eq!(periods::waiting(&outbox.pool, "acme", span.from).await.unwrap(), 1, "what is billed before");
+}
+
+/// The database's clock was put back since: it is not told to be on its way until that time comes.
+#[tokio::test]
+async fn a_delivery_that_is_yet_to_come_is_one() {
+    let outbox = Outbox::new().await;
+    let now = Utc::now();
+    let span = Span { from: now - TimeDelta::days(1), until: now + TimeDelta::days(1) };
+    row(&outbox, "ahead", now, Some(now), None).await;
+    outbox.execute("UPDATE usage_ledger SET delivered_at = now() + interval '1 day'").await;
+    let since = periods::clock(&outbox.pool).await.unwrap();
+    let rows = periods::rows(&outbox.pool, "acme", span, since, HOUR).await.unwrap();
+    assert_eq!(standings(&rows), [("ahead", Standing::Delivered)]);
 }
 
 #[tokio::test]

@@ -49,6 +49,7 @@ struct Query {
 ///
 /// Every row that the filter lets through, the newest first, in the columns `id`, `job_id`, `metric`, `units`,
 /// `occurred_at`, `billed_at`, `delivered_at`, `test_mode`, `reason`, `gas` (RFC 4180, a heading, empty where JSON has null).
+/// A `reason` that a spreadsheet would take for a formula has an apostrophe before it.
 /// Nothing is added up: without `from` and `until` these are all rows that there are.
 #[utoipa::path(
     get, path = "/v1/usage.csv", operation_id = "get_usage_csv", tag = "billing", params(Query), security(("bearer" = ["jobs:read"])),

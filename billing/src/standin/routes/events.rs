@@ -152,8 +152,16 @@ pub(super) async fn list(
 ) -> Answer {
     keeper
         .read(move |book, now| {
-            let subscription = query.external_subscription_id.as_deref();
-            let newest = book.moments(subscription, query.timestamp_from, query.timestamp_to).iter().rev();
+            let all;
+            let line = match &query.external_subscription_id {
+                Some(id) => book.timeline_of(id),
+                None => {
+                    all = book.timeline();
+                    Some(&all)
+                }
+            };
+            let moments = line.map(|line| line.between(query.timestamp_from, query.timestamp_to));
+            let newest = moments.unwrap_or_default().iter().rev();
             let view = |moment| view(book, book.event_at(moment), now);
             Ok(match &query.code {
                 None => paging.views(ROOTS, newest, view),
