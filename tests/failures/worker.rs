@@ -28,6 +28,16 @@ async fn has_a_checkpoint<'a>(zama: &'a Zama<'a>, body: &Value) -> JobHandle<'a>
     job
 }
 
+/// Submits under a quote while no worker runs, and makes the job look as if it had been promised half of what it costs.
+async fn is_dearer_than_promised<'a>(zama: &'a Zama<'a>) -> JobHandle<'a> {
+    let body = factor(1_000_003);
+    let quote = zama.quotes(&body).await;
+    let job = zama.submit(&under(&quote, &body)).await;
+    let cheaper = "UPDATE jobs SET unit_ceiling = 1 WHERE id = $1 AND unit_ceiling = 2 AND status = 'PENDING'";
+    assert_eq!(zama.stack.execute(sqlx::query(cheaper).bind(job.id.0)).await, 1);
+    job
+}
+
 #[tokio::test]
 async fn another_goes_on_from_the_checkpoint() {
     let stack = Stack::with(STUCK);
@@ -38,6 +48,8 @@ async fn another_goes_on_from_the_checkpoint() {
     // As if the worker that takes it over had another price list.
     let cheaper = sqlx::query("UPDATE jobs SET unit_ceiling = 10 WHERE id = $1 AND unit_ceiling = 65").bind(dear.id.0);
     assert_eq!(stack.execute(cheaper).await, 1);
+    let _outage = stack.stops("worker");
+    let never_begun = is_dearer_than_promised(&zama).await;
     stack.kills("worker");
     zama.all_complete_confirmed_and_billed_once(&[job.id]).await;
     assert_eq!(stack.says_of("worker", "resuming", &job.id.to_string()), 1);
@@ -48,6 +60,15 @@ async fn another_goes_on_from_the_checkpoint() {
     assert_eq!(stack.says_of("worker", "resuming", &dear.id.to_string()), 0, "nothing more of it was computed");
     let billed = dear.usage().await;
     assert!(billed.iter().all(|row| row.metric != "compute_units" || row.units <= 10), "{billed:?}");
+
+    let failed = never_begun.fails().await;
+    assert!(failed.result.is_none() && failed.progress.percent <= 0.0, "nothing of it was computed: {failed:?}");
+    let error = failed.error.unwrap();
+    assert_eq!(error.code, ErrorCode::CostCeilingExceeded, "{error:?}");
+    assert_eq!(error.detail, "The job costs 2 compute units; its ceiling allows 1.");
+    let billed = never_begun.usage().await;
+    let billed: Vec<(&str, u64)> = billed.iter().map(|row| (row.metric.as_str(), row.units)).collect();
+    assert_eq!(billed, [("compute_units", 1), ("jobs_submitted", 1)], "what was carried");
 }
 
 #[tokio::test]

@@ -97,7 +97,7 @@ fn text(tenant: &Tenant) -> String {
     let billing = match (tenant.is_sandbox, tenant.billing_ready) {
         (true, _) => "a sandbox, never billed",
         (false, true) => "customer and subscription are there",
-        (false, false) => "made with the first usage, or by `billing setup`",
+        (false, false) => "not there yet: the reporter makes customer and subscription within a turn",
     };
     let created = tenant.created_at.format("%Y-%m-%d %H:%M:%SZ");
     format!(
@@ -134,6 +134,9 @@ mod tests {
             "{told}"
         );
         assert!(told.contains("failed jobs  confirmed on chain\n"), "{told}");
+        assert!(
+            told.ends_with("billing      not there yet: the reporter makes customer and subscription within a turn\n")
+        );
         assert!(text(&Tenant { is_sandbox: true, ..tenant }).ends_with("billing      a sandbox, never billed\n"));
     }
 
