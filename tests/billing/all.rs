@@ -18,6 +18,7 @@ mod invoices;
 mod killed;
 mod meanwhile;
 mod months;
+mod named;
 mod plans;
 mod program;
 mod provisioning;

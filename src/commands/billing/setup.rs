@@ -12,7 +12,7 @@ use store::PgPool;
 
 use super::{End, lago};
 use crate::commands::confirmation::is_agreed;
-use crate::commands::parts;
+use crate::commands::{parts, stand_in};
 
 /// What `setup` takes.
 #[derive(Args)]
@@ -28,7 +28,9 @@ pub struct SetupArgs {
 pub(super) async fn run(settings: &Settings, args: &SetupArgs, json: bool) -> Result<End> {
     let (pool, lago, catalogue) = (parts::pool(settings)?, lago(settings)?, catalogue(settings));
     store::reach(&pool).await?;
-    let mut plan = ::billing::plan(&lago, &catalogue).await.context("Failed to compare with the billing system")?;
+    let plan = ::billing::plan(&lago, &catalogue).await;
+    stand_in::name(&lago);
+    let mut plan = plan.context("Failed to compare with the billing system")?;
     let lacking = store::accounts::to_begin(&pool).await?;
     for tenant in &lacking {
         plan.add(Kind::Account, tenant, Change::Missing);
@@ -72,10 +74,10 @@ fn show(report: &Report, json: bool) -> Result<()> {
 async fn make(delivery: &BillingDelivery, lacking: &[String], report: &mut Report) -> Result<()> {
     for tenant in lacking {
         let standing = delivery.ensure_account(tenant, &ExternalId::parse(tenant)?).await;
-        match standing.with_context(|| format!("Failed to make the account of {tenant}"))? {
-            Standing::Open => report.add(Kind::Account, tenant, Change::Created),
-            // It was closed meanwhile, and owes nothing.
-            Standing::Ended => {}
+        let standing = standing.with_context(|| format!("Failed to make the account of {tenant}"))?;
+        // One that was closed meanwhile, and owes nothing, gets none.
+        if standing == Standing::Open {
+            report.add(Kind::Account, tenant, Change::Created);
         }
     }
     Ok(())
