@@ -1,5 +1,6 @@
 //! `LagoClient`: the connection to Lago. lago-client serves where it can; calls that it lacks are made here.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::standin::STAND_IN_HEADER;
 use crate::{LagoError, Origin, Patience};
 
 const AGENT: &str = concat!("zama-jobs/", env!("CARGO_PKG_VERSION"));
@@ -31,6 +33,8 @@ pub struct LagoClient {
     sdk: Arc<OnceLock<lago_client::LagoClient>>,
     http: reqwest::Client,
     patience: Patience,
+    /// Of all clones: an answer has named the stand-in.
+    is_stand_in: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for LagoClient {
@@ -55,7 +59,14 @@ impl LagoClient {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(AGENT)
             .build()?;
-        Ok(Self { origin, key: key.to_owned(), sdk: Arc::default(), http, patience: Patience::NONE })
+        Ok(Self {
+            origin,
+            key: key.to_owned(),
+            sdk: Arc::default(),
+            http,
+            patience: Patience::NONE,
+            is_stand_in: Arc::default(),
+        })
     }
 
     /// Lago's own client, for what it covers. Made when it is first used: it reads all certificates that the machine
@@ -87,12 +98,20 @@ impl LagoClient {
         &self.origin
     }
 
+    /// Whether an answer has said that it is the stand-in's. Before the first one nobody knows, and lago-client keeps to
+    /// itself what its answers said beside their bodies: [`Self::health`] tells without changing anything.
+    #[must_use]
+    pub fn is_stand_in(&self) -> bool {
+        self.is_stand_in.load(Ordering::Relaxed)
+    }
+
     /// Whether Lago serves; asks without the API key.
     ///
     /// # Errors
     /// [`LagoError::Unavailable`], or what else it answers.
     pub async fn health(&self) -> Result<(), LagoError> {
         let response = self.http.get(format!("{}/health", self.origin)).send().await?;
+        self.note_name(response.headers());
         let status = response.status();
         if status.is_success() { Ok(()) } else { Err(LagoError::from_status(status.as_u16(), String::new(), None)) }
     }
@@ -178,6 +197,7 @@ impl LagoClient {
 
     async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, LagoError> {
         let response = request.send().await?;
+        self.note_name(response.headers());
         let status = response.status();
         let retry_after = patience(response.headers());
         let body = response.text().await?;
@@ -185,6 +205,12 @@ impl LagoClient {
             return Err(LagoError::from_status(status.as_u16(), body, retry_after));
         }
         serde_json::from_str(&body).map_err(|error| LagoError::Unexpected(error.to_string()))
+    }
+
+    fn note_name(&self, headers: &HeaderMap) {
+        if headers.contains_key(STAND_IN_HEADER) {
+            self.is_stand_in.store(true, Ordering::Relaxed);
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
     pub kind: Kind,
-    /// Its code, or the address of a webhook endpoint.
+    /// Its code, the address of a webhook endpoint, or the tenant of an account.
     pub code: String,
     pub change: Change,
 }
@@ -34,6 +34,8 @@ pub enum Kind {
     Tax,
     Plan,
     WebhookEndpoint,
+    /// A tenant's customer and subscription: tenants stand in no catalogue, so that whoever knows them adds these.
+    Account,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -62,7 +64,8 @@ impl Report {
         self.entries.iter().all(|entry| entry.change == Change::Unchanged)
     }
 
-    fn add(&mut self, kind: Kind, code: &str, change: Change) {
+    /// Adds what was seen or done last.
+    pub fn add(&mut self, kind: Kind, code: &str, change: Change) {
         self.entries.push(Entry { kind, code: code.to_owned(), change });
     }
 }
@@ -75,6 +78,7 @@ impl std::fmt::Display for Report {
                 Kind::Tax => "tax",
                 Kind::Plan => "plan",
                 Kind::WebhookEndpoint => "webhook endpoint",
+                Kind::Account => "account",
             };
             let change = match &entry.change {
                 Change::Created => "created".to_owned(),

@@ -14,7 +14,7 @@ use store::credits::top_ups::{self, Kind, NewTopUp, Requested, TopUp};
 use store::tenants::Tenant;
 use uuid::Uuid;
 
-use super::{Role, billing_system, parts, process};
+use super::{Role, billing_system, parts, process, stand_in};
 
 /// Top-ups that are listed at once.
 const LISTED: i64 = 1000;
@@ -67,6 +67,7 @@ pub fn run(settings: &Settings, command: &CreditsCommand, as_json: bool) -> Resu
             CreditsCommand::List { tenant } => list(&pool, tenant).await?,
             CreditsCommand::TopUp(args) => top_up(settings, &pool, args).await?,
         };
+        stand_in::ask_configured(settings).await;
         match as_json {
             true => println!("{document:#}"),
             false => print!("{text}"),

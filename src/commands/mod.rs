@@ -24,6 +24,7 @@ pub mod parts;
 pub mod policy;
 mod process;
 mod retirements;
+mod stand_in;
 pub mod temporal;
 pub mod tenants;
 pub mod token;

@@ -42,7 +42,7 @@ impl Wiring {
 
     /// What answers under `lago_url`: nobody shall take the stand-in for Lago.
     pub fn billing_name(&self) -> &'static str {
-        if self.has_standin() { "the Lago stand-in (not a billing system)" } else { "Lago" }
+        if self.has_standin() { billing::standin::NAME } else { "Lago" }
     }
 
     /// As our own processes connect.

@@ -1,5 +1,6 @@
 //! All of them under one name, so that a runner can leave them for a run of their own.
 
+mod accounts;
 mod agreement;
 mod audited;
 mod away;
@@ -17,6 +18,7 @@ mod invoices;
 mod killed;
 mod meanwhile;
 mod months;
+mod named;
 mod plans;
 mod program;
 mod provisioning;

@@ -63,7 +63,8 @@ fn meddled(outcome: &str) -> Vec<[Value; 3]> {
 async fn what_was_changed_by_hand_is_named_and_put_right_once_somebody_says_yes() {
     let stage = Stage::new().await;
     let first = stage.runs(&["--json", "billing", "setup", "--yes"]).await.ends(0);
-    assert_eq!(told(&first), [[json!("webhook_endpoint"), json!(WEBHOOK), json!({ "outcome": "created" })]]);
+    let created = |kind: &str, code: &str| [json!(kind), json!(code), json!({ "outcome": "created" })];
+    assert_eq!(told(&first), [created("webhook_endpoint", WEBHOOK), created("account", "acme")]);
     assert_eq!(told(&stage.runs(&["--json", "billing", "setup", "--check"]).await.ends(0)), Vec::<[Value; 3]>::new());
     let sound = provisioned(&stage).await;
 

@@ -65,7 +65,7 @@ pub struct ActiveJobs {
 pub struct MonthOfUnits {
     /// Used and reserved; null where there is no ceiling.
     pub held: Option<u64>,
-    /// Beyond it accepted jobs warn (`X-Quota-Warning`).
+    /// From it on accepted jobs warn (`X-Quota-Warning`).
     pub package: Option<u64>,
     /// Beyond it no job is accepted.
     pub ceiling: Option<u64>,

@@ -59,18 +59,17 @@ async fn a_month_has_a_package_that_warns_and_a_ceiling_that_refuses() {
     let admin = app.user("acme", "admin", Role::Admin).await;
     app.plan("fast").await;
     // Two units each, of ten in the package and twenty in all.
-    let mut warned = 0;
-    for number in 1..=10 {
+    for used in (2..=20).step_by(2) {
         let answer = app.submit(&admin, &job(104_729)).await;
         answer.expect(202);
-        if answer.headers.contains_key("x-quota-warning") {
-            let used = 2 * number;
-            let told = format!("compute_units;used={used};package=10;ceiling=20");
-            assert_eq!(answer.header("x-quota-warning"), told);
-            warned += 1;
-        }
+        let told = answer.headers.get("x-quota-warning").map(|told| told.to_str().unwrap().to_owned());
+        // From all of the package on: when a notification tells of it, too.
+        assert_eq!(told, (used >= 10).then(|| format!("compute_units;used={used};package=10;ceiling=20")));
+        let notifications = app.get(&admin, "/v1/notifications").await.expect(200);
+        let mut lines = notifications["data"].as_array().unwrap().iter().map(|line| &line["data"]);
+        let is_notified = lines.any(|line| line["quota"] == "package" && line["percent"] == 100);
+        assert_eq!(is_notified, told.is_some(), "{notifications:#}");
     }
-    assert_eq!(warned, 5);
     let refused = app.submit(&admin, &job(104_729)).await;
     let problem = refused.problem("QUOTA_EXCEEDED");
     assert_eq!(problem["detail"], "The job may cost 2 compute units; 0 are left under the ceiling of this month.");

@@ -36,6 +36,9 @@ use self::news::Courier;
 /// The version of Lago whose behaviour is followed.
 pub const LAGO_VERSION: &str = "1.50";
 
+/// What people are told that it is, wherever amounts of it are printed: nobody shall take it for Lago.
+pub const NAME: &str = "the Lago stand-in (not a billing system)";
+
 /// The line that tells at the start what this is, and what it is not.
 pub fn banner(address: SocketAddr) -> String {
     format!(

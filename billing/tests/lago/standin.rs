@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use crate::harness::{Standin, acme, event};
-use billing::{Delivery, Metric, standin};
+use axum::Router;
+use billing::{Delivery, LagoClient, Metric, Patience, standin};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -29,6 +30,30 @@ async fn without_the_key_nothing_is_told_but_the_name_and_the_health() {
     assert_eq!(refused.json::<serde_json::Value>().await.unwrap(), json!({ "status": 401, "error": "Unauthorized" }));
     assert_eq!(get("/health").await.status(), 200);
     assert!(get("/").await.text().await.unwrap().contains("This is not Lago"));
+}
+
+#[tokio::test]
+async fn a_client_and_its_clones_know_it_by_any_answer() {
+    let lago = Standin::start().await;
+    let origin = format!("http://{}", lago.address);
+    let refused = LagoClient::new(&origin, "wrong").unwrap();
+    let clone = refused.patient(Patience::NONE);
+    assert!(!refused.is_stand_in(), "nobody has answered");
+    refused.get_event("x").await.unwrap_err();
+    assert!(refused.is_stand_in() && clone.is_stand_in());
+    let asked = LagoClient::new(&origin, "wrong").unwrap();
+    asked.health().await.unwrap();
+    assert!(asked.is_stand_in());
+}
+
+#[tokio::test]
+async fn what_answers_without_the_name_is_not_taken_for_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = LagoClient::new(&format!("http://{}", listener.local_addr().unwrap()), "key").unwrap();
+    tokio::spawn(async move { axum::serve(listener, Router::new()).await });
+    assert_eq!(client.get_event("x").await.unwrap(), None, "it has nothing");
+    assert!(client.health().await.is_err());
+    assert!(!client.is_stand_in());
 }
 
 #[tokio::test]

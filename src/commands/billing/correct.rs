@@ -15,7 +15,7 @@ use store::audit::Draft;
 use store::usage::corrections::{self, Corrected, Correction};
 
 use super::End;
-use crate::commands::parts;
+use crate::commands::{parts, stand_in};
 
 /// What `correct` takes.
 #[derive(Args)]
@@ -98,6 +98,7 @@ async fn open_from(settings: &Settings, pool: &PgPool, row: &str) -> Result<Date
     };
     let delivery = BillingDelivery::new(pool.clone(), Arc::new(lago), settings.billing.default_plan.clone());
     let open_from = Box::pin(delivery.open_from(&tenant)).await;
+    stand_in::name(&delivery.lago);
     let open_from = open_from.context("Failed to ask the billing system which period is open")?;
     open_from.with_context(|| {
         format!("the subscription of {tenant} has ended: give back by a credit note in the billing system")

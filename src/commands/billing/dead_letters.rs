@@ -9,7 +9,7 @@ use store::audit::Draft;
 use store::usage::dead_letters::{self, DeadLetter, Which};
 
 use super::End;
-use crate::commands::parts;
+use crate::commands::{parts, stand_in};
 
 /// Dead letters that are listed at once.
 const LISTED: i64 = 1000;
@@ -59,6 +59,7 @@ pub(super) async fn run(settings: &Settings, command: &DeadLettersCommand, json:
         DeadLettersCommand::List { tenant } => {
             let which = tenant.as_deref().map_or(Which::All, Which::OfTenant);
             let letters = dead_letters::list(&pool, which, LISTED).await?;
+            stand_in::ask_configured(settings).await;
             if json {
                 println!("{:#}", json!({ "data": letters.iter().map(document).collect::<Vec<_>>() }));
             } else {

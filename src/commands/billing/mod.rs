@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 use settings::Settings;
 
-use super::{Role, parts, process};
+use super::{Role, parts, process, stand_in};
 
 pub use setup::provision;
 pub use usage::table;
@@ -33,7 +33,7 @@ Exit codes:
 pub enum BillingCommand {
     /// Provision metrics, plans, taxes and webhook, and every tenant's customer and subscription.
     ///
-    /// Shows what is to be done and asks; repeating it changes nothing.
+    /// Shows what is to be done, tenants without an account by name, and asks; repeating it changes nothing.
     #[command(after_help = EXIT_CODES)]
     Setup(setup::SetupArgs),
     /// Show what a tenant would be invoiced if its period ended now.
@@ -102,6 +102,7 @@ pub fn run(settings: &Settings, command: &BillingCommand, json: bool) -> Result<
             BillingCommand::CloseMonth { month } => {
                 let lago = lago(settings)?;
                 let made = lago.close_month_of_stand_in(&month.to_string()).await;
+                stand_in::name(&lago);
                 let made = made.context("Only the stand-in closes a month by command, and one that is over")?;
                 println!("{made} invoices made for {month}");
                 End::Done

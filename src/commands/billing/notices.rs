@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use settings::Settings;
 
 use super::End;
-use crate::commands::parts;
+use crate::commands::{parts, stand_in};
 
 /// What `notices` takes.
 #[derive(Args)]
@@ -20,6 +20,7 @@ pub(super) async fn run(settings: &Settings, args: &NoticesArgs, json: bool) -> 
     let pool = parts::pool(settings)?;
     store::reach(&pool).await?;
     let notices = store::accounts::notices(&pool, args.limit).await?;
+    stand_in::ask_configured(settings).await;
     if json {
         let told = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_else(|_| json!(text));
         let document = notices.iter().map(

@@ -14,8 +14,8 @@ use serde_json::json;
 use settings::Settings;
 
 use super::{End, lago};
-use crate::commands::parts;
 use crate::commands::token::lifetime;
+use crate::commands::{parts, stand_in};
 
 /// What `reconcile` takes.
 #[derive(Args)]
@@ -52,7 +52,7 @@ pub(super) async fn run(settings: &Settings, args: &ReconcileArgs, json: bool) -
         ensure!(store::tenants::find(&pool, tenant).await?.is_some(), "there is no tenant {tenant}");
     }
     let lago = Arc::new(lago(settings)?);
-    let delivery = Arc::new(BillingDelivery::new(pool, lago, settings.billing.default_plan.clone()));
+    let delivery = Arc::new(BillingDelivery::new(pool, lago.clone(), settings.billing.default_plan.clone()));
     let reconciler = Reconciler::new(delivery, args.waiting_longer_than, PATIENCE);
     let this_month = Month::of(Utc::now());
     let month = args.month.unwrap_or(this_month);
@@ -63,6 +63,7 @@ pub(super) async fn run(settings: &Settings, args: &ReconcileArgs, json: bool) -
         repaired = Some(Box::pin(reconciler.repair(&reports)).await);
         reports = reconciler.all(month, args.tenant.as_deref()).await?;
     }
+    stand_in::ask(&lago).await;
     let format = if json { Format::Json } else { args.format };
     print!("{}", printed(&reports, repaired, format)?);
     if format != Format::Json {

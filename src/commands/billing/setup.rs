@@ -1,16 +1,18 @@
-//! `zama-jobs billing setup`: shows what differs between the price list and Lago, asks, and provisions it.
+//! `zama-jobs billing setup`: shows what differs between the price list and Lago, and which tenants have no account there;
+//! asks, and provisions it.
 
 use std::sync::Arc;
 
-use ::billing::{Catalogue, ExternalId, LagoClient, Report};
-use activities::billing_delivery::BillingDelivery;
+use ::billing::{Catalogue, Change, ExternalId, Kind, LagoClient, Report};
+use activities::billing_delivery::{BillingDelivery, Standing};
 use anyhow::{Context, Result};
 use clap::Args;
 use settings::Settings;
+use store::PgPool;
 
 use super::{End, lago};
 use crate::commands::confirmation::is_agreed;
-use crate::commands::parts;
+use crate::commands::{parts, stand_in};
 
 /// What `setup` takes.
 #[derive(Args)]
@@ -18,14 +20,21 @@ pub struct SetupArgs {
     /// Provision without asking.
     #[arg(long, short)]
     yes: bool,
-    /// Change nothing: tell what differs, and end with 9 if anything does.
+    /// Change nothing: tell what differs and which tenants have no account, and end with 9 if there is any such thing.
     #[arg(long, conflicts_with = "yes")]
     check: bool,
 }
 
 pub(super) async fn run(settings: &Settings, args: &SetupArgs, json: bool) -> Result<End> {
-    let (lago, catalogue) = (lago(settings)?, catalogue(settings));
-    let plan = ::billing::plan(&lago, &catalogue).await.context("Failed to compare with the billing system")?;
+    let (pool, lago, catalogue) = (parts::pool(settings)?, lago(settings)?, catalogue(settings));
+    store::reach(&pool).await?;
+    let plan = ::billing::plan(&lago, &catalogue).await;
+    stand_in::name(&lago);
+    let mut plan = plan.context("Failed to compare with the billing system")?;
+    let lacking = store::accounts::to_begin(&pool).await?;
+    for tenant in &lacking {
+        plan.add(Kind::Account, tenant, Change::Missing);
+    }
     if args.check {
         show(&plan, json)?;
         return Ok(if plan.is_unchanged() { End::Done } else { End::Trouble });
@@ -36,10 +45,13 @@ pub(super) async fn run(settings: &Settings, args: &SetupArgs, json: bool) -> Re
             return Ok(End::Declined);
         }
     }
-    let report = ::billing::setup(&lago, &catalogue).await.context("Failed to provision billing")?;
+    let mut report = ::billing::setup(&lago, &catalogue).await.context("Failed to provision billing")?;
+    let delivery = BillingDelivery::new(pool.clone(), Arc::new(lago), settings.billing.default_plan.clone());
+    let made = make(&delivery, &lacking, &mut report).await;
+    // One that could not be made hides none of those that were.
     show(&report, json)?;
-    let tenants = accounts(settings, lago).await?;
-    eprintln!("{tenants} tenants have a customer and a subscription");
+    made?;
+    eprintln!("{} tenants have a customer and a subscription", with_account(&pool).await?);
     Ok(if report.is_settled() { End::Done } else { End::Trouble })
 }
 
@@ -58,16 +70,22 @@ fn show(report: &Report, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Makes sure that every tenant has its customer and subscription; tells how many there are.
-async fn accounts(settings: &Settings, lago: LagoClient) -> Result<usize> {
-    let pool = parts::pool(settings)?;
-    let tenants = store::tenants::list(&pool).await?;
-    let delivery = BillingDelivery::new(pool, Arc::new(lago), settings.billing.default_plan.clone());
-    for tenant in &tenants {
-        let name = tenant.id.as_str();
-        delivery.ensure_account(name, &ExternalId::parse(name)?).await?;
+/// Makes the customers and subscriptions that were shown to be lacking.
+async fn make(delivery: &BillingDelivery, lacking: &[String], report: &mut Report) -> Result<()> {
+    for tenant in lacking {
+        let standing = delivery.ensure_account(tenant, &ExternalId::parse(tenant)?).await;
+        let standing = standing.with_context(|| format!("Failed to make the account of {tenant}"))?;
+        // One that was closed meanwhile, and owes nothing, gets none.
+        if standing == Standing::Open {
+            report.add(Kind::Account, tenant, Change::Created);
+        }
     }
-    Ok(tenants.len())
+    Ok(())
+}
+
+async fn with_account(pool: &PgPool) -> Result<usize> {
+    let tenants = store::tenants::list(pool).await?;
+    Ok(tenants.iter().filter(|tenant| tenant.billing_ready).count())
 }
 
 /// Provisions the price list, for who has nobody to ask.

@@ -7,6 +7,7 @@ use jobs::money::money;
 use settings::Settings;
 
 use super::{End, lago};
+use crate::commands::stand_in;
 
 /// What `usage` takes.
 #[derive(Args)]
@@ -17,7 +18,9 @@ pub struct UsageArgs {
 
 pub(super) async fn run(settings: &Settings, args: &UsageArgs, json: bool) -> Result<End> {
     let (lago, account) = (lago(settings)?, ExternalId::parse(&args.tenant)?);
-    let usage = lago.current_usage(&account).await?;
+    let usage = lago.current_usage(&account).await;
+    stand_in::name(&lago);
+    let usage = usage?;
     if json {
         println!("{}", serde_json::to_string_pretty(&usage)?);
     } else {

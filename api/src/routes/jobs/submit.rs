@@ -76,7 +76,7 @@ errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, In
              ("Idempotency-Key" = String, description = "The key, the client's or a new one."),
              ("Idempotency-Replayed" = String, description = "`true` when the key was used before."),
              ("Preference-Applied" = String, description = "`wait=N`, when the client's wait was heeded."),
-             ("X-Quota-Warning" = String, description = "This month's units beyond the plan's package.")
+             ("X-Quota-Warning" = String, description = "This month's units, once the plan's package is used up.")
          ),
          example = json!(accepted_example())),
         (status = 200, description = "The job has ended within the time that the client would wait.", body = Job,
@@ -85,7 +85,7 @@ errors!(Errors: Token, InvalidRequest, JobValidationFailed, UnknownAlgorithm, In
              ("Idempotency-Key" = String, description = "The key, the client's or a new one."),
              ("Idempotency-Replayed" = String, description = "`true` when the key was used before."),
              ("Preference-Applied" = String, description = "`wait=N`, as it was heeded."),
-             ("X-Quota-Warning" = String, description = "This month's units beyond the plan's package.")
+             ("X-Quota-Warning" = String, description = "This month's units, once the plan's package is used up.")
          ),
          example = json!(job_example())),
         Errors

@@ -68,8 +68,9 @@ fn until_next_month(now: DateTime<Utc>) -> u64 {
 /// Which packages are used up, for a header: `compute_units;used=12;package=10;ceiling=20`.
 pub(super) fn quota_warning(rules: &Rules, month: MonthUnits) -> Option<HeaderValue> {
     let ceilings = rules.plan.ceilings(rules.ceilings)?;
-    let beyond = |metric: Metric, units: MonthlyUnits, used: u64, ceiling: u64| {
-        let warn = units.package > 0 && used > units.package;
+    let used_up = |metric: Metric, units: MonthlyUnits, used: u64, ceiling: u64| {
+        // As soon as the tenant is told by a notification.
+        let warn = units.package > 0 && used >= units.package;
         warn.then(|| match ceiling {
             u64::MAX => format!("{metric};used={used};package={}", units.package),
             _ => format!("{metric};used={used};package={};ceiling={ceiling}", units.package),
@@ -77,8 +78,8 @@ pub(super) fn quota_warning(rules: &Rules, month: MonthUnits) -> Option<HeaderVa
     };
     let plan = &rules.plan;
     let warnings: Vec<String> = [
-        beyond(Metric::ComputeUnits, plan.compute_units, month.compute, ceilings.compute),
-        beyond(Metric::FheComputeUnits, plan.fhe_units, month.fhe, ceilings.fhe),
+        used_up(Metric::ComputeUnits, plan.compute_units, month.compute, ceilings.compute),
+        used_up(Metric::FheComputeUnits, plan.fhe_units, month.fhe, ceilings.fhe),
     ]
     .into_iter()
     .flatten()
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_names_what_is_beyond_its_package() {
+    fn a_warning_names_the_packages_that_are_used_up_from_their_last_unit_on() {
         let plan = Plan {
             compute_units: MonthlyUnits { package: 10, ceiling: 20 },
             fhe_units: MonthlyUnits { package: 5, ceiling: 0 },
@@ -126,8 +127,9 @@ mod tests {
             let warning = quota_warning(&rules, MonthUnits { compute, fhe });
             warning.map(|value| value.to_str().expect("text").to_owned())
         };
-        assert_eq!(warning(10, 5), None);
-        assert_eq!(warning(11, 5).as_deref(), Some("compute_units;used=11;package=10;ceiling=15"));
+        assert_eq!(warning(9, 4), None);
+        assert_eq!(warning(10, 4).as_deref(), Some("compute_units;used=10;package=10;ceiling=15"));
+        assert_eq!(warning(9, 5).as_deref(), Some("fhe_compute_units;used=5;package=5"));
         let both = "compute_units;used=12;package=10;ceiling=15, fhe_compute_units;used=6;package=5";
         assert_eq!(warning(12, 6).as_deref(), Some(both));
     }

@@ -1,0 +1,29 @@
+//! The line under which nobody takes the Lago stand-in for Lago: beside whatever a command prints of the billing system. It
+//! goes to stderr, since stdout is what scripts read.
+
+use ::billing::{LagoClient, standin};
+use settings::Settings;
+
+use super::parts;
+
+/// Names the stand-in, if an answer has come from it.
+pub(super) fn name(lago: &LagoClient) {
+    if lago.is_stand_in() {
+        eprintln!("note: {} is {}", lago.origin(), standin::NAME);
+    }
+}
+
+/// The same where perhaps nothing was asked for yet. Who does not answer has no name, and holds nothing back.
+pub(super) async fn ask(lago: &LagoClient) {
+    if !lago.is_stand_in() {
+        drop(lago.health().await);
+    }
+    name(lago);
+}
+
+/// The same for what our database remembers of the billing system that the settings name.
+pub(super) async fn ask_configured(settings: &Settings) {
+    if let Ok(Some(lago)) = parts::lago(settings) {
+        ask(&lago).await;
+    }
+}
