@@ -11,6 +11,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::query::Query;
 use crate::standin::STAND_IN_HEADER;
 use crate::{LagoError, Origin, Patience};
 
@@ -138,20 +139,16 @@ impl LagoClient {
     }
 
     /// As [`Self::find`], with a query.
-    pub(crate) async fn find_with<T: DeserializeOwned, Q: Serialize + Sync>(
+    pub(crate) async fn find_with<T: DeserializeOwned>(
         &self,
         path: &[&str],
-        query: &Q,
+        query: &Query<'_>,
     ) -> Result<Option<T>, LagoError> {
         LagoError::absent_is_none(self.get_with(path, query).await)
     }
 
     /// As [`Self::find_with`], of something that must be there.
-    pub(crate) async fn get_with<T: DeserializeOwned, Q: Serialize + Sync>(
-        &self,
-        path: &[&str],
-        query: &Q,
-    ) -> Result<T, LagoError> {
+    pub(crate) async fn get_with<T: DeserializeOwned>(&self, path: &[&str], query: &Query<'_>) -> Result<T, LagoError> {
         self.read(|| Ok(self.request(Method::GET, path)?.query(query))).await
     }
 

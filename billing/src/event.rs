@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::query::Query;
 use crate::{Decimal, ExternalId, LagoClient, LagoError, Metric};
 
 /// One ledger row on its way to Lago. All of it is frozen before the first send: a repeat must be the same event.
@@ -91,15 +92,6 @@ pub(crate) struct PageMeta {
     pub(crate) next_page: Option<u32>,
 }
 
-#[derive(Serialize)]
-struct EventQuery<'a> {
-    external_subscription_id: &'a str,
-    timestamp_from: String,
-    timestamp_to: String,
-    page: u32,
-    per_page: u32,
-}
-
 #[derive(Deserialize)]
 struct EventAnswer {
     event: EventBody,
@@ -166,7 +158,7 @@ impl LagoClient {
         let mut events: BTreeMap<String, RecordedEvent> = BTreeMap::new();
         let mut page = 1;
         loop {
-            let query = EventQuery {
+            let query = Query::Events {
                 external_subscription_id: subscription.as_str(),
                 timestamp_from: from.to_rfc3339_opts(SecondsFormat::Millis, true),
                 timestamp_to: until.to_rfc3339_opts(SecondsFormat::Millis, true),

@@ -18,6 +18,7 @@ mod metric;
 mod notice;
 mod patience;
 mod pricing;
+mod query;
 pub mod reconciliation;
 mod setup;
 pub mod standin;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::event::PageMeta;
+use crate::query::Query;
 use crate::{ExternalId, LagoClient, LagoError};
 
 /// Subscriptions in one page of a list; Lago gives no more.
@@ -56,7 +57,7 @@ impl LagoClient {
         let mut page = 1;
         loop {
             // Without a status Lago tells the active ones.
-            let query = [("page", page), ("per_page", SUBSCRIPTIONS_A_PAGE)];
+            let query = Query::Subscriptions { page, per_page: SUBSCRIPTIONS_A_PAGE };
             let found: SubscriptionPage = self.get_with(&["subscriptions"], &query).await?;
             ids.extend(found.subscriptions.into_iter().map(|subscription| subscription.external_id));
             match found.meta.next_page {
@@ -73,7 +74,7 @@ impl LagoClient {
     pub async fn subscription_has_ended(&self, id: &ExternalId) -> Result<bool, LagoError> {
         for (status, is_ended) in [("active", false), ("pending", false), ("terminated", true)] {
             let path = ["subscriptions", id.as_str()];
-            if self.find_with::<IgnoredAny, _>(&path, &[("status", status)]).await?.is_some() {
+            if self.find_with::<IgnoredAny>(&path, &Query::Subscription { status }).await?.is_some() {
                 return Ok(is_ended);
             }
         }
@@ -87,13 +88,13 @@ impl LagoClient {
     /// Any [`LagoError`].
     pub async fn subscribed_until(&self, id: &ExternalId, moment: DateTime<Utc>) -> Result<DateTime<Utc>, LagoError> {
         let path = ["subscriptions", id.as_str()];
-        let active: Option<DatesAnswer> = self.find_with(&path, &[("status", "active")]).await?;
+        let active: Option<DatesAnswer> = self.find_with(&path, &Query::Subscription { status: "active" }).await?;
         let goes_on = |dates: Dates| dates.started_at.is_none_or(|start| start < moment);
         if active.is_some_and(|answer| goes_on(answer.subscription)) {
             return Ok(moment);
         }
         // Of several Lago tells the one that ended last.
-        let ended: Option<DatesAnswer> = self.find_with(&path, &[("status", "terminated")]).await?;
+        let ended: Option<DatesAnswer> = self.find_with(&path, &Query::Subscription { status: "terminated" }).await?;
         let end = ended.and_then(|answer| answer.subscription.terminated_at);
         Ok(end.map_or(moment, |end| end.min(moment)))
     }

@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::event::PageMeta;
+use crate::query::Query;
 use crate::{Decimal, ExternalId, LagoClient, LagoError};
 
 /// Invoices in one page of a list; Lago gives no more.
@@ -85,7 +86,7 @@ impl LagoClient {
     /// Any [`LagoError`]; [`LagoError::Rejected`] with 404 for an unknown tenant, 405 without a subscription.
     pub async fn current_usage(&self, tenant: &ExternalId) -> Result<CurrentUsage, LagoError> {
         let path = ["customers", tenant.as_str(), "current_usage"];
-        let query = [("external_subscription_id", tenant.as_str())];
+        let query = Query::CurrentUsage { external_subscription_id: tenant.as_str() };
         let answer: UsageAnswer = self.get_with(&path, &query).await?;
         Ok(answer.customer_usage.into())
     }
@@ -108,7 +109,7 @@ impl LagoClient {
         let mut invoices = Vec::new();
         let mut page = 1;
         loop {
-            let query = InvoiceQuery {
+            let query = Query::Invoices {
                 external_customer_id: tenant.as_str(),
                 issuing_date_from: first_day,
                 issuing_date_to: last_day,
@@ -123,17 +124,6 @@ impl LagoClient {
             }
         }
     }
-}
-
-#[derive(Serialize)]
-struct InvoiceQuery<'a> {
-    external_customer_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    issuing_date_from: Option<NaiveDate>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    issuing_date_to: Option<NaiveDate>,
-    page: u32,
-    per_page: u32,
 }
 
 #[derive(Deserialize)]

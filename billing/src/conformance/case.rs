@@ -156,7 +156,10 @@ impl Case {
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
+
     use super::*;
+    use crate::query::Query;
 
     /// Routes that no case needs: the stand-in's own, and pages for people.
     #[test]
@@ -191,6 +194,65 @@ mod tests {
         let route: Vec<&str> = route.trim_start_matches('/').split('/').collect();
         let same = |(asked, part): (&&str, &&str)| part.starts_with('{') || asked == part;
         asked.len() == route.len() && asked.iter().zip(&route).all(same)
+    }
+
+    /// A query of each kind with all that it may ask for, and the route that takes it.
+    fn queries() -> [(&'static str, Query<'static>); 7] {
+        let id = "acme";
+        let (page, per_page) = (1, 100);
+        let day = NaiveDate::from_ymd_opt(2026, 11, 22);
+        let events = Query::Events {
+            external_subscription_id: id,
+            timestamp_from: String::new(),
+            timestamp_to: String::new(),
+            page,
+            per_page,
+        };
+        let invoices =
+            Query::Invoices { external_customer_id: id, issuing_date_from: day, issuing_date_to: day, page, per_page };
+        [
+            ("/customers/{external_id}/current_usage", Query::CurrentUsage { external_subscription_id: id }),
+            ("/events", events),
+            ("/invoices", invoices),
+            ("/subscriptions/{external_id}", Query::Subscription { status: "active" }),
+            ("/subscriptions", Query::Subscriptions { page, per_page }),
+            ("/wallets", Query::Wallets { external_customer_id: id, page, per_page }),
+            ("/wallets/{id}/wallet_transactions", Query::WalletTransactions { page, per_page }),
+        ]
+    }
+
+    /// The names of the kinds that there are.
+    fn kinds_of_query() -> BTreeSet<&'static str> {
+        let source = include_str!("../query.rs");
+        let (_, source) = source.split_once("enum Query<'a> {").unwrap();
+        let (kinds, _) = source.split_once("\n}").unwrap();
+        let named = kinds.lines().filter_map(|line| line.strip_prefix("    "));
+        let named = named.filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()));
+        named.filter_map(|line| line.split(' ').next()).collect()
+    }
+
+    /// The keys of the query with which a case asks.
+    fn keys(asked: &str) -> Vec<&str> {
+        let query = asked.split_once('?').map_or("", |(_, query)| query);
+        query.split('&').filter_map(|pair| pair.split('=').next()).collect()
+    }
+
+    #[test]
+    fn every_key_of_a_query_that_the_client_sends_has_a_case() {
+        let (table, queries) = (Table::recorded().unwrap(), queries());
+        let shown: Vec<String> = queries.iter().map(|(_, query)| format!("{query:?}")).collect();
+        let kinds: BTreeSet<&str> = shown.iter().filter_map(|text| text.split(' ').next()).collect();
+        assert_eq!(kinds, kinds_of_query(), "each kind of query is to be looked at here");
+        for (route, query) in &queries {
+            let sent = serde_json::to_value(query).unwrap();
+            for key in sent.as_object().unwrap().keys() {
+                let is_asked = table.cases().iter().any(|case| {
+                    let asked = case.request.path.as_deref().unwrap_or_default();
+                    case.request.method == "GET" && fits(asked, route) && keys(asked).contains(&key.as_str())
+                });
+                assert!(is_asked, "no case asks {route} with {key}");
+            }
+        }
     }
 
     #[test]

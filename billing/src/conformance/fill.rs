@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Names that every run has; `index` counts within `$repeat`.
-const GIVEN: [&str; 4] = ["prefix", "now", "minute_ago", "index"];
+const GIVEN: [&str; 5] = ["prefix", "now", "minute_ago", "two_minutes_ago", "index"];
 
 #[cfg(test)]
 pub(super) fn is_given(name: &str) -> bool {
@@ -24,7 +24,8 @@ impl Names {
         let now = Utc::now();
         let minute_ago = (now - TimeDelta::minutes(1)).to_rfc3339_opts(SecondsFormat::Secs, true);
         let prefix = format!("zc{}", &Uuid::new_v4().simple().to_string()[..10]);
-        let given = [json!(prefix), json!(now.timestamp()), json!(minute_ago)];
+        let two_minutes_ago = (now - TimeDelta::minutes(2)).timestamp();
+        let given = [json!(prefix), json!(now.timestamp()), json!(minute_ago), json!(two_minutes_ago)];
         Self(GIVEN.iter().map(|name| (*name).to_owned()).zip(given).collect())
     }
 

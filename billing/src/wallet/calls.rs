@@ -5,6 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{NewWallet, TOP_UP_KEY, TopUp, Wallet, WalletId, WalletStatus, WalletTransaction, wire};
+use crate::query::Query;
 use crate::{ExternalId, LagoClient, LagoError};
 
 /// Wallets or transactions in one page of a list; Lago gives no more.
@@ -16,7 +17,9 @@ impl LagoClient {
     /// # Errors
     /// Any [`LagoError`].
     pub async fn wallets(&self, customer: &ExternalId) -> Result<Vec<Wallet>, LagoError> {
-        let pages = self.pages::<wire::Wallets>(&["wallets"], &[("external_customer_id", customer.as_str())]).await?;
+        let external_customer_id = customer.as_str();
+        let query = |page| Query::Wallets { external_customer_id, page, per_page: A_PAGE };
+        let pages: Vec<wire::Wallets> = self.pages(&["wallets"], query).await?;
         pages.into_iter().flat_map(|page| page.wallets).map(wire::WalletBody::read).collect()
     }
 
@@ -63,7 +66,8 @@ impl LagoClient {
     /// Any [`LagoError`]; [`LagoError::Rejected`] with 404 for a wallet that there is not.
     pub async fn wallet_transactions(&self, wallet: WalletId) -> Result<Vec<WalletTransaction>, LagoError> {
         let path = ["wallets", &wallet.to_string(), "wallet_transactions"];
-        let pages = self.pages::<wire::Transactions>(&path, &[]).await?;
+        let query = |page| Query::WalletTransactions { page, per_page: A_PAGE };
+        let pages: Vec<wire::Transactions> = self.pages(&path, query).await?;
         pages.into_iter().flat_map(|page| page.wallet_transactions).map(wire::TransactionBody::read).collect()
     }
 
@@ -116,19 +120,16 @@ impl LagoClient {
         self.put::<_, IgnoredAny>(&["invoices", invoice], &body).await.map(drop)
     }
 
-    async fn pages<T: DeserializeOwned + wire::Page>(
+    async fn pages<'a, T: DeserializeOwned + wire::Page>(
         &self,
         path: &[&str],
-        filter: &[(&str, &str)],
+        query: impl Fn(u32) -> Query<'a> + Send + Sync,
     ) -> Result<Vec<T>, LagoError> {
         let mut pages: Vec<T> = Vec::new();
         let mut page = 1;
         loop {
-            let numbers = [("page", page.to_string()), ("per_page", A_PAGE.to_string())];
-            let numbers = numbers.iter().map(|(name, value)| (*name, value.as_str()));
-            let query: Vec<(&str, &str)> = filter.iter().copied().chain(numbers).collect();
             // A missing parent is an error of the caller's, which an empty list would hide.
-            let found: T = self.get_with(path, &query).await?;
+            let found: T = self.get_with(path, &query(page)).await?;
             let next = found.next_page();
             pages.push(found);
             match next {
