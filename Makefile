@@ -91,7 +91,7 @@ flips: ## Flip 300 bits of every kind of outside bytes as it is (minutes; `make 
 lago-clients: ## Hold the Lago stand-in to Lago's official clients.
 	ZAMA_BIN=$(ZAMA_JOBS) billing/tests/official/run.sh
 
-compose: ## Hold docker-compose.yml and the Dockerfile to schema, linters and the programs (no Docker needed).
+compose: setup ## Hold docker-compose.yml and the Dockerfile to schema, linters and the programs (no Docker needed).
 	ZAMA_BIN=$(ZAMA_JOBS) tests/compose/check.sh
 
 # WHICH is plain, encrypted or all.

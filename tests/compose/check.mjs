@@ -1,6 +1,7 @@
 // Holds docker-compose.yml and the Dockerfile to their rules, and the rules to mistakes that they must find.
-import { count, faults } from "./rules.mjs";
+import { count, faults, known } from "./rules.mjs";
 import * as image from "./image.mjs";
+import { wrongInScript } from "./others.mjs";
 import { load, root } from "./stack.mjs";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,6 +16,20 @@ const mistakes = [
   ["an unknown command", (services) => (services.get("migrate").command = ["migrates"]), "has no command migrates"],
   ["an unknown subcommand", (services) => (services.get("billing-setup").command = ["billing", "set-up"]), "wants a command"],
   ["an unknown flag", (services) => (services.get("billing-setup").command = ["billing", "setup", "--force"]), "has no --force"],
+  ["an unknown command of another's image", (services) => (services.get("lago-worker").command = ["./scripts/start.workers.sh"]), "start.workers.sh is not among its image's commands"],
+  ["an unknown flag of another's program", (services) => (services.get("lago-redis").command = ["redis-server", "--append-only", "yes"]), "redis-server takes no --append-only"],
+  ["an unknown subcommand of another's program", (services) => (services.get("lago-redis").healthcheck.test = ["CMD", "redis-cli", "pings"]), "redis-cli takes no pings"],
+  ["a health check that another's image lacks", (services) => (services.get("temporal-ui").healthcheck.test[1] = "curl"), "curl is not among its image's commands"],
+  ["a health check in one text", (services) => (services.get("lago-front").healthcheck.test = "wget -q -O /dev/null http://127.0.0.1:80/"), "is no list of words"],
+  ["a program in a shell's text that another's image lacks", (services) => (services.get("lago-clock").healthcheck.test[3] = "pgrep -f clockwork"), "pgrep is not among its image's commands"],
+  ["a script that another's image cannot run", (services) => (services.get("roles").entrypoint = ["/bin/sh", "/opt/zama/keys.sh"]), "calls nothing that its image has"],
+  ["a shell that another's image lacks", (services) => (services.get("roles").entrypoint[0] = "/bin/zsh"), "/bin/zsh is not among its image's commands"],
+  ["a flag that anvil does not know", (services) => services.get("anvil").command.push("--silence"), "anvil refuses it"],
+  ["a port that anvil cannot read", (services) => (services.get("anvil").command = ["--port", "http"]), "anvil refuses it"],
+  ["a command that cast does not know", (services) => (services.get("anvil").healthcheck.test[2] = "chain-ids"), "cast refuses it"],
+  ["a setting that postgres does not know", (services) => (services.get("postgres").command = ["postgres", "-c", "max_connection=200"]), "postgres has no setting max_connection"],
+  ["a setting beyond what postgres takes", (services) => (services.get("postgres").command = ["postgres", "-c", "max_connections=0"]), "as max_connections, not 0"],
+  ["a flag that is none of postgres's settings", (services) => services.get("postgres").command.push("-x"), "postgres is given -x"],
   ["no health check", (services) => delete services.get("kms").healthcheck, "has no health check"],
   ["a clock without a health check", (services) => delete services.get("lago-clock").healthcheck, "lago-clock goes on and has no health check"],
   ["a health check that is switched off", (services) => (services.get("lago-pdf").healthcheck = { disable: true }), "lago-pdf goes on and has no health check"],
@@ -37,6 +52,10 @@ const mistakes = [
   ["a process as the schema's owner", (services) => (services.get("api").environment.ZAMA__DATABASE__URL = "postgres://zama:development@postgres:5432/zama"), "not as zama_app"],
   ["a process that knows the schema's owner", (services) => (services.get("worker").environment.ZAMA__DATABASE__MIGRATION_URL = "postgres://zama:development@postgres:5432/zama"), "wrong ZAMA__DATABASE__MIGRATION_URL"],
   ["a secret without its word", (services) => (services.get("lago-api").environment.SECRET_KEY_BASE = "changeme"), "without the word development"],
+  ["a codec key without its word", (services) => (services.get("api").environment.ZAMA__TEMPORAL__CODEC_KEYS = "one:00"), "ZAMA__TEMPORAL__CODEC_KEYS is a secret without the word development"],
+  ["a public codec key that is inherited", (services) => delete services.get("worker").environment.ZAMA__TEMPORAL__CODEC_KEYS, "worker inherits ZAMA__TEMPORAL__CODEC_KEYS"],
+  ["a public key that no comment names", (services, stack) => (stack.text = stack.text.replace(/^# +ZAMA__CHAIN__CONFIRMER_KEY .*\n/m, "")), "inherits ZAMA__CHAIN__CONFIRMER_KEY"],
+  ["a comment on a key that nobody inherits", (services, stack) => (stack.text += "#   ZAMA__BILLING__LAGO_KEY  DEVELOPMENT ONLY\n"), "a comment has ZAMA__BILLING__LAGO_KEY"],
   ["new rights", (services) => delete services.get("worker").security_opt, "may gain rights"],
   ["no limit of memory", (services) => delete services.get("worker-fhe").mem_limit, "no limit of memory"],
   ["a writable image", (services) => (services.get("api").read_only = false), "may write to its image"],
@@ -48,7 +67,7 @@ const mistakes = [
 const wrong = [...faults(load()), ...[...image.faults()].map((fault) => `Dockerfile: ${fault}`)];
 for (const [name, make, says] of mistakes) {
   const stack = load();
-  make(stack.services);
+  make(stack.services, stack);
   stack.document.services = Object.fromEntries(stack.services);
   if (!faults(stack).some((fault) => fault.includes(says))) wrong.push(`the rules do not find ${name}`);
 }
@@ -58,12 +77,21 @@ const spoilt = [
   ["another compiler", dockerfile.replace("ARG RUST_VERSION=", "ARG RUST_VERSION=0."), "rust-toolchain.toml says"],
   ["a base without a version", dockerfile.replace(/FROM debian:\S+/, "FROM debian:stable"), "not pinned"],
   ["an unknown command of the image", dockerfile.replace('CMD ["api"]', 'CMD ["server"]'), "has no command server"],
+  ["an unknown health check of the chain", dockerfile.replace('"cast", "chain-id"', '"cast", "chain-ids"'), "cast refuses it"],
   ["an image without a health check", dockerfile.replace(/HEALTHCHECK .*"api"\]/, ""), "api has no health check"],
 ];
 for (const [name, text, says] of spoilt) {
   if (![...image.faults(text)].some((fault) => fault.includes(says))) wrong.push(`the rules do not find ${name}`);
 }
+const script = (name) => readFileSync(join(root, "deploy/compose", name), "utf8");
+const spoiltScripts = [
+  ["an unknown flag in a script", script("roles.sh").replace("--quiet", "--silent"), "postgres", "psql takes no --silent"],
+  ["an unknown subcommand in a script", script("temporal-schema.sh").replace("setup-schema", "setup-schemas"), "temporalio/admin-tools", "takes no setup-schemas"],
+];
+for (const [name, text, of, says] of spoiltScripts) {
+  if (![...wrongInScript(text, known[of].commands)].some((fault) => fault.includes(says))) wrong.push(`the rules do not find ${name}`);
+}
 for (const fault of wrong) console.error(fault);
-const checks = count + 1 + mistakes.length + spoilt.length;
+const checks = count + 1 + mistakes.length + spoilt.length + spoiltScripts.length;
 console.log(`${Math.max(checks - wrong.length, 0)} passed, ${wrong.length} failed`);
 process.exit(wrong.length ? 1 : 0);

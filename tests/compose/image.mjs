@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { asked } from "./engines.mjs";
 import { settings, takes, wrongIn } from "./program.mjs";
 import { root } from "./stack.mjs";
 
@@ -39,6 +40,9 @@ export function* faults(text = read("Dockerfile")) {
         const wrong = wrongIn(words.slice(1));
         if (wrong) yield `${name}: its health check: ${wrong}`;
         else if (!takes(["health"], words[2])) yield `${name}: zama-jobs health knows no ${words[2]}`;
+      } else if (instruction === "HEALTHCHECK") {
+        const wrong = words && asked[words[0]] ? asked[words[0]](words) : "nobody can be asked about it";
+        if (wrong) yield `${name}: its health check: ${wrong}`;
       }
       if (instruction === "CMD") {
         const wrong = wrongIn(words);

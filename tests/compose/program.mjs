@@ -39,15 +39,17 @@ export function wrongIn(words) {
 export const takes = (path, value) =>
   new RegExp(`^\\s+- ${value}:|\\[possible values:[^\\]]*\\b${value}\\b`, "m").test(help(path) ?? "");
 
-/** The variables that the program reads: ZAMA__SECTION__KEY for each setting. */
+/** The variables that the program reads, ZAMA__SECTION__KEY for each setting: its default, and whether that is public. */
 export function settings() {
-  const variables = new Set();
+  const variables = new Map();
   let section = "";
   for (const line of execFileSync(program, ["config"], { encoding: "utf8", env: { PATH: process.env.PATH } }).split("\n")) {
     const head = line.match(/^\[([a-z0-9_.]+)\]$/);
-    const key = line.match(/^([a-z0-9_]+) = /);
+    const setting = line.match(/^([a-z0-9_]+) = (.*?)(\s*# DEVELOPMENT ONLY.*)?$/);
     if (head) section = head[1].replaceAll(".", "__");
-    if (key) variables.add(`ZAMA__${section ? `${section}__` : ""}${key[1]}`.toUpperCase());
+    if (!setting) continue;
+    const [, key, value, mark] = setting;
+    variables.set(`ZAMA__${section ? `${section}__` : ""}${key}`.toUpperCase(), { value, isPublic: mark !== undefined });
   }
   return variables;
 }

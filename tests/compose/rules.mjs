@@ -2,10 +2,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { wrongInService } from "./others.mjs";
 import { settings, takes, wrongIn } from "./program.mjs";
-import { addressesIn, callsOf, inOrder, isOnce, isOurs, require, root, packages } from "./stack.mjs";
+import { addressesIn, callsOf, healthTest, inOrder, isOnce, isOurs, require, root, packages } from "./stack.mjs";
 
-const known = JSON.parse(readFileSync(join(import.meta.dirname, "variables.json"), "utf8")).images;
+/** What others' images read, run and listen on. */
+export const known = JSON.parse(readFileSync(join(import.meta.dirname, "images.json"), "utf8")).images;
 const dockerfile = readFileSync(join(root, "Dockerfile"), "utf8");
 const Ajv = require("ajv").default;
 const schema = JSON.parse(readFileSync(join(packages, "node_modules/dclint/schemas/compose.schema.json"), "utf8"));
@@ -14,15 +16,13 @@ const variables = settings();
 
 /** Variables of the command line, which are no settings. */
 const OF_THE_CLIENT = ["ZAMA_API"];
-const SECRET = /(PASSWORD|_PWD|SECRET|CREDENTIAL|_SALT|_KEY|KEY_BASE)$/;
+const SECRET = /(PASSWORD|_PWD|SECRET|CREDENTIAL|_SALT|_KEYS?|KEY_BASE)$/;
 
 const imageOf = ({ image }) => image.slice(0, image.lastIndexOf(":"));
 const environment = (service) => Object.entries(service.environment ?? {});
 const networks = (service) => (Array.isArray(service.networks) ? service.networks : Object.keys(service.networks ?? {}));
 /** Whether a service goes on until somebody stops it. */
 const goesOn = ({ restart }) => ["always", "unless-stopped"].includes(restart);
-/** What its health is checked with, unless that is switched off. */
-const healthTest = ({ healthcheck }) => (healthcheck?.disable || healthcheck?.test?.[0] === "NONE" ? undefined : healthcheck?.test);
 const portOf = (address) => Number(address.slice(address.lastIndexOf(":") + 1));
 
 /** The ports on which a service answers others. */
@@ -48,7 +48,7 @@ const rules = {
       const tag = service.image.split(":")[1];
       if (service.build) continue;
       if (!/\d/.test(tag ?? "") || tag === "latest") yield `${name}: ${service.image} is not pinned to a version`;
-      if (!known[imageOf(service)]) yield `${name}: ${imageOf(service)} is not in tests/compose/variables.json`;
+      if (!known[imageOf(service)]) yield `${name}: ${imageOf(service)} is not in tests/compose/images.json`;
     }
   },
 
@@ -63,9 +63,12 @@ const rules = {
     }
   },
 
-  *"commands exist in the program"({ services }) {
+  *"commands exist in the programs"({ services }) {
     for (const [name, service] of each(services)) {
-      if (!isOurs(service)) continue;
+      if (!isOurs(service)) {
+        for (const wrong of wrongInService(service, known[imageOf(service)]?.commands ?? {})) yield `${name}: ${wrong}`;
+        continue;
+      }
       const calls = callsOf(service);
       if (calls.length === 0) yield `${name} calls nothing`;
       for (const words of calls.filter(([first]) => first !== "--help")) {
@@ -180,6 +183,23 @@ const rules = {
     for (const [variable, value] of defaults) {
       if (SECRET.test(variable) && !value.includes("development")) yield `${variable} is a secret without the word development`;
     }
+  },
+
+  *"public defaults that cannot say so are said to be those of development"({ services, text }) {
+    const said = new Set([...text.matchAll(/^#\s+(ZAMA__[A-Z0-9_]+)\s+DEVELOPMENT ONLY\b/gm)].map(([, variable]) => variable));
+    const inherited = new Set();
+    for (const [variable, { value, isPublic }] of variables) {
+      if (!isPublic || value.includes("development")) continue;
+      const section = variable.slice(0, variable.lastIndexOf("__") + 2);
+      for (const [name, service] of each(services)) {
+        // Whoever sets nothing of a section has no use for its secret.
+        const set = environment(service).map(([other]) => other);
+        if (!isOurs(service) || set.includes(variable) || !set.some((other) => other.startsWith(section))) continue;
+        inherited.add(variable);
+        if (!said.has(variable)) yield `${name} inherits ${variable}, which no comment calls DEVELOPMENT ONLY`;
+      }
+    }
+    for (const variable of said) if (!inherited.has(variable)) yield `a comment has ${variable}, which nobody inherits`;
   },
 
   *"rights and memory are limited"({ document, services }) {

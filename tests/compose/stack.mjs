@@ -18,7 +18,7 @@ export function fail(text) {
   process.exit(2);
 }
 
-/** The file, and for each variable that it takes the default. */
+/** The file and its text, comments and all, and for each variable that it takes the default. */
 export function load(environment = {}, file = join(root, "docker-compose.yml")) {
   const defaults = new Map();
   const filled = (text) =>
@@ -36,8 +36,9 @@ export function load(environment = {}, file = join(root, "docker-compose.yml")) 
     if (value && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, walk(inner)]));
     return value;
   };
-  const document = walk(parse(readFileSync(file, "utf8"), { merge: true }));
-  return { document, defaults, services: new Map(Object.entries(document.services)) };
+  const text = readFileSync(file, "utf8");
+  const document = walk(parse(text, { merge: true }));
+  return { document, defaults, text, services: new Map(Object.entries(document.services)) };
 }
 
 /** Whether a service runs our own program. */
@@ -45,6 +46,9 @@ export const isOurs = (service) => service.image.startsWith("zama-jobs:");
 
 /** Whether a service ends by itself, and others may wait for that. */
 export const isOnce = (service) => (service.restart ?? "").startsWith("on-failure");
+
+/** What a service's health is checked with, unless that is switched off. */
+export const healthTest = ({ healthcheck }) => (healthcheck?.disable || healthcheck?.test?.[0] === "NONE" ? undefined : healthcheck?.test);
 
 /** What a service executes, word by word. */
 export function commandLine(service) {
@@ -59,12 +63,15 @@ export function scriptOf(service) {
   return script && join(root, "deploy/compose", basename(script));
 }
 
-/** The calls of `zama-jobs` in a text of sh, each as its words up to what is not a plain word or a flag. */
-export function callsIn(text) {
+/** The words that follow a program's name in a text of sh, wherever it stands, up to the end of the command. */
+export function wordsAfter(text, program) {
   const lines = text.replace(/\\\n\s*/g, " ").split("\n").filter((line) => !line.trimStart().startsWith("#"));
-  const calls = lines.flatMap((line) => [...line.matchAll(/(?:^|[\s("'`])zama-jobs ([^|;>&)]*)/g)].map((match) => match[1]));
-  return calls.map((call) => call.trim().split(/\s+/)).filter(([first]) => /^[a-z]/.test(first));
+  const named = new RegExp(`(?:^|[\\s("'\`])${program} ([^|;>&)]*)`, "g");
+  return lines.flatMap((line) => [...line.matchAll(named)].map((match) => match[1].trim().split(/\s+/)));
 }
+
+/** The calls of `zama-jobs` in a text of sh, each as its words up to what is not a plain word or a flag. */
+export const callsIn = (text) => wordsAfter(text, "zama-jobs").filter(([first]) => /^[a-z]/.test(first));
 
 /** The calls of our program that a service makes; health checks aside. */
 export function callsOf(service) {
