@@ -122,11 +122,8 @@ impl Reconciler {
         let since = periods::clock(self.pool()).await?;
         let has_account = store::tenants::find(self.pool(), name).await?.is_some_and(|tenant| tenant.billing_ready);
         // Rows last: whatever the billing system has was a row by then.
-        let (events, billed) = if has_account {
-            self.received(&ExternalId::parse(name)?, span).await?
-        } else {
-            Default::default()
-        };
+        let (events, billed) =
+            if has_account { self.received(&ExternalId::parse(name)?, span).await? } else { Default::default() };
         let mut found = periods::rows(self.pool(), name, span, since, self.overdue_seconds()).await?;
         found.extend(periods::overdue(self.pool(), name, span.until, self.overdue_seconds()).await?);
         found.extend(periods::refused(self.pool(), name, span).await?);
