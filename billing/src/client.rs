@@ -157,6 +157,12 @@ impl LagoClient {
         self.delete_and_tell::<IgnoredAny>(path).await.map(drop)
     }
 
+    /// As [`Self::delete`], of what a query says.
+    pub(crate) async fn delete_with(&self, path: &[&str], query: &Query<'_>) -> Result<(), LagoError> {
+        let answer = self.answer::<IgnoredAny>(self.request(Method::DELETE, path)?.query(query)).await;
+        LagoError::absent_is_none(answer).map(drop)
+    }
+
     /// Deletes, and tells what it was; `None` of what is not there.
     pub(crate) async fn delete_and_tell<T: DeserializeOwned>(&self, path: &[&str]) -> Result<Option<T>, LagoError> {
         LagoError::absent_is_none(self.answer(self.request(Method::DELETE, path)?).await)

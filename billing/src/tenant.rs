@@ -81,6 +81,16 @@ impl LagoClient {
         Ok(false)
     }
 
+    /// Cancels the subscription that is to take the place of the active one, if any is. It is asked for first: a Lago that did
+    /// not heed the status would end the active one.
+    async fn cancel_pending(&self, id: &ExternalId) -> Result<(), LagoError> {
+        let (path, pending) = (["subscriptions", id.as_str()], Query::Subscription { status: "pending" });
+        match self.find_with::<IgnoredAny>(&path, &pending).await? {
+            Some(_) => self.delete_with(&path, &pending).await,
+            None => Ok(()),
+        }
+    }
+
     /// Until when a tenant is subscribed, at most until a moment: its subscription's end, unless one is active that began
     /// before that moment.
     ///
@@ -157,10 +167,16 @@ pub async fn ensure_tenant(
 /// Puts a tenant's subscription on another plan. Lago changes to one that costs as much or more at once, and invoices what
 /// was used until now; to a cheaper one with the next period. Where none is active it would make one: ask for it before.
 ///
+/// Asked for the plan that it has, Lago changes nothing, not even what is to follow: a cheaper plan that nobody wants any
+/// more is taken back by its own name, pending (`app/services/subscriptions/create_service.rb` of lago-api).
+///
 /// # Errors
 /// Any [`LagoError`]; [`LagoError::Rejected`] with 404 when the plan was not provisioned.
 pub async fn change_plan(client: &LagoClient, tenant: &ExternalId, plan: &ExternalId) -> Result<(), LagoError> {
-    // Under the id of an active subscription this is a change of its plan, and nothing when it has it.
+    if client.subscription(tenant).await?.is_some_and(|active| active.plan == plan.as_str()) {
+        return client.cancel_pending(tenant).await;
+    }
+    // Under the id of an active subscription this is a change of its plan.
     let subscription = CreateSubscriptionInput::new(tenant.to_string(), plan.to_string())
         .with_external_id(tenant.to_string())
         .with_name(tenant.to_string())

@@ -100,11 +100,20 @@ pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer 
         .await
 }
 
-pub(super) async fn terminate(State(keeper): State<Keeper>, Path(external_id): Path<String>) -> Answer {
+/// The active one, unless `status` says `pending`.
+pub(super) async fn terminate(
+    State(keeper): State<Keeper>,
+    Path(external_id): Path<String>,
+    Query(query): Query<StatusQuery>,
+) -> Answer {
     keeper
         .change(move |book, now| {
+            if query.status.as_deref() == Some("pending") {
+                return cancel(book, &external_id, now);
+            }
             let active = book.active_subscription(&external_id, now).cloned().ok_or(Refusal::NotFound(ROOT))?;
-            let mut records: Vec<Record> = waiting(book, &active, now).map(cancelled).into_iter().collect();
+            let next = waiting(book, &active, now).map(cancelled);
+            let mut records: Vec<Record> = next.map(Record::Subscription).into_iter().collect();
             let (subscription, ending) = ended(book, active, now)?;
             let answer = answer(book, &subscription, now);
             records.extend(ending);
@@ -113,23 +122,34 @@ pub(super) async fn terminate(State(keeper): State<Keeper>, Path(external_id): P
         .await
 }
 
+/// What was to begin is cancelled, and the one whose place it would have taken goes on.
+fn cancel(book: &Book, external_id: &str, now: DateTime<Utc>) -> Result<(Vec<Record>, Value), Refusal> {
+    let is_pending = |item: &&Subscription| item.external_id == external_id && item.status(now) == "pending";
+    let pending = book.subscriptions.iter().find(is_pending).ok_or(Refusal::NotFound(ROOT))?;
+    let gone = cancelled(pending);
+    let mut answer = answer(book, &gone, now);
+    answer[ROOT]["status"] = json!("canceled");
+    answer[ROOT]["canceled_at"] = json!(iso(now));
+    let mut records = vec![Record::Subscription(gone)];
+    if let Some(active) = book.active_subscription(external_id, now) {
+        records.push(Record::Subscription(Subscription { terminated_at: None, ..active.clone() }));
+    }
+    Ok((records, answer))
+}
+
 /// To a plan that costs as much or more at once, and what was used until now is invoiced; to a cheaper one with the next
-/// period.
+/// period. To the plan that it has nothing is changed, not even what is to follow.
 fn change_plan(
     book: &Book,
     known: &Subscription,
     plan: &Plan,
     now: DateTime<Utc>,
 ) -> Result<(Vec<Record>, Value), Refusal> {
-    let waiting = waiting(book, known, now);
     if known.plan_code == plan.code {
-        // What was to follow is cancelled, and this one goes on.
-        let Some(next) = waiting else { return Ok((Vec::new(), answer(book, known, now))) };
-        let goes_on = Subscription { terminated_at: None, ..known.clone() };
-        let answer = answer(book, &goes_on, now);
-        return Ok((vec![cancelled(next), Record::Subscription(goes_on)], answer));
+        return Ok((Vec::new(), answer(book, known, now)));
     }
-    let mut records: Vec<Record> = waiting.map(cancelled).into_iter().collect();
+    let next = waiting(book, known, now).map(cancelled);
+    let mut records: Vec<Record> = next.map(Record::Subscription).into_iter().collect();
     let begins = |began_at| Subscription {
         id: Uuid::now_v7(),
         plan_code: plan.code.clone(),
@@ -173,8 +193,8 @@ fn waiting<'a>(book: &'a Book, current: &Subscription, now: DateTime<Utc>) -> Op
     book.subscriptions.iter().filter(next).find(|item| item.status(now) == "pending")
 }
 
-fn cancelled(waiting: &Subscription) -> Record {
-    Record::Subscription(Subscription { terminated_at: Some(waiting.created_at), ..waiting.clone() })
+fn cancelled(waiting: &Subscription) -> Subscription {
+    Subscription { terminated_at: Some(waiting.created_at), ..waiting.clone() }
 }
 
 /// Without `status` only an active one is found, as in Lago.
