@@ -22,3 +22,4 @@ mod program;
 mod provisioning;
 mod refused;
 mod unread;
+mod usage_file;
