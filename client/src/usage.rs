@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use jobs::JobId;
 use jobs::usage::Quantity;
+use jobs::wire::JobUsageState;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ClientError;
@@ -19,6 +20,11 @@ pub struct UsageFilter {
     pub from: Option<DateTime<Utc>>,
     /// Only what was used before this time.
     pub until: Option<DateTime<Utc>>,
+    /// Only rows that are billed as of this time or later: with `billed_until` those of an invoice. At most 366 days before the
+    /// end, and then there is no other limit.
+    pub billed_from: Option<DateTime<Utc>>,
+    /// Only rows that are billed as of a time before this one.
+    pub billed_until: Option<DateTime<Utc>>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
     /// Rows at most, 1 to 1000.
@@ -28,12 +34,19 @@ pub struct UsageFilter {
 /// What was metered.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Usage {
-    /// Since when rows were counted; `None` where all of a job is told, and from a service that does not say.
+    /// Since when rows were counted; `None` where all of a job is told, or what is billed since a time, and from a service that
+    /// does not say.
     #[serde(default)]
     pub from: Option<DateTime<Utc>>,
     /// Until when; `None` without an end.
     #[serde(default)]
     pub until: Option<DateTime<Utc>>,
+    /// Billed since when; `None` where nothing was asked about billing.
+    #[serde(default)]
+    pub billed_from: Option<DateTime<Utc>>,
+    /// Billed until when; `None` without an end.
+    #[serde(default)]
+    pub billed_until: Option<DateTime<Utc>>,
     /// Units by metric, over all rows that match, whatever the page holds; `None` behind a cursor.
     pub totals: Option<BTreeMap<String, Quantity>>,
     /// Rows, the newest first.
@@ -67,6 +80,12 @@ pub struct UsageRow {
     /// Why the row corrects another one; `None` of a row of use.
     #[serde(default)]
     pub reason: Option<String>,
+    /// Whether it counts; `None` from a service that does not say.
+    #[serde(default)]
+    pub state: Option<JobUsageState>,
+    /// The row that it corrects; `None` of a row of use.
+    #[serde(default)]
+    pub corrects: Option<String>,
 }
 
 impl Client {

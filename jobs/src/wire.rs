@@ -138,6 +138,20 @@ pub enum JobUsageState {
     Refused,
 }
 
+impl JobUsageState {
+    /// As JSON has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Delivered => "delivered",
+            Self::TestMode => "test_mode",
+            Self::TakenBack => "taken_back",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// What a job costs at the list prices of the plan that bills it, without taxes and the plan's own fee.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
 pub struct JobCost {
@@ -253,4 +267,17 @@ pub struct Problem {
     pub timestamp: DateTime<Utc>,
     /// The fields that are wrong.
     pub errors: Vec<FieldError>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rows_state_is_one_word_everywhere() {
+        use JobUsageState::{Delivered, Due, Refused, TakenBack, TestMode};
+        for state in [Due, Delivered, TestMode, TakenBack, Refused] {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+        }
+    }
 }

@@ -5,35 +5,19 @@ pub mod dead_letters;
 mod family;
 pub mod groups;
 pub mod hours;
+mod listing;
 pub mod of_job;
 pub mod periods;
+pub mod standing;
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use jobs::JobId;
-use jobs::usage::Metric;
 use sqlx::PgPool;
 
+pub use self::listing::{ListedRow, UsageFilter, UsagePlace, list};
 use crate::StoreError;
-use crate::jobs::Reader;
-
-/// Which rows of the ledger a reader wants.
-#[derive(Clone, Debug, Default, Hash, PartialEq, Eq)]
-pub struct UsageFilter {
-    pub job: Option<JobId>,
-    pub metric: Option<Metric>,
-    /// Rows that occurred at this time or later ...
-    pub from: Option<DateTime<Utc>>,
-    /// ... and before this one.
-    pub until: Option<DateTime<Utc>>,
-}
-
-impl UsageFilter {
-    pub(crate) fn metric_column(&self) -> Option<&'static str> {
-        self.metric.map(Metric::as_str)
-    }
-}
 
 /// Why the rows of sandboxes are never sent; the database writes it (`migrations/0025_people.sql`).
 pub const TEST_MODE: &str = "test mode";
@@ -54,20 +38,6 @@ pub struct UsageRow {
     pub dead_reason: Option<String>,
     /// Why it corrects another row; `None` of a row of use.
     pub reason: Option<String>,
-}
-
-/// Where a row stands in [`list`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UsagePlace {
-    pub occurred_at: DateTime<Utc>,
-    pub id: String,
-}
-
-impl UsagePlace {
-    #[must_use]
-    pub fn of(row: &UsageRow) -> Self {
-        Self { occurred_at: row.occurred_at, id: row.id.clone() }
-    }
 }
 
 /// Undelivered rows of one job.
@@ -251,51 +221,4 @@ pub async fn dead(pool: &PgPool, id: &str, reason: &str) -> Result<(), StoreErro
     .execute(pool)
     .await?;
     Ok(())
-}
-
-/// `limit` rows that a reader sees and wants, the newest first, or those that follow `after`. Rows without a
-/// job belong to the whole tenant. Times are bounds of the index, whether or not they are given: a page far from the newest
-/// row costs what the first one costs.
-///
-/// # Errors
-/// The database is away.
-pub async fn list(
-    pool: &PgPool,
-    reader: Reader<'_>,
-    filter: &UsageFilter,
-    after: Option<&UsagePlace>,
-    limit: i64,
-) -> Result<Vec<UsageRow>, StoreError> {
-    // No plan suits both: a job's rows are found by it, all others by their time.
-    macro_rules! select_rows {
-        ($condition:tt) => {
-            sqlx::query_as!(
-                UsageRow,
-                "SELECT id, tenant, job_id, metric, units, gas, occurred_at, billed_at, delivered_at, dead_reason, reason
-                   FROM usage_ledger u WHERE tenant = $1 AND "
-                    + $condition
-                    + " AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM jobs j
-                                                         WHERE j.id = u.job_id AND j.tenant = $1 AND j.user_id = $3))
-                    AND ($4::text IS NULL OR metric = $4)
-                    AND occurred_at >= coalesce($5::timestamptz, '-infinity')
-                    AND occurred_at < coalesce($6::timestamptz, 'infinity')
-                    AND occurred_at <= coalesce($7::timestamptz, 'infinity')
-                    AND ($7::timestamptz IS NULL OR occurred_at < $7 OR id > $8)
-                  ORDER BY occurred_at DESC, id LIMIT $9",
-                reader.tenant.as_str(),
-                filter.job.map(|job| job.0),
-                reader.user_column(),
-                filter.metric_column(),
-                filter.from,
-                filter.until,
-                after.map(|place| place.occurred_at),
-                after.map(|place| place.id.as_str()),
-                limit
-            )
-        };
-    }
-    Ok(match filter.job {
-        Some(_) => select_rows!("job_id = $2::uuid").fetch_all(pool).await?,
-        None => select_rows!("$2::uuid IS NULL").fetch_all(pool).await?,
-    })
 }

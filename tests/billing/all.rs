@@ -25,3 +25,4 @@ mod provisioning;
 mod refused;
 mod unread;
 mod usage;
+mod usage_file;

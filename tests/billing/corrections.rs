@@ -14,14 +14,14 @@ use crate::stage::{ACME, Stage, acme, this_month};
 
 impl Stage {
     /// Corrects a row as the command does: it asks which period is open.
-    async fn corrects(&self, row: &str, units: i64) -> Corrected {
+    pub async fn corrects(&self, row: &str, units: i64) -> Corrected {
         let open_from = self.delivery().open_from(ACME).await.unwrap().expect("a subscription");
         let correction = Correction { row, units, reason: "a test", open_from };
         corrections::correct(self.pool(), correction, &draft()).await.unwrap()
     }
 
     /// Usage of a moment ago, and of the open month.
-    async fn used_now(&self, name: &str, units: i64) -> String {
+    pub async fn used_now(&self, name: &str, units: i64) -> String {
         let now = Utc::now() - TimeDelta::milliseconds(1);
         self.used(name, units, now.max(midnight())).await
     }

@@ -1,10 +1,12 @@
 //! What finance and operators do with `zama-jobs billing`, beside a stack that serves.
 
+use std::collections::BTreeMap;
+
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 use sqlx::Row as _;
 
-use crate::harness::{Stack, factor, until};
+use crate::harness::{Stack, Zama, factor, until};
 
 #[tokio::test]
 async fn ledger_and_billing_system_agree_until_somebody_enters_an_event_by_hand() {
@@ -205,6 +207,17 @@ async fn what_the_billing_system_tells_is_believed_kept_and_shown() {
     assert_eq!(check.status.code(), Some(0), "the endpoint is part of what setup looks at: {check:?}");
 }
 
+/// Units by metric of the rows that count of what an invoice's period bills.
+async fn billed_within(lead: &Zama<'_>, period: &Value) -> BTreeMap<String, u64> {
+    let [from, until] = ["from", "until"].map(|end| period[end].as_str().unwrap());
+    let page = lead.get(&format!("/v1/usage?billed_from={from}&billed_until={until}&limit=1000")).await.body;
+    let mut sums = BTreeMap::new();
+    for row in page["data"].as_array().unwrap().iter().filter(|row| row["state"] == "delivered") {
+        *sums.entry(row["metric"].as_str().unwrap().to_owned()).or_default() += row["units"].as_u64().unwrap();
+    }
+    sums
+}
+
 /// Each line of a tenant's invoices is the sum of its jobs, to the unit, across a change of plan in mid-month.
 #[tokio::test]
 async fn every_line_of_every_invoice_leads_to_jobs_that_add_up_to_it() {
@@ -228,15 +241,18 @@ async fn every_line_of_every_invoice_leads_to_jobs_that_add_up_to_it() {
     assert_eq!(invoices.len(), 2, "{invoices:#?}");
     for (invoice, jobs) in invoices.iter().zip([2, 3]) {
         let path = format!("/v1/invoices/{}", invoice["id"].as_str().unwrap());
-        let lines = lead.get(&path).await.body["lines"].as_array().unwrap().clone();
+        let whole = lead.get(&path).await.body;
+        let lines = whole["lines"].as_array().unwrap();
         let usage: Vec<&Value> = lines.iter().filter(|line| line["kind"] == "usage").collect();
         assert_eq!(usage.len(), 4, "{lines:#?}");
+        let rows = billed_within(&lead, &whole["periods"][0]).await;
         for line in usage {
             let told = lead.get(&format!("{path}/lines/{}", line["code"].as_str().unwrap())).await.body;
             let parts = told["data"].as_array().unwrap();
             assert!(parts.len() == jobs && parts.iter().all(|part| part["job_id"].is_string()), "{told:#}");
             let sum: u64 = parts.iter().map(|part| part["units"].as_u64().unwrap()).sum();
             assert_eq!(json!(sum.to_string()), line["units"], "{told:#}");
+            assert_eq!(rows.get(line["code"].as_str().unwrap()), Some(&sum), "the rows of that time say the same");
         }
     }
 }

@@ -86,6 +86,7 @@ async fn nothing_of_a_test_is_ever_due() {
     assert_eq!(rows["totals"], app.get(&ada, "/v1/usage").await.expect(200)["totals"], "what it would have cost");
     for row in rows["data"].as_array().unwrap() {
         assert_eq!((&row["test_mode"], &row["delivered_at"]), (&json!(true), &serde_json::Value::Null));
+        assert_eq!(row["state"], "test_mode");
     }
     assert!(store::usage::due_for_job(&app.pool, tested.parse().unwrap()).await.unwrap().is_empty());
     assert_eq!(store::usage::due_for_job(&app.pool, live.parse().unwrap()).await.unwrap().len(), 4);

@@ -1,8 +1,9 @@
 //! `usage`: what was metered, in total and row by row.
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use clap::Args;
 use jobs::JobId;
+use jobs::wire::JobUsageState;
 
 use super::card;
 use super::error::CliError;
@@ -26,6 +27,12 @@ pub struct UsageArgs {
     /// Only what was used before this: a time, or how long ago
     #[arg(long, value_name = "TIME")]
     until: Option<Moment>,
+    /// Only rows that are billed as of this time or later, at most 366 days; with --billed-until an invoice's
+    #[arg(long, value_name = "TIME")]
+    billed_from: Option<Moment>,
+    /// Only rows that are billed as of a time before this
+    #[arg(long, value_name = "TIME")]
+    billed_until: Option<Moment>,
     /// Rows at most; the totals of the first page count all of them
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
@@ -40,6 +47,8 @@ pub(super) async fn usage(session: &Session, args: &UsageArgs) -> Result<Exit, C
         job_id: args.job,
         from: args.from.map(|moment| moment.before(now)),
         until: args.until.map(|moment| moment.before(now)),
+        billed_from: args.billed_from.map(|moment| moment.before(now)),
+        billed_until: args.billed_until.map(|moment| moment.before(now)),
         cursor: args.cursor.clone(),
         limit: Some(args.limit),
     };
@@ -60,11 +69,8 @@ fn text(usage: &Usage, paint: Paint) -> String {
     }
     let mut table = Table::new(&["OCCURRED", "METRIC", "UNITS", "BILLING", "ROW"]);
     for row in &usage.data {
-        let billing = match row.delivered_at {
-            _ if row.test_mode => "free",
-            Some(_) => "delivered",
-            None => "due",
-        };
+        // An older service does not tell it.
+        let billing = row.state.map_or("-", JobUsageState::as_str);
         let (metric, id) = (tame(&row.metric), tame(&row.id));
         table.row(vec![card::time(row.occurred_at), metric, row.units.to_string(), billing.to_owned(), id]);
     }
@@ -78,7 +84,10 @@ fn text(usage: &Usage, paint: Paint) -> String {
 
 /// Since when it was looked, where that is not always.
 fn since(usage: &Usage) -> String {
-    usage.from.map_or_else(String::new, |from| format!(" since {}", card::time(from)))
+    let told = |what: &str, from: Option<DateTime<Utc>>| {
+        from.map_or_else(String::new, |from| format!("{what} since {}", card::time(from)))
+    };
+    told("", usage.from) + &told(", billed", usage.billed_from)
 }
 
 #[cfg(test)]
@@ -90,8 +99,15 @@ mod tests {
         let usage: Usage = serde_json::from_value(serde_json::json!({
             "totals": {"compute_units": 2, "jobs_submitted": 1},
             "data": [{
+                "id": "019cebab:compute_units:0.1", "job_id": null, "metric": "compute_units", "units": -1,
+                "occurred_at": "2026-03-15T09:26:54.120Z", "billed_at": null, "delivered_at": null,
+                "reason": "r", "state": "taken_back", "corrects": "019cebab:compute_units:0"
+            }, {
                 "id": "019cebab:compute_units:0", "job_id": null, "metric": "compute_units", "units": 2,
-                "occurred_at": "2026-03-14T09:26:54.120Z", "billed_at": null, "delivered_at": null
+                "occurred_at": "2026-03-14T09:26:54.120Z", "billed_at": null, "delivered_at": null, "state": "due"
+            }, {
+                "id": "019cebab:jobs_submitted:0", "job_id": null, "metric": "jobs_submitted", "units": 1,
+                "occurred_at": "2026-03-14T09:26:53.120Z", "billed_at": null, "delivered_at": null
             }],
             "next_cursor": null, "has_more": false
         }))
@@ -101,13 +117,17 @@ TOTALS
 compute_units   2
 jobs_submitted  1
 
-OCCURRED              METRIC         UNITS  BILLING  ROW
-2026-03-14 09:26:54Z  compute_units  2      due      019cebab:compute_units:0
+OCCURRED              METRIC          UNITS  BILLING     ROW
+2026-03-15 09:26:54Z  compute_units   -1     taken_back  019cebab:compute_units:0.1
+2026-03-14 09:26:54Z  compute_units   2      due         019cebab:compute_units:0
+2026-03-14 09:26:53Z  jobs_submitted  1      -           019cebab:jobs_submitted:0
 ";
         assert_eq!(text(&usage, Paint::plain()), expected);
         let of_a_month = Usage { from: Some("2026-03-01T00:00:00Z".parse().unwrap()), ..usage.clone() };
         let told = text(&of_a_month, Paint::plain());
         assert_eq!(told, expected.replacen("TOTALS", "TOTALS since 2026-03-01 00:00:00Z", 1));
+        let billed = Usage { billed_from: of_a_month.from, ..usage.clone() };
+        assert!(text(&billed, Paint::plain()).starts_with("TOTALS, billed since 2026-03-01 00:00:00Z\n"));
         let (_, rows) = expected.split_once("\n\n").unwrap();
         assert_eq!(text(&Usage { totals: None, ..usage }, Paint::plain()), rows, "behind a cursor");
     }

@@ -294,13 +294,14 @@ async fn filters_and_paths_are_the_apis() {
     assert!(matches!(&unread, Cancelled::Summary(summary) if summary.job_id == id()), "{unread:?}");
     assert_eq!(unread.status(), jobs::JobStatus::Pending);
     let (from, cursor) = (Some("2026-01-01T00:00:00Z".parse().unwrap()), Some("AbC".to_owned()));
-    let usage = UsageFilter { from, cursor, limit: Some(7), ..UsageFilter::default() };
+    let usage = UsageFilter { from, billed_until: from, cursor, limit: Some(7), ..UsageFilter::default() };
     assert!(!client.usage(&usage).await.unwrap().has_more);
     assert_eq!(client.me().await.unwrap().tenant, "acme");
     let asked = server.asked(|seen| format!("{} {}", seen.verb, seen.uri));
     assert_eq!(asked[0], "GET /v1/jobs?status=FAILED&created_after=2026-01-01T00%3A00%3A00Z&limit=5");
     assert_eq!(asked[1], format!("POST /v1/jobs/{ID}/cancel"));
-    assert_eq!(asked[3..], ["GET /v1/usage?from=2026-01-01T00%3A00%3A00Z&cursor=AbC&limit=7", "GET /v1/me"]);
+    let usage = "GET /v1/usage?from=2026-01-01T00%3A00%3A00Z&billed_until=2026-01-01T00%3A00%3A00Z&cursor=AbC&limit=7";
+    assert_eq!(asked[3..], [usage, "GET /v1/me"]);
 }
 
 #[test]

@@ -4,23 +4,8 @@ use chrono::{DateTime, Utc};
 use jobs::JobId;
 use sqlx::PgPool;
 
-use super::TEST_MODE;
+use super::standing::Standing;
 use crate::StoreError;
-
-/// Where a row stands with the billing system.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It is sent soon, or again.
-    Due,
-    /// The billing system has it.
-    Delivered(DateTime<Utc>),
-    /// It was used in a sandbox, and is never billed.
-    TestMode,
-    /// It was taken back by a row of its own, and neither is billed.
-    TakenBack,
-    /// The billing system refused it, for this reason: somebody has to look at it.
-    Refused(String),
-}
 
 /// By which plan a row is billed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,13 +56,7 @@ pub async fn rows(pool: &PgPool, job: JobId) -> Result<Vec<JobRow>, StoreError> 
     .fetch_all(pool)
     .await?;
     let rows = rows.into_iter().map(|row| {
-        let standing = match (row.dead_reason, row.voided, row.delivered_at) {
-            (Some(reason), false, _) if reason == TEST_MODE => Standing::TestMode,
-            (_, true, _) => Standing::TakenBack,
-            (Some(reason), false, _) => Standing::Refused(reason),
-            (None, false, Some(at)) => Standing::Delivered(at),
-            (None, false, None) => Standing::Due,
-        };
+        let standing = Standing::of(row.dead_reason.as_deref(), row.voided, row.delivered_at);
         let billed_by = match (row.told_plan, row.expected_plan) {
             (Some(plan), _) => BilledBy::Told(plan),
             (None, Some(plan)) => BilledBy::Expected(plan),

@@ -72,16 +72,18 @@ async fn a_tenant_with_many_due_rows_leaves_room_for_the_others() {
     assert!(due.iter().any(|row| row.tenant == "other"), "{due:?}");
 }
 
-/// Of a tenant with a row each minute, as `usage.csv` reads all of it, and as a day of it is added up.
+/// Of a tenant with a row each minute, each billed ten days later, as `usage.csv` reads all of it, and as a day of it is added
+/// up: by either time.
 #[tokio::test]
 async fn what_is_asked_of_a_part_of_the_ledger_reads_that_part() {
     const PAGE: i64 = 100;
     let outbox = Outbox::new().await;
     outbox
         .execute(
-            "INSERT INTO usage_ledger (id, tenant, metric, segment, units, occurred_at)
+            "INSERT INTO usage_ledger (id, tenant, metric, segment, units, occurred_at, billed_at)
              SELECT 'acme:api_calls:' || n, 'acme', 'api_calls', n, 1,
-                    timestamptz '2026-01-01T00:00:00Z' + n * interval '1 minute'
+                    timestamptz '2026-01-01T00:00:00Z' + n * interval '1 minute',
+                    timestamptz '2026-01-11T00:00:00Z' + n * interval '1 minute'
                FROM generate_series(1, 30000) AS n",
         )
         .await;
@@ -90,7 +92,7 @@ async fn what_is_asked_of_a_part_of_the_ledger_reads_that_part() {
     let reader = Reader { tenant: &acme, user: None };
     let minute = |n: i64| "2026-01-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::minutes(n);
 
-    let after = UsagePlace { occurred_at: minute(5_000), id: "acme:api_calls:5000".to_owned() };
+    let after = UsagePlace { at: minute(5_000), id: "acme:api_calls:5000".to_owned() };
     let (rows, read) = rows_read(&outbox, async |pool| {
         usage::list(pool, reader, &UsageFilter::default(), Some(&after), PAGE).await.unwrap()
     })
@@ -102,6 +104,25 @@ async fn what_is_asked_of_a_part_of_the_ledger_reads_that_part() {
     assert!((PAGE..3 * PAGE).contains(&read), "{read} rows were read for {PAGE}");
 
     let day = UsageFilter { from: Some(minute(1_440)), until: Some(minute(2_880)), ..UsageFilter::default() };
+    let (totals, read) = rows_read(&outbox, async |pool| groups::totals(pool, reader, &day).await.unwrap()).await;
+    assert_eq!(totals["api_calls"], 1_440);
+    assert!((1_440..3 * 1_440).contains(&read), "{read} rows were read for 1,440");
+
+    let later = |n: i64| minute(n + 14_400);
+    let billed =
+        UsageFilter { billed_from: Some(later(0)), billed_until: Some(later(20_001)), ..UsageFilter::default() };
+    let after = UsagePlace { at: later(5_000), id: "acme:api_calls:5000".to_owned() };
+    let (rows, read) =
+        rows_read(&outbox, async |pool| usage::list(pool, reader, &billed, Some(&after), PAGE).await.unwrap()).await;
+    assert_eq!(
+        (rows.len(), rows[0].id.as_str(), rows[99].id.as_str()),
+        (100, "acme:api_calls:4999", "acme:api_calls:4900")
+    );
+    assert!((PAGE..3 * PAGE).contains(&read), "{read} rows were read for {PAGE}");
+    assert_eq!(billed.place_of(&rows[99]).at, later(4_900), "where the next page begins");
+
+    let day =
+        UsageFilter { billed_from: Some(later(1_440)), billed_until: Some(later(2_880)), ..UsageFilter::default() };
     let (totals, read) = rows_read(&outbox, async |pool| groups::totals(pool, reader, &day).await.unwrap()).await;
     assert_eq!(totals["api_calls"], 1_440);
     assert!((1_440..3 * 1_440).contains(&read), "{read} rows were read for 1,440");

@@ -2,8 +2,11 @@
 
 use jobs::credits::{Bounds, Counted, PriceList};
 use jobs::usage::Metric;
-use jobs::wire::{CostBounds, JobBilling, JobCost, JobLine, JobUsageRow, JobUsageState};
-use store::usage::of_job::{BilledBy, JobRow, Standing};
+use jobs::wire::{CostBounds, JobBilling, JobCost, JobLine, JobUsageRow};
+use store::usage::of_job::{BilledBy, JobRow};
+use store::usage::standing::Standing;
+
+use crate::routes::usage::state::state_of;
 
 /// Presents a job's rows, which come by metric. Nothing is said of its cost without `prices`, nor where its rows are billed by
 /// several plans, or by one that nobody knows.
@@ -74,13 +77,7 @@ fn presented(row: JobRow) -> JobUsageRow {
         occurred_at: row.occurred_at,
         month: row.billed_at.map(|billed_at| billed_at.format("%Y-%m").to_string()),
         billed_at: row.billed_at,
-        state: match row.standing {
-            Standing::Due => JobUsageState::Due,
-            Standing::Delivered(_) => JobUsageState::Delivered,
-            Standing::TestMode => JobUsageState::TestMode,
-            Standing::TakenBack => JobUsageState::TakenBack,
-            Standing::Refused(_) => JobUsageState::Refused,
-        },
+        state: state_of(&row.standing),
         reason: row.reason,
     }
 }
@@ -91,6 +88,7 @@ mod tests {
 
     use chrono::DateTime;
     use jobs::credits::Share;
+    use jobs::wire::JobUsageState;
 
     use super::*;
 

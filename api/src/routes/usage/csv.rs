@@ -26,7 +26,7 @@ use crate::token::{Principal, Scope};
 
 /// Rows that are read at once.
 const PAGE: i64 = 1000;
-const HEAD: &str = "id,job_id,metric,units,occurred_at,billed_at,delivered_at,test_mode,reason,gas\n";
+const HEAD: &str = "id,job_id,metric,units,occurred_at,billed_at,delivered_at,test_mode,reason,gas,state,corrects\n";
 
 errors!(Errors: Token, InvalidRequest);
 
@@ -43,18 +43,23 @@ struct Query {
     from: Option<DateTime<Utc>>,
     /// Only what was used before this time.
     until: Option<DateTime<Utc>>,
+    /// Only rows that are billed as of this time or later: with `billed_until` what an invoice's `periods` say, or a month.
+    billed_from: Option<DateTime<Utc>>,
+    /// Only rows that are billed as of a time before this one.
+    billed_until: Option<DateTime<Utc>>,
 }
 
 /// Read the usage ledger as CSV
 ///
 /// Every row that the filter lets through, the newest first, in the columns `id`, `job_id`, `metric`, `units`,
-/// `occurred_at`, `billed_at`, `delivered_at`, `test_mode`, `reason`, `gas` (RFC 4180, a heading, empty where JSON has null).
-/// A `reason` that a spreadsheet would take for a formula has an apostrophe before it.
-/// Nothing is added up: without `from` and `until` these are all rows that there are.
+/// `occurred_at`, `billed_at`, `delivered_at`, `test_mode`, `reason`, `gas`, `state`, `corrects` (RFC 4180, a heading, empty
+/// where JSON has null). A `reason` that a spreadsheet would take for a formula has an apostrophe before it.
+/// Nothing is added up: without a time these are all rows that there are. With `billed_from` and `billed_until` they are those
+/// of a month, or of an invoice's `periods`: by metric, the `units` of the rows whose `state` is `delivered` add up to its lines.
 #[utoipa::path(
     get, path = "/v1/usage.csv", operation_id = "get_usage_csv", tag = "billing", params(Query), security(("bearer" = ["jobs:read"])),
     responses((status = 200, description = "The rows.", body = String, content_type = "text/csv",
-               example = "id,job_id,metric,units,occurred_at,billed_at,delivered_at,test_mode,reason,gas"), Errors)
+               example = "id,job_id,metric,units,occurred_at,billed_at,delivered_at,test_mode,reason,gas,state,corrects"), Errors)
 )]
 pub async fn csv(
     State(state): State<Arc<ApiState>>,
@@ -122,7 +127,7 @@ impl List {
         let rows = store::usage::list(&self.pool, reader, &self.filter, after, PAGE).await?;
         let is_full = i64::try_from(rows.len()).is_ok_and(|length| length == PAGE);
         self.next = match rows.last().filter(|_| is_full) {
-            Some(last) => Next::After(UsagePlace::of(last)),
+            Some(last) => Next::After(self.filter.place_of(last)),
             None => Next::Nothing,
         };
         let lines = rows.into_iter().map(|row| Row::try_from(row).map(|row| line(&row)));
@@ -145,6 +150,8 @@ fn line(row: &Row) -> String {
         row.test_mode.to_string(),
         row.reason.clone().unwrap_or_default(),
         row.gas.map_or_else(String::new, |gas| gas.to_string()),
+        row.state.as_str().to_owned(),
+        row.corrects.clone().unwrap_or_default(),
     ];
     jobs::csv::line(&fields)
 }

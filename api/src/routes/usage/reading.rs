@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jobs::{TenantId, UserId};
 use store::jobs::Reader;
 use store::usage::groups::{self, Group, Grouping};
-use store::usage::{UsageFilter, UsagePlace, UsageRow};
+use store::usage::{ListedRow, UsageFilter, UsagePlace};
 use store::{PgPool, StoreError};
 
 /// A question, with all that its answer needs: whoever asked it may have gone by then.
@@ -23,7 +23,7 @@ pub(super) struct Reading {
 
 /// The answer.
 pub(super) struct Found {
-    pub rows: Vec<UsageRow>,
+    pub rows: Vec<ListedRow>,
     /// Of the first page.
     pub totals: Option<BTreeMap<String, i64>>,
     /// Of the first page, where they were asked for.
