@@ -74,8 +74,8 @@ async fn lists_and_usage_hold_the_tenants_own() {
         assert_eq!(
             foreign,
             serde_json::json!({
-                "from": null, "until": null, "totals": {}, "data": [], "groups": null, "groups_truncated": false,
-                "next_cursor": null, "has_more": false
+                "from": null, "until": null, "billed_from": null, "billed_until": null, "totals": {}, "data": [],
+                "groups": null, "groups_truncated": false, "next_cursor": null, "has_more": false
             })
         );
     }
