@@ -33,13 +33,21 @@ chmodSync(work, 0o755);
 const running = [];
 const { document, services } = load(process.env);
 
-/** Ports that nobody has, all different: they are held until all are known. */
+/** Ports that nobody has: below those that the kernel hands out to whoever asks for any, and below those of tests' stacks. */
 async function freePorts(count) {
-  const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(servers.map((server) => new Promise((done) => server.listen(0, "127.0.0.1", done))));
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  const ports = [];
+  for (let port = 4000 + Math.floor(Math.random() * 4000); ports.length < count; port += 1) {
+    if (await isFree(port)) ports.push(port);
+  }
   return ports;
+}
+
+function isFree(port) {
+  return new Promise((done) => {
+    const server = createServer();
+    server.once("error", () => done(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => done(true)));
+  });
 }
 
 /** Each address in the file, "name:port" and what this machine publishes it as, and the port that takes its place. */
