@@ -17,19 +17,22 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 # Arguments for `make dev` and `make demo`, for example ARGS='--port-base 7700'.
 ARGS ?=
 
-.PHONY: help setup setup-tests build demo dev test test-rooms test-fhe test-jobs test-encrypted test-failures test-dev test-billing test-keycloak flips fhe-oracle lago-clients compose compose-run verifiers schemathesis merkle-differential \
+.PHONY: help own-checkout setup setup-tests build demo dev test test-rooms test-fhe test-jobs test-encrypted test-failures test-dev test-billing test-keycloak flips fhe-oracle lago-clients compose compose-run verifiers schemathesis merkle-differential \
 	billing-at-length chain-at-length contracts contracts-at-length gas-table bench-starts bench-cancels bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
-setup: ## Check Rust, Node and Go and bring the pinned engines.
+own-checkout:
+	@tools/own-checkout.sh
+
+setup: own-checkout ## Check Rust, Node and Go and bring the pinned engines.
 	@tools/setup.sh
 
-setup-tests:
+setup-tests: own-checkout
 	@tools/setup.sh --for-tests
 
-build: ## Compile everything.
+build: own-checkout ## Compile everything.
 	$(CARGO) build --workspace
 
 demo: setup build ## Run a plain and an encrypted job end to end on a stack of its own, then stop it.
@@ -141,7 +144,7 @@ bench-fhe-keys: ## Time and size of key generation and of reading keys, as the d
 fhe-oracle: ## Encrypted algorithms against clear oracles under real parameters of both modes, at length.
 	$(CARGO) test --workspace --lib -- --ignored --nocapture real_parameters_agree_with_the_oracle_at_length
 
-lint: ## Clippy, warnings are errors.
+lint: own-checkout ## Clippy, warnings are errors.
 	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tools/lint.sh CLIPPY_ARGS="-Dwarnings__CLIPPY_HACKERY__" $(CARGO) build --workspace --all-targets
 
 fmt: ## Format all code.
