@@ -8,6 +8,7 @@ mod fate;
 mod periods;
 mod plans;
 mod sending;
+mod subscriptions;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub use event::event;
 pub(crate) use event::measured;
 use fate::IN_DOUBT;
 use periods::Period;
+pub use subscriptions::Unsubscribed;
+pub(crate) use subscriptions::unsubscribed;
 
 /// After which a turn begins with no other tenant; the next one begins there.
 const TURN_TIME: Duration = Duration::from_secs(60);

@@ -5,6 +5,7 @@ mod month;
 mod outage;
 mod pass;
 mod repair;
+mod subscription;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use store::PgPool;
 use store::tenants::Tenant;
 use store::usage::periods::{self, PeriodRow, Span, Standing};
 
-use crate::billing_delivery::{BillingDelivery, measured};
+use crate::billing_delivery::{BillingDelivery, Unsubscribed, measured};
 
 pub use month::Month;
 pub use repair::Repaired;
@@ -33,13 +34,15 @@ pub const PATIENCE: Patience = Patience { repeats: 4, pause: Duration::from_secs
 pub struct TenantReport {
     pub tenant: String,
     pub month: Month,
-    /// Whether the billing system has its customer and subscription: they are made before its first row is sent.
+    /// Whether its customer and subscription were made in the billing system: they are before its first row is sent.
     pub has_account: bool,
     /// Rows that wait for their delivery, of the month and of those before, and those that were delivered while the books
     /// were read.
     pub waiting: u64,
     /// By metric.
     pub lines: Vec<Line>,
+    /// Why no subscription bills the whole month, of one that is to have one: then its plan's own fee is lost, too.
+    pub unsubscribed: Option<Unsubscribed>,
     /// Why the tenant's books could not be read; then nothing is known of them.
     pub unread: Option<String>,
 }
@@ -47,7 +50,7 @@ pub struct TenantReport {
 impl TenantReport {
     #[must_use]
     pub fn has_drifted(&self) -> bool {
-        self.lines.iter().any(Line::has_drifted)
+        self.unsubscribed.is_some() || self.lines.iter().any(Line::has_drifted)
     }
 
     fn unread(tenant: &Tenant, month: Month, error: &anyhow::Error) -> Self {
@@ -57,6 +60,7 @@ impl TenantReport {
             has_account: tenant.billing_ready,
             waiting: 0,
             lines: Vec::new(),
+            unsubscribed: None,
             unread: Some(outage::reason(error)),
         }
     }
@@ -131,7 +135,8 @@ impl Reconciler {
         let lines = compare(&rows, &events, &billed);
         let arriving = found.iter().filter(|row| row.standing == Standing::Arriving).count() as u64;
         let waiting = periods::waiting(self.pool(), name, span.until).await? + arriving;
-        Ok(TenantReport { tenant: name.to_owned(), month, has_account, waiting, lines, unread: None })
+        let unsubscribed = if has_account { self.unsubscribed(tenant, span).await? } else { None };
+        Ok(TenantReport { tenant: name.to_owned(), month, has_account, waiting, lines, unsubscribed, unread: None })
     }
 
     fn pool(&self) -> &PgPool {

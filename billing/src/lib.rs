@@ -22,6 +22,7 @@ mod query;
 pub mod reconciliation;
 mod setup;
 pub mod standin;
+mod subscription_state;
 mod tenant;
 mod usage;
 mod wallet;
@@ -39,6 +40,7 @@ pub use notice::{NOTICE_ALGORITHM, NoticeKey};
 pub use patience::Patience;
 pub use pricing::PriceBook;
 pub use setup::{Change, Entry, Kind, Report, plan, setup};
+pub use subscription_state::SubscriptionState;
 pub use tenant::{Subscription, change_plan, end_tenant, ensure_tenant};
 pub use usage::{CurrentUsage, Invoice, UsageLine};
 pub use wallet::{

@@ -7,10 +7,13 @@ use serde_json::json;
 
 use crate::{Catalogue, Decimal, LagoClient, LagoError, TaxTerms};
 
+mod change;
 mod metrics;
 mod plans;
 mod usual;
 mod webhook_endpoint;
+
+pub use change::Change;
 
 /// What setup did, in the order in which it did it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -38,25 +41,21 @@ pub enum Kind {
     Account,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "outcome", content = "fields")]
-pub enum Change {
-    Created,
-    Unchanged,
-    /// Only looked at: there is none, and setup would make it.
-    Missing,
-    /// Only looked at: these fields differ, and setup would change them.
-    Differs(Vec<String>),
-    /// These fields differed and are as the catalogue says now.
-    Updated(Vec<String>),
-    /// These fields still differ: Lago keeps them once a subscription depends on them.
-    Kept(Vec<String>),
-}
-
 impl Report {
-    /// Whether Lago is as the catalogue says.
+    /// Whether Lago is as the catalogue says, and bills every account that was looked at.
     pub fn is_settled(&self) -> bool {
-        !self.entries.iter().any(|entry| matches!(entry.change, Change::Kept(_)))
+        let is_left = |change: &Change| matches!(change, Change::Kept(_) | Change::Ended(_) | Change::Failed(_));
+        !self.entries.iter().any(|entry| is_left(&entry.change))
+    }
+
+    /// Whether something could not be made.
+    pub fn has_failed(&self) -> bool {
+        self.entries.iter().any(|entry| matches!(entry.change, Change::Failed(_)))
+    }
+
+    /// Whether setup would do something. What a person must look at alone is nothing to do.
+    pub fn has_work(&self) -> bool {
+        self.entries.iter().any(|entry| entry.change.is_to_be_made())
     }
 
     /// Whether everything was so already.
@@ -80,15 +79,7 @@ impl std::fmt::Display for Report {
                 Kind::WebhookEndpoint => "webhook endpoint",
                 Kind::Account => "account",
             };
-            let change = match &entry.change {
-                Change::Created => "created".to_owned(),
-                Change::Unchanged => "unchanged".to_owned(),
-                Change::Missing => "missing: to be created".to_owned(),
-                Change::Differs(fields) => format!("differs: to be updated ({})", fields.join(", ")),
-                Change::Updated(fields) => format!("updated ({})", fields.join(", ")),
-                Change::Kept(fields) => format!("kept by Lago, still different ({})", fields.join(", ")),
-            };
-            writeln!(formatter, "{kind:<17}{:<23} {change}", entry.code)?;
+            writeln!(formatter, "{kind:<17}{:<23} {}", entry.code, entry.change)?;
         }
         Ok(())
     }

@@ -67,20 +67,6 @@ impl LagoClient {
         }
     }
 
-    /// Whether Lago had a subscription under this id, and has none any more: neither an active one nor one that is to begin.
-    ///
-    /// # Errors
-    /// Any [`LagoError`].
-    pub async fn subscription_has_ended(&self, id: &ExternalId) -> Result<bool, LagoError> {
-        for (status, is_ended) in [("active", false), ("pending", false), ("terminated", true)] {
-            let path = ["subscriptions", id.as_str()];
-            if self.find_with::<IgnoredAny>(&path, &Query::Subscription { status }).await?.is_some() {
-                return Ok(is_ended);
-            }
-        }
-        Ok(false)
-    }
-
     /// Cancels the subscription that is to take the place of the active one, if any is. It is asked for first: a Lago that did
     /// not heed the status would end the active one.
     async fn cancel_pending(&self, id: &ExternalId) -> Result<(), LagoError> {

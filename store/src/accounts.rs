@@ -82,6 +82,21 @@ pub async fn to_begin(pool: &PgPool) -> Result<Vec<String>, StoreError> {
     Ok(tenants)
 }
 
+/// Tenants whose customer and subscription were made, and that are to have both still, by name.
+///
+/// # Errors
+/// The database is away.
+pub async fn open(pool: &PgPool) -> Result<Vec<String>, StoreError> {
+    let tenants = sqlx::query_scalar!(
+        "SELECT id FROM tenants
+          WHERE sandbox_of IS NULL AND closed_at IS NULL AND billing_ready_at IS NOT NULL AND billing_ended_at IS NULL
+          ORDER BY id"
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(tenants)
+}
+
 /// Tenants whose subscription is to be, or may be, on another plan than it was put on: `plans` are those that the billing
 /// system has, and who is on none of them has `default`.
 ///

@@ -1,7 +1,7 @@
 //! Tenants that the billing system does not know yet, as `zama-jobs billing setup` finds them.
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::stage::{ACME, Stage};
 
@@ -76,4 +76,42 @@ async fn who_has_no_account_is_shown_and_asked_about_and_is_a_drift_until_it_is_
     // There is nothing to ask for.
     let again = stage.runs(&["billing", "setup"]).await.ends(0);
     assert_eq!(told(&again.stdout), [""; 0]);
+}
+
+/// Lago bills a customer in one currency, and the price list is in euros.
+#[tokio::test]
+async fn an_account_that_lago_refuses_is_told_with_the_reason_and_holds_back_nobody_s() {
+    let stage = Stage::new().await;
+    stage.runs(&["billing", "setup", "--yes"]).await.ends(0);
+    for tenant in [
+        "INSERT INTO tenants (id, plan, created_at) VALUES ('globex', 'team', now() - interval '2 minutes')",
+        "INSERT INTO tenants (id, plan, created_at) VALUES ('abel', 'team', now() - interval '1 minute')",
+    ] {
+        stage.outbox.execute(tenant).await;
+    }
+    let in_currency = async |currency: &str| {
+        let customer = json!({ "external_id": "globex", "currency": currency });
+        stage.by_hand(Method::POST, "customers", json!({ "customer": customer })).await;
+    };
+    in_currency("USD").await;
+
+    let refused = stage.runs(&["billing", "setup", "--yes"]).await.ends(1);
+    let [globex, abel]: [&str; 2] = told(&refused.stdout).try_into().unwrap();
+    assert!(globex.starts_with("account          globex ") && globex.contains(" failed: Lago refused "), "{globex}");
+    assert!(globex.contains("currencies_does_not_match"), "in Lago's own words: {globex}");
+    assert_eq!(abel, format!("{:<17}{:<23} created", "account", "abel"), "it comes after the one that was refused");
+    assert!(refused.stderr.ends_with("2 tenants have a customer and a subscription\n"), "{refused:#?}");
+    assert_eq!(known(&stage, "subscriptions").await, ["abel", ACME]);
+
+    let again = stage.runs(&["--json", "billing", "setup", "--yes"]).await.ends(1).json();
+    let entries = again["entries"].as_array().unwrap().iter();
+    let accounts: Vec<&Value> = entries.filter(|entry| entry["kind"] == "account").collect();
+    assert_eq!((accounts.len(), &accounts[0]["code"]), (1, &json!("globex")));
+    let change = &accounts[0]["change"];
+    assert_eq!(change["outcome"], "failed");
+    assert!(change["reason"].as_str().unwrap().contains("currencies_does_not_match"), "{change}");
+
+    in_currency("EUR").await;
+    stage.runs(&["billing", "setup", "--yes"]).await.ends(0);
+    stage.has_accounts_of(&["abel", ACME, "globex"]).await;
 }

@@ -24,5 +24,6 @@ mod program;
 mod provisioning;
 mod refused;
 mod unread;
+mod unsubscribed;
 mod usage;
 mod usage_file;

@@ -126,6 +126,17 @@ async fn a_row_that_comes_after_the_end_brings_its_tenant_back() {
     assert_eq!((tenants(&found), found.dead_letters), (vec![0, 0], 1), "a dead letter of an old month");
 }
 
+#[tokio::test]
+async fn an_account_that_nothing_bills_is_counted_and_named_also_where_nothing_was_used() {
+    let stage = Stage::new().await;
+    stage.delivery().ensure_account(ACME, &acme()).await.unwrap();
+    assert_eq!(drifting(&stage.compares().await), [0, 0]);
+    stage.is_ended_by_hand().await;
+    let found = stage.compares().await;
+    assert_eq!(drifting(&found), [1, 0], "it had one in the month before: {found:?}");
+    assert_eq!(found.months[0].named, ["acme subscription"]);
+}
+
 /// Lago bills it as soon as somebody has made the subscription anew, and not before.
 #[tokio::test]
 async fn a_strangers_event_for_a_tenant_that_ended_is_found_where_lago_may_bill_it() {

@@ -47,7 +47,7 @@ fn told(found: &Reconciled) -> String {
     for month in &found.months {
         let verdict = match month.drifting {
             0 => "all agree".to_owned(),
-            drifting => format!("{drifting} metrics disagree ({})", month.named.join(", ")),
+            drifting => format!("{drifting} disagree ({})", month.named.join(", ")),
         };
         let (name, tenants, waiting) = (&month.month, month.tenants, month.waiting);
         lines.push(format!("{name}: {tenants} tenants compared, {verdict}, {waiting} rows wait"));
@@ -86,7 +86,7 @@ mod tests {
             told(&found).lines().collect::<Vec<_>>(),
             [
                 "2026-11: 3 tenants compared, all agree, 7 rows wait",
-                "2026-10: 2 tenants compared, 1 metrics disagree (acme compute_units), 0 rows wait",
+                "2026-10: 2 tenants compared, 1 disagree (acme compute_units), 0 rows wait",
                 "2026-09: 0 tenants compared, all agree, 0 rows wait",
                 "2026-09: 5 tenants could not be read (tenant-1: it is away; tenant-2: it is away; tenant-3: it is away)",
                 "1 dead letters of any month",

@@ -36,11 +36,17 @@ impl BillingDelivery {
             return Ok(Standing::Open);
         }
         anyhow::ensure!(!known.is_sandbox, "{tenant} is a sandbox, which is never billed");
-        let plan = self.plan_of(&known)?;
+        self.make(&known, account).await?;
+        Ok(Standing::Open)
+    }
+
+    /// Makes what is lacking of customer and subscription, and notes that they are there.
+    pub(super) async fn make(&self, known: &Account, account: &ExternalId) -> Result<()> {
+        let (tenant, plan) = (known.tenant.as_str(), self.plan_of(known)?);
         billing::ensure_tenant(&self.lago, account, &plan, known.created_at).await?;
         self.learn_plan(tenant, account).await?;
         accounts::is_on_plan(&self.pool, tenant, plan.as_str()).await?;
-        Ok(Standing::Open)
+        Ok(())
     }
 
     /// Tells the billing system of new tenants, of those that were put on another plan, and of those that were closed. Tells

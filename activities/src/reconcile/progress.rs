@@ -9,6 +9,8 @@ use crate::reconciliation::{Month, TenantReport};
 
 /// Metrics that disagree, and tenants that could not be read, which a result names of a month: the command tells all.
 const NAMED: usize = 20;
+/// What is named of a tenant that nothing bills, in the place of a metric.
+const SUBSCRIPTION: &str = "subscription";
 
 /// Heartbeat details: sums and the first names, never a whole report.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -55,7 +57,7 @@ impl Progress {
     }
 }
 
-/// Adds what there is to say of a tenant; each metric that disagrees is logged.
+/// Adds what there is to say of a tenant; each metric that disagrees is logged, and a subscription that lacks.
 fn tell(found: &mut ReconciledMonth, report: &TenantReport) {
     if let Some(reason) = &report.unread {
         found.unread += 1;
@@ -72,11 +74,17 @@ fn tell(found: &mut ReconciledMonth, report: &TenantReport) {
     }
     found.tenants += 1;
     found.waiting += report.waiting;
+    if let Some(why) = report.unsubscribed {
+        drifts(found, format!("{} {SUBSCRIPTION}", report.tenant));
+        tracing::error!(
+            tenant.id = report.tenant,
+            billing.month = found.month,
+            reason = %why,
+            "the account has no active subscription: zama-jobs billing reconcile"
+        );
+    }
     for line in report.lines.iter().filter(|line| line.has_drifted()) {
-        found.drifting += 1;
-        if found.named.len() < NAMED {
-            found.named.push(format!("{} {}", report.tenant, line.metric));
-        }
+        drifts(found, format!("{} {}", report.tenant, line.metric));
         tracing::error!(
             tenant.id = report.tenant,
             tenant.has_account = report.has_account,
@@ -91,12 +99,20 @@ fn tell(found: &mut ReconciledMonth, report: &TenantReport) {
     }
 }
 
+fn drifts(found: &mut ReconciledMonth, name: String) {
+    found.drifting += 1;
+    if found.named.len() < NAMED {
+        found.named.push(name);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use billing::Metric;
     use billing::reconciliation::{Billed, LedgerRow, RowState, compare};
 
     use super::*;
+    use crate::billing_delivery::Unsubscribed;
 
     fn report(number: u8, state: RowState) -> TenantReport {
         let row = LedgerRow {
@@ -108,7 +124,15 @@ mod tests {
         };
         let lines = compare(&[row], &[], &Billed::default());
         let month = "2026-11".parse().unwrap();
-        TenantReport { tenant: format!("tenant-{number}"), month, has_account: false, waiting: 2, lines, unread: None }
+        TenantReport {
+            tenant: format!("tenant-{number}"),
+            month,
+            has_account: false,
+            waiting: 2,
+            lines,
+            unsubscribed: None,
+            unread: None,
+        }
     }
 
     fn unread(number: u8) -> TenantReport {
@@ -142,6 +166,15 @@ mod tests {
         let found = &told(reports).months[0];
         assert_eq!((found.month.as_str(), found.tenants, found.drifting, found.waiting), ("2026-11", 31, 30, 62));
         assert_eq!((found.named.len(), found.named[0].as_str()), (NAMED, "tenant-1 api_calls"));
+    }
+
+    #[test]
+    fn an_account_without_a_subscription_counts_beside_its_metrics() {
+        let unsubscribed = Some(Unsubscribed::Unknown);
+        let alone = TenantReport { unsubscribed, ..report(1, RowState::Waiting) };
+        let found = &told(vec![alone, TenantReport { unsubscribed, ..report(2, RowState::Overdue) }]).months[0];
+        assert_eq!((found.tenants, found.drifting), (2, 3));
+        assert_eq!(found.named, ["tenant-1 subscription", "tenant-2 subscription", "tenant-2 api_calls"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use store::usage;
 use store::usage::corrections::{self, Anew};
 
 use super::{Reconciler, TenantReport};
-use crate::billing_delivery::event;
+use crate::billing_delivery::{Unsubscribed, event};
 
 /// What the audit log calls it: nobody repairs but by the command.
 const AUDITED_AS: &str = "billing reconcile --repair";
@@ -29,8 +29,8 @@ pub struct Repaired {
     pub booked_anew: usize,
     /// Delivered, after they had waited; whoever had no account was given one.
     pub delivered: usize,
-    /// What a person must look at: events of another content, or that nobody here knows, dead letters, and rows that
-    /// cannot be delivered.
+    /// What a person must look at: events of another content, or that nobody here knows, dead letters, rows that cannot
+    /// be delivered, and accounts without a subscription.
     pub left: usize,
     /// Tenants whose repair was stopped by an error; what was done of it before is counted.
     pub stopped: usize,
@@ -43,6 +43,11 @@ impl Reconciler {
         let mut repaired = Repaired::default();
         for report in reports.iter().filter(|report| report.has_drifted()) {
             repaired.left += report.lines.iter().map(|line| line.dead_letters.len()).sum::<usize>();
+            repaired.left += usize::from(report.unsubscribed.is_some());
+            // Nothing can be sent before somebody has said that its account is to be made anew.
+            if report.unsubscribed == Some(Unsubscribed::Unknown) {
+                continue;
+            }
             if report.has_account
                 && let Err(error) = Box::pin(self.mend(report, &mut repaired)).await
             {

@@ -33,7 +33,8 @@ Exit codes:
 pub enum BillingCommand {
     /// Provision metrics, plans, taxes and webhook, and every tenant's customer and subscription.
     ///
-    /// Shows what is to be done, tenants without an account by name, and asks; repeating it changes nothing.
+    /// Shows what is to be done, tenants without an account or a subscription by name, and asks; repeating it changes
+    /// nothing. A subscription that was ended in the billing system is told, and left to a person.
     #[command(after_help = EXIT_CODES)]
     Setup(setup::SetupArgs),
     /// Show what a tenant would be invoiced if its period ended now.

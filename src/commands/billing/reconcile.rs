@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::billing::reconciliation::Line;
-use activities::billing_delivery::BillingDelivery;
+use activities::billing_delivery::{BillingDelivery, Unsubscribed};
 use activities::reconciliation::{Month, PATIENCE, Reconciler, Repaired, TenantReport};
 use anyhow::{Result, ensure};
 use chrono::Utc;
@@ -103,6 +103,18 @@ fn advice(reports: &[TenantReport], repaired: Option<Repaired>) -> String {
     for TenantReport { tenant, .. } in reports.iter().filter(has_dead) {
         text += &format!("what was refused for good: zama-jobs billing dead-letters list --tenant {tenant}\n");
     }
+    for TenantReport { tenant, unsubscribed, .. } in reports {
+        let way_out = match unsubscribed {
+            None => continue,
+            Some(Unsubscribed::Ended { .. }) => {
+                format!("make it anew in the billing system, or close the tenant: zama-jobs tenants close {tenant}")
+            }
+            Some(Unsubscribed::Unknown) => {
+                "restore the billing system, or have it made anew: zama-jobs billing setup".to_owned()
+            }
+        };
+        text += &format!("account {tenant} has no active subscription: {way_out}\n");
+    }
     text
 }
 
@@ -110,14 +122,17 @@ fn printed(reports: &[TenantReport], repaired: Option<Repaired>, format: Format)
     let lines = || reports.iter().flat_map(|report| report.lines.iter().map(move |line| (report, line)));
     Ok(match format {
         Format::Json => {
-            let drifting = lines().filter(|(_, line)| line.has_drifted()).count();
+            let unsubscribed = reports.iter().filter(|report| report.unsubscribed.is_some()).count();
+            let drifting = lines().filter(|(_, line)| line.has_drifted()).count() + unsubscribed;
             let unread = reports.iter().filter(|report| report.unread.is_some()).count();
             let told = json!({ "drifting": drifting, "unread": unread, "tenants": reports, "repaired": repaired });
             format!("{told:#}\n")
         }
         Format::Csv => {
             let unread = reports.iter().filter_map(|report| Some(unread_fields(report, report.unread.as_ref()?)));
-            let rows = lines().map(|(report, line)| fields(report, line)).chain(unread);
+            let unsubscribed =
+                reports.iter().filter_map(|report| Some(unsubscribed_fields(report, report.unsubscribed?)));
+            let rows = lines().map(|(report, line)| fields(report, line)).chain(unsubscribed).chain(unread);
             rows.fold(csv::line(&COLUMNS), |text, row| text + &csv::line(&row))
         }
         Format::Table => table(reports),
@@ -125,7 +140,7 @@ fn printed(reports: &[TenantReport], repaired: Option<Repaired>, format: Format)
 }
 
 /// Of the CSV.
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 17] = [
     "month",
     "tenant",
     "metric",
@@ -142,10 +157,11 @@ const COLUMNS: [&str; 16] = [
     "has_account",
     "drift",
     "unread",
+    "subscription",
 ];
 
 /// Of a line; its metric may be whatever somebody sent to the billing system.
-fn fields(report: &TenantReport, line: &Line) -> [String; 16] {
+fn fields(report: &TenantReport, line: &Line) -> [String; COLUMNS.len()] {
     [
         report.month.to_string(),
         report.tenant.clone(),
@@ -163,11 +179,24 @@ fn fields(report: &TenantReport, line: &Line) -> [String; 16] {
         report.has_account.to_string(),
         line.has_drifted().to_string(),
         String::new(),
+        String::new(),
     ]
 }
 
+/// Of an account that nothing bills, whatever its metrics say.
+fn unsubscribed_fields(report: &TenantReport, why: Unsubscribed) -> [String; COLUMNS.len()] {
+    COLUMNS.map(|column| match column {
+        "month" => report.month.to_string(),
+        "tenant" => report.tenant.clone(),
+        "has_account" => report.has_account.to_string(),
+        "drift" => true.to_string(),
+        "subscription" => why.as_str().to_owned(),
+        _ => String::new(),
+    })
+}
+
 /// Of a tenant of which nothing is known but the reason.
-fn unread_fields(report: &TenantReport, reason: &str) -> [String; 16] {
+fn unread_fields(report: &TenantReport, reason: &str) -> [String; COLUMNS.len()] {
     COLUMNS.map(|column| match column {
         "month" => report.month.to_string(),
         "tenant" => report.tenant.clone(),
@@ -186,6 +215,10 @@ fn table(reports: &[TenantReport]) -> String {
     for report in reports {
         if let Some(reason) = &report.unread {
             text += &row([&report.tenant, "", "", "", "", "", &format!("could not be read: {reason}")]);
+        }
+        if let Some(why) = report.unsubscribed {
+            let told = format!("DRIFT: the account has no active subscription: {why}");
+            text += &row([&report.tenant, "", "", "", "", "", &told]);
         }
         for line in &report.lines {
             let [_, tenant, metric, ledger, waiting, events, billed, ..] = &fields(report, line);
@@ -244,14 +277,15 @@ mod tests {
         let billed = Billed { units: nothing(), units_before: nothing(), closed: vec![] };
         let lines = compare(rows, &[], &billed);
         let month = "2026-11".parse().unwrap();
-        vec![TenantReport { tenant: "acme".to_owned(), month, has_account, waiting: 2, lines, unread: None }]
+        let tenant = "acme".to_owned();
+        vec![TenantReport { tenant, month, has_account, waiting: 2, lines, unsubscribed: None, unread: None }]
     }
 
     #[test]
     fn a_drift_is_told_in_every_form() {
         let reports = report(&[row("0", Some(1), RowState::Delivered)], true);
         let csv = printed(&reports, None, Format::Csv).unwrap();
-        assert!(csv.ends_with("drift,unread\n2026-11,acme,compute_units,3,0,0,0,1,0,0,0,0,0,true,true,\n"), "{csv}");
+        assert!(csv.ends_with("subscription\n2026-11,acme,compute_units,3,0,0,0,1,0,0,0,0,0,true,true,,\n"), "{csv}");
         let table = printed(&reports, None, Format::Table).unwrap();
         assert!(table.contains("DRIFT: 1 missing (019c:compute_units:0 …)\n"), "{table}");
         assert!(table.contains("2 rows wait for their delivery\n"), "{table}");
@@ -265,7 +299,7 @@ mod tests {
         let rows = [row("0", None, RowState::Overdue), row("1", None, RowState::Refused)];
         let reports = report(&rows, false);
         let csv = printed(&reports, None, Format::Csv).unwrap();
-        assert!(csv.ends_with("\n2026-11,acme,compute_units,0,0,0,,0,0,0,0,1,1,false,true,\n"), "{csv}");
+        assert!(csv.ends_with("\n2026-11,acme,compute_units,0,0,0,,0,0,0,0,1,1,false,true,,\n"), "{csv}");
         let table = printed(&reports, None, Format::Table).unwrap();
         let told = "DRIFT: 1 waiting for too long (019c:compute_units:0 …), 1 refused for good (019c:compute_units:1 …); \
                     the tenant has no account\n";
@@ -290,10 +324,11 @@ mod tests {
         assert_eq!(end(&reports, None), End::Trouble);
         let unread = Some("it answered 502: <p class=\"x\">, away".to_owned());
         let (tenant, month) = ("globex".to_owned(), reports[0].month);
-        reports.push(TenantReport { tenant, month, has_account: true, waiting: 0, lines: vec![], unread });
+        let (has_account, unsubscribed) = (true, None);
+        reports.push(TenantReport { tenant, month, has_account, waiting: 0, lines: vec![], unsubscribed, unread });
         assert_eq!(end(&reports, None), End::Failed);
         let csv = printed(&reports, None, Format::Csv).unwrap();
-        let told = "true,true,\n2026-11,globex,,,,,,,,,,,,true,,\"it answered 502: <p class=\"\"x\"\">, away\"\n";
+        let told = "true,true,,\n2026-11,globex,,,,,,,,,,,,true,,\"it answered 502: <p class=\"\"x\"\">, away\",\n";
         assert!(csv.ends_with(told), "{csv}");
         let table = printed(&reports, None, Format::Table).unwrap();
         assert!(table.contains("could not be read: it answered 502: <p class=\"x\">, away\n"), "{table}");
@@ -303,6 +338,28 @@ mod tests {
         assert_eq!(json["tenants"][0]["unread"], json!(null));
         assert_eq!(json["tenants"][1]["unread"], json!("it answered 502: <p class=\"x\">, away"));
         assert_eq!(advice(&reports, None), "tenants that could not be read, and of which nothing is known: 1\n");
+    }
+
+    #[test]
+    fn an_account_that_nothing_bills_is_a_drift_in_every_form_also_where_nothing_was_used() {
+        let mut reports = report(&[], true);
+        assert_eq!(end(&reports, None), End::Done);
+        let at = Some("2026-11-20T12:00:00Z".parse().unwrap());
+        reports[0].unsubscribed = Some(Unsubscribed::Ended { at });
+        assert_eq!(end(&reports, None), End::Trouble);
+        let csv = printed(&reports, None, Format::Csv).unwrap();
+        assert!(csv.ends_with("subscription\n2026-11,acme,,,,,,,,,,,,true,true,,ended\n"), "{csv}");
+        let table = printed(&reports, None, Format::Table).unwrap();
+        let told = "DRIFT: the account has no active subscription: it was ended in the billing system at 2026-11-20 \
+                    12:00:00Z\n";
+        assert!(table.contains(told), "{table}");
+        let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json).unwrap()).unwrap();
+        assert_eq!(json["drifting"], 1);
+        assert_eq!(json["tenants"][0]["unsubscribed"], json!({ "why": "ended", "at": "2026-11-20T12:00:00Z" }));
+        assert!(advice(&reports, None).ends_with("zama-jobs tenants close acme\n"));
+        reports[0].unsubscribed = Some(Unsubscribed::Unknown);
+        assert!(printed(&reports, None, Format::Csv).unwrap().ends_with(",unknown\n"));
+        assert!(advice(&reports, None).ends_with("zama-jobs billing setup\n"));
     }
 
     /// Lago takes events of metrics that it does not know.
@@ -319,7 +376,7 @@ mod tests {
         let mut reports = report(&[], true);
         reports[0].lines = compare(&[], &[stray], &Billed::default());
         let csv = printed(&reports, None, Format::Csv).unwrap();
-        let told = "drift,unread\n2026-11,acme,\"compute,\"\"units\"\"\nacme\",0,0,7,,0,1,0,0,0,0,true,true,\n";
+        let told = "subscription\n2026-11,acme,\"compute,\"\"units\"\"\nacme\",0,0,7,,0,1,0,0,0,0,true,true,,\n";
         assert!(csv.ends_with(told), "{csv}");
     }
 

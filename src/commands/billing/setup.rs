@@ -1,15 +1,17 @@
-//! `zama-jobs billing setup`: shows what differs between the price list and Lago, and which tenants have no account there;
-//! asks, and provisions it.
+//! `zama-jobs billing setup`: shows what differs between the price list and Lago, and which tenants have no account or no
+//! subscription there; asks, and provisions it.
+
+mod accounts;
 
 use std::sync::Arc;
 
-use ::billing::{Catalogue, Change, ExternalId, Kind, LagoClient, Report};
-use activities::billing_delivery::{BillingDelivery, Standing};
+use ::billing::{Catalogue, LagoClient, Report};
+use activities::billing_delivery::BillingDelivery;
 use anyhow::{Context, Result};
 use clap::Args;
 use settings::Settings;
-use store::PgPool;
 
+use self::accounts::Accounts;
 use super::{End, lago};
 use crate::commands::confirmation::is_agreed;
 use crate::commands::{parts, stand_in};
@@ -20,7 +22,8 @@ pub struct SetupArgs {
     /// Provision without asking.
     #[arg(long, short)]
     yes: bool,
-    /// Change nothing: tell what differs and which tenants have no account, and end with 9 if there is any such thing.
+    /// Change nothing: tell what differs and which tenants have no account or no active subscription, and end with 9 if
+    /// there is any such thing.
     #[arg(long, conflicts_with = "yes")]
     check: bool,
 }
@@ -31,28 +34,25 @@ pub(super) async fn run(settings: &Settings, args: &SetupArgs, json: bool) -> Re
     let plan = ::billing::plan(&lago, &catalogue).await;
     stand_in::name(&lago);
     let mut plan = plan.context("Failed to compare with the billing system")?;
-    let lacking = store::accounts::to_begin(&pool).await?;
-    for tenant in &lacking {
-        plan.add(Kind::Account, tenant, Change::Missing);
-    }
+    let delivery = BillingDelivery::new(pool.clone(), Arc::new(lago), settings.billing.default_plan.clone());
+    let accounts = Box::pin(Accounts::find(&delivery)).await.context("Failed to compare the accounts")?;
+    accounts.plan(&mut plan);
     if args.check {
         show(&plan, json)?;
         return Ok(if plan.is_unchanged() { End::Done } else { End::Trouble });
     }
-    if !plan.is_unchanged() {
+    if plan.has_work() {
         eprint!("{plan}");
         if !args.yes && !is_agreed("provision?", "nothing was changed")? {
             return Ok(End::Declined);
         }
     }
-    let mut report = ::billing::setup(&lago, &catalogue).await.context("Failed to provision billing")?;
-    let delivery = BillingDelivery::new(pool.clone(), Arc::new(lago), settings.billing.default_plan.clone());
-    let made = make(&delivery, &lacking, &mut report).await;
-    // One that could not be made hides none of those that were.
+    let mut report = ::billing::setup(&delivery.lago, &catalogue).await.context("Failed to provision billing")?;
+    let unbilled = Box::pin(accounts.make(&delivery, &mut report)).await;
     show(&report, json)?;
-    made?;
-    eprintln!("{} tenants have a customer and a subscription", with_account(&pool).await?);
-    Ok(if report.is_settled() { End::Done } else { End::Trouble })
+    let billed = store::accounts::open(&pool).await?.len().saturating_sub(unbilled);
+    eprintln!("{billed} tenants have a customer and a subscription");
+    Ok(end(&report))
 }
 
 /// The price list, and where Lago is to report to.
@@ -70,22 +70,15 @@ fn show(report: &Report, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Makes the customers and subscriptions that were shown to be lacking.
-async fn make(delivery: &BillingDelivery, lacking: &[String], report: &mut Report) -> Result<()> {
-    for tenant in lacking {
-        let standing = delivery.ensure_account(tenant, &ExternalId::parse(tenant)?).await;
-        let standing = standing.with_context(|| format!("Failed to make the account of {tenant}"))?;
-        // One that was closed meanwhile, and owes nothing, gets none.
-        if standing == Standing::Open {
-            report.add(Kind::Account, tenant, Change::Created);
-        }
+/// What could not be done weighs more than what is left to a person.
+fn end(report: &Report) -> End {
+    if report.has_failed() {
+        End::Failed
+    } else if report.is_settled() {
+        End::Done
+    } else {
+        End::Trouble
     }
-    Ok(())
-}
-
-async fn with_account(pool: &PgPool) -> Result<usize> {
-    let tenants = store::tenants::list(pool).await?;
-    Ok(tenants.iter().filter(|tenant| tenant.billing_ready).count())
 }
 
 /// Provisions the price list, for who has nobody to ask.
