@@ -17,7 +17,7 @@ ZAMA_JOBS := $(CARGO_TARGET_DIR)/debug/zama-jobs
 # Arguments for `make dev` and `make demo`, for example ARGS='--port-base 7700'.
 ARGS ?=
 
-.PHONY: help own-checkout setup setup-tests build demo dev test test-rooms test-fhe test-jobs test-encrypted test-failures test-dev test-billing test-keycloak flips fhe-oracle lago-clients compose compose-run verifiers schemathesis merkle-differential \
+.PHONY: help own-checkout setup setup-tests build demo dev test test-rooms test-fhe test-jobs test-encrypted test-failures test-dev test-billing test-keycloak test-aws-kms flips fhe-oracle lago-clients compose compose-run verifiers schemathesis merkle-differential \
 	billing-at-length chain-at-length contracts contracts-at-length gas-table bench-starts bench-cancels bench-fhe bench-fhe-prices bench-fhe-keys lint fmt check clean-data
 
 help: ## Show this list.
@@ -65,9 +65,15 @@ test: setup-tests ## Run every test, against real engines.
 test-rooms:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --exclude fhe --no-fail-fast -- --skip billing_system:: --skip stack_failures:: --skip stack_encrypted:: --skip stack_jobs:: --skip stack_dev:: --skip keycloak::
 
-# With the root package beside it, the room is built with the features of the whole workspace, as it is for all others.
+# Every room but the named one. The root package stays: with it, a room is built with the features of the whole workspace.
+ROOMS := $(shell sed -n '/^members/,/^]/s/^ *"\(.*\)",/\1/p' Cargo.toml)
+all_but = $(patsubst %,--exclude %,$(filter-out $(1),$(ROOMS)))
+
 test-fhe:
-	$(ALONE) $(CARGO) test --package zama-jobs --package fhe --lib --test pbs
+	$(ALONE) $(CARGO) test --workspace $(call all_but,fhe) --lib --test pbs
+
+test-aws-kms: setup ## Test keys in AWS KMS, which only a build with the feature aws-kms knows (.ci/run does, too).
+	$(CARGO) test --workspace $(call all_but,chain) --features aws-kms --lib -- aws_key
 
 test-encrypted:
 	$(ALONE) tools/with-postgres.sh $(CARGO) test --workspace --test encrypted -- --test-threads 3

@@ -180,12 +180,6 @@ impl Gate {
         Err(Problem::new(ErrorCode::AddressNotAllowed, detail))
     }
 
-    /// A key of a tenant, as it holds it.
-    #[must_use]
-    pub fn request_key(&self, tenant: &jobs::TenantId, id: Uuid) -> String {
-        self.request_keys.of(tenant, id)
-    }
-
     /// Looks at the other nodes and the rules until `stop`, and then leaves its share to the others.
     pub async fn watch(&self, pool: PgPool, stop: CancellationToken) {
         loop {
