@@ -19,6 +19,7 @@ mod killed;
 mod meanwhile;
 mod months;
 mod named;
+mod part_months;
 mod plans;
 mod program;
 mod provisioning;
