@@ -31,6 +31,7 @@ mod quotes;
 mod resync;
 mod roles;
 mod starts;
+mod top_ups;
 mod transactions;
 mod transitions;
 mod unavailable;
