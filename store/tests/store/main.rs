@@ -23,6 +23,7 @@ mod ledger;
 mod limits;
 mod lost;
 mod migrating;
+mod notices;
 mod notifications;
 mod overdue;
 mod people;
