@@ -16,6 +16,7 @@ mod hourly;
 mod hours;
 mod invoices;
 mod killed;
+mod lists;
 mod meanwhile;
 mod months;
 mod named;

@@ -50,7 +50,8 @@ pub enum BillingCommand {
     /// List what the billing system refused for good, send it again, or write it off.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
-    /// List what the billing system told by its webhook, the newest first.
+    /// List what the billing system told by its webhook in the last 90 days, the newest first; trouble is marked.
+    #[command(after_help = EXIT_CODES)]
     Notices(notices::NoticesArgs),
     /// Run the recorded cases that Zama Jobs relies on against a Lago, or the stand-in.
     ///
