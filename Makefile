@@ -26,7 +26,7 @@ help: ## Show this list.
 own-checkout:
 	@tools/own-checkout.sh
 
-setup: own-checkout ## Check Rust, Node and Go and bring the pinned engines.
+setup: own-checkout ## Check what must be installed, and bring the pinned engines.
 	@tools/setup.sh
 
 setup-tests: own-checkout
