@@ -25,7 +25,7 @@ use crate::billing_delivery::BillingDelivery;
 use crate::confirm_batches::Batching;
 use crate::fhe::{Attester, Checkpoints, ChildOptions, Children, Inputs, NetworkKey};
 use crate::patience::HEARTBEAT;
-use crate::reconciliation::{OVERDUE_AFTER, PATIENCE, Reconciler};
+use crate::reconciliation::{Deadlines, OVERDUE_AFTER, PATIENCE, Reconciler};
 use crate::report_usage::keep_backlog_told;
 use crate::{
     BookHours, CheckKey, Compute, Conclude, Confirm, ConfirmBatches, FheCompute, LastLook, Meter, Pace, Reconcile,
@@ -55,6 +55,8 @@ pub struct Parts {
     pub billing: Option<Arc<BillingDelivery>>,
     /// How often ledger and billing system are compared.
     pub reconcile_every: Duration,
+    /// How long after a month its invoice may be awaited.
+    pub invoiced_within: Duration,
     /// Of queue `jobs`.
     pub batching: Option<Batching>,
     pub pace: Pace,
@@ -164,10 +166,11 @@ async fn serve(client: Client, Prompt(options): Prompt, stop: CancellationToken)
 }
 
 fn jobs(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<WorkerOptions> {
-    let Parts { pool, billing, reconcile_every, batching, limits, public_url, .. } = parts;
+    let Parts { pool, billing, reconcile_every, invoiced_within, batching, limits, public_url, .. } = parts;
     let batching = batching.context("queue jobs needs what the batcher sends with")?;
     let engine = Engine::new(client.clone());
-    let reconciler = billing.clone().map(|delivery| Reconciler::new(delivery, OVERDUE_AFTER, PATIENCE));
+    let deadlines = Deadlines { delivered_within: OVERDUE_AFTER, invoiced_within };
+    let reconciler = billing.clone().map(|delivery| Reconciler::new(delivery, deadlines, PATIENCE));
     let last_look = LastLook::every(reconcile_every);
     tokio::spawn(last_look.clone().keep_told(stopping.clone()));
     if billing.is_some() {

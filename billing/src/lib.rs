@@ -39,7 +39,7 @@ pub use notice::{NOTICE_ALGORITHM, NoticeKey};
 pub use patience::Patience;
 pub use pricing::PriceBook;
 pub use setup::{Change, Entry, Kind, Report, plan, setup};
-pub use tenant::{Subscription, change_plan, end_tenant, ensure_tenant};
+pub use tenant::{Subscribed, Subscription, change_plan, end_tenant, ensure_tenant};
 pub use usage::{CurrentUsage, Invoice, UsageLine};
 pub use wallet::{
     Direction, NewWallet, TOP_UP_KEY, TopUp, TransactionKind, TransactionStatus, Wallet, WalletId, WalletStatus,

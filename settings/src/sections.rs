@@ -1,6 +1,7 @@
 //! The sections of the configuration; `config.default.toml` says what each key does.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -198,6 +199,15 @@ pub struct Billing {
     pub lago_key: String,
     pub default_plan: String,
     pub webhook_url: String,
+    pub invoiced_within_hours: u64,
+}
+
+impl Billing {
+    /// How long after its end a month is on a final invoice.
+    #[must_use]
+    pub fn invoiced_within(&self) -> Duration {
+        Duration::from_secs(self.invoiced_within_hours.saturating_mul(3600))
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -65,6 +65,7 @@ async fn start(settings: &Settings, queues: Vec<Queue>, stop: CancellationToken)
         pool,
         billing,
         reconcile_every: Duration::from_secs(settings.metering.reconcile_seconds),
+        invoiced_within: settings.billing.invoiced_within(),
         batching,
         pace: pace(&settings.development),
         limits: Limits {

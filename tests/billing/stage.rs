@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use activities::billing_delivery::BillingDelivery;
-use activities::reconciliation::{Month, OVERDUE_AFTER, PATIENCE as PRODUCT, Reconciler, TenantReport};
+use activities::reconciliation::{Deadlines, Month, OVERDUE_AFTER, PATIENCE as PRODUCT, Reconciler, TenantReport};
 use billing::{Catalogue, ExternalId, LagoClient, Patience, setup, standin};
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
@@ -91,8 +91,15 @@ impl Stage {
         while self.turn(&delivery).await {}
     }
 
+    /// It awaits invoices for ever: most tests close the months alone that they are about.
     pub fn reconciler(&self) -> Reconciler {
-        Reconciler::new(Arc::new(self.delivery()), OVERDUE_AFTER, PATIENCE)
+        self.reconciler_awaiting(Duration::MAX)
+    }
+
+    /// For so long after a month.
+    pub fn reconciler_awaiting(&self, invoiced_within: Duration) -> Reconciler {
+        let deadlines = Deadlines { delivered_within: OVERDUE_AFTER, invoiced_within };
+        Reconciler::new(Arc::new(self.delivery()), deadlines, PATIENCE)
     }
 
     pub async fn report(&self, month: Month) -> TenantReport {

@@ -62,13 +62,19 @@ pub async fn serve(router: Router) -> String {
 
 /// A way to the stand-in as if its invoices were not finalized yet: tells its address.
 pub async fn drafting(origin: &str) -> String {
-    serve(Router::new().fallback(draft).with_state(Forward::to(origin))).await
+    with_status(origin, "draft").await
 }
 
-async fn draft(State(forward): State<Forward>, request: Request) -> Response {
+/// A way to the stand-in as if its invoices had another status: tells its address.
+pub async fn with_status(origin: &str, status: &'static str) -> String {
+    let state = (Forward::to(origin), status);
+    serve(Router::new().fallback(another_status).with_state(state)).await
+}
+
+async fn another_status(State((forward, status)): State<(Forward, &'static str)>, request: Request) -> Response {
     let (head, body) = forward.whole(request).await.into_parts();
     let body = axum::body::to_bytes(body, LARGEST).await.unwrap();
-    let text = String::from_utf8_lossy(&body).replace(r#""status":"finalized""#, r#""status":"draft""#);
+    let text = String::from_utf8_lossy(&body).replace(r#""status":"finalized""#, &format!(r#""status":"{status}""#));
     (head.status, text).into_response()
 }
 

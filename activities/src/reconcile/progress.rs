@@ -2,12 +2,13 @@
 
 use std::fmt::Display;
 
+use billing::reconciliation::Invoicing;
 use serde::{Deserialize, Serialize};
 use workflows::activities::ReconciledMonth;
 
 use crate::reconciliation::{Month, TenantReport};
 
-/// Metrics that disagree, and tenants that could not be read, which a result names of a month: the command tells all.
+/// Metrics that disagree, months without their invoice, and tenants that could not be read, which a result names of a month: the command tells all.
 const NAMED: usize = 20;
 
 /// Heartbeat details: sums and the first names, never a whole report.
@@ -72,11 +73,16 @@ fn tell(found: &mut ReconciledMonth, report: &TenantReport) {
     }
     found.tenants += 1;
     found.waiting += report.waiting;
+    if report.invoice == Invoicing::Uninvoiced {
+        name(found, report, "invoice");
+        tracing::error!(
+            tenant.id = report.tenant,
+            billing.month = found.month,
+            "no final invoice bills the end of the month: zama-jobs billing reconcile"
+        );
+    }
     for line in report.lines.iter().filter(|line| line.has_drifted()) {
-        found.drifting += 1;
-        if found.named.len() < NAMED {
-            found.named.push(format!("{} {}", report.tenant, line.metric));
-        }
+        name(found, report, &line.metric);
         tracing::error!(
             tenant.id = report.tenant,
             tenant.has_account = report.has_account,
@@ -86,8 +92,17 @@ fn tell(found: &mut ReconciledMonth, report: &TenantReport) {
             events = %line.events,
             overdue = line.overdue.len(),
             dead_letters = line.dead_letters.len(),
+            priced_otherwise = line.priced_otherwise.len(),
             "ledger and billing system disagree: zama-jobs billing reconcile"
         );
+    }
+}
+
+/// Counts what disagrees, and names the first.
+fn name(found: &mut ReconciledMonth, report: &TenantReport, what: &str) {
+    found.drifting += 1;
+    if found.named.len() < NAMED {
+        found.named.push(format!("{} {what}", report.tenant));
     }
 }
 
@@ -108,7 +123,8 @@ mod tests {
         };
         let lines = compare(&[row], &[], &Billed::default());
         let month = "2026-11".parse().unwrap();
-        TenantReport { tenant: format!("tenant-{number}"), month, has_account: false, waiting: 2, lines, unread: None }
+        let (tenant, invoice) = (format!("tenant-{number}"), Invoicing::NotDue);
+        TenantReport { tenant, month, has_account: false, waiting: 2, lines, invoice, unread: None }
     }
 
     fn unread(number: u8) -> TenantReport {
@@ -142,6 +158,17 @@ mod tests {
         let found = &told(reports).months[0];
         assert_eq!((found.month.as_str(), found.tenants, found.drifting, found.waiting), ("2026-11", 31, 30, 62));
         assert_eq!((found.named.len(), found.named[0].as_str()), (NAMED, "tenant-1 api_calls"));
+    }
+
+    #[test]
+    fn a_month_without_its_invoice_counts_once_beside_the_metrics() {
+        let awaited = TenantReport { invoice: Invoicing::Awaited, ..report(1, RowState::Waiting) };
+        let fee_alone =
+            TenantReport { invoice: Invoicing::Uninvoiced, lines: Vec::new(), ..report(2, RowState::Waiting) };
+        let both = TenantReport { invoice: Invoicing::Uninvoiced, ..report(3, RowState::Overdue) };
+        let found = &told(vec![awaited, fee_alone, both]).months[0];
+        assert_eq!(found.drifting, 3);
+        assert_eq!(found.named, ["tenant-2 invoice", "tenant-3 invoice", "tenant-3 api_calls"]);
     }
 
     #[test]

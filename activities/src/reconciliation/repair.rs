@@ -1,6 +1,7 @@
 //! What is mended without a person: sent again, booked anew, delivered.
 
 use anyhow::{Context, Result};
+use billing::reconciliation::{Invoicing, Line};
 use billing::{Delivery, ExternalId, UsageEvent};
 use jobs::TenantId;
 use serde::Serialize;
@@ -29,11 +30,18 @@ pub struct Repaired {
     pub booked_anew: usize,
     /// Delivered, after they had waited; whoever had no account was given one.
     pub delivered: usize,
-    /// What a person must look at: events of another content, or that nobody here knows, dead letters, and rows that
-    /// cannot be delivered.
+    /// What a person must look at: events of another content, or that nobody here knows, dead letters, rows that cannot be
+    /// delivered, lines at another price than the list's, and months without their invoice.
     pub left: usize,
     /// Tenants whose repair was stopped by an error; what was done of it before is counted.
     pub stopped: usize,
+}
+
+/// What no repair does anything about: dead letters, prices, and invoices that lack.
+fn left_for_finance(report: &TenantReport) -> usize {
+    let of_line = |line: &Line| line.dead_letters.len() + line.priced_otherwise.len();
+    let uninvoiced = usize::from(report.invoice == Invoicing::Uninvoiced);
+    report.lines.iter().map(of_line).sum::<usize>() + uninvoiced
 }
 
 impl Reconciler {
@@ -42,7 +50,7 @@ impl Reconciler {
     pub async fn repair(&self, reports: &[TenantReport]) -> Repaired {
         let mut repaired = Repaired::default();
         for report in reports.iter().filter(|report| report.has_drifted()) {
-            repaired.left += report.lines.iter().map(|line| line.dead_letters.len()).sum::<usize>();
+            repaired.left += left_for_finance(report);
             if report.has_account
                 && let Err(error) = Box::pin(self.mend(report, &mut repaired)).await
             {

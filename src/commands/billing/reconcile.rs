@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::billing::reconciliation::Line;
+use ::billing::reconciliation::{Invoicing, Line, PricedOtherwise};
 use activities::billing_delivery::BillingDelivery;
-use activities::reconciliation::{Month, PATIENCE, Reconciler, Repaired, TenantReport};
+use activities::reconciliation::{Deadlines, Month, PATIENCE, Reconciler, Repaired, TenantReport};
 use anyhow::{Result, ensure};
 use chrono::Utc;
 use clap::{Args, ValueEnum};
@@ -53,7 +53,9 @@ pub(super) async fn run(settings: &Settings, args: &ReconcileArgs, json: bool) -
     }
     let lago = Arc::new(lago(settings)?);
     let delivery = Arc::new(BillingDelivery::new(pool, lago.clone(), settings.billing.default_plan.clone()));
-    let reconciler = Reconciler::new(delivery, args.waiting_longer_than, PATIENCE);
+    let deadlines =
+        Deadlines { delivered_within: args.waiting_longer_than, invoiced_within: settings.billing.invoiced_within() };
+    let reconciler = Reconciler::new(delivery, deadlines, PATIENCE);
     let this_month = Month::of(Utc::now());
     let month = args.month.unwrap_or(this_month);
     ensure!(month <= this_month, "{month} has not begun");
@@ -103,6 +105,18 @@ fn advice(reports: &[TenantReport], repaired: Option<Repaired>) -> String {
     for TenantReport { tenant, .. } in reports.iter().filter(has_dead) {
         text += &format!("what was refused for good: zama-jobs billing dead-letters list --tenant {tenant}\n");
     }
+    // All of them are of one month.
+    if let Some(report) = reports.iter().find(|report| report.invoice == Invoicing::Uninvoiced) {
+        let month = report.month;
+        text += &format!(
+            "months without their invoice are made, finalized or invoiced anew in Lago; a stand-in, which has no clock, \
+             makes them by: zama-jobs billing close-month {month}\n"
+        );
+    }
+    if reports.iter().flat_map(|report| &report.lines).any(|line| !line.priced_otherwise.is_empty()) {
+        text += "agreed is what this program's price list says of the units: zama-jobs billing setup --check tells whether \
+                 Lago has it now\n";
+    }
     text
 }
 
@@ -110,14 +124,15 @@ fn printed(reports: &[TenantReport], repaired: Option<Repaired>, format: Format)
     let lines = || reports.iter().flat_map(|report| report.lines.iter().map(move |line| (report, line)));
     Ok(match format {
         Format::Json => {
-            let drifting = lines().filter(|(_, line)| line.has_drifted()).count();
+            let drifting: usize = reports.iter().map(TenantReport::drifting).sum();
             let unread = reports.iter().filter(|report| report.unread.is_some()).count();
             let told = json!({ "drifting": drifting, "unread": unread, "tenants": reports, "repaired": repaired });
             format!("{told:#}\n")
         }
         Format::Csv => {
             let unread = reports.iter().filter_map(|report| Some(unread_fields(report, report.unread.as_ref()?)));
-            let rows = lines().map(|(report, line)| fields(report, line)).chain(unread);
+            let uninvoiced = reports.iter().filter(|report| stands_alone(report)).map(invoice_fields);
+            let rows = lines().map(|(report, line)| fields(report, line)).chain(uninvoiced).chain(unread);
             rows.fold(csv::line(&COLUMNS), |text, row| text + &csv::line(&row))
         }
         Format::Table => table(reports),
@@ -125,7 +140,7 @@ fn printed(reports: &[TenantReport], repaired: Option<Repaired>, format: Format)
 }
 
 /// Of the CSV.
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 20] = [
     "month",
     "tenant",
     "metric",
@@ -142,10 +157,19 @@ const COLUMNS: [&str; 16] = [
     "has_account",
     "drift",
     "unread",
+    "invoice",
+    "priced_otherwise",
+    "amount_cents",
+    "agreed_cents",
 ];
 
 /// Of a line; its metric may be whatever somebody sent to the billing system.
-fn fields(report: &TenantReport, line: &Line) -> [String; 16] {
+fn fields(report: &TenantReport, line: &Line) -> [String; COLUMNS.len()] {
+    let priced = &line.priced_otherwise;
+    let cents = |of: fn(&PricedOtherwise) -> i64| {
+        let sum = priced.iter().map(of).fold(0i64, i64::saturating_add);
+        if priced.is_empty() { String::new() } else { sum.to_string() }
+    };
     [
         report.month.to_string(),
         report.tenant.clone(),
@@ -163,11 +187,46 @@ fn fields(report: &TenantReport, line: &Line) -> [String; 16] {
         report.has_account.to_string(),
         line.has_drifted().to_string(),
         String::new(),
+        invoice(report).to_owned(),
+        priced.len().to_string(),
+        cents(|one| one.amount_cents),
+        cents(|one| one.agreed_cents),
     ]
 }
 
+/// As in JSON.
+fn invoice(report: &TenantReport) -> &'static str {
+    match report.invoice {
+        Invoicing::NotDue => "not_due",
+        Invoicing::Made => "made",
+        Invoicing::Awaited => "awaited",
+        Invoicing::Uninvoiced => "uninvoiced",
+    }
+}
+
+/// Whether a tenant's invoice is told on a line of its own: where it disagrees, or nothing else tells that it is awaited.
+fn stands_alone(report: &TenantReport) -> bool {
+    match report.invoice {
+        Invoicing::NotDue | Invoicing::Made => false,
+        Invoicing::Awaited => report.lines.is_empty(),
+        Invoicing::Uninvoiced => true,
+    }
+}
+
+/// Of a month that lacks its invoice, whatever was used in it: no metric.
+fn invoice_fields(report: &TenantReport) -> [String; COLUMNS.len()] {
+    COLUMNS.map(|column| match column {
+        "month" => report.month.to_string(),
+        "tenant" => report.tenant.clone(),
+        "has_account" => report.has_account.to_string(),
+        "drift" => (report.invoice == Invoicing::Uninvoiced).to_string(),
+        "invoice" => invoice(report).to_owned(),
+        _ => String::new(),
+    })
+}
+
 /// Of a tenant of which nothing is known but the reason.
-fn unread_fields(report: &TenantReport, reason: &str) -> [String; 16] {
+fn unread_fields(report: &TenantReport, reason: &str) -> [String; COLUMNS.len()] {
     COLUMNS.map(|column| match column {
         "month" => report.month.to_string(),
         "tenant" => report.tenant.clone(),
@@ -192,6 +251,13 @@ fn table(reports: &[TenantReport]) -> String {
             let billed = if line.billed.is_some() { billed.as_str() } else { "-" };
             text += &row([tenant, metric, ledger, waiting, events, billed, &says(report, line)]);
         }
+        if stands_alone(report) {
+            let told = match report.invoice {
+                Invoicing::Uninvoiced => "DRIFT: no final invoice bills the end: never made, a draft, failed or voided",
+                _ => AWAITED,
+            };
+            text += &row([&report.tenant, "", "", "", "", "-", told]);
+        }
         if report.waiting > 0 {
             let account = if report.has_account { "" } else { NO_ACCOUNT };
             let told = format!("{} rows wait for their delivery{account}", report.waiting);
@@ -204,10 +270,17 @@ fn table(reports: &[TenantReport]) -> String {
 /// The billing system does not know the tenant.
 const NO_ACCOUNT: &str = "; the tenant has no account";
 
+/// The month is over, and not for long.
+const AWAITED: &str = "not invoiced yet";
+
 /// What is wrong with a line, and the first rows of it.
 fn says(report: &TenantReport, line: &Line) -> String {
     if !line.has_drifted() {
-        return "ok".to_owned();
+        return match report.invoice {
+            Invoicing::Awaited => AWAITED.to_owned(),
+            Invoicing::Uninvoiced => "not invoiced".to_owned(),
+            Invoicing::NotDue | Invoicing::Made => "ok".to_owned(),
+        };
     }
     let named = [
         ("missing", &line.missing),
@@ -217,10 +290,15 @@ fn says(report: &TenantReport, line: &Line) -> String {
         ("waiting for too long", &line.overdue),
         ("refused for good", &line.dead_letters),
     ];
-    let told: Vec<String> = named
+    let mut told: Vec<String> = named
         .iter()
         .filter_map(|(what, ids)| ids.first().map(|first| format!("{} {what} ({first} …)", ids.len())))
         .collect();
+    told.extend(line.priced_otherwise.first().map(|first| {
+        let PricedOtherwise { invoice, currency, amount_cents, agreed_cents, .. } = first;
+        let count = line.priced_otherwise.len();
+        format!("{count} priced otherwise ({invoice}: {amount_cents} cents {currency}, agreed {agreed_cents} …)")
+    }));
     let told = if told.is_empty() { "the sums differ".to_owned() } else { told.join(", ") };
     format!("DRIFT: {told}{}", if report.has_account { "" } else { NO_ACCOUNT })
 }
@@ -241,17 +319,24 @@ mod tests {
 
     fn report(rows: &[LedgerRow], has_account: bool) -> Vec<TenantReport> {
         let nothing = || has_account.then(Default::default);
-        let billed = Billed { units: nothing(), units_before: nothing(), closed: vec![] };
+        let billed = Billed { units: nothing(), units_before: nothing(), ..Billed::default() };
         let lines = compare(rows, &[], &billed);
         let month = "2026-11".parse().unwrap();
-        vec![TenantReport { tenant: "acme".to_owned(), month, has_account, waiting: 2, lines, unread: None }]
+        let (tenant, invoice) = ("acme".to_owned(), Invoicing::NotDue);
+        vec![TenantReport { tenant, month, has_account, waiting: 2, lines, invoice, unread: None }]
     }
 
     #[test]
     fn a_drift_is_told_in_every_form() {
         let reports = report(&[row("0", Some(1), RowState::Delivered)], true);
         let csv = printed(&reports, None, Format::Csv).unwrap();
-        assert!(csv.ends_with("drift,unread\n2026-11,acme,compute_units,3,0,0,0,1,0,0,0,0,0,true,true,\n"), "{csv}");
+        assert!(
+            csv.ends_with(
+                "unread,invoice,priced_otherwise,amount_cents,agreed_cents\n\
+                 2026-11,acme,compute_units,3,0,0,0,1,0,0,0,0,0,true,true,,not_due,0,,\n"
+            ),
+            "{csv}"
+        );
         let table = printed(&reports, None, Format::Table).unwrap();
         assert!(table.contains("DRIFT: 1 missing (019c:compute_units:0 …)\n"), "{table}");
         assert!(table.contains("2 rows wait for their delivery\n"), "{table}");
@@ -265,7 +350,7 @@ mod tests {
         let rows = [row("0", None, RowState::Overdue), row("1", None, RowState::Refused)];
         let reports = report(&rows, false);
         let csv = printed(&reports, None, Format::Csv).unwrap();
-        assert!(csv.ends_with("\n2026-11,acme,compute_units,0,0,0,,0,0,0,0,1,1,false,true,\n"), "{csv}");
+        assert!(csv.ends_with("\n2026-11,acme,compute_units,0,0,0,,0,0,0,0,1,1,false,true,,not_due,0,,\n"), "{csv}");
         let table = printed(&reports, None, Format::Table).unwrap();
         let told = "DRIFT: 1 waiting for too long (019c:compute_units:0 …), 1 refused for good (019c:compute_units:1 …); \
                     the tenant has no account\n";
@@ -290,10 +375,11 @@ mod tests {
         assert_eq!(end(&reports, None), End::Trouble);
         let unread = Some("it answered 502: <p class=\"x\">, away".to_owned());
         let (tenant, month) = ("globex".to_owned(), reports[0].month);
-        reports.push(TenantReport { tenant, month, has_account: true, waiting: 0, lines: vec![], unread });
+        let invoice = Invoicing::NotDue;
+        reports.push(TenantReport { tenant, month, has_account: true, waiting: 0, lines: vec![], invoice, unread });
         assert_eq!(end(&reports, None), End::Failed);
         let csv = printed(&reports, None, Format::Csv).unwrap();
-        let told = "true,true,\n2026-11,globex,,,,,,,,,,,,true,,\"it answered 502: <p class=\"\"x\"\">, away\"\n";
+        let told = "true,true,,not_due,0,,\n2026-11,globex,,,,,,,,,,,,true,,\"it answered 502: <p class=\"\"x\"\">, away\",,,,\n";
         assert!(csv.ends_with(told), "{csv}");
         let table = printed(&reports, None, Format::Table).unwrap();
         assert!(table.contains("could not be read: it answered 502: <p class=\"x\">, away\n"), "{table}");
@@ -319,8 +405,69 @@ mod tests {
         let mut reports = report(&[], true);
         reports[0].lines = compare(&[], &[stray], &Billed::default());
         let csv = printed(&reports, None, Format::Csv).unwrap();
-        let told = "drift,unread\n2026-11,acme,\"compute,\"\"units\"\"\nacme\",0,0,7,,0,1,0,0,0,0,true,true,\n";
+        let told = "\n2026-11,acme,\"compute,\"\"units\"\"\nacme\",0,0,7,,0,1,0,0,0,0,true,true,,not_due,0,,\n";
         assert!(csv.ends_with(told), "{csv}");
+    }
+
+    /// Acme used something, of which everybody agrees; globex has but its monthly fee.
+    fn over(invoice: Invoicing) -> Vec<TenantReport> {
+        let mut reports = report(&[row("0", Some(1), RowState::Waiting)], true);
+        reports[0].waiting = 0;
+        reports[0].lines.iter_mut().for_each(|line| line.billed = None);
+        let fee_alone = TenantReport { tenant: "globex".to_owned(), lines: vec![], ..reports[0].clone() };
+        reports.push(fee_alone);
+        reports.iter_mut().for_each(|report| report.invoice = invoice);
+        reports
+    }
+
+    #[test]
+    fn a_month_without_its_invoice_is_told_in_every_form_also_where_nothing_was_used() {
+        let reports = over(Invoicing::Uninvoiced);
+        assert_eq!(end(&reports, None), End::Trouble);
+        let table = printed(&reports, None, Format::Table).unwrap();
+        let drift = "-  DRIFT: no final invoice bills the end: never made, a draft, failed or voided\n";
+        assert_eq!(table.matches(drift).count(), 2, "{table}");
+        assert!(table.contains("-  not invoiced\n") && !table.contains("  ok\n"), "{table}");
+        let csv = printed(&reports, None, Format::Csv).unwrap();
+        let told = "true,false,,uninvoiced,0,,\n2026-11,acme,,,,,,,,,,,,true,true,,uninvoiced,,,\n\
+                    2026-11,globex,,,,,,,,,,,,true,true,,uninvoiced,,,\n";
+        assert!(csv.ends_with(told), "{csv}");
+        let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json).unwrap()).unwrap();
+        assert_eq!((&json["drifting"], &json["tenants"][1]["invoice"]), (&json!(2), &json!("uninvoiced")));
+        let advice = advice(&reports, None);
+        assert!(advice.ends_with("makes them by: zama-jobs billing close-month 2026-11\n"), "{advice}");
+    }
+
+    #[test]
+    fn an_invoice_that_is_awaited_is_neither_a_drift_nor_ok() {
+        let reports = over(Invoicing::Awaited);
+        assert_eq!((end(&reports, None), advice(&reports, None)), (End::Done, String::new()));
+        let table = printed(&reports, None, Format::Table).unwrap();
+        assert_eq!(table.matches("-  not invoiced yet\n").count(), 2, "{table}");
+        assert!(!table.contains("  ok\n"), "{table}");
+        let csv = printed(&reports, None, Format::Csv).unwrap();
+        assert!(csv.ends_with("\n2026-11,globex,,,,,,,,,,,,true,false,,awaited,,,\n"), "{csv}");
+        assert_eq!(over(Invoicing::Made).iter().filter(|report| stands_alone(report)).count(), 0);
+    }
+
+    #[test]
+    fn another_price_tells_both_amounts_in_every_form() {
+        let mut reports = over(Invoicing::Made);
+        reports[0].lines[0].priced_otherwise = [(12, 9), (3, 4)]
+            .map(|(amount_cents, agreed_cents)| {
+                let (code, invoice) = ("compute_units".to_owned(), format!("A-{amount_cents}"));
+                PricedOtherwise { code, invoice, currency: "EUR".to_owned(), amount_cents, agreed_cents }
+            })
+            .to_vec();
+        assert_eq!(end(&reports, None), End::Trouble);
+        let table = printed(&reports, None, Format::Table).unwrap();
+        assert!(table.contains("DRIFT: 2 priced otherwise (A-12: 12 cents EUR, agreed 9 …)\n"), "{table}");
+        let csv = printed(&reports, None, Format::Csv).unwrap();
+        assert!(csv.ends_with("true,true,,made,2,15,13\n"), "{csv}");
+        let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json).unwrap()).unwrap();
+        let told = json!({ "invoice": "A-3", "currency": "EUR", "amount_cents": 3, "agreed_cents": 4 });
+        assert_eq!(json["tenants"][0]["lines"][0]["priced_otherwise"][1], told);
+        assert!(advice(&reports, None).contains("zama-jobs billing setup --check"));
     }
 
     #[test]
