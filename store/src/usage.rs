@@ -3,6 +3,7 @@
 pub mod corrections;
 pub mod dead_letters;
 mod family;
+mod filtered;
 pub mod groups;
 pub mod hours;
 mod listing;
@@ -20,6 +21,9 @@ pub use self::listing::{ListedRow, UsageFilter, UsagePlace, list};
 use crate::StoreError;
 
 /// Why the rows of sandboxes are never sent; the database writes it (`migrations/0025_people.sql`).
+///
+/// Queries that look for dead letters spell it out: a plan for any value of a parameter could not use `usage_dead`, the index
+/// of the rows that are refused for another reason.
 pub const TEST_MODE: &str = "test mode";
 
 /// A ledger row.
