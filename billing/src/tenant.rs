@@ -97,16 +97,28 @@ impl LagoClient {
     /// # Errors
     /// Any [`LagoError`].
     pub async fn subscribed_until(&self, id: &ExternalId, moment: DateTime<Utc>) -> Result<DateTime<Utc>, LagoError> {
+        Ok(self.subscription_end(id, moment).await?.map_or(moment, |end| end.min(moment)))
+    }
+
+    /// When the subscription ended that was a tenant's last one before a moment; `None` where one is active that began before
+    /// it, and where Lago knows of no end.
+    ///
+    /// # Errors
+    /// Any [`LagoError`].
+    pub async fn subscription_end(
+        &self,
+        id: &ExternalId,
+        moment: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, LagoError> {
         let path = ["subscriptions", id.as_str()];
         let active: Option<DatesAnswer> = self.find_with(&path, &Query::Subscription { status: "active" }).await?;
         let goes_on = |dates: Dates| dates.started_at.is_none_or(|start| start < moment);
         if active.is_some_and(|answer| goes_on(answer.subscription)) {
-            return Ok(moment);
+            return Ok(None);
         }
         // Of several Lago tells the one that ended last.
         let ended: Option<DatesAnswer> = self.find_with(&path, &Query::Subscription { status: "terminated" }).await?;
-        let end = ended.and_then(|answer| answer.subscription.terminated_at);
-        Ok(end.map_or(moment, |end| end.min(moment)))
+        Ok(ended.and_then(|answer| answer.subscription.terminated_at))
     }
 }
 
