@@ -33,7 +33,7 @@ pub use delivery::{Delivery, LARGEST_BATCH};
 pub use error::LagoError;
 pub use event::{RecordedEvent, UsageEvent};
 pub use identity::{ExternalId, Origin};
-pub use invoice::{BilledPeriod, Fee, FeeKind, WholeInvoice};
+pub use invoice::{BilledPeriod, Fee, FeeKind, ISSUED_WITHIN_DAYS, WholeInvoice};
 pub use metric::{FIELD, Metric};
 pub use notice::{NOTICE_ALGORITHM, NoticeKey};
 pub use patience::Patience;

@@ -120,6 +120,27 @@ impl LagoClient {
         }
         Ok(None)
     }
+
+    /// When the subscription ended that was a tenant's last one before a moment; `None` where one is active that began before
+    /// it, and where Lago knows of no end.
+    ///
+    /// # Errors
+    /// Any [`LagoError`].
+    pub async fn subscription_end(
+        &self,
+        id: &ExternalId,
+        moment: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, LagoError> {
+        let path = ["subscriptions", id.as_str()];
+        let active: Option<DatesAnswer> = self.find_with(&path, &Query::Subscription { status: "active" }).await?;
+        let goes_on = |dates: Dates| dates.started_at.is_none_or(|start| start < moment);
+        if active.is_some_and(|answer| goes_on(answer.subscription)) {
+            return Ok(None);
+        }
+        // Of several Lago tells the one that ended last.
+        let ended: Option<DatesAnswer> = self.find_with(&path, &Query::Subscription { status: "terminated" }).await?;
+        Ok(ended.and_then(|answer| answer.subscription.terminated_at))
+    }
 }
 
 #[derive(Deserialize)]
@@ -143,6 +164,7 @@ struct Dates {
     plan_code: String,
     /// That of the first subscription: a change of plan makes another one, and takes this along.
     subscription_at: Option<DateTime<Utc>>,
+    started_at: Option<DateTime<Utc>>,
     terminated_at: Option<DateTime<Utc>>,
 }
 

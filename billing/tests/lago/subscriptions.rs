@@ -36,8 +36,8 @@ async fn a_cheaper_plan_that_was_taken_back_is_cancelled_and_no_end() {
     let ended = of_status(&lago, "terminated").await.1;
     assert_eq!(ended["lago_id"], active["lago_id"]);
     let later = now() + Duration::hours(1);
-    let until = lago.client.subscribed_until(&acme(), later).await.unwrap();
-    assert_eq!(until, moment(&ended["terminated_at"]));
+    let end = lago.client.subscription_end(&acme(), later).await.unwrap();
+    assert_eq!(end, Some(moment(&ended["terminated_at"])));
 
     let lago = lago.crash_and_restart().await;
     assert_eq!(of_status(&lago, "canceled").await, (200, cancelled));
