@@ -278,6 +278,8 @@ pub struct Development {
 pub enum ComputePause {
     Start,
     Checkpoint,
+    /// Nowhere: it computes for as long.
+    Busy,
 }
 
 impl Settings {
