@@ -93,7 +93,7 @@ fn lists(kind: ValueType, count: usize, random: usize) -> Vec<Vec<u64>> {
 
 /// Any value, the ends and small ones more often.
 fn any(kind: ValueType) -> u64 {
-    let mut random = rand::rng();
+    let mut random = Drawn;
     match random.next_u64() % 8 {
         0 => 0,
         1 => kind.highest(),
@@ -193,7 +193,7 @@ fn all_scores(random: usize, most: usize) -> Vec<Case> {
             for (number, values) in lists(kind, count, random).into_iter().enumerate() {
                 // Products up to the ends of the score's 64 bits, and scores that fit 32 bits.
                 let far = if kind == ValueType::U32 { i32::MAX / 64 } else { i32::MAX };
-                let mut numbers = rand::rng();
+                let mut numbers = Drawn;
                 let mut near = || 1 - (numbers.next_u64() % 255) as i32 + 126;
                 let mixed: Vec<i32> = (0..count).map(|_| near()).collect();
                 let bias = near();
@@ -294,7 +294,7 @@ fn holds_in_the_clear(key: &Key, program: &Program) {
 
 /// Each step that the type checker takes is kept; every value is an output.
 fn random_program(steps: usize) -> Program {
-    let mut random = rand::rng();
+    let mut random = Drawn;
     let mut pick = |limit: usize| (random.next_u64() % limit as u64) as usize;
     let mut program = Program { inputs: vec![ValueType::Bool], ..Program::default() };
     for kind in NUMBERS {
@@ -416,7 +416,7 @@ fn read_by_its_owner(program: Program, case: &Case, mode: KeyMode) -> Vec<(Strin
 }
 
 fn shuffle(cases: &mut [Case]) {
-    let mut random = rand::rng();
+    let mut random = Drawn;
     for last in (1..cases.len()).rev() {
         cases.swap(last, (random.next_u64() % (last as u64 + 1)) as usize);
     }
