@@ -236,4 +236,6 @@ pub struct Development {
 pub enum ComputePause {
     Start,
     Checkpoint,
+    /// Nowhere: it computes for as long.
+    Busy,
 }

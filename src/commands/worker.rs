@@ -86,6 +86,7 @@ fn pace(development: &Development) -> Pace {
     let at = match development.compute_pause_at {
         ComputePause::Start => PauseAt::Start,
         ComputePause::Checkpoint => PauseAt::Checkpoint,
+        ComputePause::Busy => PauseAt::Busy,
     };
     Pace { pause: Duration::from_millis(development.compute_pause_ms), at }
 }

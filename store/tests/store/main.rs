@@ -4,6 +4,9 @@
 
 mod database;
 mod outbox;
+#[allow(dead_code, reason = "the harness waits for more")]
+#[path = "../../../tests/harness/patience.rs"]
+mod patience;
 mod reads;
 mod relay;
 

@@ -16,7 +16,7 @@ use crate::execution::Execution;
 use crate::execution::tests::{Key, real};
 use crate::inputs::{Inputs, Seeds, read_client, read_network};
 use crate::keys::{KeyId, KeyMode};
-use crate::testing;
+use crate::testing::{self, Drawn};
 
 /// Real parameters, results as their owner reads them. Rounds of every algorithm and type, each in a
 /// random order, until the time is up (`ZAMA_ORACLE_SECONDS`, 600 unless set).
@@ -102,7 +102,7 @@ fn read_by_its_owner(program: Program, case: &Case, mode: KeyMode) -> Vec<(Strin
 }
 
 fn shuffle(cases: &mut [Case]) {
-    let mut random = rand::rng();
+    let mut random = Drawn;
     for last in (1..cases.len()).rev() {
         cases.swap(last, (random.next_u64() % (last as u64 + 1)) as usize);
     }

@@ -5,6 +5,7 @@ use rand::Rng as _;
 use serde_json::json;
 
 use super::Case;
+use crate::testing::Drawn;
 
 /// Beyond so many values one random input is enough: they cost the most, and go the way of fewer ones.
 const FEW: usize = 16;
@@ -19,7 +20,7 @@ fn lists(kind: ValueType, count: usize, random: usize) -> Vec<Vec<u64>> {
 
 /// Any value, the ends and small ones more often.
 pub(super) fn any(kind: ValueType) -> u64 {
-    let mut random = rand::rng();
+    let mut random = Drawn;
     match random.next_u64() % 8 {
         0 => 0,
         1 => kind.highest(),
@@ -119,7 +120,7 @@ pub(super) fn all_scores(random: usize, most: usize) -> Vec<Case> {
             for (number, values) in lists(kind, count, random).into_iter().enumerate() {
                 // Products up to the ends of the score's 64 bits, and scores that fit 32 bits.
                 let far = if kind == ValueType::U32 { i32::MAX / 64 } else { i32::MAX };
-                let mut numbers = rand::rng();
+                let mut numbers = Drawn;
                 let mut near = || 1 - (numbers.next_u64() % 255) as i32 + 126;
                 let mixed: Vec<i32> = (0..count).map(|_| near()).collect();
                 let bias = near();

@@ -5,6 +5,7 @@ use rand::Rng as _;
 
 use super::cases::any;
 use crate::execution::tests::{BINARIES, Key, NUMBERS, alone, fast};
+use crate::testing::Drawn;
 
 /// Programs as clients may write them: whatever the type checker lets pass does what the clear evaluation says.
 #[test]
@@ -25,7 +26,7 @@ pub(super) fn holds_in_the_clear(key: &Key, program: &Program) {
 
 /// Each step that the type checker takes is kept; every value is an output.
 pub(super) fn random_program(steps: usize) -> Program {
-    let mut random = rand::rng();
+    let mut random = Drawn;
     let mut pick = |limit: usize| (random.next_u64() % limit as u64) as usize;
     let mut program = Program { inputs: vec![ValueType::Bool], ..Program::default() };
     for kind in NUMBERS {
