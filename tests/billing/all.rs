@@ -23,6 +23,7 @@ mod plans;
 mod program;
 mod provisioning;
 mod refused;
+mod turns;
 mod unread;
 mod usage;
 mod usage_file;
