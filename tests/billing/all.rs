@@ -5,6 +5,7 @@ mod agreement;
 mod audited;
 mod away;
 mod by_hand;
+mod cheaper;
 mod clock;
 mod closing;
 mod corrections;
