@@ -194,7 +194,7 @@ fn jobs(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<Wo
         .register_activities(Conclude { pool: pool.clone() })
         .register_activities(Confirm { pool: pool.clone() })
         .register_activities(Meter { pool: pool.clone(), billing: billing.clone() })
-        .register_activities(ReportUsage { pool: pool.clone(), billing })
+        .register_activities(ReportUsage { billing })
         .register_activities(BookHours { pool: pool.clone() })
         .register_activities(Reconcile { pool: pool.clone(), reconciler, last_look })
         .register_activities(ConfirmBatches { pool, engine, batching, stopping, memory: Default::default() })

@@ -100,6 +100,16 @@ impl LagoClient {
         }
     }
 
+    /// When the subscription was asked for that is to take the place of the active one; `None` where none is.
+    ///
+    /// # Errors
+    /// Any [`LagoError`].
+    pub async fn pending_since(&self, id: &ExternalId) -> Result<Option<DateTime<Utc>>, LagoError> {
+        let path = ["subscriptions", id.as_str()];
+        let found: Option<PendingAnswer> = self.find_with(&path, &Query::Subscription { status: "pending" }).await?;
+        Ok(found.map(|answer| answer.subscription.created_at))
+    }
+
     /// The last part of a span in which a tenant is subscribed; `None` where it is in none of it.
     ///
     /// # Errors
@@ -152,6 +162,16 @@ struct SubscriptionPage {
 #[derive(Deserialize)]
 struct Named {
     external_id: String,
+}
+
+#[derive(Deserialize)]
+struct PendingAnswer {
+    subscription: Pending,
+}
+
+#[derive(Deserialize)]
+struct Pending {
+    created_at: DateTime<Utc>,
 }
 
 #[derive(Deserialize)]
@@ -209,7 +229,8 @@ pub async fn ensure_tenant(
 }
 
 /// Puts a tenant's subscription on another plan. Lago changes to one that costs as much or more at once, and invoices what
-/// was used until now; to a cheaper one with the next period. Where none is active it would make one: ask for it before.
+/// was used until now; to a cheaper one with the next period, when its clock looks, which it does every hour
+/// (`Subscriptions::TerminateService.terminate_and_start_next` of lago-api). Where none is active it would make one: ask for it before.
 ///
 /// Asked for the plan that it has, Lago changes nothing, not even what is to follow: a cheaper plan that nobody wants any
 /// more is taken back by its own name, pending (`app/services/subscriptions/create_service.rb` of lago-api).

@@ -160,7 +160,7 @@ async fn a_tenant_whose_repair_fails_holds_back_nobody() {
 #[tokio::test]
 async fn a_page_that_lago_has_no_time_for_is_asked_for_again_and_the_others_are_not() {
     let mut stage = Stage::new().await;
-    super::faults::used_by_jobs(&stage, 1..=60).await;
+    super::faults::used_by_jobs(&stage, &[ACME], 1..=60).await;
     stage.delivers().await;
     let busy_at_first: Refuses = |asked| if asked.before == 0 { busy() } else { None };
     let way = stage.is_watched(busy_at_first).await;
