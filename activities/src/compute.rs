@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use workflows::activities::{JobRef, Step};
 
 use crate::conclude::{end, read_input};
-use crate::failure::of_the_job;
+use crate::failure::{of_the_job, took_too_long};
 use crate::patience::{HEARTBEAT, beating, insist};
 use control::{Board, Snapshot};
 
@@ -82,10 +82,7 @@ impl Compute {
             }
             Ended::Done(Err(RunError::Stopped)) | Ended::Cancelled => Err(ActivityError::cancelled()),
             Ended::Done(Err(error)) => Err(of_the_job(ErrorCode::ComputeFailed, error.to_string())),
-            Ended::TimedOut => {
-                let detail = format!("The computation took longer than {} seconds.", job.timeout_seconds);
-                Err(of_the_job(ErrorCode::ComputeTimeout, detail))
-            }
+            Ended::TimedOut => Err(took_too_long(job.timeout_seconds)),
             Ended::Stopping => Err(anyhow::anyhow!("the worker stops; another goes on").into()),
         }
     }
