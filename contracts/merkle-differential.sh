@@ -4,14 +4,15 @@
 # and gives its own. Done in rounds, so that neither a file nor forge's memory grows. From 100,000 cases on a batch of every
 # size from 1 to 1,025 is among them, which is asserted.
 #
-#   MERKLE_SEED           where the rounds' seeds begin; by default the time, so that each run tries others. It is printed.
+#   MERKLE_SEED           where the rounds' seeds begin; by default ZAMA_TEST_SEED, which `make test` keeps to one, and else the
+#                         time, so that each run tries others. It is printed.
 #   MERKLE_VECTORS_BIN    the program merkle-vectors; built with cargo when absent
 set -euo pipefail
 
 contracts=$(cd "$(dirname "$0")" && pwd)
 left=${1:-1000000}
 round=50000
-seed=${MERKLE_SEED:-$(date +%s)}
+seed=${MERKLE_SEED:-${ZAMA_TEST_SEED:-$(date +%s)}}
 cache=cache/differential/$$
 mkdir -p "$contracts/$cache"
 trap 'rm -rf "${contracts:?}/$cache"' EXIT

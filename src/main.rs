@@ -1,5 +1,6 @@
 //! The `zama-jobs` binary: one subcommand a role.
 
+mod command_line;
 mod commands;
 mod demo;
 mod dev;
@@ -96,8 +97,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    run(cli).unwrap_or_else(|error| {
+    run(command_line::read()).unwrap_or_else(|error| {
         eprintln!("zama-jobs: {error:#}");
         ExitCode::FAILURE
     })
@@ -106,6 +106,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode> {
     let settings = || Settings::load(cli.config.as_deref());
     let beside_dev = || settings_beside_dev(cli.config.as_deref());
+    let json = cli.globals.json;
     match cli.command {
         Command::Dev(args) => return dev::run(args),
         Command::Demo(args) => return demo::run(&args),
@@ -115,18 +116,18 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Jobs(command) => return ask(command, cli.globals),
         Command::Api => commands::api::run(&settings()?)?,
         Command::Worker { queue } => commands::worker::run(&settings()?, queue)?,
-        Command::Kms { command } => commands::kms::run(&settings()?, command)?,
+        Command::Kms { command } => commands::kms::run(&settings()?, command, json)?,
         Command::Health { serving } => commands::health_check::run(&settings()?, serving)?,
-        Command::Migrate => commands::migrate::run(&settings()?)?,
-        Command::Temporal(command) => commands::temporal::run(&beside_dev()?, &command)?,
-        Command::Chain(command) => return commands::chain::run(&beside_dev()?, &command, cli.globals.json),
-        Command::Tenants(command) => commands::tenants::run(&beside_dev()?, &command, cli.globals.json)?,
-        Command::Credits(command) => commands::credits::run(&beside_dev()?, &command, cli.globals.json)?,
-        Command::Billing(command) => return commands::billing::run(&beside_dev()?, &command, cli.globals.json),
-        Command::Token(command) => commands::token::run(&beside_dev()?, &command, cli.globals.json)?,
-        Command::Clients(command) => commands::clients::run(&beside_dev()?, &command, cli.globals.json)?,
-        Command::LoginCode(args) => commands::login_code::run(&beside_dev()?, &args)?,
-        Command::Policy(command) => commands::policy::run(&beside_dev()?, &command, cli.globals.json)?,
+        Command::Migrate => commands::migrate::run(&settings()?, json)?,
+        Command::Temporal(command) => commands::temporal::run(&beside_dev()?, &command, json)?,
+        Command::Chain(command) => return commands::chain::run(&beside_dev()?, &command, json),
+        Command::Tenants(command) => commands::tenants::run(&beside_dev()?, &command, json)?,
+        Command::Credits(command) => commands::credits::run(&beside_dev()?, &command, json)?,
+        Command::Billing(command) => return commands::billing::run(&beside_dev()?, &command, json),
+        Command::Token(command) => commands::token::run(&beside_dev()?, &command, json)?,
+        Command::Clients(command) => commands::clients::run(&beside_dev()?, &command, json)?,
+        Command::LoginCode(args) => commands::login_code::run(&beside_dev()?, &args, json)?,
+        Command::Policy(command) => commands::policy::run(&beside_dev()?, &command, json)?,
         Command::Config => commands::config::run(),
         Command::Openapi => commands::openapi::run()?,
         Command::LagoStandin(args) => commands::lago_standin::run(&settings()?, args)?,

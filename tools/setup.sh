@@ -27,8 +27,10 @@ check_openssl() {
   pkg-config --exists openssl || fail "OpenSSL's headers are missing: install them (Debian: apt install libssl-dev)"
 }
 
-# The Lago stand-in is held to Lago's official Python client in an environment of its own.
-check_python() {
+# The Lago stand-in is held to Lago's official Python client in an environment of its own, and the README's requests are
+# sent as they are printed, by curl.
+check_for_tests() {
+  command -v curl >/dev/null || fail "curl is missing: install it (Debian: apt install curl)"
   command -v python3 >/dev/null || fail "Python 3 is missing: install it with venv (Debian: apt install python3-venv)"
   python3 -c 'import ensurepip, venv' 2>/dev/null || fail "Python's venv is missing: install it (Debian: apt install python3-venv)"
 }
@@ -36,6 +38,8 @@ check_python() {
 check_prerequisites() {
   [ "$(uname -sm)" = "Linux x86_64" ] || fail "the pinned engines are for Linux on x86_64; this is $(uname -sm)"
   command -v cargo >/dev/null || fail "Rust is missing: install it with rustup (https://rustup.rs), any version; rust-toolchain.toml picks the right one"
+  # rustc links by it, and some crates compile C.
+  command -v cc >/dev/null || fail "a C compiler is missing: install one that is called cc (Debian: apt install build-essential)"
   command -v node >/dev/null || fail "Node is missing: install Node 20 or newer (https://nodejs.org)"
   local node
   node=$(node --version)
@@ -89,7 +93,7 @@ complete() {
 }
 
 check_prerequisites
-if [ "${1:-}" = --for-tests ]; then check_python; fi
+if [ "${1:-}" = --for-tests ]; then check_for_tests; fi
 [ -f "$HERE/package-lock.json" ] || fail "tools/package-lock.json is missing: the checkout is not complete"
 WANTED=$(cat "$HERE/package.json" "$HERE/package-lock.json" "${BASH_SOURCE[0]}" | sha256sum | cut -d ' ' -f 1)
 if complete "$WANTED"; then exit 0; fi

@@ -1,10 +1,11 @@
-//! Ledger rows to the billing system: what the `meter` and `report_usage` activities share. Here tenants take their turns.
+//! Ledger rows to the billing system: what the `meter` and `report_usage` activities share.
 
 mod accounts;
 mod credits;
 mod dead_letters;
 mod event;
 mod fate;
+mod overdue;
 mod periods;
 mod plans;
 mod sending;
@@ -32,17 +33,8 @@ use periods::Period;
 pub use subscriptions::Unsubscribed;
 pub(crate) use subscriptions::unsubscribed;
 
-/// After which a turn begins with no other tenant; the next one begins there.
+/// How long a turn takes, by itself and of what is asked about one tenant's rows.
 const TURN_TIME: Duration = Duration::from_secs(60);
-
-/// What became of some rows.
-#[derive(Debug, Default)]
-pub struct Turn {
-    /// How many were delivered.
-    pub delivered: u32,
-    /// What stopped the first tenant's of which some were not.
-    pub failed: Option<anyhow::Error>,
-}
 
 /// The way to the billing system.
 pub struct BillingDelivery {
@@ -52,6 +44,8 @@ pub struct BillingDelivery {
     pub default_plan: String,
     /// How long after its period's end nobody knows whether a row was taken.
     pub in_doubt: TimeDelta,
+    /// After which a turn of the reporter begins with no other tenant; the next one begins there.
+    pub turn_time: Duration,
     periods: Mutex<HashMap<String, Period>>,
     /// Metrics that were there a moment ago.
     metrics: Mutex<HashMap<Metric, Instant>>,
@@ -67,6 +61,7 @@ impl BillingDelivery {
             lago,
             default_plan,
             in_doubt: IN_DOUBT,
+            turn_time: TURN_TIME,
             periods: Mutex::default(),
             metrics: Mutex::default(),
             resume: Mutex::default(),
@@ -88,32 +83,6 @@ impl BillingDelivery {
             }
         }
         failed.map_or(Ok(delivered), Err)
-    }
-
-    /// As [`Self::deliver`] with many tenants: tells how many were delivered whatever stopped the others, and takes no longer
-    /// than a turn may; the next one goes on where this one had to stop.
-    pub async fn delivers_what_it_can(&self, rows: Vec<UsageRow>) -> Turn {
-        let mut by_tenant = by_tenant(rows);
-        let mut turn = Turn::default();
-        let begun = Instant::now();
-        // Those that had to wait come first: slow ones keep nobody waiting for ever.
-        let first = self.resume.lock().await.clone().unwrap_or_default();
-        let waited = by_tenant.split_off(&first);
-        for (tenant, rows) in waited.into_iter().chain(by_tenant) {
-            if begun.elapsed() > TURN_TIME {
-                *self.resume.lock().await = Some(tenant);
-                return turn;
-            }
-            match self.deliver_tenant(&tenant, rows).await {
-                Ok(count) => turn.delivered += count,
-                Err(error) => {
-                    tracing::warn!(tenant.id = tenant, error = format!("{error:#}"), "usage was not delivered");
-                    turn.failed.get_or_insert_with(|| error.context(format!("usage of {tenant}")));
-                }
-            }
-        }
-        *self.resume.lock().await = None;
-        turn
     }
 
     async fn deliver_tenant(&self, tenant: &str, rows: Vec<UsageRow>) -> Result<u32> {

@@ -37,7 +37,7 @@ impl BookHours {
         let called = hours::book_calls(&self.pool, MARGIN_SECONDS).await.context("calls were not booked");
         let booked = stored? + called?;
         hours::forget_calls(&self.pool, FORGOTTEN_AFTER_DAYS).await?;
-        accounts::forget_notices(&self.pool, NOTICES_FORGOTTEN_AFTER_DAYS).await?;
+        accounts::notices::forget(&self.pool, NOTICES_FORGOTTEN_AFTER_DAYS).await?;
         Ok(u32::try_from(booked).unwrap_or(u32::MAX))
     }
 }

@@ -1,6 +1,7 @@
 //! `compute`: runs a plain algorithm on a thread of its own, with heartbeats, progress, cancellation and resume.
 
 mod control;
+mod thread;
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -10,43 +11,28 @@ use std::time::Duration;
 use algorithms::{Output, RunError};
 use jobs::algorithm::{Input, payload_units};
 use jobs::usage::{Excess, Units};
-use jobs::{ErrorCode, JobId, JobStatus};
+use jobs::{ErrorCode, JobStatus};
 use sha2::{Digest, Sha256};
 use store::compute::{self as stored, ComputeJob, Computed};
 use store::transition::Ending;
 use store::{PgPool, StoreError};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
-use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use workflows::activities::{JobRef, Step};
 
 use crate::conclude::{end, read_input};
-use crate::failure::of_the_job;
+use crate::failure::{of_the_job, took_too_long};
 use crate::patience::{HEARTBEAT, beating, insist};
 use control::{Board, Snapshot};
+
+pub(crate) use thread::STOP_GRACE;
+pub use thread::{Pace, PauseAt};
 
 /// How often progress is written where clients see it.
 const PROGRESS: Duration = Duration::from_secs(1);
 const MEDIA_TYPE: &str = "application/json";
-
-/// Development only: an artificial pause in each computation, so that a person or a test can watch, cancel or kill one.
-/// Plain algorithms are over in less than a second.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Pace {
-    pub pause: Duration,
-    pub at: PauseAt,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PauseAt {
-    /// Before the computation.
-    #[default]
-    Start,
-    /// At the first checkpoint of a computation that began anew.
-    Checkpoint,
-}
 
 pub struct Compute {
     pub pool: PgPool,
@@ -96,10 +82,7 @@ impl Compute {
             }
             Ended::Done(Err(RunError::Stopped)) | Ended::Cancelled => Err(ActivityError::cancelled()),
             Ended::Done(Err(error)) => Err(of_the_job(ErrorCode::ComputeFailed, error.to_string())),
-            Ended::TimedOut => {
-                let detail = format!("The computation took longer than {} seconds.", job.timeout_seconds);
-                Err(of_the_job(ErrorCode::ComputeTimeout, detail))
-            }
+            Ended::TimedOut => Err(took_too_long(job.timeout_seconds)),
             Ended::Stopping => Err(anyhow::anyhow!("the worker stops; another goes on").into()),
         }
     }
@@ -114,25 +97,29 @@ impl Compute {
     ) -> Result<Ended, ActivityError> {
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut telling = pin!(self.tell_on_and_on(reference, board));
         let timeout = Duration::from_secs(job.timeout_seconds.unsigned_abs().into());
         let deadline = Instant::now() + timeout;
         // Whatever ends the wait, the thread must not go on without it.
-        let _stop = board.stop_on_drop();
-        let mut thread = spawn(reference.job_id, input.clone(), board.clone(), self.pace);
-        loop {
-            tokio::select! {
-                done = &mut thread => return done.map(Ended::Done).map_err(died),
-                () = ctx.cancelled() => {
-                    let ended = if self.stopping.is_cancelled() { Ended::Stopping } else { Ended::Cancelled };
-                    return Ok(ended);
+        let stop = board.stop_on_drop();
+        let mut thread = thread::spawn(reference.job_id, input.clone(), board.clone(), self.pace);
+        let ended = {
+            let mut telling = pin!(self.tell_on_and_on(reference, board));
+            loop {
+                tokio::select! {
+                    done = &mut thread => return done.map(Ended::Done).map_err(thread::died),
+                    () = ctx.cancelled() => {
+                        break if self.stopping.is_cancelled() { Ended::Stopping } else { Ended::Cancelled };
+                    }
+                    () = self.stopping.cancelled() => break Ended::Stopping,
+                    () = sleep_until(deadline) => break Ended::TimedOut,
+                    _ = heartbeat.tick() => ctx.record_heartbeat(board.snapshot()).await?,
+                    never = &mut telling => match never {},
                 }
-                () = self.stopping.cancelled() => return Ok(Ended::Stopping),
-                () = sleep_until(deadline) => return Ok(Ended::TimedOut),
-                _ = heartbeat.tick() => ctx.record_heartbeat(board.snapshot()).await?,
-                never = &mut telling => match never {},
             }
-        }
+        };
+        drop(stop);
+        thread::ends(reference.job_id, thread).await;
+        Ok(ended)
     }
 
     /// Tells progress beside the heartbeats: a database that is away must not hold them up.
@@ -185,75 +172,9 @@ fn computed<'a>(job: &ComputeJob, input: &Input, bytes: &'a [u8]) -> Computed<'a
     }
 }
 
-type Thread = JoinHandle<Result<Output, RunError>>;
-
-/// A panic meets the same input again in the next attempt; what else ends a thread is the runtime's end.
-fn died(error: JoinError) -> ActivityError {
-    if error.is_panic() {
-        tracing::error!(%error, "a computation panicked");
-        return of_the_job(ErrorCode::InternalError, "the computation panicked");
-    }
-    anyhow::anyhow!("the computation died: {error}").into()
-}
-
-/// Goes on from the board's checkpoint. A blocking thread, because a computation that shares the runtime's threads would
-/// stop heartbeats.
-fn spawn(job: JobId, input: Input, board: Arc<Board>, pace: Pace) -> Thread {
-    tokio::task::spawn_blocking(move || {
-        let checkpoint = board.snapshot().checkpoint;
-        let (at_start, at_checkpoint) = match pace.at {
-            PauseAt::Start => (pace.pause, Duration::ZERO),
-            PauseAt::Checkpoint => (Duration::ZERO, pace.pause),
-        };
-        board.pause(at_start)?;
-        algorithms::run(&input, checkpoint.as_ref(), &mut board.control(job, at_checkpoint))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use temporalio_common::error::ApplicationFailure;
-
-    async fn paused(board: &Board) {
-        let mut looks = interval(Duration::from_millis(5));
-        while board.snapshot().stage != "paused" {
-            looks.tick().await;
-        }
-    }
-
-    /// From the details of a heartbeat, in the form in which they travel, to the thread of another worker.
-    #[tokio::test]
-    async fn another_attempt_goes_on_from_what_the_lost_one_told() {
-        let job = JobId::generate();
-        let payload =
-            r#"{"algorithm":"prime_factorization","input":{"number":"340282366920938460843936948965011886881"}}"#;
-        let input = read_input(payload).unwrap();
-        let pace = Pace { pause: Duration::from_secs(3600), at: PauseAt::Checkpoint };
-        let board = Arc::new(Board::new(Snapshot::default()));
-        let stop = board.stop_on_drop();
-        let thread = spawn(job, input.clone(), board.clone(), pace);
-        paused(&board).await;
-        drop(stop);
-        assert_eq!(thread.await.unwrap(), Err(RunError::Stopped));
-
-        let told = serde_json::to_string(&board.snapshot()).unwrap();
-        let mut lost = Snapshot::of_a_lost_attempt(serde_json::from_str(&told).map(Some), job);
-        assert!(lost.percent > 0 && lost.checkpoint.is_some(), "{lost:?}");
-        lost.stage.clear();
-        let board = Arc::new(Board::new(lost));
-        let stop = board.stop_on_drop();
-        tokio::select! {
-            done = spawn(job, input, board.clone(), pace) => {
-                let Ok(Output::PrimeFactorization(found)) = done.unwrap() else { panic!("another result") };
-                assert_eq!(found.factors.len(), 2);
-            }
-            () = paused(&board) => {
-                drop(stop);
-                panic!("it began anew");
-            }
-        }
-    }
 
     #[test]
     fn a_job_that_costs_more_than_it_may_is_not_computed() {
@@ -265,14 +186,5 @@ mod tests {
         job.ceiling = Some(Units::plain(64));
         let told = excess(&job, &input).map(|excess| excess.to_string());
         assert_eq!(told.as_deref(), Some("The job costs 65 compute units; its ceiling allows 64."));
-    }
-
-    #[tokio::test]
-    async fn a_panic_is_not_tried_again() {
-        let thread: Thread = tokio::task::spawn_blocking(|| panic!("a test's panic"));
-        let ActivityError::Application(failure) = died(thread.await.unwrap_err()) else { panic!("another error") };
-        let failure: &ApplicationFailure = &failure;
-        assert!(failure.is_non_retryable());
-        assert_eq!(failure.type_name(), Some("INTERNAL_ERROR"));
     }
 }

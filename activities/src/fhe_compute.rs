@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use workflows::activities::{JobRef, Step};
 
 use crate::conclude::end;
-use crate::failure::of_the_job;
+use crate::failure::{of_the_job, took_too_long};
 use crate::fhe::{Attester, Checkpoints, Children, Inputs, NetworkKey, read_request};
 use crate::patience::{Away, HEARTBEAT, beating, insist};
 use attempts::Verdict;
@@ -121,10 +121,7 @@ impl FheCompute {
             Ended::Verdict(Verdict::Stopped) | Ended::Wish(Wish::Cancelled) => {
                 Err(Halt::Final(ActivityError::cancelled()))
             }
-            Ended::Wish(Wish::TimedOut) => {
-                let detail = format!("The computation took longer than {} seconds.", task.job.timeout_seconds);
-                Err(Halt::Final(of_the_job(ErrorCode::ComputeTimeout, detail)))
-            }
+            Ended::Wish(Wish::TimedOut) => Err(Halt::Final(took_too_long(task.job.timeout_seconds))),
             Ended::Stopping => Err(Halt::Stopping),
         }
     }

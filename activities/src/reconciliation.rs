@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use billing::reconciliation::{LedgerRow, Line, RowState, compare};
-use billing::{ExternalId, LagoClient, Patience};
+use billing::reconciliation::{Billed, Invoicing, LedgerRow, Line, RowState, compare};
+use billing::{Catalogue, ExternalId, LagoClient, Patience};
 use serde::Serialize;
 use store::PgPool;
 use store::tenants::Tenant;
@@ -29,6 +29,15 @@ pub const OVERDUE_AFTER: Duration = Duration::from_secs(3600);
 /// With which the billing system's books are read: of thousands of pages some meet its limit of requests, or are lost.
 pub const PATIENCE: Patience = Patience { repeats: 4, pause: Duration::from_secs(1), longest: Duration::from_secs(60) };
 
+/// What is late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// Rows that wait for longer disagree.
+    pub delivered_within: Duration,
+    /// So long after the end of a month, or of a subscription, a final invoice reaches it.
+    pub invoiced_within: Duration,
+}
+
 /// What was found of a tenant.
 #[derive(Clone, Debug, Serialize)]
 pub struct TenantReport {
@@ -41,6 +50,8 @@ pub struct TenantReport {
     pub waiting: u64,
     /// By metric.
     pub lines: Vec<Line>,
+    /// Whether what is over of the month has its invoice.
+    pub invoice: Invoicing,
     /// Why no subscription bills the whole month, of one that is to have one: then its plan's own fee is lost, too.
     pub unsubscribed: Option<Unsubscribed>,
     /// Why the tenant's books could not be read; then nothing is known of them.
@@ -50,7 +61,15 @@ pub struct TenantReport {
 impl TenantReport {
     #[must_use]
     pub fn has_drifted(&self) -> bool {
-        self.unsubscribed.is_some() || self.lines.iter().any(Line::has_drifted)
+        self.drifting() > 0
+    }
+
+    /// How much disagrees: metrics, the month itself where no invoice bills its end, and the account where no subscription
+    /// bills it.
+    #[must_use]
+    pub fn drifting(&self) -> usize {
+        let lines = self.lines.iter().filter(|line| line.has_drifted()).count();
+        lines + usize::from(self.invoice == Invoicing::Uninvoiced) + usize::from(self.unsubscribed.is_some())
     }
 
     fn unread(tenant: &Tenant, month: Month, error: &anyhow::Error) -> Self {
@@ -60,6 +79,7 @@ impl TenantReport {
             has_account: tenant.billing_ready,
             waiting: 0,
             lines: Vec::new(),
+            invoice: Invoicing::NotDue,
             unsubscribed: None,
             unread: Some(outage::reason(error)),
         }
@@ -77,15 +97,16 @@ pub struct Reconciler {
     delivery: Arc<BillingDelivery>,
     /// The same way to the billing system, for reading.
     lago: LagoClient,
-    /// Rows that wait for longer disagree.
-    overdue_after: Duration,
+    /// What was agreed on.
+    catalogue: Arc<Catalogue>,
+    deadlines: Deadlines,
 }
 
 impl Reconciler {
     #[must_use]
-    pub fn new(delivery: Arc<BillingDelivery>, overdue_after: Duration, patience: Patience) -> Self {
+    pub fn new(delivery: Arc<BillingDelivery>, deadlines: Deadlines, patience: Patience) -> Self {
         let lago = delivery.lago.patient(patience);
-        Self { delivery, lago, overdue_after }
+        Self { delivery, lago, catalogue: Arc::new(Catalogue::standard()), deadlines }
     }
 
     /// Compares a month of all tenants, or of one, each by itself. One that used nothing and that the billing system does not
@@ -126,8 +147,11 @@ impl Reconciler {
         let since = periods::clock(self.pool()).await?;
         let has_account = store::tenants::find(self.pool(), name).await?.is_some_and(|tenant| tenant.billing_ready);
         // Rows last: whatever the billing system has was a row by then.
-        let (events, billed) =
-            if has_account { self.received(&ExternalId::parse(name)?, span).await? } else { Default::default() };
+        let (events, billed) = if has_account {
+            Box::pin(self.received(&ExternalId::parse(name)?, span)).await?
+        } else {
+            (Vec::new(), Billed::default())
+        };
         let mut found = periods::rows(self.pool(), name, span, since, self.overdue_seconds()).await?;
         found.extend(periods::overdue(self.pool(), name, span.until, self.overdue_seconds()).await?);
         found.extend(periods::refused(self.pool(), name, span).await?);
@@ -135,8 +159,9 @@ impl Reconciler {
         let lines = compare(&rows, &events, &billed);
         let arriving = found.iter().filter(|row| row.standing == Standing::Arriving).count() as u64;
         let waiting = periods::waiting(self.pool(), name, span.until).await? + arriving;
-        let unsubscribed = if has_account { self.unsubscribed(tenant, span).await? } else { None };
-        Ok(TenantReport { tenant: name.to_owned(), month, has_account, waiting, lines, unsubscribed, unread: None })
+        let unsubscribed = if has_account { Box::pin(self.unsubscribed(tenant, span)).await? } else { None };
+        let (tenant, invoice) = (name.to_owned(), billed.invoice);
+        Ok(TenantReport { tenant, month, has_account, waiting, lines, invoice, unsubscribed, unread: None })
     }
 
     fn pool(&self) -> &PgPool {
@@ -144,7 +169,7 @@ impl Reconciler {
     }
 
     fn overdue_seconds(&self) -> f64 {
-        self.overdue_after.as_secs_f64()
+        self.deadlines.delivered_within.as_secs_f64()
     }
 }
 

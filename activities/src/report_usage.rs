@@ -2,7 +2,7 @@
 //! changed and closed tenants.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use store::{PgPool, usage};
 use temporalio_macros::activities;
@@ -13,16 +13,11 @@ use crate::billing_delivery::{BillingDelivery, CreditPace};
 
 /// Rows younger than this are left to their job's own meter activity.
 const AGE_SECONDS: f64 = 60.0;
-/// Rows that are asked for at once ...
-const AT_ONCE: i64 = 1000;
-/// ... as long as there are so many and this time is not over: a backlog does not wait for the next turn.
-const BACKLOG: Duration = Duration::from_secs(30);
 
 /// A worker forgets gauges that nobody has set for a minute.
 const BETWEEN_TELLING: Duration = Duration::from_secs(20);
 
 pub struct ReportUsage {
-    pub pool: PgPool,
     pub billing: Option<Arc<BillingDelivery>>,
 }
 
@@ -30,19 +25,29 @@ pub struct ReportUsage {
 impl ReportUsage {
     #[activity(name = "report_usage")]
     pub async fn report_usage(self: Arc<Self>, _ctx: ActivityContext) -> Result<u32, ActivityError> {
+        Ok(self.turn(AGE_SECONDS).await?)
+    }
+}
+
+impl ReportUsage {
+    /// One turn, over rows that nobody delivered for so long. Tells how many were delivered.
+    ///
+    /// # Errors
+    /// Database or billing system away, or what stopped the first tenant; the others had their turn.
+    pub async fn turn(&self, age_seconds: f64) -> anyhow::Result<u32> {
         let Some(billing) = &self.billing else { return Ok(0) };
         // Before anything that waits for Lago: admissions need it most when Lago is away.
         if let Err(error) = billing.gather_credits(CreditPace::default()).await {
             tracing::warn!(error = format!("{error:#}"), "what waits for the billing system was not added up");
         }
-        let delivered = delivers(&self.pool, billing).await;
+        let delivered = billing.deliver_overdue(age_seconds).await;
         // What cannot be settled was told, and is the next turn's: it holds back nobody's usage.
         if let Err(error) = Box::pin(billing.settle_credits(CreditPace::default())).await {
             tracing::debug!(error = format!("{error:#}"), "credits wait for the next turn");
         }
         // A tenant whose rows cannot be delivered does not hold back another one's change of plan.
-        billing.settle_accounts().await?;
-        Ok(delivered?)
+        Box::pin(billing.settle_accounts()).await?;
+        delivered
     }
 }
 
@@ -58,22 +63,6 @@ pub async fn keep_backlog_told(pool: PgPool, stop: CancellationToken) {
         }
         if stop.run_until_cancelled(tokio::time::sleep(BETWEEN_TELLING)).await.is_none() {
             return;
-        }
-    }
-}
-
-/// Sends what is overdue; tells how much.
-async fn delivers(pool: &PgPool, billing: &BillingDelivery) -> anyhow::Result<u32> {
-    let begun = Instant::now();
-    let (mut delivered, mut failed) = (0, None);
-    loop {
-        let rows = usage::overdue(pool, AGE_SECONDS, AT_ONCE).await?;
-        let is_all = i64::try_from(rows.len()).unwrap_or(i64::MAX) < AT_ONCE;
-        let turn = billing.delivers_what_it_can(rows).await;
-        delivered += turn.delivered;
-        failed = failed.or(turn.failed);
-        if is_all || turn.delivered == 0 || begun.elapsed() > BACKLOG {
-            return failed.map_or(Ok(delivered), Err);
         }
     }
 }

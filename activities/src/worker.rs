@@ -22,24 +22,26 @@ use workflows::{
 };
 
 use crate::billing_delivery::BillingDelivery;
+use crate::compute::STOP_GRACE;
 use crate::confirm_batches::Batching;
 use crate::fhe::{Attester, Checkpoints, ChildOptions, Children, Inputs, NetworkKey};
 use crate::patience::HEARTBEAT;
-use crate::reconciliation::{OVERDUE_AFTER, PATIENCE, Reconciler};
+use crate::reconciliation::{Deadlines, OVERDUE_AFTER, PATIENCE, Reconciler};
 use crate::report_usage::keep_backlog_told;
 use crate::{
     BookHours, CheckKey, Compute, Conclude, Confirm, ConfirmBatches, FheCompute, LastLook, Meter, Pace, Reconcile,
     ReportUsage, Validate,
 };
 
-/// Within which a client's wish to cancel has reached the computation, as DESIGN.md promises (section 4).
-const CANCEL_REACHES_WITHIN: Duration = Duration::from_secs(3);
+/// Within which a client's wish to cancel has ended the computation, as DESIGN.md promises (section 4).
+const CANCELLED_WITHIN: Duration = Duration::from_secs(3);
 /// A cancellation comes with the answer to a heartbeat: none is held back longer than this.
 const HEARTBEAT_THROTTLE: Duration = Duration::from_secs(1);
 /// What the dispatcher and an idle engine take of it.
 const TELLING: Duration = Duration::from_millis(500);
 const _: () = assert!(
-    TELLING.as_millis() + HEARTBEAT.as_millis() + HEARTBEAT_THROTTLE.as_millis() <= CANCEL_REACHES_WITHIN.as_millis(),
+    TELLING.as_millis() + HEARTBEAT.as_millis() + HEARTBEAT_THROTTLE.as_millis() + STOP_GRACE.as_millis()
+        <= CANCELLED_WITHIN.as_millis(),
     "a cancellation comes too late"
 );
 /// What running activities get to finish or give back when the worker stops.
@@ -55,6 +57,8 @@ pub struct Parts {
     pub billing: Option<Arc<BillingDelivery>>,
     /// How often ledger and billing system are compared.
     pub reconcile_every: Duration,
+    /// How long after a month its invoice may be awaited.
+    pub invoiced_within: Duration,
     /// Of queue `jobs`.
     pub batching: Option<Batching>,
     pub pace: Pace,
@@ -164,10 +168,11 @@ async fn serve(client: Client, Prompt(options): Prompt, stop: CancellationToken)
 }
 
 fn jobs(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<WorkerOptions> {
-    let Parts { pool, billing, reconcile_every, batching, limits, public_url, .. } = parts;
+    let Parts { pool, billing, reconcile_every, invoiced_within, batching, limits, public_url, .. } = parts;
     let batching = batching.context("queue jobs needs what the batcher sends with")?;
     let engine = Engine::new(client.clone());
-    let reconciler = billing.clone().map(|delivery| Reconciler::new(delivery, OVERDUE_AFTER, PATIENCE));
+    let deadlines = Deadlines { delivered_within: OVERDUE_AFTER, invoiced_within };
+    let reconciler = billing.clone().map(|delivery| Reconciler::new(delivery, deadlines, PATIENCE));
     let last_look = LastLook::every(reconcile_every);
     tokio::spawn(last_look.clone().keep_told(stopping.clone()));
     if billing.is_some() {
@@ -189,7 +194,7 @@ fn jobs(client: &Client, parts: Parts, stopping: CancellationToken) -> Result<Wo
         .register_activities(Conclude { pool: pool.clone() })
         .register_activities(Confirm { pool: pool.clone() })
         .register_activities(Meter { pool: pool.clone(), billing: billing.clone() })
-        .register_activities(ReportUsage { pool: pool.clone(), billing })
+        .register_activities(ReportUsage { billing })
         .register_activities(BookHours { pool: pool.clone() })
         .register_activities(Reconcile { pool: pool.clone(), reconciler, last_look })
         .register_activities(ConfirmBatches { pool, engine, batching, stopping, memory: Default::default() })
@@ -258,7 +263,7 @@ mod tests {
     #[test]
     fn the_design_promises_what_is_kept() {
         let design = include_str!("../../DESIGN.md");
-        let promise = format!("within {} s of the request", CANCEL_REACHES_WITHIN.as_secs());
+        let promise = format!("within {} s of the request", CANCELLED_WITHIN.as_secs());
         assert!(design.contains(&promise), "DESIGN.md does not say: {promise}");
     }
 }

@@ -54,3 +54,15 @@ pub fn run(input: &Input, resume: Option<&Checkpoint>, control: &mut dyn Control
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_shows_what_is_said() {
+        let error = RunError::ArithmeticOverflow { what: "variance".to_owned() };
+        let page = include_str!("../../docs/errors/COMPUTE_FAILED.md");
+        assert!(page.contains(&format!("\n    \"detail\": \"{error}\",\n")), "{error}");
+    }
+}

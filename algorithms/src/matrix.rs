@@ -81,7 +81,9 @@ mod tests {
     fn a_stop_is_seen_at_every_row() {
         let (a, b) = (vec![vec![1; 3]; 40], vec![vec![1; 2]; 3]);
         for at in 0..40 {
-            assert_eq!(multiply(&json!(a), &json!(b), &mut Trial::stopping_at(at)), Err(RunError::Stopped));
+            let mut trial = Trial::stopping_at(at);
+            assert_eq!(multiply(&json!(a), &json!(b), &mut trial), Err(RunError::Stopped));
+            assert_eq!(trial.polls(), at + 1, "nothing asks twice after a stop");
         }
         assert!(multiply(&json!(a), &json!(b), &mut Trial::stopping_at(40)).is_ok());
     }

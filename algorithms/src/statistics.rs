@@ -180,6 +180,7 @@ mod tests {
         for at in 0..polls {
             let mut trial = Trial::stopping_at(at);
             assert_eq!(run(&values, &mut Progress::new(&mut trial)), Err(RunError::Stopped));
+            assert_eq!(trial.polls(), at + 1, "nothing asks twice after a stop");
         }
     }
 

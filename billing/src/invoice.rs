@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Decimal, ExternalId, Invoice, LagoClient, LagoError};
 
 /// Days after the end of a period within which Lago issues its invoice, whatever grace finance has given it.
-const ISSUED_WITHIN_DAYS: i64 = 62;
+pub const ISSUED_WITHIN_DAYS: i64 = 62;
 
 /// An invoice with its fees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -34,14 +34,14 @@ pub use delivery::{Delivery, LARGEST_BATCH};
 pub use error::LagoError;
 pub use event::{RecordedEvent, UsageEvent};
 pub use identity::{ExternalId, Origin};
-pub use invoice::{BilledPeriod, Fee, FeeKind, WholeInvoice};
+pub use invoice::{BilledPeriod, Fee, FeeKind, ISSUED_WITHIN_DAYS, WholeInvoice};
 pub use metric::{FIELD, Metric};
 pub use notice::{NOTICE_ALGORITHM, NoticeKey};
 pub use patience::Patience;
 pub use pricing::PriceBook;
 pub use setup::{Change, Entry, Kind, Report, plan, setup};
 pub use subscription_state::SubscriptionState;
-pub use tenant::{Subscription, change_plan, end_tenant, ensure_tenant};
+pub use tenant::{Subscribed, Subscription, change_plan, end_tenant, ensure_tenant};
 pub use usage::{CurrentUsage, Invoice, UsageLine};
 pub use wallet::{
     Direction, NewWallet, TOP_UP_KEY, TopUp, TransactionKind, TransactionStatus, Wallet, WalletId, WalletStatus,

@@ -36,6 +36,11 @@ impl Price {
         }
     }
 
+    /// The same in minor units, rounded as Lago rounds a line.
+    pub(crate) fn cents(&self, units: &Decimal) -> i64 {
+        self.amount(units).minor_units(MINOR_DIGITS).unwrap_or(i64::MAX)
+    }
+
     /// The most that a month's units cost while they grow from `first` to `last`.
     fn most(&self, first: &Decimal, last: &Decimal) -> Decimal {
         let ends = self.amount(first).max(self.amount(last));

@@ -1,10 +1,13 @@
 //! Reconciliation: what the ledger says was used against what Lago received, and what Lago bills, by metric.
 //!
-//! Pure arithmetic over what was read; nothing here asks anybody. Four questions, each of which can go wrong alone: is
+//! Pure arithmetic over what was read; nothing here asks anybody. Six questions, each of which can go wrong alone: is
 //! each row one event of the same content (by id), do the events add up to the ledger, does Lago bill what it received,
-//! and is nothing left out of all that: no row waits for too long, and none was refused for good.
+//! at the prices of our list, is what is over on a final invoice, and is nothing left out of all that: no row waits for
+//! too long, and none was refused for good.
 
+mod amounts;
 mod closed;
+mod invoicing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +15,9 @@ use serde::Serialize;
 
 use crate::{Decimal, Metric, RecordedEvent};
 
+pub use amounts::{PricedOtherwise, priced_otherwise};
 pub use closed::{Closed, charged, reach};
+pub use invoicing::Invoicing;
 
 /// A row of the ledger, in the metric's own units.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,12 +60,16 @@ pub struct Billed {
     /// The same, asked before the events were read: what arrived meanwhile is in one of the two.
     pub units_before: Option<BTreeMap<String, Decimal>>,
     pub closed: Vec<Closed>,
+    /// Whether what is over has its invoice.
+    pub invoice: Invoicing,
+    /// Lines of final invoices that cost something else than the price list says.
+    pub priced_otherwise: Vec<PricedOtherwise>,
 }
 
 /// One metric of one tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Line {
-    /// The metric's code, or a code that Lago has and we do not know.
+    /// The metric's code, or a code that Lago has and we do not know; the plan's where its monthly fee is priced otherwise.
     pub metric: String,
     /// Units of the ledger that are to be billed in the period.
     pub ledger: Decimal,
@@ -85,6 +94,8 @@ pub struct Line {
     pub overdue: Vec<String>,
     /// Rows that Lago refused for good.
     pub dead_letters: Vec<String>,
+    /// Where an invoice has it at another price than the list.
+    pub priced_otherwise: Vec<PricedOtherwise>,
 }
 
 impl Line {
@@ -99,7 +110,7 @@ impl Line {
             (Some(before), Some(after)) => before.min(after) <= &due && &due <= before.max(after),
             _ => true,
         };
-        named || self.ledger.clone() - &self.waiting != self.events || !is_billed
+        named || !self.priced_otherwise.is_empty() || self.ledger.clone() - &self.waiting != self.events || !is_billed
     }
 }
 
@@ -150,6 +161,9 @@ pub fn compare(rows: &[LedgerRow], events: &[RecordedEvent], billed: &Billed) ->
     for metric in billed.units.iter().flat_map(BTreeMap::keys) {
         line(&mut lines, metric, billed);
     }
+    for priced in &billed.priced_otherwise {
+        line(&mut lines, &priced.code, billed).priced_otherwise.push(priced.clone());
+    }
     lines.into_values().collect()
 }
 
@@ -170,6 +184,7 @@ fn line<'a>(lines: &'a mut BTreeMap<String, Line>, metric: &str, billed: &Billed
         too_late: Vec::new(),
         overdue: Vec::new(),
         dead_letters: Vec::new(),
+        priced_otherwise: Vec::new(),
     })
 }
 
@@ -212,7 +227,7 @@ mod tests {
 
     fn billed(units: u64) -> Billed {
         let units = Some(BTreeMap::from([("compute_units".to_owned(), units.into())]));
-        Billed { units_before: units.clone(), units, closed: Vec::new() }
+        Billed { units_before: units.clone(), units, ..Billed::default() }
     }
 
     fn only(rows: &[LedgerRow], events: &[RecordedEvent], billed: &Billed) -> Line {
@@ -320,6 +335,26 @@ mod tests {
         assert!(only(&[never_sent("a", RowState::Overdue)], &[], &unknown).has_drifted());
     }
 
+    /// Units agree, and the amount does not.
+    #[test]
+    fn a_line_at_another_price_is_a_disagreement() {
+        let other = |code: &str| PricedOtherwise {
+            code: code.to_owned(),
+            invoice: "A-1".to_owned(),
+            currency: "EUR".to_owned(),
+            amount_cents: 9,
+            agreed_cents: 8,
+        };
+        let at_another_price = |code: &str| Billed { priced_otherwise: vec![other(code)], ..billed(3) };
+        let rows = [row("a", 3, RowState::Delivered)];
+        let line = only(&rows, &[event("a", 3)], &at_another_price("compute_units"));
+        assert!(line.has_drifted() && line.priced_otherwise == [other("compute_units")], "{line:?}");
+        let lines = compare(&rows, &[event("a", 3)], &at_another_price("team"));
+        let told: Vec<_> = lines.iter().map(|line| (line.metric.as_str(), line.has_drifted())).collect();
+        assert_eq!(told, [("compute_units", false), ("team", true)], "the monthly fee has a line of its own");
+    }
+
+    /// Whether the invoice lacks for too long is asked of the tenant, not of each metric: [`Invoicing`].
     #[test]
     fn a_period_that_is_over_and_has_no_invoice_yet_is_compared_with_the_events_alone() {
         let unknown = Billed::default();

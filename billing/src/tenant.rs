@@ -24,6 +24,15 @@ pub struct Subscription {
     pub started_at: Option<DateTime<Utc>>,
 }
 
+/// A subscription's part of a span.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscribed {
+    /// Its end: the span's, or the subscription's if that is sooner.
+    pub until: DateTime<Utc>,
+    /// The plan's code, of the subscription that was there last.
+    pub plan: String,
+}
+
 impl Subscription {
     /// Whether Lago counts an event of this Unix second.
     pub(crate) fn bills(&self, timestamp: i64) -> bool {
@@ -77,22 +86,56 @@ impl LagoClient {
         }
     }
 
-    /// Until when a tenant is subscribed, at most until a moment: its subscription's end, unless one is active that began
-    /// before that moment.
+    /// When the subscription was asked for that is to take the place of the active one; `None` where none is.
     ///
     /// # Errors
     /// Any [`LagoError`].
-    pub async fn subscribed_until(&self, id: &ExternalId, moment: DateTime<Utc>) -> Result<DateTime<Utc>, LagoError> {
+    pub async fn pending_since(&self, id: &ExternalId) -> Result<Option<DateTime<Utc>>, LagoError> {
+        let path = ["subscriptions", id.as_str()];
+        let found: Option<PendingAnswer> = self.find_with(&path, &Query::Subscription { status: "pending" }).await?;
+        Ok(found.map(|answer| answer.subscription.created_at))
+    }
+
+    /// The last part of a span in which a tenant is subscribed; `None` where it is in none of it.
+    ///
+    /// # Errors
+    /// Any [`LagoError`].
+    pub async fn subscribed_within(
+        &self,
+        id: &ExternalId,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Option<Subscribed>, LagoError> {
+        // Of several that have ended Lago tells the one that ended last.
+        for status in ["active", "terminated"] {
+            let path = ["subscriptions", id.as_str()];
+            let found: Option<DatesAnswer> = self.find_with(&path, &Query::Subscription { status }).await?;
+            if let Some(subscribed) = found.and_then(|answer| answer.subscription.within(from, until)) {
+                return Ok(Some(subscribed));
+            }
+        }
+        Ok(None)
+    }
+
+    /// When the subscription ended that was a tenant's last one before a moment; `None` where one is active that began before
+    /// it, and where Lago knows of no end.
+    ///
+    /// # Errors
+    /// Any [`LagoError`].
+    pub async fn subscription_end(
+        &self,
+        id: &ExternalId,
+        moment: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, LagoError> {
         let path = ["subscriptions", id.as_str()];
         let active: Option<DatesAnswer> = self.find_with(&path, &Query::Subscription { status: "active" }).await?;
         let goes_on = |dates: Dates| dates.started_at.is_none_or(|start| start < moment);
         if active.is_some_and(|answer| goes_on(answer.subscription)) {
-            return Ok(moment);
+            return Ok(None);
         }
         // Of several Lago tells the one that ended last.
         let ended: Option<DatesAnswer> = self.find_with(&path, &Query::Subscription { status: "terminated" }).await?;
-        let end = ended.and_then(|answer| answer.subscription.terminated_at);
-        Ok(end.map_or(moment, |end| end.min(moment)))
+        Ok(ended.and_then(|answer| answer.subscription.terminated_at))
     }
 }
 
@@ -108,14 +151,35 @@ struct Named {
 }
 
 #[derive(Deserialize)]
+struct PendingAnswer {
+    subscription: Pending,
+}
+
+#[derive(Deserialize)]
+struct Pending {
+    created_at: DateTime<Utc>,
+}
+
+#[derive(Deserialize)]
 struct DatesAnswer {
     subscription: Dates,
 }
 
 #[derive(Deserialize)]
 struct Dates {
+    plan_code: String,
+    /// That of the first subscription: a change of plan makes another one, and takes this along.
+    subscription_at: Option<DateTime<Utc>>,
     started_at: Option<DateTime<Utc>>,
     terminated_at: Option<DateTime<Utc>>,
+}
+
+impl Dates {
+    fn within(self, from: DateTime<Utc>, until: DateTime<Utc>) -> Option<Subscribed> {
+        let end = self.terminated_at.map_or(until, |end| end.min(until));
+        let begins_before = self.subscription_at.is_none_or(|begin| begin < end);
+        (begins_before && from < end).then_some(Subscribed { until: end, plan: self.plan_code })
+    }
 }
 
 /// Makes sure that the tenant is a customer with a subscription that began when the tenant did.
@@ -151,7 +215,8 @@ pub async fn ensure_tenant(
 }
 
 /// Puts a tenant's subscription on another plan. Lago changes to one that costs as much or more at once, and invoices what
-/// was used until now; to a cheaper one with the next period. Where none is active it would make one: ask for it before.
+/// was used until now; to a cheaper one with the next period, when its clock looks, which it does every hour
+/// (`Subscriptions::TerminateService.terminate_and_start_next` of lago-api). Where none is active it would make one: ask for it before.
 ///
 /// Asked for the plan that it has, Lago changes nothing, not even what is to follow: a cheaper plan that nobody wants any
 /// more is taken back by its own name, pending (`app/services/subscriptions/create_service.rb` of lago-api).
@@ -177,4 +242,30 @@ pub async fn change_plan(client: &LagoClient, tenant: &ExternalId, plan: &Extern
 /// Any [`LagoError`].
 pub async fn end_tenant(client: &LagoClient, tenant: &ExternalId) -> Result<(), LagoError> {
     client.delete(&["subscriptions", tenant.as_str()]).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(day: &str) -> DateTime<Utc> {
+        format!("{day}T00:00:00Z").parse().unwrap()
+    }
+
+    /// Of November, the end of what a subscription has of it.
+    fn november(begin: &str, end: Option<&str>) -> Option<DateTime<Utc>> {
+        let dates =
+            Dates { plan_code: "team".to_owned(), subscription_at: Some(at(begin)), terminated_at: end.map(at) };
+        dates.within(at("2026-11-01"), at("2026-12-01")).map(|subscribed| subscribed.until)
+    }
+
+    #[test]
+    fn a_subscription_has_a_part_of_the_months_that_it_touches() {
+        assert_eq!(november("2026-09-10", None), Some(at("2026-12-01")));
+        assert_eq!(november("2026-11-30", None), Some(at("2026-12-01")));
+        assert_eq!(november("2026-12-01", None), None, "it had not begun");
+        assert_eq!(november("2026-09-10", Some("2026-11-10")), Some(at("2026-11-10")));
+        assert_eq!(november("2026-09-10", Some("2026-12-10")), Some(at("2026-12-01")));
+        assert_eq!(november("2026-09-10", Some("2026-11-01")), None, "it was over");
+    }
 }

@@ -8,12 +8,10 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::error::ClientError;
-use crate::transport::{Client, read_json};
+use crate::transport::{ANSWER_TIMEOUT, Client, read_json};
 
 /// Longest time for which the API holds the answer back (`Prefer: wait`).
 const MAX_HELD: Duration = Duration::from_secs(60);
-/// How long an answer may take beyond the time for which it is held back.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An accepted submission.
 #[derive(Clone, Debug)]

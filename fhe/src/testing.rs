@@ -1,5 +1,6 @@
 //! Keys for this room's tests: real parameters, made once and kept beside the test binaries.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -25,13 +26,31 @@ impl Chance {
         Self(seed)
     }
 
-    /// A number from 0 to below the bound. SplitMix64.
+    /// A number from 0 to below the bound.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
+        (self.draw() % bound as u64) as usize
+    }
+
+    /// Any number. SplitMix64.
+    fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
+        mixed ^ (mixed >> 31)
+    }
+}
+
+thread_local! {
+    static CHANCE: RefCell<Chance> = RefCell::new(Chance::new());
+}
+
+/// Numbers for whoever has no [`Chance`] at hand: one after the other on each thread, and so in each test.
+pub(crate) struct Drawn;
+
+impl Drawn {
+    pub(crate) fn next_u64(&mut self) -> u64 {
+        CHANCE.with_borrow_mut(Chance::draw)
     }
 }
 

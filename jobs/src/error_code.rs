@@ -217,6 +217,13 @@ mod tests {
             assert!(page.starts_with(&format!("# {code}\n")), "{code}: the heading names the code");
             assert!(page.contains(&code.status().to_string()), "{code}: the page tells the status");
             assert!(page.contains(code.title()), "{code}: the page tells the title");
+            // No request is: a job that failed so answers with another code.
+            let refuses = page.contains(&format!("the problem document has status {}.", code.status()));
+            assert!(!(refuses && code.is_ours()), "{code}: the page says that requests are refused with it");
+            if ENDINGS.contains(code) && code.is_ours() {
+                let answered = format!("Asking for its result or receipt answers 409 [{0}]({0}.md).", code.of_result());
+                assert!(page.contains(&answered), "{code}: {answered}");
+            }
             for part in ["## What happened", "## Example", "## Common causes", "## What to do"] {
                 assert!(page.contains(&format!("\n{part}\n")), "{code}: the page has the part {part}");
             }

@@ -1,10 +1,9 @@
 //! What happens to a job, as it stands in `job_events`.
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{ErrorCode, JobId, JobStatus};
+use crate::{ErrorCode, JobStatus};
 
 /// The kinds of event.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
@@ -39,15 +38,4 @@ pub struct StatusChange {
     pub previous: Option<JobStatus>,
     /// Why the job failed; null else.
     pub error_code: Option<ErrorCode>,
-}
-
-/// One event as clients see it.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct JobEvent {
-    pub id: String,
-    pub job_id: JobId,
-    #[serde(rename = "type")]
-    pub event_type: EventType,
-    pub created_at: DateTime<Utc>,
-    pub data: serde_json::Value,
 }

@@ -3,6 +3,7 @@
 pub mod algorithm;
 pub mod api_key;
 pub mod audit;
+pub mod billing_notice;
 pub mod canonical;
 pub mod causes;
 pub mod credits;

@@ -116,16 +116,87 @@ mod tests {
         assert!(matches!(ClientError::from(Status::unauthenticated("no")), ClientError::Credential(_)));
     }
 
-    /// The API makes a sentence of it, which the page shows as its example.
+    /// One of each; whoever adds another one is asked for its page here.
+    fn every_refusal() -> Vec<Refusal> {
+        let all = vec![
+            Refusal::Malformed("there is no leaf"),
+            Refusal::TooLarge,
+            Refusal::OtherResult,
+            Refusal::OtherJob,
+            Refusal::NoResult,
+            Refusal::Expired,
+            Refusal::PublicKey(InvalidKey::NotPem),
+            Refusal::Signature(InvalidSignature::Unrecoverable),
+            Refusal::NotTheOwner,
+            Refusal::Revoked,
+            Refusal::GrantNotFinal,
+            Refusal::Attestation("it is not signed by a known worker"),
+            Refusal::OtherKey,
+            Refusal::NotConfirmed,
+            Refusal::NotFinal,
+            Refusal::NotIncluded,
+            Refusal::ChainUnavailable,
+            Refusal::ChainDisagrees,
+            Refusal::AnotherRegistry,
+            Refusal::NonceReplayed,
+            Refusal::Failed,
+        ];
+        for refusal in &all {
+            match refusal {
+                Refusal::Malformed(_) | Refusal::TooLarge | Refusal::OtherResult | Refusal::OtherJob => {}
+                Refusal::NoResult | Refusal::Expired | Refusal::PublicKey(_) | Refusal::Signature(_) => {}
+                Refusal::NotTheOwner | Refusal::Revoked | Refusal::GrantNotFinal | Refusal::Attestation(_) => {}
+                Refusal::OtherKey | Refusal::NotConfirmed | Refusal::NotFinal | Refusal::NotIncluded => {}
+                Refusal::ChainUnavailable | Refusal::ChainDisagrees | Refusal::AnotherRegistry => {}
+                Refusal::NonceReplayed | Refusal::Failed => {}
+            }
+        }
+        all
+    }
+
+    fn page(code: ErrorCode) -> String {
+        std::fs::read_to_string(format!("{}/../docs/errors/{code}.md", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    }
+
+    /// As the API tells it: it makes a sentence, and reads a public key itself.
+    fn told(refusal: &Refusal) -> String {
+        let said = refusal.to_string();
+        match (refusal, refusal.code()) {
+            (Refusal::PublicKey(_), _) => format!("is not acceptable: {said}"),
+            (_, ErrorCode::ServiceUnavailable) => format!("The key manager cannot read the chain: {said}."),
+            _ => {
+                let (first, rest) = said.split_at(1);
+                format!("{}{rest}.", first.to_uppercase())
+            }
+        }
+    }
+
     #[test]
     fn the_pages_show_what_is_said() {
-        for refusal in [Refusal::NotTheOwner, Refusal::Expired, Refusal::Revoked] {
-            let page = format!("{}/../docs/errors/{}.md", env!("CARGO_MANIFEST_DIR"), refusal.code());
-            let page = std::fs::read_to_string(page).unwrap();
-            let said = refusal.to_string();
-            let (first, rest) = said.split_at(1);
-            let detail = format!("\"detail\": \"{}{rest}.\"", first.to_uppercase());
-            assert!(page.contains(&detail), "{detail}");
+        for refusal in every_refusal() {
+            let (page, told) = (page(refusal.code()), told(&refusal));
+            assert!(page.contains(&format!("\"{told}\"")), "{} does not show: {told}", refusal.code());
+        }
+        // The forms of a signature that the API itself refuses.
+        for form in [InvalidSignature::Length, InvalidSignature::RecoveryId, InvalidSignature::HighS] {
+            assert!(page(ErrorCode::SignatureInvalid).contains(&format!("\"The signature: {form}.\"")), "{form}");
+        }
+        assert!(page(ErrorCode::InvalidRequest).contains(&InvalidKey::NotP256.to_string()));
+    }
+
+    /// Where a code has its example from here, it is the example.
+    #[test]
+    fn the_examples_are_what_is_said() {
+        for refusal in [
+            Refusal::NotTheOwner,
+            Refusal::Expired,
+            Refusal::Revoked,
+            Refusal::NonceReplayed,
+            Refusal::NotIncluded,
+            Refusal::Attestation("it is not signed by a known worker"),
+        ] {
+            let detail = format!("\n  \"detail\": \"{}\",\n", told(&refusal));
+            assert!(page(refusal.code()).contains(&detail), "{detail}");
         }
     }
 }

@@ -10,14 +10,14 @@ use settings::Settings;
 use store::PgPool;
 use store::audit::Note;
 use store::credits::accounts;
-use store::credits::top_ups::{self, Kind, NewTopUp, Requested, TopUp};
+use store::credits::top_ups::{self, Kind, NewTopUp, Place, Requested, TopUp};
 use store::tenants::Tenant;
 use uuid::Uuid;
 
 use super::{Role, billing_system, parts, process, stand_in};
 
-/// Top-ups that are listed at once.
-const LISTED: i64 = 1000;
+/// Top-ups that are read at once.
+const PAGE: i64 = 1000;
 
 #[derive(Subcommand)]
 pub enum CreditsCommand {
@@ -26,7 +26,7 @@ pub enum CreditsCommand {
         /// The tenant.
         tenant: TenantId,
     },
-    /// List a tenant's top-ups, the newest first.
+    /// List all of a tenant's top-ups, the newest first.
     List {
         /// The tenant.
         tenant: TenantId,
@@ -114,7 +114,15 @@ async fn show(settings: &Settings, pool: &PgPool, tenant: &TenantId) -> Result<(
 
 async fn list(pool: &PgPool, tenant: &TenantId) -> Result<(Value, String)> {
     known(pool, tenant).await?;
-    let found = top_ups::list(pool, tenant, None, LISTED).await?;
+    let mut found: Vec<TopUp> = Vec::new();
+    loop {
+        let after = found.last().map(|last| Place { created_at: last.created_at, id: last.id });
+        let page = top_ups::list(pool, tenant, after, PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
+        found.extend(page);
+    }
     let document = json!({ "data": found.iter().map(document).collect::<Vec<_>>() });
     Ok((document, found.iter().map(line).collect()))
 }

@@ -12,6 +12,7 @@ use kms::at_rest::StorageSecret;
 use kms::keys::{KeySet, Origin, Step};
 use kms::{Certificates, Config, Credentials, Finality, Trust, Witness};
 use nix::sys::prctl::set_dumpable;
+use serde_json::json;
 use settings::{Keeper, Kms, Settings};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +30,7 @@ pub enum KmsCommand {
 /// # Errors
 /// Settings that cannot be used, a folder that others may enter, an address that is taken, or another storage secret
 /// than the keys were written with.
-pub fn run(settings: &Settings, command: Option<KmsCommand>) -> Result<()> {
+pub fn run(settings: &Settings, command: Option<KmsCommand>, as_json: bool) -> Result<()> {
     settings.check_secrets(Keeper::KeyManager)?;
     settings.check_key_manager()?;
     // The network's secret key is in our memory: no core file, and nothing for other processes of our user.
@@ -40,7 +41,11 @@ pub fn run(settings: &Settings, command: Option<KmsCommand>) -> Result<()> {
             let bar = bar();
             let keys = init(settings, &show_on(bar.clone())).await?;
             bar.finish_and_clear();
-            println!("{}", keys.manifest().signer);
+            let manifest = keys.manifest();
+            match as_json {
+                true => println!("{:#}", json!({ "signer": manifest.signer.to_string(), "key_id": manifest.key_id })),
+                false => println!("{}", manifest.signer),
+            }
             Ok(())
         }),
     }

@@ -28,11 +28,11 @@ pub struct LoginCodeArgs {
     ttl: Duration,
 }
 
-/// Prints only the code on stdout.
+/// Prints only the code on stdout, or a document with it.
 ///
 /// # Errors
 /// The database is away, or there is no such user.
-pub fn run(settings: &Settings, args: &LoginCodeArgs) -> Result<()> {
+pub fn run(settings: &Settings, args: &LoginCodeArgs, as_json: bool) -> Result<()> {
     process::run(settings, Role::Tool, |_stop| async {
         let pool = parts::pool(settings)?;
         store::reach(&pool).await?;
@@ -44,7 +44,10 @@ pub fn run(settings: &Settings, args: &LoginCodeArgs) -> Result<()> {
         let expires_at = Box::pin(created).await?;
         let no_user = || format!("there is no user {} in tenant {}", args.user, args.tenant);
         let expires_at = expires_at.with_context(no_user)?;
-        println!("{code}");
+        match as_json {
+            true => println!("{:#}", json!({ "login_code": code, "expires_at": expires_at })),
+            false => println!("{code}"),
+        }
         eprintln!("for {}/{}, once, until {}", args.tenant, args.user, expires_at.format("%F %TZ"));
         Ok(())
     })

@@ -1,6 +1,7 @@
 //! `zama-jobs migrate`: brings the database's schema up to date, as its owner, and gives the application's role its rights.
 
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
 use settings::{Keeper, Settings};
 use store::{PgPool, roles};
 
@@ -9,12 +10,15 @@ use super::{Role, parts, process};
 /// # Errors
 /// The database is away, or holds other migrations than ours; or, in production, a process that serves keeps a secret
 /// that is set here.
-pub fn run(settings: &Settings) -> Result<()> {
+pub fn run(settings: &Settings, as_json: bool) -> Result<()> {
     settings.check_secrets(Keeper::Migrations)?;
     process::run(settings, Role::Tool, |_stop| async {
         let (owner, application) = (parts::owner_pool(settings)?, parts::pool(settings)?);
         Box::pin(apply(&owner, &application)).await?;
-        println!("the schema is up to date");
+        match as_json {
+            true => println!("{:#}", json!({ "up_to_date": true })),
+            false => println!("the schema is up to date"),
+        }
         Ok(())
     })
 }

@@ -8,6 +8,7 @@ pub mod clients;
 pub mod config;
 mod confirmation;
 pub mod credits;
+mod cut;
 pub mod fhe_child;
 mod health;
 pub mod health_check;

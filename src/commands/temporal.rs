@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
+use serde_json::json;
 use settings::Settings;
 
 use super::{Role, parts, process};
@@ -12,7 +13,7 @@ use super::{Role, parts, process};
 pub enum TemporalCommand {
     /// Register the namespace and the search attributes; repeating it changes nothing.
     Setup,
-    /// Print a workflow's history, as the replay tests read it.
+    /// Print a workflow's history, as the replay tests read it: JSON, with and without `--json`.
     History {
         /// Workflow id, for example dev/my-key.
         workflow_id: String,
@@ -24,11 +25,11 @@ pub enum TemporalCommand {
 
 /// # Errors
 /// The server is away, or refuses.
-pub fn run(settings: &Settings, command: &TemporalCommand) -> Result<()> {
+pub fn run(settings: &Settings, command: &TemporalCommand, as_json: bool) -> Result<()> {
     process::run(settings, Role::Tool, |_stop| async {
         let client = temporal::connect(&parts::target(settings, "tool")?).await?;
         match command {
-            TemporalCommand::Setup => setup(settings, &client).await,
+            TemporalCommand::Setup => setup(settings, &client, as_json).await,
             TemporalCommand::History { workflow_id, run_id } => {
                 let history = temporal::history::fetch(&client, workflow_id, run_id.as_deref()).await?;
                 std::io::stdout().write_all(&history).context("Failed to print the history")
@@ -37,9 +38,15 @@ pub fn run(settings: &Settings, command: &TemporalCommand) -> Result<()> {
     })
 }
 
-async fn setup(settings: &Settings, client: &temporal::Client) -> Result<()> {
+async fn setup(settings: &Settings, client: &temporal::Client, as_json: bool) -> Result<()> {
     let report = temporal::setup::ensure(client).await?;
     let namespace = &settings.temporal.namespace;
+    if as_json {
+        let (registered, added) = (report.namespace_registered, &report.attributes_added);
+        let document = json!({ "namespace": namespace, "registered": registered, "attributes_added": added });
+        println!("{document:#}");
+        return Ok(());
+    }
     let registered = if report.namespace_registered { "registered" } else { "known" };
     println!("namespace {namespace}: {registered}");
     for name in &report.attributes_added {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use api::token::{Credential, Principal, Role as UserRole, Scope, Scopes, TokenIssuer};
 use clap::{Args, Subcommand};
 use jobs::{TenantId, UserId};
+use serde_json::json;
 use settings::{Deployment, Settings};
 
 use super::token_keys::{self, TokenKeysCommand};
@@ -52,7 +53,7 @@ pub struct TokenArgs {
     pub ttl: Duration,
 }
 
-/// Prints only the token on stdout.
+/// Prints only the token on stdout, or a document with it.
 ///
 /// # Errors
 /// Production, names that are not valid, or a database that is away.
@@ -61,11 +62,21 @@ pub fn run(settings: &Settings, command: &TokenCommand, json: bool) -> Result<()
         match &command.keys {
             Some(Below::Keys(keys)) => Box::pin(token_keys::run(settings, keys, json)).await,
             None => {
-                println!("{}", Box::pin(issue(settings, &command.token)).await?);
+                let args = &command.token;
+                let token = Box::pin(issue(settings, args)).await?;
+                match json {
+                    true => println!("{:#}", document(args, &token)),
+                    false => println!("{token}"),
+                }
                 Ok(())
             }
         }
     })
+}
+
+fn document(args: &TokenArgs, token: &str) -> serde_json::Value {
+    let (tenant, user) = (&args.tenant, &args.user);
+    json!({ "token": token, "tenant": tenant, "user": user, "expires_in": args.ttl.as_secs() })
 }
 
 /// Makes tenant and user, and a token for them.

@@ -65,6 +65,7 @@ async fn start(settings: &Settings, queues: Vec<Queue>, stop: CancellationToken)
         pool,
         billing,
         reconcile_every: Duration::from_secs(settings.metering.reconcile_seconds),
+        invoiced_within: settings.billing.invoiced_within(),
         batching,
         pace: pace(&settings.development),
         limits: Limits {
@@ -85,6 +86,7 @@ fn pace(development: &Development) -> Pace {
     let at = match development.compute_pause_at {
         ComputePause::Start => PauseAt::Start,
         ComputePause::Checkpoint => PauseAt::Checkpoint,
+        ComputePause::Busy => PauseAt::Busy,
     };
     Pace { pause: Duration::from_millis(development.compute_pause_ms), at }
 }

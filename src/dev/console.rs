@@ -30,6 +30,9 @@ pub struct DevArgs {
     command: Option<DevCommand>,
     #[command(flatten)]
     start: StartArgs,
+    /// File to write when everything is ready: a JSON object with the pid and the parts.
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -67,9 +70,6 @@ pub struct StartArgs {
     /// File to write the stack's addresses and token to, for scripts to source.
     #[arg(long, value_name = "FILE", default_value = ".zama/dev.env")]
     env_file: PathBuf,
-    /// File to write when everything is ready: a JSON object with the pid and the parts.
-    #[arg(long, value_name = "FILE")]
-    ready_file: Option<PathBuf>,
     /// Start these parts only.
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     only: Vec<PartName>,
@@ -140,14 +140,14 @@ pub fn run(args: DevArgs) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async move {
         match args.command {
-            None => develop(args.start).await,
+            None => develop(args.start, args.ready_file.as_deref()).await,
             Some(DevCommand::Status { json, data }) => status(&DataDir::choose(data.data_dir.as_deref())?, json).await,
             Some(DevCommand::Stop { data }) => stop(&DataDir::choose(data.data_dir.as_deref())?).await,
         }
     })
 }
 
-async fn develop(args: StartArgs) -> Result<ExitCode> {
+async fn develop(args: StartArgs, ready_file: Option<&Path>) -> Result<ExitCode> {
     let interrupt = CancellationToken::new();
     let options = args.options(interrupt.clone())?;
     watch_signals(interrupt.clone())?;
@@ -160,7 +160,7 @@ async fn develop(args: StartArgs) -> Result<ExitCode> {
         Err(error) => return Err(error),
     };
     announce(&stack, &env_file, &data, began);
-    if let Some(ready_file) = &args.ready_file {
+    if let Some(ready_file) = ready_file {
         let ready = Ready { pid: std::process::id(), env_file, parts: stack.entries() };
         write_private(ready_file, &serde_json::to_string_pretty(&ready)?)?;
     }

@@ -1,5 +1,6 @@
 //! Tenants as the billing system knows them: which plan it was told, and the end of a tenant.
 
+pub mod notices;
 pub mod plans;
 
 use chrono::{DateTime, Utc};
@@ -187,65 +188,4 @@ pub async fn has_ended(pool: &PgPool, tenant: &str) -> Result<(), StoreError> {
         .execute(pool)
         .await?;
     Ok(())
-}
-
-/// Whether a notice was heard before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard {
-    New,
-    Known,
-}
-
-/// Notes what the billing system told, once for each unique key.
-///
-/// # Errors
-/// The database is away.
-pub async fn hear(pool: &PgPool, unique_key: &str, kind: &str, body: &str) -> Result<Heard, StoreError> {
-    let noted = sqlx::query!(
-        "INSERT INTO billing_notices (unique_key, kind, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        unique_key,
-        kind,
-        body
-    )
-    .execute(pool)
-    .await?;
-    Ok(if noted.rows_affected() == 1 { Heard::New } else { Heard::Known })
-}
-
-/// Forgets what the billing system told `age_days` ago. It repeats nothing for so long; what somebody else repeats by then
-/// would be heard as new.
-///
-/// # Errors
-/// The database is away.
-pub async fn forget_notices(pool: &PgPool, age_days: i32) -> Result<u64, StoreError> {
-    let done =
-        sqlx::query!("DELETE FROM billing_notices WHERE received_at < now() - make_interval(days => $1)", age_days)
-            .execute(pool)
-            .await?;
-    Ok(done.rows_affected())
-}
-
-/// What the billing system told.
-#[derive(Clone, Debug)]
-pub struct Notice {
-    /// Its `webhook_type`.
-    pub kind: String,
-    /// As it came, JSON.
-    pub body: String,
-    pub received_at: DateTime<Utc>,
-}
-
-/// What the billing system told, the newest first, at most `limit`.
-///
-/// # Errors
-/// The database is away.
-pub async fn notices(pool: &PgPool, limit: i64) -> Result<Vec<Notice>, StoreError> {
-    let notices = sqlx::query_as!(
-        Notice,
-        "SELECT kind, body, received_at FROM billing_notices ORDER BY received_at DESC, unique_key LIMIT $1",
-        limit
-    )
-    .fetch_all(pool)
-    .await?;
-    Ok(notices)
 }

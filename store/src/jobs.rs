@@ -63,7 +63,7 @@ pub struct StoredResult {
 }
 
 /// Longest result that is read with its job, in bytes.
-pub const INLINE_BYTES: i64 = 65_536;
+pub const INLINE_BYTES: i32 = 65_536;
 
 /// Where a job's outcome stands on chain.
 #[derive(Clone, Debug)]
@@ -91,7 +91,7 @@ pub struct JobFilter {
     pub before: Option<JobId>,
 }
 
-/// One statement reads one job and many: the condition at its end is what differs.
+/// One statement reads one job and many: the condition at its end is what differs, whose arguments begin with $2.
 macro_rules! select_jobs {
     ($condition:tt, $($argument:expr),*) => {
         sqlx::query_as!(
@@ -101,7 +101,7 @@ macro_rules! select_jobs {
                       j.estimated_completion, j.progress_percent, j.progress_stage, j.progress_detail, j.error_code,
                       j.error_detail, j.result_hash, j.result_media_type,
                       coalesce(j.result_size, octet_length(j.result_bytes)) AS result_size,
-                      CASE WHEN octet_length(j.result_bytes) <= 65536 THEN j.result_bytes END AS result_inline,
+                      CASE WHEN octet_length(j.result_bytes) <= $1 THEN j.result_bytes END AS result_inline,
                       c.leaf_index AS "leaf_index?", b.chain_id AS "chain_id?", b.registry AS "registry?",
                       b.root AS "root?", b.tx_hash AS "tx_hash?", b.block_number AS "block_number?",
                       b.block_hash AS "block_hash?", b.confirmed_at AS "confirmed_at?", b.status AS "batch_status?",
@@ -111,6 +111,7 @@ macro_rules! select_jobs {
                  FROM jobs j
                  LEFT JOIN confirmations c ON c.job_id = j.id
                  LEFT JOIN batches b ON b.id = c.batch_id "# + $condition,
+            INLINE_BYTES,
             $($argument),*
         )
     };
@@ -159,7 +160,7 @@ struct Row {
 /// The database is away.
 pub async fn find(pool: &PgPool, reader: Reader<'_>, job: JobId) -> Result<Option<StoredJob>, StoreError> {
     let row = select_jobs!(
-        "WHERE j.tenant = $1 AND j.id = $2 AND ($3::text IS NULL OR j.user_id = $3)",
+        "WHERE j.tenant = $2 AND j.id = $3 AND ($4::text IS NULL OR j.user_id = $4)",
         reader.tenant.as_str(),
         job.0,
         reader.user_column()
@@ -214,11 +215,11 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<StoredJob>, StoreError> {
     let rows = select_jobs!(
-        "WHERE j.tenant = $1 AND ($2::text IS NULL OR j.status = $2) AND ($3::text IS NULL OR j.job_type = $3)
-           AND ($4::timestamptz IS NULL OR j.created_at > $4) AND ($5::timestamptz IS NULL OR j.created_at < $5)
-           AND ($6::bytea IS NULL OR j.submitter = $6) AND ($7::uuid IS NULL OR j.id < $7)
-           AND ($8::text IS NULL OR j.user_id = $8)
-         ORDER BY j.id DESC LIMIT $9",
+        "WHERE j.tenant = $2 AND ($3::text IS NULL OR j.status = $3) AND ($4::text IS NULL OR j.job_type = $4)
+           AND ($5::timestamptz IS NULL OR j.created_at > $5) AND ($6::timestamptz IS NULL OR j.created_at < $6)
+           AND ($7::bytea IS NULL OR j.submitter = $7) AND ($8::uuid IS NULL OR j.id < $8)
+           AND ($9::text IS NULL OR j.user_id = $9)
+         ORDER BY j.id DESC LIMIT $10",
         reader.tenant.as_str(),
         filter.status.map(JobStatus::as_str),
         filter.job_type.map(JobType::as_str),

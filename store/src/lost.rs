@@ -81,8 +81,7 @@ pub async fn recover(pool: &PgPool, job: JobId, lost_workflow_id: &str) -> Resul
         if row.status == JobStatus::Confirming {
             return Ok(Recovered::Unchanged);
         }
-        let detail = format!("The job's workflow was lost {} times.", MAX_RESTARTS + 1);
-        end(&mut tx, &row, &Ending::Failed { code: ErrorCode::WorkflowLost, detail }, Units::NONE).await?;
+        end(&mut tx, &row, &lost(), Units::NONE).await?;
         tx.commit().await?;
         return Ok(Recovered::Failed);
     }
@@ -109,4 +108,26 @@ pub async fn recover(pool: &PgPool, job: JobId, lost_workflow_id: &str) -> Resul
     .await?;
     tx.commit().await?;
     Ok(Recovered::Restarted)
+}
+
+fn lost() -> Ending {
+    let detail = format!("The job's workflow was lost {} times.", MAX_RESTARTS + 1);
+    Ending::Failed { code: ErrorCode::WorkflowLost, detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transition::deadline_exceeded;
+
+    #[test]
+    fn the_pages_show_what_jobs_are_told() {
+        for (ending, page) in [
+            (lost(), include_str!("../../docs/errors/WORKFLOW_LOST.md")),
+            (deadline_exceeded(), include_str!("../../docs/errors/DEADLINE_EXCEEDED.md")),
+        ] {
+            let Ending::Failed { detail, .. } = ending else { panic!("it failed") };
+            assert!(page.contains(&format!("\n    \"detail\": \"{detail}\",\n")), "{detail}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 pub mod corrections;
 pub mod dead_letters;
 mod family;
+mod filtered;
 pub mod groups;
 pub mod hours;
 mod listing;
@@ -20,6 +21,9 @@ pub use self::listing::{ListedRow, UsageFilter, UsagePlace, list};
 use crate::StoreError;
 
 /// Why the rows of sandboxes are never sent; the database writes it (`migrations/0025_people.sql`).
+///
+/// Queries that look for dead letters spell it out: a plan for any value of a parameter could not use `usage_dead`, the index
+/// of the rows that are refused for another reason.
 pub const TEST_MODE: &str = "test mode";
 
 /// A ledger row.
@@ -192,22 +196,33 @@ pub async fn freeze(
     Ok(rows.into_iter().map(|row| (row.id, row.billed_at)).collect())
 }
 
-/// Notes rows that the billing system has.
+/// Notes rows that the billing system has; answers those of them that somebody had put on the dead-letter list meanwhile,
+/// who did not know: they are dead letters no more. One that was taken back stays so.
 ///
 /// # Errors
 /// The database is away; the rows are then sent again and found to be duplicates.
-pub async fn delivered(pool: &PgPool, ids: &[String]) -> Result<(), StoreError> {
-    sqlx::query!(
-        "WITH mine AS (SELECT id FROM usage_ledger WHERE id = ANY($1) AND delivered_at IS NULL ORDER BY id FOR UPDATE)
-         UPDATE usage_ledger u SET delivered_at = now() FROM mine WHERE u.id = mine.id",
-        ids
+pub async fn delivered(pool: &PgPool, ids: &[String]) -> Result<Vec<String>, StoreError> {
+    // A row whose time was freed meanwhile, since somebody tries it again, is billed all the same; and what is delivered has
+    // a period. It was sent as of its use, unless that period was over.
+    let noted = sqlx::query!(
+        r#"WITH mine AS (
+               SELECT id, dead_reason FROM usage_ledger
+                WHERE id = ANY($1) AND delivered_at IS NULL AND NOT voided AND dead_reason IS DISTINCT FROM $2
+                ORDER BY id FOR UPDATE
+           )
+           UPDATE usage_ledger u
+              SET delivered_at = now(), dead_reason = NULL, billed_at = coalesce(u.billed_at, u.occurred_at)
+             FROM mine WHERE u.id = mine.id
+        RETURNING u.id, mine.dead_reason IS NOT NULL AS "was_dead!""#,
+        ids,
+        TEST_MODE
     )
-    .execute(pool)
+    .fetch_all(pool)
     .await?;
-    Ok(())
+    Ok(noted.into_iter().filter(|row| row.was_dead).map(|row| row.id).collect())
 }
 
-/// Puts a row on the dead-letter list.
+/// Puts a row on the dead-letter list, unless the billing system has it.
 ///
 /// # Errors
 /// The database is away.

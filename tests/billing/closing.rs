@@ -1,7 +1,7 @@
 //! The ends of a month and of a tenant, as finance and operators bring them about: by commands.
 
 use chrono::{TimeDelta, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::usage;
 
 use super::months::{self, fixed, last_month, midnight, sent};
@@ -85,6 +85,8 @@ async fn a_month_is_closed_and_what_lago_lost_of_it_is_billed_in_the_next_one() 
         let closed = stage.runs(&["billing", "close-month", &month]).await.ends(0);
         assert_eq!(closed.stdout, format!("{invoices} invoices made for {month}\n"));
     }
+    let told = stage.runs(&["--json", "billing", "close-month", &month]).await.ends(0).json();
+    assert_eq!(told, json!({ "month": month, "invoices_made": 0 }));
     stage.runs(&["billing", "close-month", &open]).await.ends(1);
 
     let line = ["acme", "compute_units", "14", "0", "3", "3"].map(str::to_owned);

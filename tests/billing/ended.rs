@@ -1,13 +1,19 @@
 //! A subscription that somebody ended in Lago by hand: nothing takes the tenant's rows any more, and nobody else waits.
 
+use std::slice::from_ref;
+
+use activities::billing_delivery::BillingDelivery;
 use chrono::{SubsecRound as _, TimeDelta, Utc};
+use reqwest::Method;
 use serde_json::{Value, json};
 use store::usage;
 
 use super::months::{fixed, sent};
 use crate::stage::{ACME, Stage, acme, this_month};
+use crate::unreliable::{drafting, invoicing_later};
 
 const UNDELIVERED: &str = "SELECT count(*) FROM usage_ledger WHERE delivered_at IS NULL";
+const VOIDED: &str = "SELECT count(*) FROM usage_ledger WHERE voided";
 
 impl Stage {
     /// Ids and reasons, as the operator sees them.
@@ -15,6 +21,17 @@ impl Stage {
         let listed = self.runs(&["--json", "billing", "dead-letters", "list", "--tenant", ACME]).await.ends(0).json();
         listed["data"].as_array().unwrap().iter().map(|one| (one["id"].clone(), one["reason"].clone())).collect()
     }
+
+    /// One turn over everything that is due, which nothing stops; tells how many rows were delivered.
+    async fn takes_its_turn(&self, delivery: &BillingDelivery) -> u32 {
+        delivery.deliver(usage::overdue(self.pool(), 0.0, 10).await.unwrap()).await.unwrap()
+    }
+}
+
+/// As after the two minutes within which a row may still arrive.
+fn without_doubt(mut delivery: BillingDelivery) -> BillingDelivery {
+    delivery.in_doubt = TimeDelta::zero();
+    delivery
 }
 
 #[tokio::test]
@@ -54,18 +71,21 @@ async fn its_rows_are_set_aside_with_the_way_out_and_the_others_are_delivered() 
     stage.runs(&["billing", "reconcile"]).await.ends(0);
 }
 
-/// The start of the open period is believed for a minute.
+/// The start of the open period is believed for a minute; and what may have been sent within it may still arrive.
 #[tokio::test]
 async fn a_reporter_that_knows_it_as_open_learns_that_it_has_ended() {
     let stage = Stage::new().await;
-    let delivery = stage.delivery();
+    let mut delivery = stage.delivery();
     stage.used("before", 5, Utc::now() - TimeDelta::seconds(2)).await;
     while stage.turn(&delivery).await {}
     stage.is_ended_by_hand().await;
     let late = stage.used("late", 7, Utc::now() - TimeDelta::seconds(1)).await;
-    let due = || usage::overdue(stage.pool(), 0.0, 10);
-    assert!(delivery.deliver(due().await.unwrap()).await.is_err(), "it was open a moment ago");
-    assert_eq!(delivery.deliver(due().await.unwrap()).await.unwrap(), 0);
+    let due = usage::overdue(stage.pool(), 0.0, 10).await.unwrap();
+    assert!(delivery.deliver(due).await.is_err(), "it was open a moment ago");
+    assert_eq!(stage.takes_its_turn(&delivery).await, 0);
+    assert_eq!(stage.set_aside().await, Vec::new(), "another process may have sent it before the end");
+    delivery.in_doubt = TimeDelta::zero();
+    assert_eq!(stage.takes_its_turn(&delivery).await, 0);
     assert_eq!(stage.set_aside().await[0].0, json!(late));
 }
 
@@ -79,7 +99,7 @@ async fn what_it_took_before_its_end_is_delivered() {
     stage.lago.send(&[sent(&id, 3, moment)]).await.unwrap();
     fixed(&stage, "unsent", 4, moment).await;
     stage.is_ended_by_hand().await;
-    stage.delivers().await;
+    assert_eq!(stage.takes_its_turn(&without_doubt(stage.delivery())).await, 1);
     assert_eq!(stage.set_aside().await.iter().map(|(id, _)| id).collect::<Vec<_>>(), ["unsent:compute_units:0"]);
     assert_eq!(
         stage.outbox.count("SELECT sum(units)::bigint FROM usage_ledger WHERE delivered_at IS NOT NULL").await,
@@ -87,6 +107,49 @@ async fn what_it_took_before_its_end_is_delivered() {
     );
     // What was not sent is a person's.
     stage.runs(&["billing", "reconcile"]).await.ends(9);
+}
+
+/// As a Lago that makes its last invoice in the background, or keeps it as a draft for days.
+#[tokio::test]
+async fn what_its_last_invoice_is_to_bill_waits_for_it_and_is_billed_once() {
+    let stage = Stage::new().await;
+    stage.delivery().ensure_account(ACME, &acme()).await.unwrap();
+    let moment = (Utc::now() - TimeDelta::seconds(2)).trunc_subsecs(0);
+    let id = fixed(&stage, "unknown", 3, moment).await;
+    stage.lago.send(&[sent(&id, 3, moment)]).await.unwrap();
+    stage.is_ended_by_hand().await;
+
+    for origin in [invoicing_later(&stage.origin).await, drafting(&stage.origin).await] {
+        assert_eq!(stage.takes_its_turn(&without_doubt(stage.delivery_to(&origin))).await, 0);
+        let stands = (stage.outbox.count(UNDELIVERED).await, stage.outbox.count(VOIDED).await);
+        assert_eq!((stands, stage.set_aside().await), ((1, 0), Vec::new()));
+    }
+    stage.delivers().await;
+    assert_eq!((stage.outbox.count(UNDELIVERED).await, stage.outbox.count(VOIDED).await), (0, 0));
+    stage.is_subscribed_by_hand(None).await;
+    stage.delivers().await;
+    assert_eq!((stage.billed(this_month()).await.as_str(), stage.events().await.len()), ("3", 1));
+    stage.runs(&["billing", "reconcile"]).await.ends(0);
+}
+
+/// Lago takes an event of whatever time, and bills what lies behind the end never.
+#[tokio::test]
+async fn what_lago_took_of_a_time_behind_its_end_is_booked_anew_for_a_person() {
+    let stage = Stage::new().await;
+    stage.delivery().ensure_account(ACME, &acme()).await.unwrap();
+    stage.is_ended_by_hand().await;
+    let moment = Utc::now().trunc_subsecs(0) + TimeDelta::seconds(2);
+    let id = stage.used("behind", 4, Utc::now() - TimeDelta::seconds(1)).await;
+    usage::freeze(stage.pool(), from_ref(&id), moment).await.unwrap();
+    let event = json!({ "transaction_id": id, "external_subscription_id": ACME, "code": "compute_units",
+                        "timestamp": moment.timestamp(), "properties": { "value": "4" } });
+    stage.by_hand(Method::POST, "events", json!({ "event": event })).await;
+
+    assert_eq!(stage.takes_its_turn(&stage.delivery()).await, 0);
+    assert_eq!(stage.outbox.count(VOIDED).await, 2, "it, and what takes it back");
+    assert_eq!(stage.takes_its_turn(&stage.delivery()).await, 0);
+    let aside: Vec<Value> = stage.set_aside().await.into_iter().map(|(id, _)| id).collect();
+    assert_eq!(aside, [json!(format!("{id}.2"))]);
 }
 
 /// Neither another plan nor another default one makes a subscription of who has none any more: that is finance's.

@@ -42,7 +42,7 @@ async fn an_event_carries_its_row_s_gas_and_so_does_one_that_is_sent_again() {
     assert_eq!((repaired.sent, repaired.left), (lost.len(), 0));
     assert_eq!(gas_told(&stage, &jobs).await, ["23049", "23049", "23048"], "69,146 in all");
     stage.agrees(this_month()).await;
-    assert_eq!(stage.event_sums().await["chain_confirmations"], 3, "gas is no unit");
+    assert_eq!(stage.event_sums().await["acme chain_confirmations"], 3, "gas is no unit");
 }
 
 #[tokio::test]

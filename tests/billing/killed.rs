@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use activities::ReportUsage;
 use activities::billing_delivery::BillingDelivery;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -12,16 +13,15 @@ use axum::response::Response;
 use billing::LagoClient;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{ConnectOptions as _, PgPool};
-use store::usage;
 use tokio::sync::Notify;
 
 use super::faults::{ledger_sums, used_by_jobs};
 use crate::chance::Chance;
-use crate::stage::{KEY, Stage, this_month};
+use crate::stage::{KEY, Stage, TENANTS, reports};
 use crate::unreliable::{Forward, LARGEST, Unreliable, serve};
 
 const LIVES: u32 = 50;
-/// Jobs whose usage falls due while a reporter starts: two batches.
+/// Jobs whose usage falls due while a reporter starts: a batch of each tenant.
 const JOBS_A_LIFE: u32 = 50;
 /// Longest life after its first look, in milliseconds.
 const LONGEST_LIFE: u64 = 80;
@@ -119,11 +119,11 @@ impl Drop for Reporter {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reporter_that_is_killed_fifty_times_delivers_everything_once() {
-    let stage = Stage::new().await;
+    let stage = Stage::of_several().await;
     let mut chance = Chance::new();
     let way = Unreliable::before(&stage.origin, chance.below(u64::MAX)).await;
     for life in 0..LIVES {
-        used_by_jobs(&stage, life * JOBS_A_LIFE + 1..=(life + 1) * JOBS_A_LIFE).await;
+        used_by_jobs(&stage, &TENANTS, life * JOBS_A_LIFE + 1..=(life + 1) * JOBS_A_LIFE).await;
         // Two lives of five end in the middle of a send, before Lago has it and after; the others at any moment.
         let hold = match life % 5 {
             0 => Some(Hold::before(&stage.origin, false).await),
@@ -146,7 +146,7 @@ async fn a_reporter_that_is_killed_fifty_times_delivers_everything_once() {
     stage.delivers().await;
     assert_eq!(stage.event_sums().await, ledger_sums(&stage).await);
     assert_eq!(stage.outbox.count("SELECT count(*) FROM usage_ledger WHERE delivered_at IS NULL").await, 0);
-    stage.agrees(this_month()).await;
+    stage.is_reconciled(&TENANTS).await;
 }
 
 /// No test: what [`Reporter`] runs.
@@ -157,13 +157,13 @@ async fn report_until_killed() {
     let pool: PgPool = PgPoolOptions::new().max_connections(2).connect(&variable(DATABASE)).await.unwrap();
     let lago = LagoClient::new(&variable(ORIGIN), KEY).unwrap();
     let delivery = BillingDelivery::new(pool.clone(), lago.into(), "developer".to_owned());
+    let reporter = ReportUsage { billing: Some(Arc::new(delivery)) };
     println!("{BEGINS}");
-    let reports = async {
+    let life = async {
         loop {
-            // A failure is the next turn's to mend.
-            drop(delivery.deliver(usage::overdue(&pool, 0.0, 1000).await.unwrap()).await);
+            reports(&pool, &reporter).await;
         }
     };
     // Whoever should kill it may be gone.
-    let _ = tokio::time::timeout(Duration::from_secs(60), reports).await;
+    let _ = tokio::time::timeout(Duration::from_secs(60), life).await;
 }

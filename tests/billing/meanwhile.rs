@@ -56,9 +56,9 @@ async fn pass(State(slow): State<Slow>, request: Request) -> Response {
 #[tokio::test]
 async fn rows_that_are_delivered_during_a_reading_are_on_their_way() {
     let mut stage = Stage::new().await;
-    used_by_jobs(&stage, 1..=10).await;
+    used_by_jobs(&stage, &[ACME], 1..=10).await;
     stage.delivers().await;
-    used_by_jobs(&stage, 11..=310).await;
+    used_by_jobs(&stage, &[ACME], 11..=310).await;
     let is_over = slowed(&mut stage).await;
     let report = stage.report(this_month()).await;
     assert!(is_over.load(Ordering::Relaxed) && !report.has_drifted(), "{report:#?}");
@@ -76,7 +76,7 @@ async fn rows_that_are_delivered_during_a_reading_are_on_their_way() {
 async fn an_account_that_is_made_during_a_reading_is_read() {
     let mut stage = Stage::new().await;
     stage.has_abel().await;
-    used_by_jobs(&stage, 1..=5).await;
+    used_by_jobs(&stage, &[ACME], 1..=5).await;
     let is_over = slowed(&mut stage).await;
     let reports = stage.reconciler().all(this_month(), None).await.unwrap();
     assert!(is_over.load(Ordering::Relaxed), "abel is read first");

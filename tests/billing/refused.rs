@@ -79,7 +79,7 @@ async fn what_lago_refuses_for_good_is_listed_and_arrives_once_its_cause_is_remo
     let delivery = stage.delivery_to(&lago.origin);
     let delivers = async || while stage.turn(&delivery).await {};
     delivers().await;
-    assert_eq!(stage.event_sums().await["compute_units"], 14, "its neighbours arrived");
+    assert_eq!(stage.event_sums().await["acme compute_units"], 14, "its neighbours arrived");
 
     let letters = stage.lists_dead_letters().await;
     assert_eq!(letters.len(), 1, "{letters:?}");
@@ -99,7 +99,7 @@ async fn what_lago_refuses_for_good_is_listed_and_arrives_once_its_cause_is_remo
     assert_eq!(stage.retries(refused).await.ends(0).stdout, "1 rows are due again\n");
     delivers().await;
     assert_eq!(stage.lists_dead_letters().await, Vec::<Value>::new());
-    assert_eq!(stage.event_sums().await["compute_units"], 21);
+    assert_eq!(stage.event_sums().await["acme compute_units"], 21);
     assert_eq!(stage.billed(this_month()).await, "21");
     stage.runs(&["billing", "reconcile"]).await.ends(0);
     let nothing = stage.retries(refused).await.ends(1);

@@ -1,11 +1,14 @@
 //! A database with usage, a stand-in, and what lies between.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use activities::ReportUsage;
 use activities::billing_delivery::BillingDelivery;
-use activities::reconciliation::{Month, OVERDUE_AFTER, PATIENCE as PRODUCT, Reconciler, TenantReport};
+use activities::reconciliation::{Deadlines, Month, OVERDUE_AFTER, PATIENCE as PRODUCT, Reconciler, TenantReport};
+use billing::reconciliation::Line;
 use billing::{Catalogue, ExternalId, LagoClient, Patience, setup, standin};
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
@@ -18,10 +21,10 @@ use crate::outbox::{Outbox, note_of};
 
 pub const KEY: &str = "test-key";
 pub const ACME: &str = "acme";
+/// Several, by name.
+pub const TENANTS: [&str; 3] = ["abel", ACME, "globex"];
 /// As many repeats as the product makes, with next to no pause.
 pub const PATIENCE: Patience = Patience { pause: Duration::from_millis(1), ..PRODUCT };
-/// The stand-in's data file.
-const JOURNAL: &str = "lago.jsonl";
 
 pub struct Stage {
     pub outbox: Outbox,
@@ -29,20 +32,40 @@ pub struct Stage {
     pub lago: Arc<LagoClient>,
     pub origin: String,
     pub folder: TempDir,
+    /// The stand-in's data file.
+    journal: PathBuf,
+}
+
+/// A stand-in on a data file: where it is, and the way to it.
+async fn stand_in(data: PathBuf) -> (String, Arc<LagoClient>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(standin::serve(listener, data, KEY.to_owned(), std::future::pending()));
+    let lago = Arc::new(LagoClient::new(&origin, KEY).unwrap());
+    (origin, lago)
+}
+
+/// A whole turn of the reporter over everything that is due; tells whether there was anything.
+pub async fn reports(pool: &PgPool, reporter: &ReportUsage) -> bool {
+    let is_due = is_due(pool).await;
+    // A failure is the next turn's to mend.
+    drop(reporter.turn(0.0).await);
+    is_due
+}
+
+async fn is_due(pool: &PgPool) -> bool {
+    !usage::overdue(pool, 0.0, 1).await.unwrap().is_empty()
 }
 
 impl Stage {
     /// With the price list, and the tenant acme, which began at `since`.
     pub async fn since(since: DateTime<Utc>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
-        let data = folder.path().join(JOURNAL);
-        tokio::spawn(standin::serve(listener, data, KEY.to_owned(), std::future::pending()));
-        let lago = Arc::new(LagoClient::new(&origin, KEY).unwrap());
+        let journal = folder.path().join("lago.jsonl");
+        let (origin, lago) = stand_in(journal.clone()).await;
         setup(&lago, &Catalogue::standard()).await.unwrap();
         let outbox = Outbox::new().await;
-        let stage = Self { outbox, lago, origin, folder };
+        let stage = Self { outbox, lago, origin, folder, journal };
         let tenant = "INSERT INTO tenants (id, plan, created_at) VALUES ('acme', 'team', $1)";
         sqlx::query(tenant).bind(since).execute(stage.pool()).await.unwrap();
         stage
@@ -51,6 +74,25 @@ impl Stage {
     /// Acme began a moment ago.
     pub async fn new() -> Self {
         Self::since(Utc::now() - TimeDelta::minutes(1)).await
+    }
+
+    /// The same, with all of [`TENANTS`].
+    pub async fn of_several() -> Self {
+        let stage = Self::new().await;
+        let others = "INSERT INTO tenants (id, plan, created_at)
+                      SELECT other.id, t.plan, t.created_at
+                        FROM tenants t CROSS JOIN unnest($1::text[]) AS other (id)
+                       WHERE t.id = 'acme' AND other.id <> t.id";
+        sqlx::query(others).bind(TENANTS.map(str::to_owned).to_vec()).execute(stage.pool()).await.unwrap();
+        stage
+    }
+
+    /// From now on everything goes to another stand-in, on this one's data as somebody changed them.
+    pub async fn goes_on_with(&mut self, change: impl FnOnce(String) -> String) {
+        let data = std::fs::read_to_string(&self.journal).unwrap();
+        self.journal.set_extension("next.jsonl");
+        std::fs::write(&self.journal, change(data)).unwrap();
+        (self.origin, self.lago) = stand_in(self.journal.clone()).await;
     }
 
     pub fn pool(&self) -> &PgPool {
@@ -67,6 +109,11 @@ impl Stage {
         self.delivery_to(&self.origin)
     }
 
+    /// The reporter, over the way to `origin`.
+    pub fn reporter_to(&self, origin: &str) -> ReportUsage {
+        ReportUsage { billing: Some(Arc::new(self.delivery_to(origin))) }
+    }
+
     /// Usage of acme that occurred at `at`.
     pub async fn used(&self, name: &str, units: i64, at: DateTime<Utc>) -> String {
         let id = format!("{name}:compute_units:0");
@@ -76,13 +123,12 @@ impl Stage {
         id
     }
 
-    /// One turn of the reporter over everything that is due; tells whether something is left.
+    /// What the reporter delivers in a turn, of everything that is due; tells whether there was anything.
     pub async fn turn(&self, delivery: &BillingDelivery) -> bool {
-        let due = usage::overdue(self.pool(), 0.0, 1000).await.unwrap();
-        let is_left = !due.is_empty();
+        let is_due = is_due(self.pool()).await;
         // A failure is the next turn's to mend.
-        drop(delivery.deliver(due).await);
-        is_left
+        drop(delivery.deliver_overdue(0.0).await);
+        is_due
     }
 
     /// Delivers all that is due, without faults.
@@ -91,8 +137,15 @@ impl Stage {
         while self.turn(&delivery).await {}
     }
 
+    /// It awaits invoices for ever: most tests close the months alone that they are about.
     pub fn reconciler(&self) -> Reconciler {
-        Reconciler::new(Arc::new(self.delivery()), OVERDUE_AFTER, PATIENCE)
+        self.reconciler_awaiting(Duration::MAX)
+    }
+
+    /// For so long after a month.
+    pub fn reconciler_awaiting(&self, invoiced_within: Duration) -> Reconciler {
+        let deadlines = Deadlines { delivered_within: OVERDUE_AFTER, invoiced_within };
+        Reconciler::new(Arc::new(self.delivery()), deadlines, PATIENCE)
     }
 
     pub async fn report(&self, month: Month) -> TenantReport {
@@ -103,6 +156,12 @@ impl Stage {
     pub async fn agrees(&self, month: Month) {
         let report = self.report(month).await;
         assert!(!report.has_drifted(), "{report:#?}");
+    }
+
+    /// The same of its metrics alone, whether or not acme has a subscription.
+    pub async fn agrees_by_metric(&self, month: Month) {
+        let report = self.report(month).await;
+        assert!(!report.lines.iter().any(Line::has_drifted), "{report:#?}");
     }
 
     /// Units that Lago bills of acme's compute units in a month, by its invoices and current usage.
@@ -126,18 +185,23 @@ impl Stage {
 
     /// The times of all events that the stand-in has, in the order in which it took them: its journal's.
     pub fn arrivals(&self) -> Vec<String> {
-        let journal = std::fs::read_to_string(self.folder.path().join(JOURNAL)).unwrap();
+        let journal = std::fs::read_to_string(&self.journal).unwrap();
         let changes = journal.lines().flat_map(|line| serde_json::from_str::<Vec<serde_json::Value>>(line).unwrap());
         let events = changes.filter(|record| record["kind"] == "event");
         events.map(|record| record["is"]["timestamp"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// The events that Lago has, read without any code of ours between.
+    /// Acme's events that Lago has, read without any code of ours between.
     pub async fn events(&self) -> Vec<serde_json::Value> {
+        self.events_of(ACME).await
+    }
+
+    async fn events_of(&self, tenant: &str) -> Vec<serde_json::Value> {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let mut all = Vec::new();
         for page in 1.. {
-            let url = format!("{}/api/v1/events?external_subscription_id=acme&per_page=100&page={page}", self.origin);
+            let query = format!("external_subscription_id={tenant}&per_page=100&page={page}");
+            let url = format!("{}/api/v1/events?{query}", self.origin);
             let answer: serde_json::Value = http.get(url).bearer_auth(KEY).send().await.unwrap().json().await.unwrap();
             let events = answer["events"].as_array().unwrap();
             if events.is_empty() {
@@ -148,12 +212,17 @@ impl Stage {
         all
     }
 
-    /// The same as units by metric.
+    /// The same of all tenants, as units by tenant and metric.
     pub async fn event_sums(&self) -> BTreeMap<String, i64> {
+        let tenants: Vec<String> =
+            sqlx::query_scalar("SELECT id FROM tenants ORDER BY id").fetch_all(self.pool()).await.unwrap();
         let mut sums = BTreeMap::new();
-        for event in self.events().await {
-            let units: i64 = event["properties"]["value"].as_str().unwrap().parse().unwrap();
-            *sums.entry(event["code"].as_str().unwrap().to_owned()).or_default() += units;
+        for tenant in tenants {
+            for event in self.events_of(&tenant).await {
+                let units: i64 = event["properties"]["value"].as_str().unwrap().parse().unwrap();
+                let line = format!("{tenant} {}", event["code"].as_str().unwrap());
+                *sums.entry(line).or_default() += units;
+            }
         }
         sums
     }

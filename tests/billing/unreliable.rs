@@ -62,14 +62,37 @@ pub async fn serve(router: Router) -> String {
 
 /// A way to the stand-in as if its invoices were not finalized yet: tells its address.
 pub async fn drafting(origin: &str) -> String {
-    serve(Router::new().fallback(draft).with_state(Forward::to(origin))).await
+    with_status(origin, "draft").await
 }
 
-async fn draft(State(forward): State<Forward>, request: Request) -> Response {
+/// A way to the stand-in as if its invoices had another status: tells its address.
+pub async fn with_status(origin: &str, status: &'static str) -> String {
+    let state = (Forward::to(origin), status);
+    serve(Router::new().fallback(another_status).with_state(state)).await
+}
+
+async fn another_status(State((forward, status)): State<(Forward, &'static str)>, request: Request) -> Response {
     let (head, body) = forward.whole(request).await.into_parts();
     let body = axum::body::to_bytes(body, LARGEST).await.unwrap();
-    let text = String::from_utf8_lossy(&body).replace(r#""status":"finalized""#, r#""status":"draft""#);
+    let text = String::from_utf8_lossy(&body).replace(r#""status":"finalized""#, &format!(r#""status":"{status}""#));
     (head.status, text).into_response()
+}
+
+/// A way to the stand-in as if it made its invoices in the background, and had made none yet: tells its address.
+pub async fn invoicing_later(origin: &str) -> String {
+    serve(Router::new().fallback(leave_out).with_state(Forward::to(origin))).await
+}
+
+async fn leave_out(State(forward): State<Forward>, request: Request) -> Response {
+    let is_list = request.uri().path() == "/api/v1/invoices";
+    let (head, body) = forward.whole(request).await.into_parts();
+    if !is_list {
+        return Response::from_parts(head, body);
+    }
+    let body = axum::body::to_bytes(body, LARGEST).await.unwrap();
+    let mut list: Value = serde_json::from_slice(&body).unwrap();
+    list["invoices"] = Value::Array(Vec::new());
+    (head.status, list.to_string()).into_response()
 }
 
 /// How often each fault happened to a batch, by its number.

@@ -42,7 +42,7 @@ acme, {first} to {last}
   Jobs submitted                    0  standard         0.00 EUR
   Storage GB-hours                  0  standard         0.00 EUR
   would be invoiced                                    13.20 EUR  (taxes included)
-  and 49.00 EUR a month for the plan team, without taxes
+  and 49.00 EUR a month for the plan team, by the days that it has, without taxes
 "
     );
     assert_eq!(run.stdout, expected);

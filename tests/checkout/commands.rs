@@ -1,9 +1,9 @@
 //! Commands that the documents print are the program's: each with its subcommands and its flags, as `--help` tells them.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use crate::documents::{Document, Line, documents, lines, spans};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_zama-jobs");
 const CALL: &str = "zama-jobs ";
@@ -85,32 +85,21 @@ fn words(call: &str) -> Vec<&str> {
 /// What stands behind `zama-jobs` in a document's code, each time, with the number of its line.
 fn calls(document: &str) -> Vec<(usize, &str)> {
     let mut calls = Vec::new();
-    let mut is_block = false;
-    for (number, line) in (1..).zip(document.lines()) {
-        if line.starts_with("```") {
-            is_block = !is_block;
-        } else if is_block {
-            let begins = line
-                .match_indices(CALL)
-                .filter(|(at, _)| line[..*at].chars().next_back().is_none_or(|before| " (\"'=`".contains(before)));
-            calls.extend(begins.map(|(at, _)| (number, &line[at + CALL.len()..])));
-        } else {
-            let code = line.split('`').skip(1).step_by(2);
-            calls.extend(code.filter_map(|code| Some((number, code.strip_prefix(CALL)?))));
+    for (number, line) in lines(document) {
+        match line {
+            Line::Code(line) => {
+                let begins = line
+                    .match_indices(CALL)
+                    .filter(|(at, _)| line[..*at].chars().next_back().is_none_or(|before| " (\"'=`".contains(before)));
+                calls.extend(begins.map(|(at, _)| (number, &line[at + CALL.len()..])));
+            }
+            Line::Prose(line) => {
+                calls.extend(spans(line).filter_map(|code| Some((number, code.strip_prefix(CALL)?))));
+            }
         }
     }
     calls.retain(|(_, call)| !MESSAGES.contains(call));
     calls
-}
-
-fn documents() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut documents = vec![root.join("README.md"), root.join("DESIGN.md"), root.join("bench/README.md")];
-    for folder in ["docs", "docs/errors", "docs/algorithms"] {
-        let entries = fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
-        documents.extend(entries.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
-    }
-    documents
 }
 
 #[test]
@@ -118,9 +107,8 @@ fn documents_print_commands_that_there_are() {
     let mut helps = Helps::default();
     let mut faults = Vec::new();
     let mut seen = 0;
-    for path in documents() {
-        let document = fs::read_to_string(&path).unwrap();
-        for (number, call) in calls(&document) {
+    for Document { path, text } in documents() {
+        for (number, call) in calls(&text) {
             seen += 1;
             let fault = helps.fault(call).map(|fault| format!("{}:{number}: {fault}", path.display()));
             faults.extend(fault);

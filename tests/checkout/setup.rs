@@ -25,7 +25,7 @@ impl Machine {
         for (name, says) in [("cargo", "cargo 1.95.0"), ("node", "v20.1.0"), ("npm", "10.0.0"), ("go", "go1.24.1")] {
             machine.has(name, says);
         }
-        for name in ["pkg-config", "python3"] {
+        for name in ["cc", "curl", "pkg-config", "python3"] {
             machine.is_program(name, "exit 0");
         }
         machine
@@ -73,6 +73,7 @@ impl Machine {
 fn each_prerequisite_that_is_missing_is_named() {
     for (program, name) in [
         ("cargo", "Rust is missing: "),
+        ("cc", "a C compiler is missing: "),
         ("node", "Node is missing: "),
         ("npm", "npm is missing: "),
         ("go", "Go is missing: "),
@@ -109,12 +110,16 @@ fn another_machine_than_the_engines_is_refused() {
 }
 
 #[test]
-fn python_is_asked_for_by_tests_alone() {
-    let machine = Machine::new();
-    machine.lacks("python3");
-    assert!(machine.is_refused(&["--for-tests"]).starts_with("setup: Python 3 is missing: "));
-    // Without it the set-up goes on until it needs what this machine does not have.
-    let output = machine.sets_up(&[]);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && !said.contains("Python"), "{said}");
+fn what_tests_need_is_asked_for_by_them_alone() {
+    for (program, name) in [("python3", "Python 3"), ("curl", "curl")] {
+        let machine = Machine::new();
+        machine.lacks(program);
+        let said = machine.is_refused(&["--for-tests"]);
+        assert!(said.starts_with(&format!("setup: {name} is missing: ")), "without {program}: {said}");
+        // Without it the set-up goes on until it needs what this machine does not have.
+        let output = machine.sets_up(&[]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        let refused = said.contains(&format!("{name} is missing"));
+        assert!(!output.status.success() && !refused, "without {program}: {said}");
+    }
 }

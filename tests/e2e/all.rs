@@ -11,6 +11,7 @@ mod ledger;
 mod limits_of_time;
 mod login;
 mod one_job;
+mod operator_json;
 mod people;
 mod policy;
 mod quotes;

@@ -20,7 +20,7 @@ async fn ledger_and_billing_system_agree_until_somebody_enters_an_event_by_hand(
     assert_eq!(csv.status.code(), Some(0), "{csv:?}");
     let csv = String::from_utf8(csv.stdout).unwrap();
     let line = csv.lines().find(|line| line.contains(",compute_units,")).unwrap_or_else(|| panic!("{csv}"));
-    assert!(line.ends_with(",compute_units,2,0,2,2,0,0,0,0,0,0,true,false,,"), "{line}");
+    assert!(line.ends_with(",compute_units,2,0,2,2,0,0,0,0,0,0,true,false,,not_due,0,,,"), "{line}");
 
     stack.enters_event(&zama.tenant, "by-hand").await;
     let drift = reconcile(&["--json"]);

@@ -1,4 +1,4 @@
-//! The product through its public REST API, on a whole stack that all tests here share and none disturbs.
+//! The product through its public REST API, on whole stacks that most tests here share and none disturbs.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 

@@ -159,17 +159,3 @@ async fn a_client_that_waits_gets_the_finished_job() {
     let read = zama.get(&zama.job(answer.job_id()).path("")).await;
     assert_eq!(read.body["result"], answer.body["result"]);
 }
-
-/// Prints what one job costs on an idle system; asserts no time.
-#[tokio::test]
-async fn the_overhead_of_a_job_is_told() {
-    let zama = Stack::shared().tenant();
-    let mut waits = Vec::new();
-    for number in 0..5 {
-        let job = zama.submit(&factor(104_729 + number)).await.completes().await;
-        let since = |then: Option<chrono::DateTime<chrono::Utc>>| (then.unwrap() - job.created_at).num_milliseconds();
-        waits.push((since(job.started_at), since(job.completed_at)));
-    }
-    waits.sort_unstable();
-    println!("accepted to PROCESSING and to COMPLETED, in ms: {waits:?}");
-}

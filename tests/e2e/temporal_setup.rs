@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Run, Stack, eventually};
 
@@ -41,6 +41,9 @@ fn what_is_missing_is_made_and_a_second_run_makes_nothing() {
     has_what_we_need("fresh");
     tells(&sets_up("fresh"), "fresh: known", &[]);
     has_what_we_need("fresh");
+    let namespace = ("ZAMA__TEMPORAL__NAMESPACE", "fresh");
+    let told = Stack::shared().runs(&["temporal", "setup", "--json"], &[namespace]).ends(0).document::<Value>();
+    assert_eq!(told, json!({"namespace": "fresh", "registered": false, "attributes_added": []}));
 }
 
 #[test]

@@ -5,13 +5,13 @@ use std::time::Duration;
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use jobs::{ErrorCode, JobStatus};
 
-use crate::harness::{Stack, factor, until};
+use crate::harness::{CROWD, Stack, factor, until};
 
 /// Far more than `worker.max_activities`.
 const JOBS: usize = 110;
 /// Two at once take minutes for all of them.
 const SETTINGS: &[(&str, &str)] =
-    &[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "4000"), ("ZAMA__WORKER__MAX_COMPUTE", "2")];
+    &[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "4000"), ("ZAMA__WORKER__MAX_COMPUTE", "2"), CROWD[0], CROWD[1]];
 
 /// One computation holds the only slot for ever.
 const FULL: &[(&str, &str)] = &[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "3600000"), ("ZAMA__WORKER__MAX_COMPUTE", "1")];
@@ -20,7 +20,7 @@ const FULL: &[(&str, &str)] = &[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "3600000
 async fn a_backlog_of_computations_delays_no_confirmation_and_no_bill() {
     let stack = Stack::with(SETTINGS);
     let zama = stack.tenant();
-    zama.submits_a_crowd(JOBS).await;
+    zama.submits_at_once(JOBS).await;
     let first = until("one of them completes", async || {
         zama.jobs().await.into_iter().find(|job| job.status == JobStatus::Completed)
     })
@@ -34,7 +34,7 @@ async fn a_backlog_of_computations_delays_no_confirmation_and_no_bill() {
 async fn a_tenants_backlog_does_not_stand_before_another_tenant() {
     let stack = Stack::with(SETTINGS);
     let (crowd, other) = (stack.tenant(), stack.tenant());
-    crowd.submits_a_crowd(60).await;
+    crowd.submits_at_once(60).await;
     crowd.has(0, "PENDING").await;
     let one = other.submit(&factor(91)).await;
     one.completes().await;
@@ -49,7 +49,7 @@ async fn a_job_whose_deadline_passes_in_a_backlog_is_late_and_not_lost() {
     let before = zama.submit(&factor(91)).await;
     before.reaches(JobStatus::Processing).await;
     let mut body = factor(91);
-    body["deadline"] = (Utc::now() + TimeDelta::seconds(3)).to_rfc3339_opts(SecondsFormat::Millis, true).into();
+    body["deadline"] = (Utc::now() + TimeDelta::seconds(10)).to_rfc3339_opts(SecondsFormat::Millis, true).into();
     let late = zama.submit(&body).await.fails().await;
     assert_eq!(late.error.unwrap().code, ErrorCode::DeadlineExceeded);
 }

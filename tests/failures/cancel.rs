@@ -2,7 +2,7 @@
 
 use jobs::JobStatus;
 
-use crate::harness::{Stack, factor};
+use crate::harness::{BUSY, Stack, eventually, factor, long_factor};
 
 #[tokio::test]
 async fn a_pending_job_is_cancelled_at_once_and_never_computes() {
@@ -77,6 +77,20 @@ async fn a_cancel_while_temporal_is_away_takes_effect_when_it_is_back() {
     assert_eq!(answer.status, 200);
     outage.over();
     job.reaches(JobStatus::Cancelled).await;
+}
+
+/// The other tests' computations pause, and a pause looks whether to stop by itself.
+#[tokio::test]
+async fn a_computation_that_works_ends_on_its_thread_when_its_client_cancels() {
+    let stack = Stack::with(BUSY);
+    let zama = stack.tenant();
+    let job = zama.submit(&long_factor()).await;
+    job.computes().await;
+    assert_eq!(job.cancel().await.status, 200);
+    let cancelled = job.reaches(JobStatus::Cancelled).await;
+    assert!(cancelled.result.is_none() && cancelled.started_at.is_some(), "{cancelled:#?}");
+    let id = job.id.to_string();
+    eventually("its thread has ended", || stack.says_of("worker", "the computation was stopped", &id) == 1);
 }
 
 /// Nothing computes to its end by itself.

@@ -3,7 +3,7 @@
 use serde_json::json;
 use sqlx::Row;
 
-use crate::harness::{ADMIN, CONFIRMER, FaultyNode, Manner, OwnWorker, Stack, factor, until};
+use crate::harness::{ADMIN, CONFIRMER, CROWD, FaultyNode, Manner, OwnWorker, Stack, factor, until};
 
 /// Patience that a test can wait for.
 const SOON: (&str, &str) = ("ZAMA__CHAIN__FEE_PATIENCE_SECONDS", "3");
@@ -257,11 +257,12 @@ async fn gas_a_job_in_a_batch_of_1000_keeps_its_bound_through_the_batcher() {
 
 /// The whole gas of the batcher's transactions for each of their jobs.
 async fn gas_a_job(size: &'static str, batches: usize) -> u64 {
-    let stack = Stack::with(&[("ZAMA__CHAIN__BATCH_MAX_JOBS", size), ("ZAMA__CHAIN__BATCH_MAX_AGE_MS", "600000")]);
+    let batches_of = [("ZAMA__CHAIN__BATCH_MAX_JOBS", size), ("ZAMA__CHAIN__BATCH_MAX_AGE_MS", "600000")];
+    let stack = Stack::with(&[batches_of[0], batches_of[1], CROWD[0], CROWD[1]]);
     let zama = stack.tenant();
     let jobs = size.parse::<usize>().unwrap() * batches;
     for _ in 0..jobs / 100 {
-        zama.submits_a_crowd(100).await;
+        zama.submits_at_once(100).await;
     }
     let confirmed = until("all batches are confirmed", async || {
         let query = "SELECT tx_hash, job_count FROM batches WHERE confirmed_at IS NOT NULL";

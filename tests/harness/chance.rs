@@ -1,11 +1,15 @@
-//! Chance that can be repeated: its seed is printed, and ZAMA_TEST_SEED sets it.
+//! Chance that can be repeated: the seed is the same in every run unless ZAMA_TEST_SEED names another, and is printed.
+
+/// That of `make test`, as in `fhe/` and the Makefile: whether a change is sound must not depend on chance. What runs at
+/// length draws another.
+const SEED: u64 = 2026;
 
 pub struct Chance(u64);
 
 impl Chance {
     pub fn new() -> Self {
         let asked = std::env::var("ZAMA_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = asked.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0);
+        let seed = asked.unwrap_or(SEED);
         println!("ZAMA_TEST_SEED={seed}");
         Self(seed)
     }

@@ -75,6 +75,16 @@ impl<'a> JobHandle<'a> {
         .await
     }
 
+    /// Waits until its computation has done something.
+    pub async fn computes(self) {
+        until(&format!("job {} computes", self.id), async || {
+            let job = self.looks().await?;
+            assert!(!job.status.is_terminal(), "it ended: {job:#?}");
+            (job.status == JobStatus::Processing && job.progress.percent > 0.0).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until its computation tells this stage.
     pub async fn tells(self, stage: &str) -> Job {
         until(&format!("job {} tells {stage}", self.id), async || {

@@ -6,12 +6,13 @@ use super::patience::until;
 use super::stack::Stack;
 
 impl Stack {
-    /// What finance may do at any time.
+    /// What finance may do at any time; its last second is over then.
     pub async fn ends_subscription(&self, tenant: &str) {
         let url = format!("{}/api/v1/subscriptions/{tenant}", self.lago);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let answer = http.delete(url).bearer_auth(&self.lago_key).send().await.unwrap();
         assert!(answer.status().is_success(), "{answer:?}");
+        second_is_over().await;
     }
 
     /// Finance puts a tenant on a plan in Lago itself; the second of the change is over then.
@@ -23,8 +24,7 @@ impl Stack {
         let asked = http.post(format!("{}/api/v1/subscriptions", self.lago)).bearer_auth(&self.lago_key);
         let answer = asked.json(&subscription).send().await.unwrap();
         assert!(answer.status().is_success(), "{answer:?}");
-        let changed = chrono::Utc::now().timestamp();
-        until("the second is over", async || (chrono::Utc::now().timestamp() > changed).then_some(())).await;
+        second_is_over().await;
     }
 
     /// An event that no row of the ledger is.
@@ -54,4 +54,9 @@ impl Stack {
         }
         events
     }
+}
+
+async fn second_is_over() {
+    let now = chrono::Utc::now().timestamp();
+    until("the second is over", async || (chrono::Utc::now().timestamp() > now).then_some(())).await;
 }

@@ -44,6 +44,6 @@ pub use process::{Process, descendants};
 pub use program::Run;
 pub use role::Role;
 pub use second_api::SecondApi;
-pub use stack::{FOREIGN_HOST, NO_REPORTER, Stack, USER, foreign_address};
+pub use stack::{BUSY, CROWD, FOREIGN_HOST, NO_REPORTER, Stack, USER, foreign_address};
 pub use temporal::RECONCILIATION;
 pub use zama::{BILLED, Zama, factor, long_factor, under};

@@ -21,8 +21,12 @@ pub fn make_network_keys() {
 }
 
 fn make(command: &mut Command) {
-    let made = command.args(["kms", "init"]).output().unwrap();
+    let made = command.args(["kms", "init", "--json"]).output().unwrap();
     assert!(made.status.success(), "{made:?}");
+    let told: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+    for name in ["signer", "key_id"] {
+        assert!(told[name].as_str().is_some_and(|value| value.starts_with("0x")), "{told}");
+    }
 }
 
 fn read(folder: &str, name: &str) -> Vec<u8> {

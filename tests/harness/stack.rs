@@ -23,9 +23,18 @@ use super::zama::Zama;
 const FOR_EVER: &[(&str, &str)] =
     &[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "3600000"), ("ZAMA__WORKER__MAX_COMPUTE", "64")];
 
-/// All tests of a process ask from one address; and none waits for an hour.
+/// A computation that works for longer than any test, without a pause: only the algorithm itself can end it.
+pub const BUSY: &[(&str, &str)] =
+    &[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "3600000"), ("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_AT", "busy")];
+
+/// Hundreds who ask at once wait for their turn at the database, however busy the machine is, for almost as long as the
+/// harness's client waits for an answer: with the default of three seconds some would be told 503 there.
+pub const CROWD: [(&str, &str); 2] =
+    [("ZAMA__DATABASE__ACQUIRE_TIMEOUT_SECONDS", "50"), ("ZAMA__API__REQUEST_TIMEOUT_SECONDS", "55")];
+
+/// All tests of a process ask from one address, some of them all at once; and none waits for an hour.
 const PATIENT: &[(&str, &str)] =
-    &[("ZAMA__AUTH__TOKEN_REQUESTS_PER_MINUTE", "0"), ("ZAMA__METERING__HOURS_SECONDS", "5")];
+    &[("ZAMA__AUTH__TOKEN_REQUESTS_PER_MINUTE", "0"), ("ZAMA__METERING__HOURS_SECONDS", "5"), CROWD[0], CROWD[1]];
 
 /// The reporter's first turn leaves young rows alone, and its next is after any test: what is billed, the jobs' own
 /// workflows have billed.
@@ -190,6 +199,15 @@ impl Stack {
     pub fn says_of(&self, part: &str, what: &str, of: &str) -> usize {
         let log = self.place.data_dir().join(format!("logs/{part}.log"));
         std::fs::read_to_string(log).unwrap().lines().filter(|line| line.contains(what) && line.contains(of)).count()
+    }
+
+    /// A number from the first line of a part's log that says both.
+    pub fn figure_of(&self, part: &str, what: &str, of: &str, figure: &str) -> Option<f64> {
+        let log = self.place.data_dir().join(format!("logs/{part}.log"));
+        let log = std::fs::read_to_string(log).unwrap();
+        let line = log.lines().find(|line| line.contains(what) && line.contains(of))?;
+        // It may be in the middle of being written.
+        serde_json::from_str::<serde_json::Value>(line).ok()?[figure].as_f64()
     }
 
     /// How often a part's log says something.

@@ -98,19 +98,9 @@ impl<'a> Zama<'a> {
         self.posts(body, &[("idempotency-key", key)]).await
     }
 
-    /// Submits as many different jobs and is accepted.
+    /// Submits as many different jobs and is accepted each time, at the first try.
     pub async fn submits_at_once(&self, count: usize) -> Vec<JobHandle<'_>> {
         join_all((1_000_003..).take(count).map(async |number| self.submit(&factor(number)).await)).await
-    }
-
-    /// Submits as many different jobs as a client does: what a busy machine refuses for the moment comes again.
-    pub async fn submits_a_crowd(&self, count: usize) -> Vec<JobHandle<'_>> {
-        let submit = async |number: u64| {
-            let (job, refused) = self.insists(&jobs::IdempotencyKey::generate().to_string(), &factor(number)).await;
-            assert!(refused.iter().all(|answer| answer.status == 503), "{refused:?}");
-            self.job(job)
-        };
-        join_all((1_000_003..).take(count).map(submit)).await
     }
 
     /// What a submission would cost at most.

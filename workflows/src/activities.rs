@@ -140,9 +140,10 @@ pub struct ReconciledMonth {
     /// YYYY-MM
     pub month: String,
     pub tenants: u32,
-    /// Metrics of tenants in which ledger and billing system disagree, and accounts without a subscription.
+    /// Metrics of tenants in which ledger and billing system disagree, months without their invoice, and accounts without a
+    /// subscription.
     pub drifting: u32,
-    /// The first of them, each as its tenant and its metric, or the word `subscription`.
+    /// The first of them, each as its tenant and its metric, or the word `invoice` or `subscription`.
     pub named: Vec<String>,
     /// Rows that wait for their delivery.
     pub waiting: u64,

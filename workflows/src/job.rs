@@ -32,6 +32,9 @@ const CONFIRM_ATTEMPT: Duration = Duration::from_secs(300);
 /// Attempts of a plain computation. A worker that is stopped or killed costs one, and so does an outage of Temporal; an
 /// outage of the database costs none. A computation that kills every worker that takes it ends after as many.
 const COMPUTE_ATTEMPTS: u32 = 10;
+/// What a job is told whose computation the engine gave up.
+const LATE: &str = "The deadline passed before there was a result.";
+const LOST: &str = "The computation was lost.";
 const METER_ATTEMPT: Duration = Duration::from_secs(60);
 const LOCAL_ATTEMPT: Duration = Duration::from_secs(10);
 
@@ -149,7 +152,7 @@ fn why(error: &ActivityExecutionError, input: &JobInput) -> Reason {
         let clock = matches!(timeout.timeout_type(), TimeoutType::ScheduleToClose | TimeoutType::ScheduleToStart);
         let late = clock && input.deadline_ms.is_some();
         let code = if late { ErrorCode::DeadlineExceeded } else { ErrorCode::InternalError };
-        let detail = if late { "The deadline passed before there was a result." } else { "The computation was lost." };
+        let detail = if late { LATE } else { LOST };
         return Reason::Failed { code, detail: detail.to_owned() };
     }
     match error.reason() {
@@ -225,4 +228,19 @@ fn local() -> LocalActivityOptions {
 /// Exponential from one second, doubling up to `longest`, without end: what must happen happens when it can.
 fn capped(longest: Duration) -> RetryPolicy {
     RetryPolicy::builder().maximum_interval(longest).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_show_what_jobs_are_told() {
+        for (detail, page) in [
+            (LATE, include_str!("../../docs/errors/DEADLINE_EXCEEDED.md")),
+            (LOST, include_str!("../../docs/errors/INTERNAL_ERROR.md")),
+        ] {
+            assert!(page.contains(&format!("\n    \"detail\": \"{detail}\",\n")), "{detail}");
+        }
+    }
 }

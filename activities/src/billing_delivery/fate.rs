@@ -5,27 +5,30 @@ use std::time::Instant;
 
 use anyhow::Result;
 use billing::reconciliation::Closed;
-use billing::{BilledPeriod, ExternalId, WholeInvoice};
+use billing::{BilledPeriod, ExternalId, ISSUED_WITHIN_DAYS, WholeInvoice};
 use chrono::{DateTime, TimeDelta, Utc};
-use store::usage::{self, UsageRow};
+use store::usage::UsageRow;
 
 use super::{BillingDelivery, TURN_TIME};
 
 /// How long after a period's end an event of it that was sent before may still arrive: found open, sent within
 /// [`FRESH`](super::sending::FRESH), given up after ten seconds, and by the billing system itself after a minute.
 pub(super) const IN_DOUBT: TimeDelta = TimeDelta::minutes(2);
+/// How long after its end a subscription's last invoice is waited for, where there is none, not even a draft: who ends one may
+/// ask for no invoice.
+const INVOICED_WITHIN: TimeDelta = TimeDelta::days(ISSUED_WITHIN_DAYS);
 
 /// What became of a row whose period is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// The billing system does not have it.
     NotThere,
-    /// The billing system has it, and no final invoice of its time yet.
+    /// The billing system has it, and the final invoice of its time is still to come.
     Uninvoiced,
     /// It is on an invoice.
     Billed,
-    /// It came when the invoice was made: nothing bills it.
-    TooLate,
+    /// No invoice ever has it: it came when that of its time was made, or lies behind its subscription's end.
+    Unbilled,
 }
 
 impl Fate {
@@ -50,7 +53,7 @@ impl BillingDelivery {
                 break;
             }
             if self.fate(account, &row.id, billed_at).await?.is_in_time() {
-                usage::delivered(&self.pool, &[row.id]).await?;
+                self.note_delivered(&[row.id]).await?;
                 billed += 1;
             } else if Utc::now() >= certain_at {
                 self.book_anew(&row.id, "its billing period was over before it was taken").await?;
@@ -67,13 +70,18 @@ impl BillingDelivery {
         };
         let moment = event.timestamp;
         let invoices = self.lago.invoices_of(account, moment, billed_at + TimeDelta::seconds(1)).await?;
-        let is_closed = |invoice: &&WholeInvoice| invoice.head.is_final() && invoice.covers(account, moment);
-        let covering: Vec<_> = invoices.iter().filter(is_closed).collect();
+        let covering: Vec<_> = invoices.iter().filter(|invoice| invoice.covers(account, moment)).collect();
         if covering.is_empty() {
+            // A second that a subscription has but a part of is told as its begin.
+            let end = self.lago.subscription_end(account, moment + TimeDelta::seconds(1)).await?;
+            return Ok(without_invoice(moment, end, Utc::now()));
+        }
+        let closed: Vec<&WholeInvoice> = covering.into_iter().filter(|invoice| invoice.head.is_final()).collect();
+        if closed.is_empty() {
             return Ok(Fate::Uninvoiced);
         }
         let (received, mut is_billed) = (event.received_at.timestamp(), false);
-        for invoice in covering {
+        for invoice in closed {
             is_billed |= match received.cmp(&invoice.created_at.timestamp()) {
                 Ordering::Less => true,
                 Ordering::Greater => false,
@@ -86,6 +94,35 @@ impl BillingDelivery {
                 }
             };
         }
-        Ok(if is_billed { Fate::Billed } else { Fate::TooLate })
+        Ok(if is_billed { Fate::Billed } else { Fate::Unbilled })
+    }
+}
+
+/// What becomes of an event of whose time there is no invoice, not even a draft; by when its subscription ended, if it did.
+fn without_invoice(moment: DateTime<Utc>, end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Fate {
+    match end {
+        Some(end) if end < moment || end + INVOICED_WITHIN < now => Fate::Unbilled,
+        _ => Fate::Uninvoiced,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invoice_is_to_come_of_what_a_subscription_had_and_not_for_ever() {
+        let at = |text: &str| -> DateTime<Utc> { text.parse().unwrap() };
+        let end = at("2026-11-17T12:00:00Z");
+        for (moment, now, fate) in [
+            ("2026-11-17T11:59:59Z", "2026-11-17T12:00:01Z", Fate::Uninvoiced),
+            ("2026-11-17T12:00:00Z", "2026-11-17T12:00:01Z", Fate::Uninvoiced),
+            ("2026-11-17T12:00:01Z", "2026-11-17T12:00:01Z", Fate::Unbilled),
+            ("2026-11-17T11:59:59Z", "2027-01-18T12:00:00Z", Fate::Uninvoiced),
+            ("2026-11-17T11:59:59Z", "2027-01-18T12:00:01Z", Fate::Unbilled),
+        ] {
+            assert_eq!(without_invoice(at(moment), Some(end), at(now)), fate, "{moment}, looked at {now}");
+            assert_eq!(without_invoice(at(moment), None, at(now)), Fate::Uninvoiced, "it goes on");
+        }
     }
 }

@@ -53,6 +53,11 @@ impl BillingDelivery {
         if let Some(subscription) = &subscription {
             self.note_plan(tenant, subscription).await?;
         }
+        // Lago begins a cheaper plan within the month's first hour, and bills what was used in the month before that on no
+        // invoice: it is sent afterwards, as of the plan's first second.
+        if let Some(asked) = self.lago.pending_since(account).await? {
+            anyhow::ensure!(asked >= usage.from, "the plan of the new month has not begun yet: rows wait for it");
+        }
         let from = first_second(&usage, subscription.as_ref());
         let period = Period { asked: Instant::now(), from, to: usage.to };
         self.periods.lock().await.insert(tenant.to_owned(), period);

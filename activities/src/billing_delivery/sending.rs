@@ -6,7 +6,7 @@ use anyhow::Result;
 use billing::{Delivery, ExternalId, LARGEST_BATCH};
 use chrono::{DateTime, Utc};
 use jobs::usage::Metric;
-use store::usage::{self, UsageRow};
+use store::usage::UsageRow;
 
 use super::BillingDelivery;
 use super::event::event;
@@ -91,7 +91,7 @@ impl BillingDelivery {
         if is_over {
             self.forget_period(tenant).await;
         }
-        usage::delivered(&self.pool, &delivered).await?;
+        self.note_delivered(&delivered).await?;
         anyhow::ensure!(unsubscribed == 0, "{unsubscribed} rows have no subscription");
         Ok(u32::try_from(delivered.len()).unwrap_or(u32::MAX))
     }

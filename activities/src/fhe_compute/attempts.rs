@@ -99,8 +99,7 @@ impl FheCompute {
             let token = Token::random();
             let begin = || attempts::begin(&self.pool, task.id, token, DEATHS);
             let Some(attempt) = insist(|| self.gives_up(stop), begin).await? else {
-                let detail = format!("{DEATHS} attempts at the computation came to no end.");
-                return Ok(refused(ErrorCode::ComputeCrashed, detail));
+                return Ok(refused(ErrorCode::ComputeCrashed, crashed()));
             };
             board.attempt(attempt);
             if let Some(verdict) = self.counted(&setting, attempt).await? {
@@ -274,6 +273,10 @@ pub(super) fn carried(task: &Task, input_bytes: usize) -> Units {
     Units::plain(payload_units(task.job.payload.len()) + payload_units(input_bytes))
 }
 
+fn crashed() -> String {
+    format!("{DEATHS} attempts at the computation came to no end.")
+}
+
 fn refused(code: ErrorCode, detail: String) -> Verdict {
     Verdict::Refused { code, detail }
 }
@@ -329,5 +332,16 @@ impl Reporter<'_> {
         if let Some(saving) = self.saving {
             drop(saving.await);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_shows_what_is_said() {
+        let page = include_str!("../../../docs/errors/COMPUTE_CRASHED.md");
+        assert!(page.contains(&format!("\n    \"detail\": \"{}\",\n", crashed())));
     }
 }

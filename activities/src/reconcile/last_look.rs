@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 use workflows::activities::{Reconciled, ReconciledMonth};
 
-/// Metrics that disagree and accounts without a subscription, by month.
+/// Metrics that disagree, months without their invoice, and accounts without a subscription, by month.
 const DRIFT: &str = "zama_billing_drift";
 /// Tenants whose books could not be read, by month.
 const UNREAD: &str = "zama_billing_unread";

@@ -2,15 +2,14 @@
 
 use std::fmt::Display;
 
+use billing::reconciliation::Invoicing;
 use serde::{Deserialize, Serialize};
 use workflows::activities::ReconciledMonth;
 
 use crate::reconciliation::{Month, TenantReport};
 
-/// Metrics that disagree, and tenants that could not be read, which a result names of a month: the command tells all.
+/// What a result names of a month, of what disagrees and of tenants that could not be read: the command tells all.
 const NAMED: usize = 20;
-/// What is named of a tenant that nothing bills, in the place of a metric.
-const SUBSCRIPTION: &str = "subscription";
 
 /// Heartbeat details: sums and the first names, never a whole report.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -57,7 +56,7 @@ impl Progress {
     }
 }
 
-/// Adds what there is to say of a tenant; each metric that disagrees is logged, and a subscription that lacks.
+/// Adds what there is to say of a tenant; whatever disagrees is logged.
 fn tell(found: &mut ReconciledMonth, report: &TenantReport) {
     if let Some(reason) = &report.unread {
         found.unread += 1;
@@ -75,7 +74,7 @@ fn tell(found: &mut ReconciledMonth, report: &TenantReport) {
     found.tenants += 1;
     found.waiting += report.waiting;
     if let Some(why) = report.unsubscribed {
-        drifts(found, format!("{} {SUBSCRIPTION}", report.tenant));
+        name(found, report, "subscription");
         tracing::error!(
             tenant.id = report.tenant,
             billing.month = found.month,
@@ -83,8 +82,16 @@ fn tell(found: &mut ReconciledMonth, report: &TenantReport) {
             "the account has no active subscription: zama-jobs billing reconcile"
         );
     }
+    if report.invoice == Invoicing::Uninvoiced {
+        name(found, report, "invoice");
+        tracing::error!(
+            tenant.id = report.tenant,
+            billing.month = found.month,
+            "no final invoice bills the end of the month: zama-jobs billing reconcile"
+        );
+    }
     for line in report.lines.iter().filter(|line| line.has_drifted()) {
-        drifts(found, format!("{} {}", report.tenant, line.metric));
+        name(found, report, &line.metric);
         tracing::error!(
             tenant.id = report.tenant,
             tenant.has_account = report.has_account,
@@ -94,15 +101,17 @@ fn tell(found: &mut ReconciledMonth, report: &TenantReport) {
             events = %line.events,
             overdue = line.overdue.len(),
             dead_letters = line.dead_letters.len(),
+            priced_otherwise = line.priced_otherwise.len(),
             "ledger and billing system disagree: zama-jobs billing reconcile"
         );
     }
 }
 
-fn drifts(found: &mut ReconciledMonth, name: String) {
+/// Counts what disagrees, and names the first.
+fn name(found: &mut ReconciledMonth, report: &TenantReport, what: &str) {
     found.drifting += 1;
     if found.named.len() < NAMED {
-        found.named.push(name);
+        found.named.push(format!("{} {what}", report.tenant));
     }
 }
 
@@ -130,6 +139,7 @@ mod tests {
             has_account: false,
             waiting: 2,
             lines,
+            invoice: Invoicing::NotDue,
             unsubscribed: None,
             unread: None,
         }
@@ -169,12 +179,26 @@ mod tests {
     }
 
     #[test]
-    fn an_account_without_a_subscription_counts_beside_its_metrics() {
+    fn an_account_without_a_subscription_counts_beside_its_metrics_and_its_invoice() {
         let unsubscribed = Some(Unsubscribed::Unknown);
         let alone = TenantReport { unsubscribed, ..report(1, RowState::Waiting) };
-        let found = &told(vec![alone, TenantReport { unsubscribed, ..report(2, RowState::Overdue) }]).months[0];
-        assert_eq!((found.tenants, found.drifting), (2, 3));
-        assert_eq!(found.named, ["tenant-1 subscription", "tenant-2 subscription", "tenant-2 api_calls"]);
+        let beside = TenantReport { unsubscribed, ..report(2, RowState::Overdue) };
+        let uninvoiced = TenantReport { unsubscribed, invoice: Invoicing::Uninvoiced, ..report(3, RowState::Waiting) };
+        let found = &told(vec![alone, beside, uninvoiced]).months[0];
+        assert_eq!((found.tenants, found.drifting), (3, 5));
+        let [first, second, third] = ["tenant-1 subscription", "tenant-2 subscription", "tenant-3 subscription"];
+        assert_eq!(found.named, [first, second, "tenant-2 api_calls", third, "tenant-3 invoice"]);
+    }
+
+    #[test]
+    fn a_month_without_its_invoice_counts_once_beside_the_metrics() {
+        let awaited = TenantReport { invoice: Invoicing::Awaited, ..report(1, RowState::Waiting) };
+        let fee_alone =
+            TenantReport { invoice: Invoicing::Uninvoiced, lines: Vec::new(), ..report(2, RowState::Waiting) };
+        let both = TenantReport { invoice: Invoicing::Uninvoiced, ..report(3, RowState::Overdue) };
+        let found = &told(vec![awaited, fee_alone, both]).months[0];
+        assert_eq!(found.drifting, 3);
+        assert_eq!(found.named, ["tenant-2 invoice", "tenant-3 invoice", "tenant-3 api_calls"]);
     }
 
     #[test]

@@ -3,26 +3,50 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use billing::reconciliation::{Billed, Closed, charged, reach};
-use billing::{CurrentUsage, Decimal, ExternalId, LagoError, RecordedEvent, WholeInvoice};
-use chrono::{DateTime, Utc};
+use billing::reconciliation::{Billed, Closed, Invoicing, charged, priced_otherwise, reach};
+use billing::{CurrentUsage, Decimal, ExternalId, LagoError, RecordedEvent, Subscribed, WholeInvoice};
+use chrono::Utc;
 use store::usage::periods::Span;
 
 use super::Reconciler;
+
+/// How far a tenant's final invoices reach in a span.
+enum Reach {
+    /// Nothing is to be invoiced yet, or at all.
+    NotDue,
+    /// To the end.
+    Whole,
+    /// Not to the end of what was subscribed.
+    Short(Subscribed),
+}
 
 impl Reconciler {
     /// The billing system's events of an account, and what it bills, before and after they were read.
     pub(super) async fn received(&self, account: &ExternalId, span: Span) -> Result<(Vec<RecordedEvent>, Billed)> {
         let mut read = Vec::new();
-        let before = self.billed(account, span, &mut read).await?;
+        let (before, _) = self.billed(account, span, &mut read).await?;
         let events = self.lago.events(account, span.from, span.until).await?;
-        let after = self.billed(account, span, &mut read).await?;
-        Ok((events, Billed { units_before: before.units, ..after }))
+        let (after, reach) = self.billed(account, span, &mut read).await?;
+        let invoice = match reach {
+            Reach::NotDue => Invoicing::NotDue,
+            Reach::Whole => Invoicing::Made,
+            // Finance may have Lago leave out what comes to nothing.
+            Reach::Short(subscribed) if events.is_empty() && self.has_no_fee(&subscribed.plan) => Invoicing::NotDue,
+            Reach::Short(Subscribed { until, .. }) => {
+                Invoicing::of_missing(until, Utc::now(), self.deadlines.invoiced_within)
+            }
+        };
+        Ok((events, Billed { units_before: before.units, invoice, ..after }))
+    }
+
+    /// Whether a plan of the price list costs nothing by itself.
+    fn has_no_fee(&self, code: &str) -> bool {
+        self.catalogue.plans.iter().any(|plan| plan.code == code && plan.amount_cents == 0)
     }
 
     /// As of now; with the invoices that were `read` before.
-    async fn billed(&self, account: &ExternalId, span: Span, read: &mut Vec<WholeInvoice>) -> Result<Billed> {
-        let mut closed = Vec::new();
+    async fn billed(&self, account: &ExternalId, span: Span, read: &mut Vec<WholeInvoice>) -> Result<(Billed, Reach)> {
+        let (mut closed, mut priced) = (Vec::new(), Vec::new());
         let mut units: BTreeMap<String, Decimal> = BTreeMap::new();
         for invoice in self.lago.invoices_of_again(account, span.from, span.until, read).await? {
             // What finance gives grace is still added to.
@@ -30,17 +54,23 @@ impl Reconciler {
                 continue;
             }
             closed.extend(Closed::by(&invoice, account));
+            priced.extend(priced_otherwise(&invoice, account, &self.catalogue));
             charged(&invoice).iter().for_each(|(metric, more)| add(&mut units, metric, more));
         }
         let open = self.open(account, span).await?;
-        let is_known = match &open {
+        let (is_known, reach) = match &open {
             Some(usage) => {
                 usage.lines.iter().for_each(|line| add(&mut units, &line.metric, &line.units));
-                true
+                (true, Reach::NotDue)
             }
-            None => self.is_invoiced(account, span.until, &closed).await?,
+            None => {
+                let reach = self.reach(account, span, &closed).await?;
+                // What is still to be invoiced is not known to be billed.
+                (matches!(reach, Reach::Whole), reach)
+            }
         };
-        Ok(Billed { units: is_known.then_some(units), units_before: None, closed })
+        let units = is_known.then_some(units);
+        Ok((Billed { units, closed, priced_otherwise: priced, ..Billed::default() }, reach))
     }
 
     /// Current usage, as long as the span is open and something is subscribed.
@@ -56,13 +86,17 @@ impl Reconciler {
         }
     }
 
-    /// Whether everything until a moment is on an invoice; what is still to be invoiced is not known to be billed.
-    async fn is_invoiced(&self, account: &ExternalId, until: DateTime<Utc>, closed: &[Closed]) -> Result<bool> {
-        if closed.is_empty() || reach(closed, until.timestamp()) {
-            return Ok(!closed.is_empty());
+    /// How far invoices reach in a span of which nothing is open.
+    async fn reach(&self, account: &ExternalId, span: Span, closed: &[Closed]) -> Result<Reach> {
+        if reach(closed, span.until.timestamp()) {
+            return Ok(Reach::Whole);
         }
-        let end = self.lago.subscribed_until(account, until).await?;
-        Ok(reach(closed, end.timestamp()))
+        let subscribed = self.lago.subscribed_within(account, span.from, span.until).await?;
+        Ok(match subscribed {
+            None => Reach::NotDue,
+            Some(subscribed) if reach(closed, subscribed.until.timestamp()) => Reach::Whole,
+            Some(subscribed) => Reach::Short(subscribed),
+        })
     }
 }
 

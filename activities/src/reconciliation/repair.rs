@@ -1,6 +1,7 @@
 //! What is mended without a person: sent again, booked anew, delivered.
 
 use anyhow::{Context, Result};
+use billing::reconciliation::{Invoicing, Line};
 use billing::{Delivery, ExternalId, UsageEvent};
 use jobs::TenantId;
 use serde::Serialize;
@@ -29,11 +30,19 @@ pub struct Repaired {
     pub booked_anew: usize,
     /// Delivered, after they had waited; whoever had no account was given one.
     pub delivered: usize,
-    /// What a person must look at: events of another content, or that nobody here knows, dead letters, rows that cannot
-    /// be delivered, and accounts without a subscription.
+    /// What a person must look at: events of another content, or that nobody here knows, dead letters, rows that cannot be
+    /// delivered, lines at another price than the list's, months without their invoice, and accounts without a subscription.
     pub left: usize,
     /// Tenants whose repair was stopped by an error; what was done of it before is counted.
     pub stopped: usize,
+}
+
+/// What no repair does anything about: dead letters, prices, and invoices and subscriptions that lack.
+fn left_for_a_person(report: &TenantReport) -> usize {
+    let of_line = |line: &Line| line.dead_letters.len() + line.priced_otherwise.len();
+    let uninvoiced = usize::from(report.invoice == Invoicing::Uninvoiced);
+    let unsubscribed = usize::from(report.unsubscribed.is_some());
+    report.lines.iter().map(of_line).sum::<usize>() + uninvoiced + unsubscribed
 }
 
 impl Reconciler {
@@ -42,8 +51,7 @@ impl Reconciler {
     pub async fn repair(&self, reports: &[TenantReport]) -> Repaired {
         let mut repaired = Repaired::default();
         for report in reports.iter().filter(|report| report.has_drifted()) {
-            repaired.left += report.lines.iter().map(|line| line.dead_letters.len()).sum::<usize>();
-            repaired.left += usize::from(report.unsubscribed.is_some());
+            repaired.left += left_for_a_person(report);
             // Nothing can be sent before somebody has said that its account is to be made anew.
             if report.unsubscribed == Some(Unsubscribed::Unknown) {
                 continue;

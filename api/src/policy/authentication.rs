@@ -94,7 +94,7 @@ impl FromRequestParts<Arc<ApiState>> for Verified {
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<ApiState>) -> Result<Self, Problem> {
         let Some(token) = bearer(&parts.headers)? else {
-            return Err(Problem::new(ErrorCode::InvalidToken, "The request has no bearer token.").with_challenge(REALM));
+            return Err(without_token());
         };
         let verified = if token.starts_with(api_key::PREFIX) {
             api_keys::verify(&state.pool, token).await?
@@ -154,6 +154,10 @@ pub(super) fn refusal(rejection: Rejection) -> Problem {
     invalid_token(code, &detail)
 }
 
+fn without_token() -> Problem {
+    Problem::new(ErrorCode::InvalidToken, "The request has no bearer token.").with_challenge(REALM)
+}
+
 /// A token that is valid but whose user nobody registered, or nobody any more.
 pub fn unregistered() -> Problem {
     invalid_token(ErrorCode::InvalidToken, "The token's user is not registered.")
@@ -170,4 +174,25 @@ pub fn without_submitter() -> Problem {
 pub(super) fn invalid_token(code: ErrorCode, detail: &str) -> Problem {
     let challenge = format!(r#"{REALM}, error="invalid_token", error_description="{detail}""#);
     Problem::new(code, detail).with_challenge(&challenge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_show_what_is_said() {
+        without_token().is_the_example_of_its_page();
+        without_submitter().is_the_example_of_its_page();
+        let at = "2026-03-14T09:15:00Z".parse().expect("a time");
+        refusal(Rejection::Expired(Some(at))).is_the_example_of_its_page();
+        let reader = Principal {
+            tenant: "acme".parse().expect("a name"),
+            user: "ada".parse().expect("a name"),
+            role: crate::token::Role::Developer,
+            scopes: crate::token::Scopes::read("jobs:read"),
+            credential: Credential::AccessToken,
+        };
+        reader.require(Scope::JobsSubmit).expect_err("refused").is_the_example_of_its_page();
+    }
 }

@@ -96,3 +96,20 @@ fn refusal(error: JsonError) -> Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_pages_show_what_is_said() {
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, form)]);
+        check_content_type(&headers).expect_err("refused").is_the_example_of_its_page();
+        let limit = 1 << 20;
+        let read = read(Body::from(vec![b' '; limit + 1]), limit).await;
+        read.expect_err("refused").is_the_example_of_its_page();
+        let twice = br#"{"payload":{"input":{"number":1,"number":2}}}"#;
+        refusal(json::parse(twice).expect_err("refused")).is_the_example_of_its_page();
+    }
+}

@@ -75,10 +75,7 @@ pub async fn apply(State(state): State<Arc<ApiState>>, request: Request, next: N
             ];
             (StatusCode::NO_CONTENT, allows).into_response()
         }
-        (None, true) => {
-            let detail = "Pages of this origin may not call the API from a browser.";
-            Problem::new(ErrorCode::OriginNotAllowed, detail).into_response()
-        }
+        (None, true) => not_allowed().into_response(),
         (_, false) => next.run(request).await,
     };
     if !policy.0.is_empty() {
@@ -91,9 +88,18 @@ pub async fn apply(State(state): State<Arc<ApiState>>, request: Request, next: N
     response
 }
 
+fn not_allowed() -> Problem {
+    Problem::new(ErrorCode::OriginNotAllowed, "Pages of this origin may not call the API from a browser.")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_shows_what_is_said() {
+        not_allowed().is_the_example_of_its_page();
+    }
 
     #[test]
     fn origins_are_schemes_hosts_and_ports() {

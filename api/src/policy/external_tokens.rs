@@ -24,8 +24,7 @@ pub async fn verify(
 ) -> Result<Verified, Problem> {
     let stranger = issuer.verify(token).await.map_err(|refused| match refused {
         Refused::Token(rejection) => refusal(rejection),
-        Refused::Unmapped(Unmapped::Role) => unmapped("The token is valid, but none of its roles is one here."),
-        Refused::Unmapped(Unmapped::Tenant) => unmapped("The token is valid, but belongs to no tenant here."),
+        Refused::Unmapped(what) => not_mapped(what),
     })?;
     let identity = Identity {
         issuer: issuer.issuer(),
@@ -61,7 +60,25 @@ pub(super) fn mfa_required(acr_values: &str) -> Problem {
     Problem::new(ErrorCode::MfaRequired, detail).with_challenge(&challenge)
 }
 
+fn not_mapped(what: Unmapped) -> Problem {
+    unmapped(match what {
+        Unmapped::Role => "The token is valid, but none of its roles is one here.",
+        Unmapped::Tenant => "The token is valid, but belongs to no tenant here.",
+    })
+}
+
 /// Another token of the same person would be refused alike, so that it is no 401.
 fn unmapped(detail: &str) -> Problem {
     Problem::new(ErrorCode::IdentityNotMapped, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_show_what_is_said() {
+        mfa_required("gold").is_the_example_of_its_page();
+        not_mapped(Unmapped::Role).is_the_example_of_its_page();
+    }
 }

@@ -39,6 +39,8 @@ const ALIVE: Duration = Duration::from_secs(5);
 const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 /// Refused logins of one tenant that this process notes in its audit log: anybody who knows a client's name makes some.
 const NOTED_REFUSALS: Rate = Rate { name: "minute", quota: 60, window: Duration::from_secs(60), burst: 60 };
+/// Who has the rates of a tenant.
+const OF_A_TENANT: &str = "The tenant's plan has";
 /// Nonces that are forgotten at a look.
 const FORGOTTEN: i64 = 1000;
 
@@ -128,7 +130,7 @@ impl Gate {
         self.comes_from(parts, rules)?;
         let passage = parts.extensions.get::<Passage>().cloned().unwrap_or_default();
         if let Some(verdict) = self.meters.take(&principal.tenant, &rules.plan) {
-            let refusal = too_many(&verdict, "The tenant's plan has");
+            let refusal = too_many(&verdict, OF_A_TENANT);
             // A passage has one verdict: a request is metered once.
             let _ = passage.verdict.set(verdict);
             refusal.map_or(Ok(()), Err)?;
@@ -174,16 +176,10 @@ impl Gate {
         let Origin::From(networks) = &rules.origin else { return Ok(()) };
         let detail = match self.client(parts) {
             Some(client) if networks.contain(client) => return Ok(()),
-            Some(client) => format!("The request comes from {client}, which is in none of the tenant's networks."),
-            None => "It is not known where the request comes from.".to_owned(),
+            Some(client) => return Err(from_elsewhere(client)),
+            None => "It is not known where the request comes from.",
         };
         Err(Problem::new(ErrorCode::AddressNotAllowed, detail))
-    }
-
-    /// A key of a tenant, as it holds it.
-    #[must_use]
-    pub fn request_key(&self, tenant: &jobs::TenantId, id: Uuid) -> String {
-        self.request_keys.of(tenant, id)
     }
 
     /// Looks at the other nodes and the rules until `stop`, and then leaves its share to the others.
@@ -226,6 +222,11 @@ impl FromRequestParts<Arc<ApiState>> for TokenRequest {
     }
 }
 
+fn from_elsewhere(client: IpAddr) -> Problem {
+    let detail = format!("The request comes from {client}, which is in none of the tenant's networks.");
+    Problem::new(ErrorCode::AddressNotAllowed, detail)
+}
+
 fn too_many(verdict: &Verdict, who_has: &str) -> Option<Problem> {
     let wait = verdict.wait?;
     let used_up = verdict.seen.iter().find(|seen| seen.left == 0);
@@ -250,4 +251,37 @@ pub async fn attend(mut request: Request, next: Next) -> Response {
         limits::write(verdict, Utc::now(), response.headers_mut());
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::limits::Seen;
+    use super::*;
+
+    #[test]
+    fn the_page_shows_what_is_said() {
+        from_elsewhere(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 5))).is_the_example_of_its_page();
+    }
+
+    /// The 21st request at once of a plan with 100 a minute.
+    #[test]
+    fn the_page_shows_what_is_said_of_rates() {
+        let minute = Rate { name: "minute", quota: 100, window: Duration::from_secs(60), burst: 20 };
+        let hour = Rate { name: "hour", quota: 10_000, window: Duration::from_secs(3600), burst: 10_000 };
+        let seen = vec![
+            Seen { share: minute.share(1), left: 0, full_in: Duration::from_secs(12) },
+            Seen { share: hour.share(1), left: 9_961, full_in: Duration::from_millis(14_040) },
+        ];
+        let verdict = Verdict { wait: Some(Duration::from_millis(600)), seen };
+        let problem = too_many(&verdict, OF_A_TENANT).expect("it waits");
+        problem.is_the_example_of_its_page();
+        let mut headers = axum::http::HeaderMap::new();
+        let then = "2026-03-14T09:26:53.589Z".parse().expect("a time");
+        limits::write(&verdict, then, &mut headers);
+        let page = include_str!("../../../docs/errors/RATE_LIMIT_EXCEEDED.md").to_lowercase();
+        for (name, value) in &headers {
+            let line = format!("\n{name}: {}\n", value.to_str().expect("text"));
+            assert!(page.contains(&line), "the page has no {line}");
+        }
+    }
 }

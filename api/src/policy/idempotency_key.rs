@@ -27,9 +27,27 @@ pub fn invalid(detail: &str) -> Problem {
     Problem::new(ErrorCode::InvalidIdempotencyKey, detail)
 }
 
+/// A key whose request is being handled.
+pub fn in_progress() -> Problem {
+    Problem::new(ErrorCode::RequestInProgress, "Another request with this idempotency key is being handled.")
+}
+
 /// A key that was used for something else.
 pub fn reused(first_use: DateTime<Utc>) -> Problem {
     let at = first_use.format("%Y-%m-%dT%H:%M:%SZ");
     let detail = format!("The idempotency key was used with another body on {at}.");
     Problem::new(ErrorCode::IdempotencyKeyReused, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_show_what_is_said() {
+        in_progress().is_the_example_of_its_page();
+        reused("2026-03-14T08:02:11Z".parse().expect("a time")).is_the_example_of_its_page();
+        let headers = HeaderMap::from_iter([(KEY, axum::http::HeaderValue::from_static("two words"))]);
+        given(&headers).expect_err("refused").is_the_example_of_its_page();
+    }
 }

@@ -26,3 +26,13 @@ impl<S: Send + Sync> FromRequestParts<S> for JobPath {
 pub fn not_found(id: impl std::fmt::Display) -> Problem {
     Problem::new(ErrorCode::JobNotFound, format!("There is no job {id}."))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_shows_what_is_said() {
+        not_found("019cebab-804e-7c41-9b5e-3f2a8d6c1e07").is_the_example_of_its_page();
+    }
+}

@@ -99,6 +99,28 @@ impl Problem {
     }
 }
 
+#[cfg(test)]
+impl Problem {
+    /// Holds the page of its code to it: the example there is what is answered, word for word.
+    #[track_caller]
+    pub(crate) fn is_the_example_of_its_page(&self) {
+        let page = format!("{}/../docs/errors/{}.md", env!("CARGO_MANIFEST_DIR"), self.code);
+        let page = std::fs::read_to_string(page).expect("a readable page");
+        let shows = |text: &str| assert!(page.contains(text), "docs/errors/{}.md has no {text}", self.code);
+        shows(&format!("\n  \"detail\": {},\n", serde_json::Value::from(self.detail.as_str())));
+        let errors = serde_json::to_string_pretty(&serde_json::json!({ "errors": self.errors })).expect("JSON");
+        shows(errors.trim_start_matches('{').trim_end_matches('}'));
+        match self.retry_after() {
+            Some(seconds) => shows(&format!("\nRetry-After: {seconds}\n")),
+            None => assert!(!page.contains("\nRetry-After: "), "docs/errors/{}.md has a Retry-After", self.code),
+        }
+        match &self.challenge {
+            Some(value) => shows(&format!("\nWWW-Authenticate: {}\n", value.to_str().expect("text"))),
+            None => assert!(!page.contains("\nWWW-Authenticate: "), "docs/errors/{}.md has a challenge", self.code),
+        }
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         if error.is_unavailable() {
@@ -156,4 +178,16 @@ pub async fn render(State(state): State<Arc<ApiState>>, request: Request, next: 
         headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
     rendered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_show_what_is_said() {
+        Problem::internal().is_the_example_of_its_page();
+        Problem::damaged("payload", "of a test").is_the_example_of_its_page();
+        Problem::from(StoreError::Silent(std::time::Duration::from_secs(3))).is_the_example_of_its_page();
+    }
 }

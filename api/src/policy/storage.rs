@@ -99,10 +99,7 @@ pub async fn delete(
             custody.release().await?;
         }
         Removed::Missing => return Err(not_found(sha256)),
-        Removed::InUse => {
-            let detail = format!("A job that has not ended needs the {}.", name(kind));
-            return Err(Problem::new(ErrorCode::StillInUse, detail));
-        }
+        Removed::InUse => return Err(in_use(kind)),
     }
     // The row is gone, and with it the blob: its bytes are the sweep's if they cannot be removed now.
     let unwanted = Unwanted { tenant: tenant.clone(), sha256: sha256.0 };
@@ -135,6 +132,10 @@ async fn remove_bytes(pool: &PgPool, blobs: &BlobStore, unwanted: &Unwanted) -> 
     Ok(custody.release().await?)
 }
 
+fn in_use(kind: Kind) -> Problem {
+    Problem::new(ErrorCode::StillInUse, format!("A job that has not ended needs the {}.", name(kind)))
+}
+
 fn full(kind: Kind, stored: Stored, quota: Quota) -> Problem {
     let (name, path) = (name(kind), path(kind));
     let detail = format!(
@@ -157,5 +158,17 @@ pub fn path(kind: Kind) -> &'static str {
     match kind {
         Kind::Blob => "/v1/blobs",
         Kind::ClientKey => "/v1/fhe/keys",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_show_what_is_said() {
+        in_use(Kind::Blob).is_the_example_of_its_page();
+        let (stored, quota) = (Stored { count: 1000, bytes: 20_480_000 }, Quota { count: 1000, bytes: 10_737_418_240 });
+        full(Kind::Blob, stored, quota).is_the_example_of_its_page();
     }
 }

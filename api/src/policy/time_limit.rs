@@ -54,15 +54,19 @@ pub async fn enforce(State(state): State<Arc<ApiState>>, request: Request, next:
 async fn answer(limit: Duration, watch: &Watch, response: impl Future<Output = Response>) -> Response {
     match tokio::time::timeout(limit, response).await {
         Ok(response) => response,
-        Err(_) if watch.awaited.load(Ordering::Relaxed) => {
-            let detail = format!("The body did not arrive within {} seconds.", limit.as_secs());
-            Problem::new(ErrorCode::BodyTimeout, detail).into_response()
-        }
-        Err(_) => {
-            let detail = format!("The request was not answered within {} seconds.", limit.as_secs());
-            Problem::new(ErrorCode::RequestTimeout, detail).into_response()
-        }
+        Err(_) if watch.awaited.load(Ordering::Relaxed) => body_is_late(limit).into_response(),
+        Err(_) => answer_is_late(limit).into_response(),
     }
+}
+
+fn body_is_late(limit: Duration) -> Problem {
+    let detail = format!("The body did not arrive within {} seconds.", limit.as_secs());
+    Problem::new(ErrorCode::BodyTimeout, detail)
+}
+
+fn answer_is_late(limit: Duration) -> Problem {
+    let detail = format!("The request was not answered within {} seconds.", limit.as_secs());
+    Problem::new(ErrorCode::RequestTimeout, detail)
 }
 
 /// What is known of a body from outside.
@@ -129,5 +133,16 @@ impl HttpBody for Watched {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_show_what_is_said() {
+        body_is_late(Duration::from_secs(30)).is_the_example_of_its_page();
+        answer_is_late(Duration::from_secs(30)).is_the_example_of_its_page();
     }
 }

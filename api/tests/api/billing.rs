@@ -3,6 +3,7 @@
 use api::token::Role;
 use futures::future::join_all;
 use serde_json::{Value, json};
+use store::accounts::notices::Which;
 
 use crate::answer::Answer;
 use crate::app::{Call, INVOICE, OF_NO_PERIOD, OF_TWO_PERIODS, TestApp, signature};
@@ -137,7 +138,7 @@ async fn a_notice_is_believed_by_its_signature_and_heard_once() {
     noticed(&app, "k3", "no JSON", &signature("no JSON")).await.problem("INVALID_REQUEST");
     assert_eq!(app.count("SELECT count(*) FROM billing_notices").await, 1);
     assert_eq!(noticed(&app, "k2", &other, &signature(&other)).await.status, 204);
-    let told = store::accounts::notices(&app.pool, 9).await.unwrap();
+    let told = store::accounts::notices::list(&app.pool, Which::default(), 9).await.unwrap();
     assert_eq!(told[0].kind, "invoice.deleted");
 }
 

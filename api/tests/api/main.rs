@@ -58,6 +58,7 @@ mod test_mode;
 mod time_limit;
 mod unread;
 mod usage;
+mod usage_billed;
 mod users;
 mod versions;
 mod wire;

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -76,10 +75,10 @@ pub(super) fn rooted<T: DeserializeOwned>(body: &[u8], root: &str) -> Result<T, 
 }
 
 /// `page` and `per_page` of a list.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Paging {
-    page: Option<usize>,
-    per_page: Option<usize>,
+    pub page: Option<usize>,
+    pub per_page: Option<usize>,
 }
 
 impl Paging {

@@ -34,7 +34,8 @@ pub(super) fn close(book: &Book, month: NaiveDate, now: DateTime<Utc>) -> Result
         if period.is_empty() || subscription.started_at(now).is_none() || book.invoices.iter().any(is_invoiced) {
             continue;
         }
-        let span = Span { subscription, period, reason: InvoicingReason::SubscriptionPeriodic, now };
+        let (days, reason) = (period.days(), InvoicingReason::SubscriptionPeriodic);
+        let span = Span { subscription, period, days, reason, now };
         let mut new = invoice(book, &span, &mut purse)?;
         new.sequential_id += made.len();
         made.push(new);
@@ -46,17 +47,19 @@ pub(super) fn close(book: &Book, month: NaiveDate, now: DateTime<Utc>) -> Result
 pub(super) struct Span<'a> {
     pub subscription: &'a Subscription,
     pub period: Period,
+    /// Days of it that the plan's own fee is for.
+    pub days: i64,
     pub reason: InvoicingReason,
     pub now: DateTime<Utc>,
 }
 
 /// The invoice of a subscription's period, paid from prepaid credits as far as they reach.
 pub(super) fn invoice(book: &Book, span: &Span<'_>, purse: &mut Purse<'_>) -> Result<Invoice, Refusal> {
-    let Span { subscription, period, reason, now } = *span;
+    let Span { subscription, period, days, reason, now } = *span;
     // One that ends now had its own events until now.
     let priced = priced(book, subscription, period, now)?;
     let plan = priced.plan;
-    let base = base_fee(plan, period)?;
+    let base = base_fee(plan.amount_cents, period, days)?;
     let used: Vec<&Line<'_>> = priced.lines.iter().filter(|line| !line.units.is_zero()).collect();
     let taxed = used.iter().map(|line| (tax_codes(book, plan, Some(line.charge)), line.amount_cents));
     let taxes_amount_cents = taxes_of(book, taxed.chain([(tax_codes(book, plan, None), base)]))?;
@@ -102,11 +105,10 @@ pub(super) fn invoice(book: &Book, span: &Span<'_>, purse: &mut Purse<'_>) -> Re
     })
 }
 
-/// The plan's own fee, by the days of the month that the period has.
-fn base_fee(plan: &Plan, period: Period) -> Result<i64, Refusal> {
-    let days = period.days();
+/// The plan's own fee, by days of the period's month.
+fn base_fee(amount_cents: i64, period: Period, days: i64) -> Result<i64, Refusal> {
     let whole = Period::month(period.from.date_naive()).days();
-    let amount = i128::from(plan.amount_cents) * i128::from(days);
+    let amount = i128::from(amount_cents) * i128::from(days);
     // Halves away from zero, in whole numbers.
     let rounded = (amount * 2 + i128::from(whole)) / (i128::from(whole) * 2);
     i64::try_from(rounded).map_err(|_| too_large())
@@ -159,5 +161,33 @@ impl Fees<'_> {
             "from_date": iso(self.period.from), "to_date": self.period.last_second(),
             "created_at": iso(self.now), "succeeded_at": null, "failed_at": null, "refunded_at": null,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_month_costs_its_days_and_half_a_cent_goes_up() {
+        // By hand: cents * days / days of the month.
+        let cases = [
+            ("2026-11-20", 4_900, 11, 1_797), // 1796.67
+            ("2026-11-01", 4_900, 30, 4_900),
+            ("2026-11-30", 4_900, 1, 163),    // 163.33
+            ("2026-12-22", 4_900, 10, 1_581), // 1580.65
+            ("2027-02-28", 49_900, 1, 1_782), // 1782.14
+            ("2028-02-16", 4_900, 14, 2_366), // 2365.52, in a leap year
+            ("2026-11-30", 15, 1, 1),         // 0.5
+            ("2026-11-30", 14, 1, 0),         // 0.47
+            ("2026-11-30", 45, 1, 2),         // 1.5
+            ("2026-11-01", 4_900, 0, 0),
+            ("2026-11-01", i64::MAX, 30, i64::MAX),
+        ];
+        for (first, cents, days, fee) in cases {
+            let from: DateTime<Utc> = format!("{first}T10:00:00Z").parse().unwrap();
+            let period = Period { from, ..Period::month(from.date_naive()) };
+            assert_eq!(base_fee(cents, period, days).unwrap(), fee, "{days} days from {first} of {cents}");
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! The Lago stand-in: our small server for the part of Lago's API that we call, for machines without a Lago.
 //!
 //! Status codes, bodies and arithmetic are those of Lago 1.50 (Postgres event store, no licence), wallets, webhooks and
-//! PDFs of invoices included. What it does not do it refuses with 501 instead of guessing. It names itself in every answer, binds to loopback only, and keeps its
-//! data in one journal file that survives kill -9.
+//! PDFs of invoices included. What it does not do it refuses with 501 instead of guessing, a question by which Lago would
+//! tell less or something else included. It names itself in every answer, binds to loopback only, and keeps its data in one
+//! journal file that survives kill -9.
 
 mod answer;
 mod book;
@@ -16,6 +17,7 @@ mod page;
 mod period;
 mod prepaid;
 mod pricing;
+mod query;
 mod records;
 mod routes;
 mod timeline;

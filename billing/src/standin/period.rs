@@ -93,8 +93,8 @@ mod tests {
             plan_code: "team".to_owned(),
             name: None,
             subscription_at: at(start),
-            ending_at: None,
             terminated_at: None,
+            canceled_at: None,
             began_at: None,
             created_at: at(start),
         }

@@ -114,9 +114,11 @@ pub(super) struct Subscription {
     pub name: Option<String>,
     /// From when on it is active.
     pub subscription_at: DateTime<Utc>,
-    pub ending_at: Option<DateTime<Utc>>,
     /// Until when it is active; may lie in the future.
     pub terminated_at: Option<DateTime<Utc>>,
+    /// When it was taken back before it had begun.
+    #[serde(default)]
+    pub canceled_at: Option<DateTime<Utc>>,
     /// From when on it is active, where that is not `subscription_at`: after a change of plan.
     #[serde(default)]
     pub began_at: Option<DateTime<Utc>>,
@@ -241,6 +243,9 @@ impl WebhookEndpoint {
 
 impl Subscription {
     pub(super) fn status(&self, now: DateTime<Utc>) -> &'static str {
+        if self.canceled_at.is_some() {
+            return "canceled";
+        }
         match (self.terminated_at, self.started_at(now)) {
             (Some(end), _) if end <= now => "terminated",
             (_, Some(_)) => "active",
@@ -253,8 +258,12 @@ impl Subscription {
         self.began_at.unwrap_or(self.subscription_at)
     }
 
-    /// Lago starts a subscription of today or earlier at once, with the time that was asked for.
+    /// Lago starts a subscription of today or earlier at once, with the time that was asked for; one that was taken back
+    /// never.
     pub(super) fn started_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        if self.canceled_at.is_some() {
+            return None;
+        }
         match self.began_at {
             Some(began_at) => (began_at <= now).then_some(began_at),
             None => (self.subscription_at.date_naive() <= now.date_naive()).then_some(self.subscription_at),

@@ -13,5 +13,6 @@ mod prepaid;
 mod price_drift;
 mod provisioning;
 mod standin;
+mod subscriptions;
 mod wallets;
 mod webhooks;

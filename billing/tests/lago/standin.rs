@@ -64,6 +64,26 @@ async fn what_it_cannot_do_it_refuses_instead_of_guessing() {
     let plan = |charge: serde_json::Value| json!({ "plan": { "name": "P", "code": "p", "interval": "monthly", "amount_cents": 0, "amount_currency": "EUR", "charges": [charge] } });
     let cases = [
         ("GET", "coupons", json!(null)),
+        // By which Lago would tell less, or something else.
+        ("GET", "subscriptions?status[]=terminated", json!(null)),
+        ("GET", "subscriptions?status[]=active&status[]=pending", json!(null)),
+        ("GET", "invoices?status=voided", json!(null)),
+        ("GET", "invoices?external_customer_id=acme&payment_status[]=failed&page=1&per_page=100", json!(null)),
+        ("GET", "customers?search_term=acme", json!(null)),
+        ("GET", "billable_metrics?recurring=true", json!(null)),
+        ("GET", "plans?include_pending_deletion=true", json!(null)),
+        ("GET", "taxes?search_term=vat", json!(null)),
+        ("GET", "webhook_endpoints?name=x", json!(null)),
+        ("GET", "events?external_subscription_id=acme&timestamp_from_started_at=true", json!(null)),
+        ("GET", "wallets?external_customer_id=acme&status=active", json!(null)),
+        ("GET", "customers/acme/current_usage?external_subscription_id=acme&charge_code=x", json!(null)),
+        ("GET", "subscriptions/acme?subscription_status=terminated", json!(null)),
+        ("DELETE", "subscriptions/acme?on_termination_invoice=skip", json!(null)),
+        (
+            "POST",
+            "subscriptions",
+            json!({ "subscription": { "external_customer_id": "b", "external_id": "b", "plan_code": "team", "ending_at": "2100-01-01T00:00:00Z" } }),
+        ),
         (
             "POST",
             "wallets",
@@ -97,6 +117,10 @@ async fn what_it_cannot_do_it_refuses_instead_of_guessing() {
         let (status, answer) = lago.call(method, path, body).await;
         assert_eq!((status, &answer["code"]), (501, &json!("stand_in_not_implemented")), "{method} {path}");
     }
+    assert_eq!(lago.call("GET", "subscriptions/b", json!(null)).await.0, 404, "what was refused was not made");
+    assert_eq!(lago.call("GET", "subscriptions/acme", json!(null)).await.0, 200, "nor ended");
+    let endless = json!({ "subscription": { "external_customer_id": "acme", "external_id": "acme", "plan_code": "team", "ending_at": null } });
+    assert_eq!(lago.call("POST", "subscriptions", endless).await.0, 200, "no end is no question");
     // What would change a price is not passed over.
     let set = |body: &serde_json::Value, field: &str, value: serde_json::Value| {
         let mut body = body.clone();

@@ -179,6 +179,8 @@ cases.push(["an invoice is downloaded", async () => {
 
 cases.push(["what the stand-in cannot do it refuses with 501", async () => {
   assert.equal((await refusal(lago.coupons.findAllCoupons({}))).status, 501);
+  assert.equal((await refusal(lago.subscriptions.findAllSubscriptions({ "status[]": ["active", "pending"] }))).status, 501);
+  assert.equal((await refusal(lago.invoices.findAllInvoices({ statuses: ["voided", "draft"] }))).status, 501);
 }]);
 
 let passed = 0;

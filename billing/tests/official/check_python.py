@@ -264,6 +264,20 @@ def an_ended_subscription_is_found_by_its_status_only():
 
 
 @case
+def what_the_stand_in_does_not_heed_it_refuses():
+    for call, question in [
+        (client.subscriptions.find_all, {"status[]": ["terminated", "canceled"]}),
+        (client.invoices.find_all, {"external_customer_id": "py-customer", "status": "voided"}),
+        (client.subscriptions.create, Subscription(
+            external_customer_id="py-customer", plan_code="py-plan", external_id="py-endless", ending_at="2100-01-01T00:00:00Z"
+        )),
+    ]:
+        assert refusal(call, question).status_code == 501, question
+    listed = client.subscriptions.find_all({"external_customer_id": "py-customer", "page": 1, "per_page": 100})
+    assert "py-endless" not in [item.external_id for item in listed["subscriptions"]]
+
+
+@case
 def what_was_used_until_the_end_is_invoiced():
     client.subscriptions.destroy("py-sub")
     listed = client.invoices.find_all({"external_customer_id": "py-customer"})["invoices"]

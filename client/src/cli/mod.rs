@@ -46,6 +46,7 @@ pub use dev_env::DevEnv;
 pub use error::CliError;
 pub use exit::{EXIT_CODES, Exit};
 pub use globals::Globals;
+pub use moment::Moment;
 
 use globals::Session;
 

@@ -40,7 +40,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 
 /// A point in time, absolute or relative to now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Moment {
+pub enum Moment {
     At(DateTime<Utc>),
     Away(TimeDelta),
 }
@@ -61,6 +61,8 @@ impl FromStr for Moment {
 }
 
 impl Moment {
+    /// The time, or so long after now.
+    #[must_use]
     pub fn after(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::At(time) => time,
@@ -68,6 +70,8 @@ impl Moment {
         }
     }
 
+    /// The time, or so long before now.
+    #[must_use]
     pub fn before(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::At(time) => time,

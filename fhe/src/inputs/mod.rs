@@ -46,6 +46,10 @@ impl InputError {
         Self { reason: Refusal::KeyMismatch, detail }
     }
 
+    fn no_proof() -> Self {
+        Self::invalid("the proof does not hold for this tenant, submitter and key")
+    }
+
     fn unfit(detail: impl Into<String>) -> Self {
         Self { reason: Refusal::InputsUnfit, detail: detail.into() }
     }

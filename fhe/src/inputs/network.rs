@@ -33,7 +33,7 @@ pub fn read(blob: &[u8], key: &NetworkPublicKey, origin: &Origin) -> Result<Rece
     let types = types(&list)?;
     match contained(|| list.verify(&key.crs, &key.key, &origin.metadata())) {
         Some(outcome) if outcome.is_valid() => {}
-        _ => return Err(InputError::invalid("the proof does not hold for this tenant, submitter and key")),
+        _ => return Err(InputError::no_proof()),
     }
     let hash = Sha256::digest(bytes::write(&list)).into();
     Ok(Received { types, hash, held: Held::Proven(Box::new(list)) })

@@ -282,3 +282,13 @@ fn equal_inputs_have_equal_hashes_and_others_not() {
     assert_ne!(hash(&first), hash(&second));
     assert_eq!(read_client(&first, key).expect("ours").types(), [ValueType::U8]);
 }
+
+#[test]
+fn the_pages_show_what_is_said() {
+    for (error, page) in [
+        (InputError::other_key(), include_str!("../../../docs/errors/KEY_MISMATCH.md")),
+        (InputError::no_proof(), include_str!("../../../docs/errors/CIPHERTEXT_INVALID.md")),
+    ] {
+        assert!(page.contains(&format!("\n    \"detail\": \"{error}\",\n")), "{error}");
+    }
+}

@@ -9,6 +9,7 @@ use store::audit::Draft;
 use store::usage::dead_letters::{self, DeadLetter, Which};
 
 use super::End;
+use crate::commands::cut::cut;
 use crate::commands::{parts, stand_in};
 
 /// Dead letters that are listed at once.
@@ -58,12 +59,17 @@ pub(super) async fn run(settings: &Settings, command: &DeadLettersCommand, json:
     match command {
         DeadLettersCommand::List { tenant } => {
             let which = tenant.as_deref().map_or(Which::All, Which::OfTenant);
-            let letters = dead_letters::list(&pool, which, LISTED).await?;
+            let mut letters = dead_letters::list(&pool, which, LISTED + 1).await?;
+            let has_more = cut(&mut letters, LISTED);
             stand_in::ask_configured(settings).await;
             if json {
-                println!("{:#}", json!({ "data": letters.iter().map(document).collect::<Vec<_>>() }));
+                let data: Vec<Value> = letters.iter().map(document).collect();
+                println!("{:#}", json!({ "data": data, "has_more": has_more }));
             } else {
                 letters.iter().for_each(|letter| println!("{}", line(letter)));
+            }
+            if has_more {
+                eprintln!("more than {LISTED}: these are the oldest (--tenant TENANT lists one tenant's)");
             }
         }
         DeadLettersCommand::Retry(args) => {

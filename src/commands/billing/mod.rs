@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
+use serde_json::json;
 use settings::Settings;
 
 use super::{Role, parts, process, stand_in};
@@ -51,7 +52,8 @@ pub enum BillingCommand {
     /// List what the billing system refused for good, send it again, or write it off.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
-    /// List what the billing system told by its webhook, the newest first.
+    /// List what the billing system told by its webhook in the last 90 days, the newest first; trouble is marked.
+    #[command(after_help = EXIT_CODES)]
     Notices(notices::NoticesArgs),
     /// Run the recorded cases that Zama Jobs relies on against a Lago, or the stand-in.
     ///
@@ -105,7 +107,10 @@ pub fn run(settings: &Settings, command: &BillingCommand, json: bool) -> Result<
                 let made = lago.close_month_of_stand_in(&month.to_string()).await;
                 stand_in::name(&lago);
                 let made = made.context("Only the stand-in closes a month by command, and one that is over")?;
-                println!("{made} invoices made for {month}");
+                match json {
+                    true => println!("{:#}", json!({ "month": month.to_string(), "invoices_made": made })),
+                    false => println!("{made} invoices made for {month}"),
+                }
                 End::Done
             }
         };

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::billing::reconciliation::Line;
+use ::billing::reconciliation::{Invoicing, Line, PricedOtherwise};
 use activities::billing_delivery::{BillingDelivery, Unsubscribed};
-use activities::reconciliation::{Month, PATIENCE, Reconciler, Repaired, TenantReport};
+use activities::reconciliation::{Deadlines, Month, PATIENCE, Reconciler, Repaired, TenantReport};
 use anyhow::{Result, ensure};
 use chrono::Utc;
 use clap::{Args, ValueEnum};
@@ -53,7 +53,9 @@ pub(super) async fn run(settings: &Settings, args: &ReconcileArgs, json: bool) -
     }
     let lago = Arc::new(lago(settings)?);
     let delivery = Arc::new(BillingDelivery::new(pool, lago.clone(), settings.billing.default_plan.clone()));
-    let reconciler = Reconciler::new(delivery, args.waiting_longer_than, PATIENCE);
+    let deadlines =
+        Deadlines { delivered_within: args.waiting_longer_than, invoiced_within: settings.billing.invoiced_within() };
+    let reconciler = Reconciler::new(delivery, deadlines, PATIENCE);
     let this_month = Month::of(Utc::now());
     let month = args.month.unwrap_or(this_month);
     ensure!(month <= this_month, "{month} has not begun");
@@ -115,6 +117,18 @@ fn advice(reports: &[TenantReport], repaired: Option<Repaired>) -> String {
         };
         text += &format!("account {tenant} has no active subscription: {way_out}\n");
     }
+    // All of them are of one month.
+    if let Some(report) = reports.iter().find(|report| report.invoice == Invoicing::Uninvoiced) {
+        let month = report.month;
+        text += &format!(
+            "months without their invoice are made, finalized or invoiced anew in Lago; a stand-in, which has no clock, \
+             makes them by: zama-jobs billing close-month {month}\n"
+        );
+    }
+    if reports.iter().flat_map(|report| &report.lines).any(|line| !line.priced_otherwise.is_empty()) {
+        text += "agreed is what this program's price list says of the units: zama-jobs billing setup --check tells whether \
+                 Lago has it now\n";
+    }
     text
 }
 
@@ -122,17 +136,18 @@ fn printed(reports: &[TenantReport], repaired: Option<Repaired>, format: Format)
     let lines = || reports.iter().flat_map(|report| report.lines.iter().map(move |line| (report, line)));
     Ok(match format {
         Format::Json => {
-            let unsubscribed = reports.iter().filter(|report| report.unsubscribed.is_some()).count();
-            let drifting = lines().filter(|(_, line)| line.has_drifted()).count() + unsubscribed;
+            let drifting: usize = reports.iter().map(TenantReport::drifting).sum();
             let unread = reports.iter().filter(|report| report.unread.is_some()).count();
             let told = json!({ "drifting": drifting, "unread": unread, "tenants": reports, "repaired": repaired });
             format!("{told:#}\n")
         }
         Format::Csv => {
             let unread = reports.iter().filter_map(|report| Some(unread_fields(report, report.unread.as_ref()?)));
+            let uninvoiced = reports.iter().filter(|report| stands_alone(report)).map(invoice_fields);
             let unsubscribed =
                 reports.iter().filter_map(|report| Some(unsubscribed_fields(report, report.unsubscribed?)));
-            let rows = lines().map(|(report, line)| fields(report, line)).chain(unsubscribed).chain(unread);
+            let without_metric = uninvoiced.chain(unsubscribed).chain(unread);
+            let rows = lines().map(|(report, line)| fields(report, line)).chain(without_metric);
             rows.fold(csv::line(&COLUMNS), |text, row| text + &csv::line(&row))
         }
         Format::Table => table(reports),
@@ -140,7 +155,7 @@ fn printed(reports: &[TenantReport], repaired: Option<Repaired>, format: Format)
 }
 
 /// Of the CSV.
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 21] = [
     "month",
     "tenant",
     "metric",
@@ -157,11 +172,20 @@ const COLUMNS: [&str; 17] = [
     "has_account",
     "drift",
     "unread",
+    "invoice",
+    "priced_otherwise",
+    "amount_cents",
+    "agreed_cents",
     "subscription",
 ];
 
 /// Of a line; its metric may be whatever somebody sent to the billing system.
 fn fields(report: &TenantReport, line: &Line) -> [String; COLUMNS.len()] {
+    let priced = &line.priced_otherwise;
+    let cents = |of: fn(&PricedOtherwise) -> i64| {
+        let sum = priced.iter().map(of).fold(0i64, i64::saturating_add);
+        if priced.is_empty() { String::new() } else { sum.to_string() }
+    };
     [
         report.month.to_string(),
         report.tenant.clone(),
@@ -179,8 +203,43 @@ fn fields(report: &TenantReport, line: &Line) -> [String; COLUMNS.len()] {
         report.has_account.to_string(),
         line.has_drifted().to_string(),
         String::new(),
+        invoice(report).to_owned(),
+        priced.len().to_string(),
+        cents(|one| one.amount_cents),
+        cents(|one| one.agreed_cents),
         String::new(),
     ]
+}
+
+/// As in JSON.
+fn invoice(report: &TenantReport) -> &'static str {
+    match report.invoice {
+        Invoicing::NotDue => "not_due",
+        Invoicing::Made => "made",
+        Invoicing::Awaited => "awaited",
+        Invoicing::Uninvoiced => "uninvoiced",
+    }
+}
+
+/// Whether a tenant's invoice is told on a line of its own: where it disagrees, or nothing else tells that it is awaited.
+fn stands_alone(report: &TenantReport) -> bool {
+    match report.invoice {
+        Invoicing::NotDue | Invoicing::Made => false,
+        Invoicing::Awaited => report.lines.is_empty(),
+        Invoicing::Uninvoiced => true,
+    }
+}
+
+/// Of a month that lacks its invoice, whatever was used in it: no metric.
+fn invoice_fields(report: &TenantReport) -> [String; COLUMNS.len()] {
+    COLUMNS.map(|column| match column {
+        "month" => report.month.to_string(),
+        "tenant" => report.tenant.clone(),
+        "has_account" => report.has_account.to_string(),
+        "drift" => (report.invoice == Invoicing::Uninvoiced).to_string(),
+        "invoice" => invoice(report).to_owned(),
+        _ => String::new(),
+    })
 }
 
 /// Of an account that nothing bills, whatever its metrics say.
@@ -225,6 +284,13 @@ fn table(reports: &[TenantReport]) -> String {
             let billed = if line.billed.is_some() { billed.as_str() } else { "-" };
             text += &row([tenant, metric, ledger, waiting, events, billed, &says(report, line)]);
         }
+        if stands_alone(report) {
+            let told = match report.invoice {
+                Invoicing::Uninvoiced => "DRIFT: no final invoice bills the end: never made, a draft, failed or voided",
+                _ => AWAITED,
+            };
+            text += &row([&report.tenant, "", "", "", "", "-", told]);
+        }
         if report.waiting > 0 {
             let account = if report.has_account { "" } else { NO_ACCOUNT };
             let told = format!("{} rows wait for their delivery{account}", report.waiting);
@@ -237,10 +303,17 @@ fn table(reports: &[TenantReport]) -> String {
 /// The billing system does not know the tenant.
 const NO_ACCOUNT: &str = "; the tenant has no account";
 
+/// The month is over, and not for long.
+const AWAITED: &str = "not invoiced yet";
+
 /// What is wrong with a line, and the first rows of it.
 fn says(report: &TenantReport, line: &Line) -> String {
     if !line.has_drifted() {
-        return "ok".to_owned();
+        return match report.invoice {
+            Invoicing::Awaited => AWAITED.to_owned(),
+            Invoicing::Uninvoiced => "not invoiced".to_owned(),
+            Invoicing::NotDue | Invoicing::Made => "ok".to_owned(),
+        };
     }
     let named = [
         ("missing", &line.missing),
@@ -250,10 +323,15 @@ fn says(report: &TenantReport, line: &Line) -> String {
         ("waiting for too long", &line.overdue),
         ("refused for good", &line.dead_letters),
     ];
-    let told: Vec<String> = named
+    let mut told: Vec<String> = named
         .iter()
         .filter_map(|(what, ids)| ids.first().map(|first| format!("{} {what} ({first} …)", ids.len())))
         .collect();
+    told.extend(line.priced_otherwise.first().map(|first| {
+        let PricedOtherwise { invoice, currency, amount_cents, agreed_cents, .. } = first;
+        let count = line.priced_otherwise.len();
+        format!("{count} priced otherwise ({invoice}: {amount_cents} cents {currency}, agreed {agreed_cents} …)")
+    }));
     let told = if told.is_empty() { "the sums differ".to_owned() } else { told.join(", ") };
     format!("DRIFT: {told}{}", if report.has_account { "" } else { NO_ACCOUNT })
 }
@@ -274,18 +352,24 @@ mod tests {
 
     fn report(rows: &[LedgerRow], has_account: bool) -> Vec<TenantReport> {
         let nothing = || has_account.then(Default::default);
-        let billed = Billed { units: nothing(), units_before: nothing(), closed: vec![] };
+        let billed = Billed { units: nothing(), units_before: nothing(), ..Billed::default() };
         let lines = compare(rows, &[], &billed);
         let month = "2026-11".parse().unwrap();
-        let tenant = "acme".to_owned();
-        vec![TenantReport { tenant, month, has_account, waiting: 2, lines, unsubscribed: None, unread: None }]
+        let (tenant, invoice, unsubscribed) = ("acme".to_owned(), Invoicing::NotDue, None);
+        vec![TenantReport { tenant, month, has_account, waiting: 2, lines, invoice, unsubscribed, unread: None }]
     }
 
     #[test]
     fn a_drift_is_told_in_every_form() {
         let reports = report(&[row("0", Some(1), RowState::Delivered)], true);
         let csv = printed(&reports, None, Format::Csv).unwrap();
-        assert!(csv.ends_with("subscription\n2026-11,acme,compute_units,3,0,0,0,1,0,0,0,0,0,true,true,,\n"), "{csv}");
+        assert!(
+            csv.ends_with(
+                "unread,invoice,priced_otherwise,amount_cents,agreed_cents,subscription\n\
+                 2026-11,acme,compute_units,3,0,0,0,1,0,0,0,0,0,true,true,,not_due,0,,,\n"
+            ),
+            "{csv}"
+        );
         let table = printed(&reports, None, Format::Table).unwrap();
         assert!(table.contains("DRIFT: 1 missing (019c:compute_units:0 …)\n"), "{table}");
         assert!(table.contains("2 rows wait for their delivery\n"), "{table}");
@@ -299,7 +383,7 @@ mod tests {
         let rows = [row("0", None, RowState::Overdue), row("1", None, RowState::Refused)];
         let reports = report(&rows, false);
         let csv = printed(&reports, None, Format::Csv).unwrap();
-        assert!(csv.ends_with("\n2026-11,acme,compute_units,0,0,0,,0,0,0,0,1,1,false,true,,\n"), "{csv}");
+        assert!(csv.ends_with("\n2026-11,acme,compute_units,0,0,0,,0,0,0,0,1,1,false,true,,not_due,0,,,\n"), "{csv}");
         let table = printed(&reports, None, Format::Table).unwrap();
         let told = "DRIFT: 1 waiting for too long (019c:compute_units:0 …), 1 refused for good (019c:compute_units:1 …); \
                     the tenant has no account\n";
@@ -323,12 +407,13 @@ mod tests {
         let mut reports = report(&[row("0", Some(1), RowState::Delivered)], true);
         assert_eq!(end(&reports, None), End::Trouble);
         let unread = Some("it answered 502: <p class=\"x\">, away".to_owned());
-        let (tenant, month) = ("globex".to_owned(), reports[0].month);
-        let (has_account, unsubscribed) = (true, None);
-        reports.push(TenantReport { tenant, month, has_account, waiting: 0, lines: vec![], unsubscribed, unread });
+        let globex =
+            TenantReport { tenant: "globex".to_owned(), waiting: 0, lines: vec![], unread, ..reports[0].clone() };
+        reports.push(globex);
         assert_eq!(end(&reports, None), End::Failed);
         let csv = printed(&reports, None, Format::Csv).unwrap();
-        let told = "true,true,,\n2026-11,globex,,,,,,,,,,,,true,,\"it answered 502: <p class=\"\"x\"\">, away\",\n";
+        let told = "true,true,,not_due,0,,,\n\
+                    2026-11,globex,,,,,,,,,,,,true,,\"it answered 502: <p class=\"\"x\"\">, away\",,,,,\n";
         assert!(csv.ends_with(told), "{csv}");
         let table = printed(&reports, None, Format::Table).unwrap();
         assert!(table.contains("could not be read: it answered 502: <p class=\"x\">, away\n"), "{table}");
@@ -348,7 +433,7 @@ mod tests {
         reports[0].unsubscribed = Some(Unsubscribed::Ended { at });
         assert_eq!(end(&reports, None), End::Trouble);
         let csv = printed(&reports, None, Format::Csv).unwrap();
-        assert!(csv.ends_with("subscription\n2026-11,acme,,,,,,,,,,,,true,true,,ended\n"), "{csv}");
+        assert!(csv.ends_with("subscription\n2026-11,acme,,,,,,,,,,,,true,true,,,,,,ended\n"), "{csv}");
         let table = printed(&reports, None, Format::Table).unwrap();
         let told = "DRIFT: the account has no active subscription: it was ended in the billing system at 2026-11-20 \
                     12:00:00Z\n";
@@ -376,8 +461,69 @@ mod tests {
         let mut reports = report(&[], true);
         reports[0].lines = compare(&[], &[stray], &Billed::default());
         let csv = printed(&reports, None, Format::Csv).unwrap();
-        let told = "subscription\n2026-11,acme,\"compute,\"\"units\"\"\nacme\",0,0,7,,0,1,0,0,0,0,true,true,,\n";
+        let told = "\n2026-11,acme,\"compute,\"\"units\"\"\nacme\",0,0,7,,0,1,0,0,0,0,true,true,,not_due,0,,,\n";
         assert!(csv.ends_with(told), "{csv}");
+    }
+
+    /// Acme used something, of which everybody agrees; globex has but its monthly fee.
+    fn over(invoice: Invoicing) -> Vec<TenantReport> {
+        let mut reports = report(&[row("0", Some(1), RowState::Waiting)], true);
+        reports[0].waiting = 0;
+        reports[0].lines.iter_mut().for_each(|line| line.billed = None);
+        let fee_alone = TenantReport { tenant: "globex".to_owned(), lines: vec![], ..reports[0].clone() };
+        reports.push(fee_alone);
+        reports.iter_mut().for_each(|report| report.invoice = invoice);
+        reports
+    }
+
+    #[test]
+    fn a_month_without_its_invoice_is_told_in_every_form_also_where_nothing_was_used() {
+        let reports = over(Invoicing::Uninvoiced);
+        assert_eq!(end(&reports, None), End::Trouble);
+        let table = printed(&reports, None, Format::Table).unwrap();
+        let drift = "-  DRIFT: no final invoice bills the end: never made, a draft, failed or voided\n";
+        assert_eq!(table.matches(drift).count(), 2, "{table}");
+        assert!(table.contains("-  not invoiced\n") && !table.contains("  ok\n"), "{table}");
+        let csv = printed(&reports, None, Format::Csv).unwrap();
+        let told = "true,false,,uninvoiced,0,,,\n2026-11,acme,,,,,,,,,,,,true,true,,uninvoiced,,,,\n\
+                    2026-11,globex,,,,,,,,,,,,true,true,,uninvoiced,,,,\n";
+        assert!(csv.ends_with(told), "{csv}");
+        let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json).unwrap()).unwrap();
+        assert_eq!((&json["drifting"], &json["tenants"][1]["invoice"]), (&json!(2), &json!("uninvoiced")));
+        let advice = advice(&reports, None);
+        assert!(advice.ends_with("makes them by: zama-jobs billing close-month 2026-11\n"), "{advice}");
+    }
+
+    #[test]
+    fn an_invoice_that_is_awaited_is_neither_a_drift_nor_ok() {
+        let reports = over(Invoicing::Awaited);
+        assert_eq!((end(&reports, None), advice(&reports, None)), (End::Done, String::new()));
+        let table = printed(&reports, None, Format::Table).unwrap();
+        assert_eq!(table.matches("-  not invoiced yet\n").count(), 2, "{table}");
+        assert!(!table.contains("  ok\n"), "{table}");
+        let csv = printed(&reports, None, Format::Csv).unwrap();
+        assert!(csv.ends_with("\n2026-11,globex,,,,,,,,,,,,true,false,,awaited,,,,\n"), "{csv}");
+        assert_eq!(over(Invoicing::Made).iter().filter(|report| stands_alone(report)).count(), 0);
+    }
+
+    #[test]
+    fn another_price_tells_both_amounts_in_every_form() {
+        let mut reports = over(Invoicing::Made);
+        reports[0].lines[0].priced_otherwise = [(12, 9), (3, 4)]
+            .map(|(amount_cents, agreed_cents)| {
+                let (code, invoice) = ("compute_units".to_owned(), format!("A-{amount_cents}"));
+                PricedOtherwise { code, invoice, currency: "EUR".to_owned(), amount_cents, agreed_cents }
+            })
+            .to_vec();
+        assert_eq!(end(&reports, None), End::Trouble);
+        let table = printed(&reports, None, Format::Table).unwrap();
+        assert!(table.contains("DRIFT: 2 priced otherwise (A-12: 12 cents EUR, agreed 9 …)\n"), "{table}");
+        let csv = printed(&reports, None, Format::Csv).unwrap();
+        assert!(csv.ends_with("true,true,,made,2,15,13\n"), "{csv}");
+        let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json).unwrap()).unwrap();
+        let told = json!({ "invoice": "A-3", "currency": "EUR", "amount_cents": 3, "agreed_cents": 4 });
+        assert_eq!(json["tenants"][0]["lines"][0]["priced_otherwise"][1], told);
+        assert!(advice(&reports, None).contains("zama-jobs billing setup --check"));
     }
 
     #[test]

@@ -48,12 +48,12 @@ pub fn table(tenant: &str, usage: &CurrentUsage) -> String {
     text
 }
 
-/// What Lago's current usage leaves out: a plan's own price.
+/// What Lago's current usage leaves out: a plan's own price, of which a part of a month is invoiced by its days.
 fn fee(code: &str) -> Option<String> {
     let plans = Catalogue::standard().plans;
     let plan = plans.into_iter().find(|plan| plan.code == code && plan.amount_cents > 0)?;
     let fee = money(plan.amount_cents, &plan.currency);
-    Some(format!("  and {fee} a month for the plan {code}, without taxes\n"))
+    Some(format!("  and {fee} a month for the plan {code}, by the days that it has, without taxes\n"))
 }
 
 #[cfg(test)]
@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn a_plan_with_a_price_of_its_own_says_so() {
-        assert_eq!(fee("team").as_deref(), Some("  and 49.00 EUR a month for the plan team, without taxes\n"));
+        let told = "  and 49.00 EUR a month for the plan team, by the days that it has, without taxes\n";
+        assert_eq!(fee("team").as_deref(), Some(told));
         assert_eq!(fee("developer"), None);
         assert_eq!(fee("no-such-plan"), None);
     }

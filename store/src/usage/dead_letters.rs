@@ -84,7 +84,7 @@ pub async fn retry(pool: &PgPool, which: Which<'_>, audit: &Draft) -> Result<Vec
     let mut tx = begin(pool).await?;
     let retried = sqlx::query!(
         "UPDATE usage_ledger SET dead_reason = NULL, billed_at = NULL
-          WHERE dead_reason IS NOT NULL AND dead_reason <> 'test mode' AND NOT voided
+          WHERE dead_reason IS NOT NULL AND dead_reason <> 'test mode' AND NOT voided AND delivered_at IS NULL
             AND ($1::text IS NULL OR tenant = $1) AND ($2::text[] IS NULL OR id = ANY($2))
         RETURNING id, tenant",
         tenant,

@@ -8,6 +8,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::UsageFilter;
+use super::filtered::select_filtered;
 use crate::StoreError;
 use crate::jobs::Reader;
 
@@ -40,24 +41,9 @@ pub async fn sums(
     grouping: Grouping,
     limit: i64,
 ) -> Result<Vec<Group>, StoreError> {
-    // No plan suits all, as in [`super::list`].
     macro_rules! select_rows {
-        ($of_job:tt by use) => {
-            select_rows!(
-                $of_job,
-                "occurred_at >= coalesce($5::timestamptz, '-infinity')
-                 AND occurred_at < coalesce($6::timestamptz, 'infinity')
-                 AND $10::timestamptz IS NULL AND ($11::timestamptz IS NULL OR billed_at < $11)"
-            )
-        };
-        ($of_job:tt by billing) => {
-            select_rows!(
-                $of_job,
-                "billed_at >= $10::timestamptz AND billed_at < coalesce($11::timestamptz, 'infinity')
-                 AND ($5::timestamptz IS NULL OR occurred_at >= $5) AND ($6::timestamptz IS NULL OR occurred_at < $6)"
-            )
-        };
-        ($of_job:tt, $within:tt) => {
+        // Sums are in no order of time.
+        ($of_job:tt, $within:tt, $wanted:tt, $time:tt) => {
             sqlx::query_as!(
                 Row,
                 r#"SELECT CASE WHEN $7 THEN (occurred_at AT TIME ZONE 'UTC')::date END AS day,
@@ -66,10 +52,9 @@ pub async fn sums(
                     + $of_job
                     + " AND "
                     + $within
-                    + r#" AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM jobs j
-                                                           WHERE j.id = u.job_id AND j.tenant = $1 AND j.user_id = $3))
-                      AND ($4::text IS NULL OR metric = $4)
-                    GROUP BY 1, 2, 3 ORDER BY 1 DESC, 2, 3 LIMIT $9"#,
+                    + " AND "
+                    + $wanted
+                    + " GROUP BY 1, 2, 3 ORDER BY 1 DESC, 2, 3 LIMIT $9",
                 reader.tenant.as_str(),
                 filter.job.map(|job| job.0),
                 reader.user_column(),
@@ -84,12 +69,7 @@ pub async fn sums(
             )
         };
     }
-    let rows = match (filter.job, filter.is_by_billing()) {
-        (Some(_), false) => select_rows!("job_id = $2::uuid" by use).fetch_all(pool).await?,
-        (Some(_), true) => select_rows!("job_id = $2::uuid" by billing).fetch_all(pool).await?,
-        (None, false) => select_rows!("$2::uuid IS NULL" by use).fetch_all(pool).await?,
-        (None, true) => select_rows!("$2::uuid IS NULL" by billing).fetch_all(pool).await?,
-    };
+    let rows = select_filtered!(select_rows, filter, pool);
     let group = |row: Row| Group { day: row.day, job_id: row.job_id.map(JobId), metric: row.metric, units: row.units };
     Ok(rows.into_iter().map(group).collect())
 }

@@ -5,6 +5,7 @@ use jobs::JobId;
 use jobs::usage::Metric;
 use sqlx::PgPool;
 
+use super::filtered::select_filtered;
 use super::standing::Standing;
 use crate::StoreError;
 use crate::jobs::Reader;
@@ -90,27 +91,8 @@ pub async fn list(
     after: Option<&UsagePlace>,
     limit: i64,
 ) -> Result<Vec<ListedRow>, StoreError> {
-    // No plan suits all: a job's rows are found by it, all others by the time that is asked about. A bound of the other time
-    // is written so that no index has it.
     macro_rules! select_rows {
-        ($of_job:tt by use) => {
-            select_rows!(
-                $of_job,
-                "occurred_at >= coalesce($5::timestamptz, '-infinity')
-                 AND occurred_at < coalesce($6::timestamptz, 'infinity')
-                 AND $10::timestamptz IS NULL AND ($11::timestamptz IS NULL OR billed_at < $11)",
-                "occurred_at"
-            )
-        };
-        ($of_job:tt by billing) => {
-            select_rows!(
-                $of_job,
-                "billed_at >= $10::timestamptz AND billed_at < coalesce($11::timestamptz, 'infinity')
-                 AND ($5::timestamptz IS NULL OR occurred_at >= $5) AND ($6::timestamptz IS NULL OR occurred_at < $6)",
-                "billed_at"
-            )
-        };
-        ($of_job:tt, $within:tt, $time:tt) => {
+        ($of_job:tt, $within:tt, $wanted:tt, $time:tt) => {
             sqlx::query_as!(
                 ListedRow,
                 "SELECT id, job_id, metric, units, gas, occurred_at, billed_at, delivered_at, dead_reason, voided, reason,
@@ -119,10 +101,9 @@ pub async fn list(
                     + $of_job
                     + " AND "
                     + $within
-                    + " AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM jobs j
-                                                         WHERE j.id = u.job_id AND j.tenant = $1 AND j.user_id = $3))
-                    AND ($4::text IS NULL OR metric = $4)
-                    AND "
+                    + " AND "
+                    + $wanted
+                    + " AND "
                     + $time
                     + " <= coalesce($7::timestamptz, 'infinity')
                     AND ($7::timestamptz IS NULL OR "
@@ -145,10 +126,5 @@ pub async fn list(
             )
         };
     }
-    Ok(match (filter.job, filter.is_by_billing()) {
-        (Some(_), false) => select_rows!("job_id = $2::uuid" by use).fetch_all(pool).await?,
-        (Some(_), true) => select_rows!("job_id = $2::uuid" by billing).fetch_all(pool).await?,
-        (None, false) => select_rows!("$2::uuid IS NULL" by use).fetch_all(pool).await?,
-        (None, true) => select_rows!("$2::uuid IS NULL" by billing).fetch_all(pool).await?,
-    })
+    Ok(select_filtered!(select_rows, filter, pool))
 }

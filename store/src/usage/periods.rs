@@ -9,6 +9,7 @@ use jobs::credits::Counted;
 use jobs::usage::Metric;
 use sqlx::PgPool;
 
+use super::standing;
 use crate::StoreError;
 use crate::limits::month_of;
 
@@ -41,6 +42,20 @@ pub enum Standing {
     Out,
 }
 
+impl Standing {
+    /// As it is told anywhere, and how long that has been so.
+    fn of(told: &standing::Standing, is_arriving: bool, is_overdue: bool) -> Self {
+        match told {
+            standing::Standing::TakenBack | standing::Standing::TestMode => Self::Out,
+            standing::Standing::Refused(_) => Self::Refused,
+            standing::Standing::Delivered(_) if is_arriving => Self::Arriving,
+            standing::Standing::Delivered(_) => Self::Delivered,
+            standing::Standing::Due if is_overdue => Self::Overdue,
+            standing::Standing::Due => Self::Waiting,
+        }
+    }
+}
+
 /// A half-open stretch of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -70,9 +85,7 @@ pub async fn rows(
     overdue_seconds: f64,
 ) -> Result<Vec<PeriodRow>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT id, metric, units, billed_at,
-                  (voided OR dead_reason IS NOT DISTINCT FROM 'test mode') AS "is_out!",
-                  dead_reason IS NOT NULL AS "is_refused!", delivered_at IS NOT NULL AS "is_delivered!",
+        r#"SELECT id, metric, units, billed_at, delivered_at, dead_reason, voided,
                   coalesce(delivered_at BETWEEN $4 AND clock_timestamp(), false) AS "is_arriving!",
                   occurred_at < now() - make_interval(secs => $5) AS "is_overdue!"
              FROM usage_ledger WHERE tenant = $1 AND billed_at >= $2 AND billed_at < $3 ORDER BY id"#,
@@ -85,14 +98,8 @@ pub async fn rows(
     .fetch_all(pool)
     .await?;
     let rows = rows.into_iter().map(|row| {
-        let standing = match (row.is_out, row.is_refused, row.is_delivered, row.is_overdue) {
-            (true, ..) => Standing::Out,
-            (false, true, ..) => Standing::Refused,
-            (false, false, true, _) if row.is_arriving => Standing::Arriving,
-            (false, false, true, _) => Standing::Delivered,
-            (false, false, false, true) => Standing::Overdue,
-            (false, false, false, false) => Standing::Waiting,
-        };
+        let told = standing::Standing::of(row.dead_reason.as_deref(), row.voided, row.delivered_at);
+        let standing = Standing::of(&told, row.is_arriving, row.is_overdue);
         PeriodRow { id: row.id, metric: row.metric, units: row.units, billed_at: row.billed_at, standing }
     });
     Ok(rows.collect())

@@ -1,7 +1,7 @@
 //! What billing is told of tenants: changes of plan, and the end.
 
 use chrono::{TimeDelta, Utc};
-use store::accounts::{self, Heard, plans};
+use store::accounts::{self, plans};
 use store::limits::rules;
 use store::usage;
 use store::usage::hours::{self, CallCount};
@@ -81,19 +81,4 @@ async fn a_row_is_billed_by_the_plan_that_was_told_of_its_time() {
     assert_eq!(billed_by().await, told("team"), "its time is fixed");
     outbox.rewrite_ledger("UPDATE usage_ledger SET billed_at = now() - interval '50 days'").await;
     assert_eq!(billed_by().await, BilledBy::Unknown, "of that time nothing was told");
-}
-
-#[tokio::test]
-async fn notices_are_heard_once_and_forgotten_when_they_are_old() {
-    let outbox = Outbox::new().await;
-    for key in ["old", "new", "new"] {
-        accounts::hear(&outbox.pool, key, "invoice.created", "{}").await.unwrap();
-    }
-    outbox
-        .execute("UPDATE billing_notices SET received_at = now() - interval '91 days' WHERE unique_key = 'old'")
-        .await;
-    assert_eq!(accounts::forget_notices(&outbox.pool, 92).await.unwrap(), 0);
-    assert_eq!(accounts::forget_notices(&outbox.pool, 90).await.unwrap(), 1);
-    assert_eq!(accounts::notices(&outbox.pool, 9).await.unwrap().len(), 1);
-    assert_eq!(accounts::hear(&outbox.pool, "new", "invoice.created", "{}").await.unwrap(), Heard::Known);
 }

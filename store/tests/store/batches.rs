@@ -8,6 +8,7 @@ use store::transactions::{self, InBlock, Purpose, Transaction, TransactionState}
 use store::{StoreError, receipts, sealing};
 
 use crate::outbox::{Outbox, REGISTRY};
+use crate::patience::until;
 use crate::relay::Relay;
 
 fn anchor() -> Anchor {
@@ -149,12 +150,10 @@ async fn one_process_leads_until_its_connection_ends() {
     leader.check().await.unwrap();
     assert_eq!(leader.patience_seconds().await.unwrap(), 30, "a host that vanished is noticed within a minute");
     drop(leader);
-    let mut tries = 0;
-    while batches::lead(&outbox.pool, &REGISTRY).await.unwrap().is_none() {
-        tries += 1;
-        assert!(tries < 50, "the leadership ends with its connection");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until("the leadership ends with its connection", async || {
+        batches::lead(&outbox.pool, &REGISTRY).await.unwrap().map(drop)
+    })
+    .await;
 }
 
 /// No error, no end of the connection: a firewall that forgot it, a machine that hangs.

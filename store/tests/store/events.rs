@@ -1,6 +1,7 @@
 //! `job_events`: each change once, in order, with its transaction.
 
 use crate::outbox::Outbox;
+use crate::patience::until;
 
 #[tokio::test]
 async fn a_jobs_life_is_told_in_order() {
@@ -56,10 +57,5 @@ const READ: &str = "SELECT count(*) FROM job_events WHERE xid < pg_snapshot_xmin
 
 /// Transactions of other databases hold a reader back as well, for as long as they are open.
 async fn eventually_read(outbox: &Outbox, events: i64) {
-    let mut tries = 0;
-    while outbox.count(READ).await != events {
-        tries += 1;
-        assert!(tries < 200, "{events} events are read");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    until(&format!("{events} events are read"), async || (outbox.count(READ).await == events).then_some(())).await;
 }

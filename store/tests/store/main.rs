@@ -4,6 +4,9 @@
 
 mod database;
 mod outbox;
+#[allow(dead_code, reason = "the harness waits for more")]
+#[path = "../../../tests/harness/patience.rs"]
+mod patience;
 mod reads;
 mod relay;
 
@@ -23,6 +26,7 @@ mod ledger;
 mod limits;
 mod lost;
 mod migrating;
+mod notices;
 mod notifications;
 mod overdue;
 mod people;
@@ -31,6 +35,7 @@ mod quotes;
 mod resync;
 mod roles;
 mod starts;
+mod top_ups;
 mod transactions;
 mod transitions;
 mod unavailable;

@@ -3,9 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use jobs::TenantId;
 use store::jobs::Reader;
-use store::usage::{self, UsageFilter, UsagePlace, groups};
+use store::usage::corrections::{self, Anew};
+use store::usage::dead_letters::{self, Which};
+use store::usage::standing::Standing;
+use store::usage::{self, TEST_MODE, UsageFilter, UsagePlace, groups};
 
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, draft};
 use crate::reads::rows_read;
 
 async fn billed_at(outbox: &Outbox) -> Option<DateTime<Utc>> {
@@ -59,6 +62,77 @@ async fn what_is_delivered_or_dead_is_not_due() {
         .unwrap();
     assert_eq!(again, first);
     assert_eq!(outbox.count("SELECT count(*) FROM usage_ledger WHERE dead_reason IS NOT NULL").await, 1);
+}
+
+/// What comes between the send of a row and its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    Answer,
+    /// Somebody else who holds the row buries it.
+    Burial,
+    /// An operator has it tried again.
+    Retry,
+}
+
+/// `meter` and the reporter may hold the same row: what one of them buries, the other one's answer may tell to be taken.
+#[tokio::test]
+async fn a_row_that_was_taken_is_no_dead_letter_whatever_is_heard_first() {
+    use Heard::{Answer, Burial, Retry};
+    let outbox = Outbox::new().await.as_application().await;
+    for heard in [&[Burial, Answer][..], &[Burial, Answer, Retry], &[Answer, Burial, Retry], &[Burial, Retry, Answer]] {
+        let job = outbox.job().await;
+        let row = usage::due_for_job(&outbox.pool, job).await.unwrap().remove(0).id;
+        let named = std::slice::from_ref(&row);
+        usage::freeze(&outbox.pool, named, DateTime::UNIX_EPOCH).await.unwrap();
+        let mut is_dead = false;
+        for what in heard {
+            match what {
+                Burial => usage::dead(&outbox.pool, &row, "422: no").await.unwrap(),
+                Answer => {
+                    let revived = usage::delivered(&outbox.pool, named).await.unwrap();
+                    assert_eq!(!revived.is_empty(), is_dead, "{heard:?}");
+                }
+                Retry => {
+                    let retried = dead_letters::retry(&outbox.pool, Which::Named(named), &draft()).await.unwrap();
+                    assert_eq!(!retried.is_empty(), is_dead, "{heard:?}");
+                }
+            }
+            is_dead = *what == Burial && heard[0] == Burial;
+        }
+        let row = usage::of_ids(&outbox.pool, named).await.unwrap().remove(0);
+        assert!(row.delivered_at.is_some() && row.billed_at == Some(row.occurred_at), "{heard:?}: {row:?}");
+        assert_eq!(row.dead_reason, None, "{heard:?}");
+        assert!(usage::due_for_job(&outbox.pool, job).await.unwrap().is_empty());
+    }
+    assert_eq!(dead_letters::count(&outbox.pool).await.unwrap(), 0);
+    let buried = "UPDATE usage_ledger SET dead_reason = '422: no'";
+    let refused = sqlx::query(buried).execute(&outbox.pool).await.expect_err("all are delivered").to_string();
+    assert!(refused.contains("usage_ledger_delivered_check"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_was_taken_back_or_is_of_a_sandbox_is_not_delivered_whoever_says_so() {
+    let outbox = Outbox::new().await;
+    let job = outbox.job().await;
+    let row = usage::due_for_job(&outbox.pool, job).await.unwrap().remove(0).id;
+    assert!(corrections::book_anew(&outbox.pool, &row, Anew::Waiting, "its period is over", None).await.unwrap());
+    outbox.execute("INSERT INTO tenants (id, plan, sandbox_of) VALUES ('acme--test', 'development', 'acme')").await;
+    let free =
+        "INSERT INTO usage_ledger (id, tenant, metric, segment, units) VALUES ('t', 'acme--test', 'api_calls', 't', 1)";
+    outbox.execute(free).await;
+    let ids = [row, "t".to_owned()];
+    assert_eq!(usage::delivered(&outbox.pool, &ids).await.unwrap(), [""; 0]);
+    assert_eq!(outbox.count("SELECT count(*) FROM usage_ledger WHERE delivered_at IS NOT NULL").await, 0);
+
+    // By the name that the database gives it.
+    let sandbox: TenantId = "acme--test".parse().unwrap();
+    let reader = Reader { tenant: &sandbox, user: None };
+    let rows = usage::list(&outbox.pool, reader, &UsageFilter::default(), None, 10).await.unwrap();
+    assert_eq!(
+        rows.iter().map(|row| (row.standing(), row.dead_reason.as_deref())).collect::<Vec<_>>(),
+        [(Standing::TestMode, Some(TEST_MODE))]
+    );
+    assert_eq!(dead_letters::retry(&outbox.pool, Which::All, &draft()).await.unwrap(), [""; 0]);
 }
 
 #[tokio::test]

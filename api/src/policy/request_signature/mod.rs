@@ -63,8 +63,7 @@ pub fn check<'a>(
     let at = at.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     let at = at.ok_or_else(|| refused("X-Zama-Timestamp is not a time in seconds since 1970."))?;
     if (now - at).abs() > TOLERANCE {
-        let clock = now.timestamp();
-        return Err(refused(format!("X-Zama-Timestamp is more than 5 minutes from the server's clock, {clock}.")));
+        return Err(off_the_clock(now));
     }
     let is_nonce = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if !NONCE_LENGTHS.contains(&nonce.len()) || !nonce.bytes().all(is_nonce) {
@@ -91,6 +90,11 @@ pub fn check<'a>(
 /// The refusal of a request that is not signed as it must be.
 pub fn refused(detail: impl Into<String>) -> Problem {
     Problem::new(ErrorCode::RequestSignatureInvalid, detail)
+}
+
+fn off_the_clock(now: DateTime<Utc>) -> Problem {
+    let clock = now.timestamp();
+    refused(format!("X-Zama-Timestamp is more than 5 minutes from the server's clock, {clock}."))
 }
 
 /// The refusal of a request whose body is not the one that was signed.

@@ -150,3 +150,8 @@ fn a_key_is_its_tenants_and_its_ids_alone() {
     assert_eq!((all[0].len(), &all[0][..4]), (68, "zrk_"));
     assert!(RequestKeys::new("short").is_err());
 }
+
+#[test]
+fn the_page_shows_what_is_said() {
+    off_the_clock("2026-03-14T09:26:53.589Z".parse().expect("a time")).is_the_example_of_its_page();
+}

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{SubsecRound as _, Utc};
-use jobs::{ErrorCode, FieldError, KeyMode, Role, Scope, Scopes};
+use jobs::{ErrorCode, FieldError, KeyMode, Role, Scope, Scopes, UserId};
 use serde_json::json;
 use store::api_keys::{Created, NewKey};
 
@@ -73,11 +73,13 @@ pub async fn create(
     match store::api_keys::create(&state.pool, &new, MAX_API_KEYS, &note).await? {
         Created::New(stored) => Ok(shown_once(&state, &key, ApiKey::of(&state, stored))),
         Created::NoSuchUser => Err(no_user(&principal, user)),
-        Created::TooMany => {
-            let detail = format!("The user {user} has {MAX_API_KEYS} keys in force: revoke one.");
-            Err(Problem::new(ErrorCode::TooManyApiKeys, detail))
-        }
+        Created::TooMany => Err(too_many(user)),
     }
+}
+
+fn too_many(user: &UserId) -> Problem {
+    let detail = format!("The user {user} has {MAX_API_KEYS} keys in force: revoke one.");
+    Problem::new(ErrorCode::TooManyApiKeys, detail)
 }
 
 /// The answer with the secret, which no cache keeps.
@@ -123,6 +125,11 @@ mod tests {
             scopes: Scopes::read(scopes),
             credential: Credential::AccessToken,
         }
+    }
+
+    #[test]
+    fn the_page_shows_what_is_said() {
+        too_many(&"ada".parse().unwrap()).is_the_example_of_its_page();
     }
 
     #[test]

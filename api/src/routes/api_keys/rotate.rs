@@ -87,3 +87,13 @@ fn ended(id: &ApiKeyId) -> Problem {
     let detail = format!("The API key {id} has expired, is revoked, or was rotated before.");
     Problem::new(ErrorCode::ApiKeyEnded, detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_shows_what_is_said() {
+        ended(&"4fTq0ZxkW9bYpR2c".parse().unwrap()).is_the_example_of_its_page();
+    }
+}

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use jobs::ErrorCode;
+use jobs::billing_notice::{family, is_trouble};
 use serde::Deserialize;
-use store::accounts::{Heard, hear};
+use store::accounts::notices::{Heard, hear};
 
-use super::kind::{family, is_trouble};
 use crate::ApiState;
 use crate::errors;
 use crate::notices::{KeyUnknown, Signature};
@@ -95,7 +95,7 @@ fn note(kind: &str) {
     metrics::counter!("zama_billing_notices_total", "kind" => family(kind)).increment(1);
     if is_trouble(kind) {
         metrics::counter!(BILLING_TROUBLE).increment(1);
-        tracing::error!(notice.kind = kind, "the billing system reports trouble: zama-jobs billing notices");
+        tracing::error!(notice.kind = kind, "the billing system reports trouble: zama-jobs billing notices --trouble");
     } else {
         tracing::info!(notice.kind = kind, "the billing system reports");
     }

@@ -1,4 +1,3 @@
 //! Where the billing system reports to.
 
-mod kind;
 pub mod lago_webhook;

@@ -101,11 +101,7 @@ pub async fn top_up(
         Requested::New(top_up) => (top_up, false),
         Requested::Known(top_up) => (top_up, true),
         Requested::KeyReused { first_use } => return Err(idempotency_key::reused(first_use)),
-        Requested::TooMany => {
-            let detail =
-                format!("{MOST_OPEN} top-ups of the tenant are open, as many as may be: pay their invoices first.");
-            return Err(Problem::new(ErrorCode::TooManyTopUps, detail));
-        }
+        Requested::TooMany => return Err(too_many()),
     };
     let top_up = TopUp::as_requested(&state, top_up);
     let location = [(header::LOCATION, top_up.links.this.clone())];
@@ -133,9 +129,19 @@ fn read(body: &Value, currency: &str) -> Result<i64, Problem> {
         .map_err(|errors| Problem::new(ErrorCode::InvalidRequest, "The top-up is not valid.").with_errors(errors))
 }
 
+fn too_many() -> Problem {
+    let detail = format!("{MOST_OPEN} top-ups of the tenant are open, as many as may be: pay their invoices first.");
+    Problem::new(ErrorCode::TooManyTopUps, detail)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_shows_what_is_said() {
+        too_many().is_the_example_of_its_page();
+    }
 
     #[test]
     fn an_amount_is_whole_and_in_the_plans_currency() {

@@ -56,13 +56,14 @@ pub(super) fn not_quoted(unusable: Unusable) -> Problem {
 #[cfg(test)]
 mod tests {
     use jobs::usage::Units;
+    use serde_json::{Value, json};
 
     use super::*;
 
     #[test]
     fn each_quote_that_does_not_serve_has_a_code_of_its_own() {
-        let excess = Units::plain(66).excess(Units::plain(18)).expect("it is more");
-        let at = "2026-03-14T09:26:53.589Z".parse().expect("a time");
+        let excess = Units::plain(65).excess(Units::plain(18)).expect("it is more");
+        let at = "2026-03-14T09:24:11.589Z".parse().expect("a time");
         let codes = [
             (Unusable::Unknown, ErrorCode::QuoteNotFound),
             (Unusable::Used, ErrorCode::QuoteUsed),
@@ -71,7 +72,24 @@ mod tests {
             (Unusable::TooDear(excess), ErrorCode::CostCeilingExceeded),
         ];
         for (unusable, code) in codes {
-            assert_eq!(not_quoted(unusable).code(), code);
+            let problem = not_quoted(unusable);
+            assert_eq!(problem.code(), code);
+            problem.is_the_example_of_its_page();
         }
+    }
+
+    #[test]
+    fn the_pages_show_what_is_said_of_a_body() {
+        let read = |body: Value| {
+            let refused = jobs::submission::read(&body, chrono::Utc::now(), "http://127.0.0.1:8080");
+            invalid(refused.expect_err("refused"))
+        };
+        let misspelt = json!({
+            "type": "compute", "prority": "high",
+            "payload": {"algorithm": "prime_factorization", "input": {"number": 0}}
+        });
+        read(misspelt).is_the_example_of_its_page();
+        let unknown = json!({"type": "compute", "payload": {"algorithm": "factorisation", "input": {"number": 6}}});
+        read(unknown).is_the_example_of_its_page();
     }
 }

@@ -10,7 +10,7 @@ use axum::{Extension, Json};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use jobs::submission::{self, Submission};
 use jobs::wire::{Accepted, Job};
-use jobs::{ErrorCode, IdempotencyKey, JobId, JobStatus};
+use jobs::{IdempotencyKey, JobId, JobStatus};
 use serde_json::{Value, json};
 use store::admission::{Admission, Admitted, admit};
 
@@ -149,10 +149,7 @@ pub async fn submit(
         Admitted::Replayed { response } => (stored(&response)?, true),
         Admitted::KeyReused { first_use } => return Err(idempotency_key::reused(first_use)),
         Admitted::Late => return Err(late()),
-        Admitted::InProgress => {
-            let detail = "Another request with this idempotency key is being handled.";
-            return Err(Problem::new(ErrorCode::RequestInProgress, detail));
-        }
+        Admitted::InProgress => return Err(idempotency_key::in_progress()),
         Admitted::UnknownUser => return Err(unregistered()),
         Admitted::NoSubmitter => return Err(without_submitter()),
         Admitted::Missing(kind) => return Err(references::gone(kind)),

@@ -15,3 +15,19 @@ pub fn problem(what: &str, status: JobStatus, error: Option<(ErrorCode, String)>
         (status, _) => Problem::new(ErrorCode::ResultNotReady, format!("The job is {status}; it has no {what} yet.")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_show_what_is_said() {
+        problem("result", JobStatus::Processing, None).is_the_example_of_its_page();
+        problem("result", JobStatus::Cancelled, None).is_the_example_of_its_page();
+        // What the worker says stands on the page of the job's own code.
+        let crashed = "3 attempts at the computation came to no end.".to_owned();
+        assert!(include_str!("../../../../docs/errors/COMPUTE_CRASHED.md").contains(&crashed));
+        let error = Some((ErrorCode::ComputeCrashed, crashed));
+        problem("result", JobStatus::Failed, error).is_the_example_of_its_page();
+    }
+}

@@ -107,6 +107,18 @@ mod tests {
     }
 
     #[test]
+    fn the_pages_show_what_is_said() {
+        let now = "2026-03-14T09:26:53.589Z".parse().expect("a time");
+        for limited in [
+            Limited::Active(50),
+            Limited::Units { metric: Metric::ComputeUnits, wanted: 66, left: 12 },
+            Limited::Credits(Unpaid::Exhausted { available_cents: 1, wanted_cents: 3 }),
+        ] {
+            refusal(limited, Role::Developer, "EUR", now).is_the_example_of_its_page();
+        }
+    }
+
+    #[test]
     fn a_warning_names_the_packages_that_are_used_up_from_their_last_unit_on() {
         let plan = Plan {
             compute_units: MonthlyUnits { package: 10, ceiling: 20 },

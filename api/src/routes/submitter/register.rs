@@ -67,10 +67,7 @@ pub async fn register(
             Err(Problem::new(ErrorCode::NonceReplayed, "The challenge was used before; ask for another one."))
         }
         Registered::Expired => Err(invalid("The challenge has expired; ask for another one.")),
-        Registered::Taken => {
-            let detail = format!("The address {submitter} is registered by another user.");
-            Err(Problem::new(ErrorCode::SubmitterTaken, detail))
-        }
+        Registered::Taken => Err(taken(submitter)),
         Registered::NoSuchUser => Err(unregistered()),
     }
 }
@@ -97,10 +94,26 @@ fn check(state: &ApiState, principal: &Principal, proof: &Proof, asked: &Asked) 
     }
 }
 
+fn taken(submitter: Address) -> Problem {
+    let detail = format!("The address {submitter} is registered by another user.");
+    Problem::new(ErrorCode::SubmitterTaken, detail)
+}
+
 fn invalid(detail: &str) -> Problem {
     Problem::new(ErrorCode::SignatureInvalid, detail)
 }
 
 fn proof_example() -> Value {
     json!({"nonce": format!("0x{}", "9d".repeat(32)), "signature": format!("0x{}1b", "5e".repeat(64))})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_shows_what_is_said() {
+        let address = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8".parse().expect("an address");
+        taken(address).is_the_example_of_its_page();
+    }
 }

@@ -93,3 +93,13 @@ fn read(body: &Value) -> Result<Role, Problem> {
 pub(super) fn last_admin() -> Problem {
     Problem::new(ErrorCode::LastAdmin, "The user is the tenant's last admin: make another one first.")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_shows_what_is_said() {
+        last_admin().is_the_example_of_its_page();
+    }
+}

@@ -1,15 +1,16 @@
 //! `/customers` and their current usage.
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::standin::answer::{Paging, Refusal, rooted};
+use crate::standin::answer::{Refusal, rooted};
 use crate::standin::book::Book;
 use crate::standin::keeper::{Answer, Keeper};
 use crate::standin::period::iso;
+use crate::standin::query::{All, Asked, Listed};
 use crate::standin::records::{Customer, Record};
 use crate::standin::usage::{Taxes, customer_usage};
 
@@ -92,7 +93,7 @@ pub(super) async fn show(State(keeper): State<Keeper>, Path(external_id): Path<S
         .await
 }
 
-pub(super) async fn list(State(keeper): State<Keeper>, Query(paging): Query<Paging>) -> Answer {
+pub(super) async fn list(State(keeper): State<Keeper>, Listed { paging, .. }: Listed<All>) -> Answer {
     keeper.read(move |book, _| Ok(paging.answer("customers", book.customers.values().map(view).collect()))).await
 }
 
@@ -105,7 +106,7 @@ pub(super) struct UsageQuery {
 pub(super) async fn current_usage(
     State(keeper): State<Keeper>,
     Path(external_id): Path<String>,
-    Query(query): Query<UsageQuery>,
+    Asked(query): Asked<UsageQuery>,
 ) -> Answer {
     keeper
         .read(move |book, now| {

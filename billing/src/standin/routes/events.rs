@@ -1,16 +1,17 @@
 //! `/events`: Lago takes what it is given, codes and subscriptions that it does not know included, but each once.
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::standin::answer::{Paging, Refusal, rooted};
+use crate::standin::answer::{Refusal, rooted};
 use crate::standin::book::Book;
 use crate::standin::keeper::{Answer, Keeper};
 use crate::standin::period::{iso, iso_millis};
+use crate::standin::query::Listed;
 use crate::standin::records::{Event, Record};
 use crate::{Decimal, LARGEST_BATCH};
 
@@ -145,11 +146,7 @@ pub(super) struct ListQuery {
 }
 
 /// Newest first.
-pub(super) async fn list(
-    State(keeper): State<Keeper>,
-    Query(query): Query<ListQuery>,
-    Query(paging): Query<Paging>,
-) -> Answer {
+pub(super) async fn list(State(keeper): State<Keeper>, Listed { query, paging }: Listed<ListQuery>) -> Answer {
     keeper
         .read(move |book, now| {
             let all;

@@ -1,7 +1,7 @@
 //! `/invoices`, and the command that Lago's clock gives there: closing a month.
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -11,11 +11,12 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::unknown_to;
-use crate::standin::answer::{Paging, Refusal, rooted};
+use crate::standin::answer::{Refusal, rooted};
 use crate::standin::book::Book;
 use crate::standin::keeper::{Answer, Keeper};
 use crate::standin::period::{Period, iso};
 use crate::standin::prepaid::Purse;
+use crate::standin::query::Listed;
 use crate::standin::records::{Invoice, InvoiceKind, InvoicingReason, PaymentStatus, Record};
 use crate::standin::{document, invoicing};
 
@@ -29,11 +30,7 @@ pub(super) struct ListQuery {
 }
 
 /// Newest first, without their fees.
-pub(super) async fn list(
-    State(keeper): State<Keeper>,
-    Query(query): Query<ListQuery>,
-    Query(paging): Query<Paging>,
-) -> Answer {
+pub(super) async fn list(State(keeper): State<Keeper>, Listed { query, paging }: Listed<ListQuery>) -> Answer {
     keeper
         .read(move |book, _| {
             let wanted = |invoice: &&Invoice| {

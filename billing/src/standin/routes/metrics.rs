@@ -1,14 +1,15 @@
 //! `/billable_metrics`.
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::standin::answer::{Paging, Refusal, rooted};
+use crate::standin::answer::{Refusal, rooted};
 use crate::standin::keeper::{Answer, Keeper};
 use crate::standin::period::iso;
+use crate::standin::query::{All, Listed};
 use crate::standin::records::{Aggregation, Metric, Record};
 
 const ROOT: &str = "billable_metric";
@@ -129,7 +130,7 @@ pub(super) async fn show(State(keeper): State<Keeper>, Path(code): Path<String>)
     keeper.read(move |book, _| Ok(json!({ ROOT: view(book.metrics.get(&code).ok_or(Refusal::NotFound(ROOT))?) }))).await
 }
 
-pub(super) async fn list(State(keeper): State<Keeper>, Query(paging): Query<Paging>) -> Answer {
+pub(super) async fn list(State(keeper): State<Keeper>, Listed { paging, .. }: Listed<All>) -> Answer {
     keeper.read(move |book, _| Ok(paging.answer("billable_metrics", book.metrics.values().map(view).collect()))).await
 }
 

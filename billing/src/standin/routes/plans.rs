@@ -1,7 +1,7 @@
 //! `/plans` with their charges.
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Number, Value, json};
@@ -10,11 +10,12 @@ use uuid::Uuid;
 use super::metrics::required;
 use super::{taxes, unknown_to};
 use crate::Decimal;
-use crate::standin::answer::{Paging, Refusal, rooted};
+use crate::standin::answer::{Refusal, rooted};
 use crate::standin::book::Book;
 use crate::standin::keeper::{Answer, Keeper};
 use crate::standin::period::iso;
 use crate::standin::pricing::Pricing;
+use crate::standin::query::{All, Listed};
 use crate::standin::records::{Charge, Plan, Record};
 
 const ROOT: &str = "plan";
@@ -210,7 +211,7 @@ pub(super) async fn show(State(keeper): State<Keeper>, Path(code): Path<String>)
         .await
 }
 
-pub(super) async fn list(State(keeper): State<Keeper>, Query(paging): Query<Paging>) -> Answer {
+pub(super) async fn list(State(keeper): State<Keeper>, Listed { paging, .. }: Listed<All>) -> Answer {
     keeper
         .read(move |book, now| {
             Ok(paging.answer("plans", book.plans.values().map(|plan| view(book, plan, now)).collect()))

@@ -1,20 +1,21 @@
 //! `/subscriptions`: when events begin and cease to count.
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::metrics::required;
-use super::{customers, plans};
-use crate::standin::answer::{Paging, Refusal, rooted};
+use super::{customers, plans, unknown_to};
+use crate::standin::answer::{Refusal, rooted};
 use crate::standin::book::Book;
 use crate::standin::invoicing::{self, Span};
 use crate::standin::keeper::{Answer, Keeper};
 use crate::standin::period::{Period, iso, iso_millis};
 use crate::standin::prepaid::Purse;
+use crate::standin::query::{Asked, Listed};
 use crate::standin::records::{InvoicingReason, Plan, Record, Subscription};
 
 const ROOT: &str = "subscription";
@@ -27,9 +28,24 @@ struct Input {
     name: Option<String>,
     billing_time: Option<String>,
     subscription_at: Option<String>,
-    ending_at: Option<String>,
     plan_overrides: Option<Value>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
+
+/// What Lago would heed of a subscription: when it ends by itself, how that is billed, and what else makes its invoices.
+const UNHEEDED: [&str; 10] = [
+    "ending_at",
+    "on_termination_invoice",
+    "on_termination_credit_note",
+    "usage_thresholds",
+    "activation_rules",
+    "payment_method",
+    "invoice_custom_section",
+    "consolidate_invoice",
+    "billing_entity_code",
+    "purchase_order_number",
+];
 
 /// Lago's names of a subscription's states.
 #[derive(Deserialize)]
@@ -51,8 +67,8 @@ pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer 
     if input.plan_overrides.is_some_and(|overrides| !overrides.is_null()) {
         return Err(Refusal::Forbidden);
     }
+    unknown_to("a subscription", &UNHEEDED, &input.rest)?;
     let subscription_at = time("subscription_at", input.subscription_at.as_deref())?;
-    let ending_at = time("ending_at", input.ending_at.as_deref())?;
     keeper
         .change(move |book, now| {
             let mut errors = Map::new();
@@ -88,8 +104,8 @@ pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer 
                 plan_code,
                 name: input.name,
                 subscription_at: subscription_at.unwrap_or(now),
-                ending_at,
                 terminated_at: None,
+                canceled_at: None,
                 began_at: None,
                 created_at: now,
             };
@@ -104,7 +120,7 @@ pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer 
 pub(super) async fn terminate(
     State(keeper): State<Keeper>,
     Path(external_id): Path<String>,
-    Query(query): Query<StatusQuery>,
+    Asked(query): Asked<StatusQuery>,
 ) -> Answer {
     keeper
         .change(move |book, now| {
@@ -112,9 +128,9 @@ pub(super) async fn terminate(
                 return cancel(book, &external_id, now);
             }
             let active = book.active_subscription(&external_id, now).cloned().ok_or(Refusal::NotFound(ROOT))?;
-            let next = waiting(book, &active, now).map(cancelled);
+            let next = waiting(book, &active, now).map(|next| cancelled(next, now));
             let mut records: Vec<Record> = next.map(Record::Subscription).into_iter().collect();
-            let (subscription, ending) = ended(book, active, now)?;
+            let (subscription, ending) = ended(book, active, End::Termination, now)?;
             let answer = answer(book, &subscription, now);
             records.extend(ending);
             Ok((records, answer))
@@ -126,10 +142,8 @@ pub(super) async fn terminate(
 fn cancel(book: &Book, external_id: &str, now: DateTime<Utc>) -> Result<(Vec<Record>, Value), Refusal> {
     let is_pending = |item: &&Subscription| item.external_id == external_id && item.status(now) == "pending";
     let pending = book.subscriptions.iter().find(is_pending).ok_or(Refusal::NotFound(ROOT))?;
-    let gone = cancelled(pending);
-    let mut answer = answer(book, &gone, now);
-    answer[ROOT]["status"] = json!("canceled");
-    answer[ROOT]["canceled_at"] = json!(iso(now));
+    let gone = cancelled(pending, now);
+    let answer = answer(book, &gone, now);
     let mut records = vec![Record::Subscription(gone)];
     if let Some(active) = book.active_subscription(external_id, now) {
         records.push(Record::Subscription(Subscription { terminated_at: None, ..active.clone() }));
@@ -148,7 +162,7 @@ fn change_plan(
     if known.plan_code == plan.code {
         return Ok((Vec::new(), answer(book, known, now)));
     }
-    let next = waiting(book, known, now).map(cancelled);
+    let next = waiting(book, known, now).map(|next| cancelled(next, now));
     let mut records: Vec<Record> = next.map(Record::Subscription).into_iter().collect();
     let begins = |began_at| Subscription {
         id: Uuid::now_v7(),
@@ -160,7 +174,7 @@ fn change_plan(
     };
     let current = book.plans.get(&known.plan_code).ok_or(Refusal::NotFound("plan"))?;
     let answered = if plan.amount_cents >= current.amount_cents {
-        let (_, ending) = ended(book, known.clone(), now)?;
+        let (_, ending) = ended(book, known.clone(), End::Upgrade, now)?;
         let next = begins(now);
         records.extend(ending);
         records.push(Record::Subscription(next.clone()));
@@ -174,13 +188,30 @@ fn change_plan(
     Ok((records, answer(book, &answered, now)))
 }
 
+/// Why a subscription ends at once.
+#[derive(Clone, Copy)]
+enum End {
+    Termination,
+    /// Another plan goes on, and bills the day of the change.
+    Upgrade,
+}
+
 /// A subscription that ends now; with it its last invoice, and what that drew from prepaid credits.
-fn ended(book: &Book, subscription: Subscription, now: DateTime<Utc>) -> Result<(Subscription, Vec<Record>), Refusal> {
+fn ended(
+    book: &Book,
+    subscription: Subscription,
+    end: End,
+    now: DateTime<Utc>,
+) -> Result<(Subscription, Vec<Record>), Refusal> {
     let ended = Subscription { terminated_at: Some(now), ..subscription };
     let period = Period::current(&ended, now);
     let mut purse = Purse::of(book, now);
     purse.ends(ended.id);
-    let span = Span { subscription: &ended, period, reason: InvoicingReason::SubscriptionTerminating, now };
+    let days = match end {
+        End::Termination => period.days(),
+        End::Upgrade => (period.days() - 1).max(0),
+    };
+    let span = Span { subscription: &ended, period, days, reason: InvoicingReason::SubscriptionTerminating, now };
     let invoice = invoicing::invoice(book, &span, &mut purse)?;
     let mut records = vec![Record::Invoice(invoice), Record::Subscription(ended.clone())];
     records.extend(purse.records());
@@ -193,32 +224,33 @@ fn waiting<'a>(book: &'a Book, current: &Subscription, now: DateTime<Utc>) -> Op
     book.subscriptions.iter().filter(next).find(|item| item.status(now) == "pending")
 }
 
-fn cancelled(waiting: &Subscription) -> Subscription {
-    Subscription { terminated_at: Some(waiting.created_at), ..waiting.clone() }
+fn cancelled(waiting: &Subscription, now: DateTime<Utc>) -> Subscription {
+    Subscription { canceled_at: Some(now), ..waiting.clone() }
 }
 
-/// Without `status` only an active one is found, as in Lago.
+/// Without `status` only an active one is found, and of several the one that ended last, as in Lago.
 pub(super) async fn show(
     State(keeper): State<Keeper>,
     Path(external_id): Path<String>,
-    Query(query): Query<StatusQuery>,
+    Asked(query): Asked<StatusQuery>,
 ) -> Answer {
     keeper
         .read(move |book, now| {
             let status = query.status.as_deref().unwrap_or("active");
-            let newest = book.subscriptions.iter().rev();
-            let found = newest.into_iter().find(|item| item.external_id == external_id && item.status(now) == status);
+            let is_asked_for = |item: &&Subscription| item.external_id == external_id && item.status(now) == status;
+            // `terminated_at DESC NULLS FIRST, started_at DESC`, and of what is alike the newest.
+            let found = book
+                .subscriptions
+                .iter()
+                .filter(is_asked_for)
+                .max_by_key(|item| (item.terminated_at.is_none(), item.terminated_at, item.started_at(now)));
             Ok(answer(book, found.ok_or(Refusal::NotFound(ROOT))?, now))
         })
         .await
 }
 
 /// Active ones, newest first.
-pub(super) async fn list(
-    State(keeper): State<Keeper>,
-    Query(query): Query<ListQuery>,
-    Query(paging): Query<Paging>,
-) -> Answer {
+pub(super) async fn list(State(keeper): State<Keeper>, Listed { query, paging }: Listed<ListQuery>) -> Answer {
     keeper
         .read(move |book, now| {
             let matching = book.subscriptions.iter().rev().filter(|item| {
@@ -269,9 +301,9 @@ pub(in crate::standin) fn view(book: &Book, subscription: &Subscription, now: Da
         "subscription_at": iso(subscription.subscription_at),
         "started_at": subscription.started_at(now).map(iso_millis),
         "trial_ended_at": null,
-        "ending_at": subscription.ending_at.map(iso),
+        "ending_at": null,
         "terminated_at": subscription.terminated_at.map(iso),
-        "canceled_at": null,
+        "canceled_at": subscription.canceled_at.map(iso),
         "created_at": iso(subscription.created_at),
         "previous_plan_code": null,
         "next_plan_code": next.map(|next| &next.plan_code),

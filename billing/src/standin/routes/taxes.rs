@@ -1,16 +1,17 @@
 //! `/taxes`.
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::Deserialize;
 use serde_json::{Map, Number, Value, json};
 use uuid::Uuid;
 
 use super::metrics::required;
 use crate::Decimal;
-use crate::standin::answer::{Paging, Refusal, rooted};
+use crate::standin::answer::{Refusal, rooted};
 use crate::standin::keeper::{Answer, Keeper};
 use crate::standin::period::iso;
+use crate::standin::query::{All, Listed};
 use crate::standin::records::{Record, Tax};
 
 const ROOT: &str = "tax";
@@ -90,7 +91,7 @@ pub(super) async fn show(State(keeper): State<Keeper>, Path(code): Path<String>)
     keeper.read(move |book, _| Ok(json!({ ROOT: view(book.taxes.get(&code).ok_or(Refusal::NotFound(ROOT))?) }))).await
 }
 
-pub(super) async fn list(State(keeper): State<Keeper>, Query(paging): Query<Paging>) -> Answer {
+pub(super) async fn list(State(keeper): State<Keeper>, Listed { paging, .. }: Listed<All>) -> Answer {
     keeper.read(move |book, _| Ok(paging.answer("taxes", book.taxes.values().map(view).collect()))).await
 }
 

@@ -1,7 +1,7 @@
 //! `/wallet_transactions`: credits that are added to a wallet or taken back. The same request twice adds twice.
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -9,12 +9,13 @@ use serde_json::{Map, Value, json};
 use super::unknown_to;
 use super::wallets::{self, pairs};
 use crate::Decimal;
-use crate::standin::answer::{Paging, Refusal, rooted};
+use crate::standin::answer::{Refusal, rooted};
 use crate::standin::book::Book;
 use crate::standin::invoicing;
 use crate::standin::keeper::{Answer, Keeper};
 use crate::standin::period::iso;
 use crate::standin::prepaid::{Credit, Kind, LOWEST_PRIORITY, Pair, Purse, Wallet, WalletTransaction};
+use crate::standin::query::Listed;
 use crate::standin::records::Record;
 use crate::standin::usage::with_fraction;
 
@@ -201,8 +202,7 @@ pub(super) struct ListQuery {
 pub(super) async fn list(
     State(keeper): State<Keeper>,
     Path(wallet_id): Path<String>,
-    Query(query): Query<ListQuery>,
-    Query(paging): Query<Paging>,
+    Listed { query, paging }: Listed<ListQuery>,
 ) -> Answer {
     let among = |value: Option<String>, known: &[&str]| value.filter(|value| known.contains(&value.as_str()));
     let status = among(query.status, &["pending", "settled", "failed"]);

@@ -1,7 +1,7 @@
 //! `/wallets`: prepaid credits of a customer.
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -10,11 +10,12 @@ use uuid::Uuid;
 use super::customers;
 use super::plans::CURRENCIES;
 use crate::Decimal;
-use crate::standin::answer::{Paging, Refusal, rooted};
+use crate::standin::answer::{Refusal, rooted};
 use crate::standin::book::Book;
 use crate::standin::keeper::{Answer, Keeper};
 use crate::standin::period::{iso, iso_millis};
 use crate::standin::prepaid::{CREDIT_DIGITS, LOWEST_PRIORITY, Purse, Wallet};
+use crate::standin::query::Listed;
 use crate::standin::records::Record;
 use crate::standin::usage::with_fraction;
 
@@ -144,11 +145,7 @@ pub(super) struct ListQuery {
 }
 
 /// Newest first, ended ones included.
-pub(super) async fn list(
-    State(keeper): State<Keeper>,
-    Query(query): Query<ListQuery>,
-    Query(paging): Query<Paging>,
-) -> Answer {
+pub(super) async fn list(State(keeper): State<Keeper>, Listed { query, paging }: Listed<ListQuery>) -> Answer {
     keeper
         .read(move |book, now| {
             if query.external_customer_id.as_ref().is_some_and(|id| !book.customers.contains_key(id)) {

@@ -1,16 +1,17 @@
 //! `/webhook_endpoints`: who is told by webhook, and of what.
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::NOTICE_ALGORITHM;
-use crate::standin::answer::{Paging, Refusal, rooted};
+use crate::standin::answer::{Refusal, rooted};
 use crate::standin::book::Book;
 use crate::standin::keeper::{Answer, Keeper};
 use crate::standin::period::iso;
+use crate::standin::query::{All, Listed};
 use crate::standin::records::{Record, WebhookEndpoint};
 
 const ROOT: &str = "webhook_endpoint";
@@ -121,7 +122,7 @@ pub(super) async fn show(State(keeper): State<Keeper>, Path(id): Path<String>) -
     keeper.read(move |book, _| Ok(json!({ ROOT: view(find(book, &id)?) }))).await
 }
 
-pub(super) async fn list(State(keeper): State<Keeper>, Query(paging): Query<Paging>) -> Answer {
+pub(super) async fn list(State(keeper): State<Keeper>, Listed { paging, .. }: Listed<All>) -> Answer {
     keeper
         .read(move |book, _| Ok(paging.answer("webhook_endpoints", book.webhook_endpoints.iter().map(view).collect())))
         .await

@@ -1,4 +1,4 @@
-//! The kinds of notices (Lago's `webhook_type`): which of them somebody must look at.
+//! The kinds of the billing system's notices (Lago's `webhook_type`): which of them somebody must look at.
 
 /// The families of kinds: what stands before the dot.
 const FAMILIES: [&str; 16] = [
@@ -21,7 +21,8 @@ const FAMILIES: [&str; 16] = [
 ];
 
 /// The family of a kind, for a metric: some others are one, so that nobody makes endless series.
-pub(super) fn family(kind: &str) -> &'static str {
+#[must_use]
+pub fn family(kind: &str) -> &'static str {
     let family = kind.split('.').next().unwrap_or_default();
     FAMILIES.into_iter().find(|known| *known == family).unwrap_or("other")
 }
@@ -29,7 +30,8 @@ pub(super) fn family(kind: &str) -> &'static str {
 /// Whether something went wrong that does not mend itself: events that were refused (`events.errors`), a payment, a refund, a
 /// tax or a provider that failed (`…failure`, `…error`), a dispute that was lost. That an invoice is overdue is not among
 /// them: without a payment provider each one is, until finance notes that it was paid.
-pub(super) fn is_trouble(kind: &str) -> bool {
+#[must_use]
+pub fn is_trouble(kind: &str) -> bool {
     let (_, what) = kind.split_once('.').unwrap_or_default();
     what.ends_with("error") || what.ends_with("errors") || what.ends_with("failure") || what.ends_with("dispute_lost")
 }
