@@ -254,8 +254,12 @@ mod tests {
 
     /// Of November, the end of what a subscription has of it.
     fn november(begin: &str, end: Option<&str>) -> Option<DateTime<Utc>> {
-        let dates =
-            Dates { plan_code: "team".to_owned(), subscription_at: Some(at(begin)), terminated_at: end.map(at) };
+        let dates = Dates {
+            plan_code: "team".to_owned(),
+            subscription_at: Some(at(begin)),
+            started_at: None,
+            terminated_at: end.map(at),
+        };
         dates.within(at("2026-11-01"), at("2026-12-01")).map(|subscribed| subscribed.until)
     }
 

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use jobs::fhe::price;
 use jobs::fhe::program::Program;
-use rand::Rng as _;
 
 use super::Case;
 use super::cases::{all_maxima, all_memberships, all_scores, all_statistics};

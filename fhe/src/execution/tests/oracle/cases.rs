@@ -1,7 +1,6 @@
 //! The cases: what each algorithm must say, computed in the clear.
 
 use jobs::fhe::program::ValueType;
-use rand::Rng as _;
 use serde_json::json;
 
 use super::Case;

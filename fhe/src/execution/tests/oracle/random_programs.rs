@@ -1,7 +1,6 @@
 //! Programs of chance, held to the clear evaluation.
 
 use jobs::fhe::program::{Operand, Operation, Output, OutputValue, Program, ValueId, ValueType};
-use rand::Rng as _;
 
 use super::cases::any;
 use crate::execution::tests::{BINARIES, Key, NUMBERS, alone, fast};
