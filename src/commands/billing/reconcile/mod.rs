@@ -72,7 +72,7 @@ pub(super) async fn run(settings: &Settings, args: &ReconcileArgs, json: bool) -
     }
     stand_in::ask(&lago).await;
     let format = if json { Format::Json } else { args.format };
-    print!("{}", printed(&reports, repaired, format)?);
+    print!("{}", printed(&reports, repaired, format));
     if format != Format::Json {
         eprint!("{}", advice(&reports, repaired));
     }
@@ -91,8 +91,8 @@ fn end(reports: &[TenantReport], repaired: Option<Repaired>) -> End {
     }
 }
 
-fn printed(reports: &[TenantReport], repaired: Option<Repaired>, format: Format) -> Result<String> {
-    Ok(match format {
+fn printed(reports: &[TenantReport], repaired: Option<Repaired>, format: Format) -> String {
+    match format {
         Format::Json => {
             let drifting: usize = reports.iter().map(TenantReport::drifting).sum();
             let unread = reports.iter().filter(|report| report.unread.is_some()).count();
@@ -101,7 +101,7 @@ fn printed(reports: &[TenantReport], repaired: Option<Repaired>, format: Format)
         }
         Format::Csv => csv::text(reports),
         Format::Table => table(reports),
-    })
+    }
 }
 
 /// Whether a tenant's invoice is told on a line of its own: where it disagrees, or nothing else tells that it is awaited.

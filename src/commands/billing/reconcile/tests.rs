@@ -24,7 +24,7 @@ pub(super) fn report(rows: &[LedgerRow], has_account: bool) -> Vec<TenantReport>
 #[test]
 fn a_drift_is_told_in_every_form() {
     let reports = report(&[row("0", Some(1), RowState::Delivered)], true);
-    let csv = printed(&reports, None, Format::Csv).unwrap();
+    let csv = printed(&reports, None, Format::Csv);
     assert!(
         csv.ends_with(
             "unread,invoice,priced_otherwise,amount_cents,agreed_cents,subscription\n\
@@ -32,10 +32,10 @@ fn a_drift_is_told_in_every_form() {
         ),
         "{csv}"
     );
-    let table = printed(&reports, None, Format::Table).unwrap();
+    let table = printed(&reports, None, Format::Table);
     assert!(table.contains("DRIFT: 1 missing (019c:compute_units:0 …)\n"), "{table}");
     assert!(table.contains("2 rows wait for their delivery\n"), "{table}");
-    let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json).unwrap()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json)).unwrap();
     assert_eq!((&json["drifting"], &json["tenants"][0]["lines"][0]["ledger"]), (&json!(1), &json!("3")));
     assert_eq!(advice(&reports, None), "");
 }
@@ -44,14 +44,14 @@ fn a_drift_is_told_in_every_form() {
 fn what_lacks_is_named_in_every_form() {
     let rows = [row("0", None, RowState::Overdue), row("1", None, RowState::Refused)];
     let reports = report(&rows, false);
-    let csv = printed(&reports, None, Format::Csv).unwrap();
+    let csv = printed(&reports, None, Format::Csv);
     assert!(csv.ends_with("\n2026-11,acme,compute_units,0,0,0,,0,0,0,0,1,1,false,true,,not_due,0,,,\n"), "{csv}");
-    let table = printed(&reports, None, Format::Table).unwrap();
+    let table = printed(&reports, None, Format::Table);
     let told = "DRIFT: 1 waiting for too long (019c:compute_units:0 …), 1 refused for good (019c:compute_units:1 …); \
                 the tenant has no account\n";
     assert!(table.contains(told), "{table}");
     assert!(table.contains("2 rows wait for their delivery; the tenant has no account\n"), "{table}");
-    let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json).unwrap()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json)).unwrap();
     let tenant = &json["tenants"][0];
     assert_eq!((&json["drifting"], &tenant["has_account"]), (&json!(1), &json!(false)));
     assert_eq!(tenant["lines"][0]["overdue"], json!(["019c:compute_units:0"]));
@@ -72,14 +72,14 @@ fn a_tenant_that_could_not_be_read_says_why_in_every_form_and_the_others_are_tol
     let globex = TenantReport { tenant: "globex".to_owned(), waiting: 0, lines: vec![], unread, ..reports[0].clone() };
     reports.push(globex);
     assert_eq!(end(&reports, None), End::Failed);
-    let csv = printed(&reports, None, Format::Csv).unwrap();
+    let csv = printed(&reports, None, Format::Csv);
     let told = "true,true,,not_due,0,,,\n\
                 2026-11,globex,,,,,,,,,,,,true,,\"it answered 502: <p class=\"\"x\"\">, away\",,,,,\n";
     assert!(csv.ends_with(told), "{csv}");
-    let table = printed(&reports, None, Format::Table).unwrap();
+    let table = printed(&reports, None, Format::Table);
     assert!(table.contains("could not be read: it answered 502: <p class=\"x\">, away\n"), "{table}");
     assert!(table.contains("DRIFT: 1 missing"), "{table}");
-    let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json).unwrap()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json)).unwrap();
     assert_eq!((&json["drifting"], &json["unread"]), (&json!(1), &json!(1)));
     assert_eq!(json["tenants"][0]["unread"], json!(null));
     assert_eq!(json["tenants"][1]["unread"], json!("it answered 502: <p class=\"x\">, away"));
@@ -93,18 +93,18 @@ fn an_account_that_nothing_bills_is_a_drift_in_every_form_also_where_nothing_was
     let at = Some("2026-11-20T12:00:00Z".parse().unwrap());
     reports[0].unsubscribed = Some(Unsubscribed::Ended { at });
     assert_eq!(end(&reports, None), End::Trouble);
-    let csv = printed(&reports, None, Format::Csv).unwrap();
+    let csv = printed(&reports, None, Format::Csv);
     assert!(csv.ends_with("subscription\n2026-11,acme,,,,,,,,,,,,true,true,,,,,,ended\n"), "{csv}");
-    let table = printed(&reports, None, Format::Table).unwrap();
+    let table = printed(&reports, None, Format::Table);
     let told = "DRIFT: the account has no active subscription: it was ended in the billing system at 2026-11-20 \
                 12:00:00Z\n";
     assert!(table.contains(told), "{table}");
-    let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json).unwrap()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json)).unwrap();
     assert_eq!(json["drifting"], 1);
     assert_eq!(json["tenants"][0]["unsubscribed"], json!({ "why": "ended", "at": "2026-11-20T12:00:00Z" }));
     assert!(advice(&reports, None).ends_with("zama-jobs tenants close acme\n"));
     reports[0].unsubscribed = Some(Unsubscribed::Unknown);
-    assert!(printed(&reports, None, Format::Csv).unwrap().ends_with(",unknown\n"));
+    assert!(printed(&reports, None, Format::Csv).ends_with(",unknown\n"));
     assert!(advice(&reports, None).ends_with("zama-jobs billing setup\n"));
 }
 
@@ -123,15 +123,15 @@ fn over(invoice: Invoicing) -> Vec<TenantReport> {
 fn a_month_without_its_invoice_is_told_in_every_form_also_where_nothing_was_used() {
     let reports = over(Invoicing::Uninvoiced);
     assert_eq!(end(&reports, None), End::Trouble);
-    let table = printed(&reports, None, Format::Table).unwrap();
+    let table = printed(&reports, None, Format::Table);
     let drift = "-  DRIFT: no final invoice bills the end: never made, a draft, failed or voided\n";
     assert_eq!(table.matches(drift).count(), 2, "{table}");
     assert!(table.contains("-  not invoiced\n") && !table.contains("  ok\n"), "{table}");
-    let csv = printed(&reports, None, Format::Csv).unwrap();
+    let csv = printed(&reports, None, Format::Csv);
     let told = "true,false,,uninvoiced,0,,,\n2026-11,acme,,,,,,,,,,,,true,true,,uninvoiced,,,,\n\
                 2026-11,globex,,,,,,,,,,,,true,true,,uninvoiced,,,,\n";
     assert!(csv.ends_with(told), "{csv}");
-    let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json).unwrap()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json)).unwrap();
     assert_eq!((&json["drifting"], &json["tenants"][1]["invoice"]), (&json!(2), &json!("uninvoiced")));
     let advice = advice(&reports, None);
     assert!(advice.ends_with("makes them by: zama-jobs billing close-month 2026-11\n"), "{advice}");
@@ -141,10 +141,10 @@ fn a_month_without_its_invoice_is_told_in_every_form_also_where_nothing_was_used
 fn an_invoice_that_is_awaited_is_neither_a_drift_nor_ok() {
     let reports = over(Invoicing::Awaited);
     assert_eq!((end(&reports, None), advice(&reports, None)), (End::Done, String::new()));
-    let table = printed(&reports, None, Format::Table).unwrap();
+    let table = printed(&reports, None, Format::Table);
     assert_eq!(table.matches("-  not invoiced yet\n").count(), 2, "{table}");
     assert!(!table.contains("  ok\n"), "{table}");
-    let csv = printed(&reports, None, Format::Csv).unwrap();
+    let csv = printed(&reports, None, Format::Csv);
     assert!(csv.ends_with("\n2026-11,globex,,,,,,,,,,,,true,false,,awaited,,,,\n"), "{csv}");
     assert_eq!(over(Invoicing::Made).iter().filter(|report| stands_alone(report)).count(), 0);
 }
@@ -159,11 +159,11 @@ fn another_price_tells_both_amounts_in_every_form() {
         })
         .to_vec();
     assert_eq!(end(&reports, None), End::Trouble);
-    let table = printed(&reports, None, Format::Table).unwrap();
+    let table = printed(&reports, None, Format::Table);
     assert!(table.contains("DRIFT: 2 priced otherwise (A-12: 12 cents EUR, agreed 9 …)\n"), "{table}");
-    let csv = printed(&reports, None, Format::Csv).unwrap();
+    let csv = printed(&reports, None, Format::Csv);
     assert!(csv.ends_with("true,true,,made,2,15,13\n"), "{csv}");
-    let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json).unwrap()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json)).unwrap();
     let told = json!({ "invoice": "A-3", "currency": "EUR", "amount_cents": 3, "agreed_cents": 4 });
     assert_eq!(json["tenants"][0]["lines"][0]["priced_otherwise"][1], told);
     assert!(advice(&reports, None).contains("zama-jobs billing setup --check"));
