@@ -26,7 +26,9 @@ impl LagoClient {
     /// Any [`LagoError`].
     pub async fn subscription_state(&self, id: &ExternalId) -> Result<SubscriptionState, LagoError> {
         let path = ["subscriptions", id.as_str()];
-        for (status, state) in [("active", SubscriptionState::Active), ("pending", SubscriptionState::Pending)] {
+        let (active, pending) = (("active", SubscriptionState::Active), ("pending", SubscriptionState::Pending));
+        // Asked twice: between the two calls the one that was to begin may have begun, and would be in neither answer.
+        for (status, state) in [active, pending, active] {
             if self.find_with::<IgnoredAny>(&path, &Query::Subscription { status }).await?.is_some() {
                 return Ok(state);
             }
