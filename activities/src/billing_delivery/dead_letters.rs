@@ -86,8 +86,9 @@ impl BillingDelivery {
     }
 
     pub(super) async fn book_anew(&self, id: &str, reason: &str) -> Result<()> {
-        corrections::book_anew(&self.pool, id, Anew::Waiting, reason, None).await?;
-        tracing::warn!(usage.id = id, "{reason}: it is booked anew");
+        if corrections::book_anew(&self.pool, id, Anew::Waiting, reason, None).await? {
+            tracing::warn!(usage.id = id, "{reason}: it is booked anew");
+        }
         Ok(())
     }
 }
