@@ -69,7 +69,7 @@ impl BillingDelivery {
     }
 
     /// Sends rows, and notes what became of each. Tells how many were delivered. A tenant whose rows cannot be
-    /// delivered does not hold back the others; those of one whose subscription has ended become dead letters.
+    /// delivered does not hold back the others; those of one whose subscription has ended are set aside.
     ///
     /// # Errors
     /// Database or billing system away, or a tenant without a subscription that has not begun: rows that were not noted

@@ -62,7 +62,7 @@ impl BillingDelivery {
         Ok(billed)
     }
 
-    /// What became of a row whose period is over. One that has no final invoice yet is in time for it.
+    /// What became of a row whose period is over, by what the billing system has of it.
     pub(crate) async fn fate(&self, account: &ExternalId, id: &str, billed_at: DateTime<Utc>) -> Result<Fate> {
         // An event of its id under another subscription is not it.
         let Some(event) = self.lago.get_event(id).await?.filter(|event| event.is_of(account.as_str())) else {

@@ -1,4 +1,4 @@
-//! Whether anything bills a tenant's month at all. Its plan's own fee has no row that could be missed.
+//! Whether a tenant's month is billed to its end. Its plan's own fee has no row that could be missed.
 
 use anyhow::Result;
 use store::tenants::Tenant;
