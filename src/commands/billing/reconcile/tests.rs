@@ -162,7 +162,7 @@ fn another_price_tells_both_amounts_in_every_form() {
     let table = printed(&reports, None, Format::Table);
     assert!(table.contains("DRIFT: 2 priced otherwise (A-12: 12 cents EUR, agreed 9 …)\n"), "{table}");
     let csv = printed(&reports, None, Format::Csv);
-    assert!(csv.ends_with("true,true,,made,2,15,13\n"), "{csv}");
+    assert!(csv.ends_with("true,true,,made,2,15,13,\n"), "{csv}");
     let json: serde_json::Value = serde_json::from_str(&printed(&reports, None, Format::Json)).unwrap();
     let told = json!({ "invoice": "A-3", "currency": "EUR", "amount_cents": 3, "agreed_cents": 4 });
     assert_eq!(json["tenants"][0]["lines"][0]["priced_otherwise"][1], told);
