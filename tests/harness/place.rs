@@ -203,7 +203,9 @@ impl Place {
 
     /// `zama-jobs dev`, at this place.
     pub fn command(&self) -> Command {
-        self.starts("dev")
+        let mut command = self.starts("dev");
+        command.arg("--ready-file").arg(self.path("ready.json"));
+        command
     }
 
     /// `zama-jobs demo`, at this place.
@@ -222,7 +224,6 @@ impl Place {
         command.envs(self.settings.iter().copied());
         command.arg("--data-dir").arg(self.data_dir());
         command.arg("--env-file").arg(self.path("dev.env"));
-        command.arg("--ready-file").arg(self.path("ready.json"));
         command.current_dir(self.folder.path());
         command
     }
