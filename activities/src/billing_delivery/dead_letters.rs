@@ -70,10 +70,12 @@ impl BillingDelivery {
         end.is_some_and(|end| was_before(end) && Utc::now() < end + self.in_doubt)
     }
 
+    /// Puts a row aside. What another process has noted of it meanwhile stays, and is neither logged nor counted again.
     pub(super) async fn bury(&self, id: &str, reason: &str) -> Result<()> {
-        tracing::error!(usage.id = id, reason, "the billing system will never take this row");
-        metrics::counter!("zama_billing_dead_letters_total").increment(1);
-        usage::dead(&self.pool, id, reason).await?;
+        if usage::dead(&self.pool, id, reason).await? {
+            tracing::error!(usage.id = id, reason, "the billing system will never take this row");
+            metrics::counter!("zama_billing_dead_letters_total").increment(1);
+        }
         Ok(())
     }
 
