@@ -72,6 +72,16 @@ async fn a_month_of_the_fee_alone_that_was_never_invoiced_is_a_disagreement_unti
 }
 
 #[tokio::test]
+async fn what_was_subscribed_is_asked_for_once_in_a_reading() {
+    let mut stage = subscribed().await;
+    let watched = stage.is_watched(|_| None).await;
+    assert_eq!(stage.late(old_month()).await.invoice, Invoicing::Uninvoiced);
+    let active = "/api/v1/subscriptions/acme?status=active";
+    // The other one is the account's state.
+    assert_eq!(watched.asked()[active], 2);
+}
+
+#[tokio::test]
 async fn an_invoice_that_was_voided_or_is_a_draft_or_failed_is_none() {
     let mut stage = subscribed().await;
     stage.used_before(midnight()).await;
