@@ -39,10 +39,10 @@ impl Stage {
     }
 
     /// Acme used something in a month, and Lago has it.
-    async fn used_before(&self, end: DateTime<Utc>) {
+    async fn used_before(&self, end: DateTime<Utc>, name: &str, units: u32) {
         let moment = end - TimeDelta::seconds(9);
-        let id = fixed(self, "used", 3, moment).await;
-        self.lago.send(&[sent(&id, 3, moment)]).await.unwrap();
+        let id = fixed(self, name, units.into(), moment).await;
+        self.lago.send(&[sent(&id, units.into(), moment)]).await.unwrap();
         usage::delivered(self.pool(), &[id]).await.unwrap();
     }
 }
@@ -84,7 +84,7 @@ async fn what_was_subscribed_is_asked_for_once_in_a_reading() {
 #[tokio::test]
 async fn an_invoice_that_was_voided_or_is_a_draft_or_failed_is_none() {
     let mut stage = subscribed().await;
-    stage.used_before(midnight()).await;
+    stage.used_before(midnight(), "used", 3).await;
     stage.closes(last_month()).await;
     let made = stage.late(last_month()).await;
     assert_eq!((made.invoice, made.drifting()), (Invoicing::Made, 0), "{made:#?}");
@@ -124,12 +124,15 @@ async fn months_without_a_subscription_and_the_open_one_lack_nothing() {
 }
 
 #[tokio::test]
-async fn a_plan_without_a_fee_has_something_to_invoice_where_something_was_used() {
+async fn a_plan_without_a_fee_has_something_to_invoice_where_more_was_used_than_is_free() {
     let stage = months::stage().await;
     stage.outbox.execute("UPDATE tenants SET plan = 'developer' WHERE id = 'acme'").await;
     stage.delivery().ensure_account(ACME, &acme()).await.unwrap();
     assert_eq!(stage.late(last_month()).await.invoice, Invoicing::NotDue);
-    stage.used_before(midnight()).await;
+    stage.used_before(midnight(), "free", 10_000).await;
+    let free = stage.late(last_month()).await;
+    assert_eq!((free.invoice, free.drifting()), (Invoicing::NotDue, 0), "{free:#?}");
+    stage.used_before(midnight(), "more", 1).await;
     assert_eq!(stage.late(last_month()).await.invoice, Invoicing::Uninvoiced);
     stage.closes(last_month()).await;
     stage.agrees(last_month()).await;

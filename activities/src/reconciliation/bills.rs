@@ -75,7 +75,7 @@ impl Reconciler {
             Reach::NotDue => Invoicing::NotDue,
             Reach::Whole => Invoicing::Made,
             // Finance may have Lago leave out what comes to nothing.
-            Reach::Short(subscribed) if events.is_empty() && self.has_no_fee(&subscribed.plan) => Invoicing::NotDue,
+            Reach::Short(subscribed) if self.is_nothing(&subscribed.plan, &events) => Invoicing::NotDue,
             Reach::Short(Subscribed { until, .. }) => {
                 Invoicing::of_missing(*until, Utc::now(), self.deadlines.invoiced_within)
             }
@@ -85,9 +85,9 @@ impl Reconciler {
         Ok((events, Billed { units, units_before, closed, invoice, priced_otherwise }))
     }
 
-    /// Whether a plan of the price list costs nothing by itself.
-    fn has_no_fee(&self, code: &str) -> bool {
-        self.catalogue.plans.iter().any(|plan| plan.code == code && plan.amount_cents == 0)
+    /// Whether what was used comes to nothing by a plan of the price list.
+    fn is_nothing(&self, code: &str, events: &[RecordedEvent]) -> bool {
+        self.catalogue.plans.iter().any(|plan| plan.code == code && plan.comes_to_nothing_with(events))
     }
 
     /// As of now; with the invoices that were `read` before.
