@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::mem::take;
 
 use anyhow::Result;
-use billing::reconciliation::{Billed, Closed, Invoicing, PricedOtherwise, charged, priced_otherwise, reach};
+use billing::reconciliation::{
+    Billed, Closed, Invoicing, Lacking, PricedOtherwise, charged, cover, lacking, priced_otherwise, reach,
+};
 use billing::{CurrentUsage, Decimal, ExternalId, LagoError, RecordedEvent, Subscribed, WholeInvoice};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use store::usage::periods::Span;
 
 use super::Reconciler;
@@ -15,10 +17,10 @@ use super::Reconciler;
 enum Reach {
     /// Nothing is to be invoiced yet, or at all.
     NotDue,
-    /// To the end.
+    /// Over all of it.
     Whole,
-    /// Not to the end of what was subscribed.
-    Short(Subscribed),
+    /// Not over these stretches of what was subscribed.
+    Short(Vec<Lacking>),
 }
 
 /// What is billed of a span, as it was read.
@@ -38,22 +40,29 @@ impl Bills {
 
     /// Whether all of the span is known without its subscriptions.
     fn is_settled(&self, span: Span) -> bool {
-        self.is_open || reach(&self.closed, span.until.timestamp())
+        self.is_open || cover(&self.closed, span.from.timestamp(), span.until.timestamp())
     }
 
     /// Beside what was subscribed, which is not looked at where all is settled.
-    fn reach(&self, span: Span, subscribed: Option<&Subscribed>) -> Reach {
+    fn reach(&self, span: Span, subscribed: &[Subscribed]) -> Reach {
         if self.is_open {
             return Reach::NotDue;
         }
         if self.is_settled(span) {
             return Reach::Whole;
         }
-        match subscribed {
-            None => Reach::NotDue,
-            Some(subscribed) if reach(&self.closed, subscribed.until.timestamp()) => Reach::Whole,
-            Some(subscribed) => Reach::Short(subscribed.clone()),
+        let lacking = lacking(&self.closed, subscribed);
+        if !lacking.is_empty() {
+            return Reach::Short(lacking);
         }
+        // Of earlier subscriptions Lago tells nothing but their invoices.
+        let is_invoiced = !subscribed.is_empty() || self.reaches(span);
+        if is_invoiced { Reach::Whole } else { Reach::NotDue }
+    }
+
+    /// Whether an invoice bills the end.
+    fn reaches(&self, span: Span) -> bool {
+        reach(&self.closed, span.until.timestamp())
     }
 }
 
@@ -66,18 +75,22 @@ impl Reconciler {
         let mut after = self.bills(account, span, &mut read).await?;
         // Once for both.
         let subscribed = if before.is_settled(span) && after.is_settled(span) {
-            None
+            Vec::new()
         } else {
             self.lago.subscribed_within(account, span.from, span.until).await?
         };
-        let [reach_before, reach] = [&before, &after].map(|bills| bills.reach(span, subscribed.as_ref()));
+        let [reach_before, reach] = [&before, &after].map(|bills| bills.reach(span, &subscribed));
         let invoice = match &reach {
             Reach::NotDue => Invoicing::NotDue,
             Reach::Whole => Invoicing::Made,
-            // Finance may have Lago leave out what comes to nothing.
-            Reach::Short(subscribed) if self.is_nothing(&subscribed.plan, &events) => Invoicing::NotDue,
-            Reach::Short(Subscribed { until, .. }) => {
-                Invoicing::of_missing(*until, Utc::now(), self.deadlines.invoiced_within)
+            Reach::Short(lacking) => {
+                // Finance may have Lago leave out what comes to nothing.
+                let owed = lacking.iter().filter(|stretch| !self.is_nothing(stretch, &events));
+                match owed.filter_map(|stretch| DateTime::from_timestamp(stretch.until, 0)).min() {
+                    Some(end) => Invoicing::of_missing(end, Utc::now(), self.deadlines.invoiced_within),
+                    None if after.reaches(span) => Invoicing::Made,
+                    None => Invoicing::NotDue,
+                }
             }
         };
         let (closed, priced_otherwise) = (take(&mut after.closed), take(&mut after.priced_otherwise));
@@ -85,9 +98,16 @@ impl Reconciler {
         Ok((events, Billed { units, units_before, closed, invoice, priced_otherwise }))
     }
 
-    /// Whether what was used comes to nothing by a plan of the price list.
-    fn is_nothing(&self, code: &str, events: &[RecordedEvent]) -> bool {
-        self.catalogue.plans.iter().any(|plan| plan.code == code && plan.comes_to_nothing_with(events))
+    /// Whether what was used in a stretch comes to nothing by its plan, which is one of the price list.
+    fn is_nothing(&self, stretch: &Lacking, events: &[RecordedEvent]) -> bool {
+        let is_of_it = |event: &&RecordedEvent| {
+            let second = event.timestamp.timestamp();
+            // A part's last second is told as its end.
+            stretch.first <= second && second <= stretch.until
+        };
+        let events: Vec<RecordedEvent> = events.iter().filter(is_of_it).cloned().collect();
+        let plan = self.catalogue.plans.iter().find(|plan| stretch.plan.as_ref() == Some(&plan.code));
+        plan.is_some_and(|plan| plan.comes_to_nothing_with(&events))
     }
 
     /// As of now; with the invoices that were `read` before.
