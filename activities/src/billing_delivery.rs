@@ -33,8 +33,12 @@ use periods::Period;
 pub use subscriptions::Unsubscribed;
 pub(crate) use subscriptions::unsubscribed;
 
-/// How long a turn takes, by itself and of what is asked about one tenant's rows.
+/// How long a turn takes.
 const TURN_TIME: Duration = Duration::from_secs(60);
+/// How long one tenant's rows are asked about, which leaves a job's `meter` most of its attempt's minute.
+const ASKING_TIME: Duration = Duration::from_secs(20);
+/// About how many rows of a tenant whose subscription has ended a turn asks.
+const ASKED_AT_MOST: usize = 100;
 
 /// The way to the billing system.
 pub struct BillingDelivery {
@@ -46,11 +50,15 @@ pub struct BillingDelivery {
     pub in_doubt: TimeDelta,
     /// After which a turn of the reporter begins with no other tenant; the next one begins there.
     pub turn_time: Duration,
+    /// About how many rows of a tenant whose subscription has ended a turn asks; the next one asks about those behind them.
+    pub asked_at_most: usize,
     periods: Mutex<HashMap<String, Period>>,
     /// Metrics that were there a moment ago.
     metrics: Mutex<HashMap<Metric, Instant>>,
     /// Tenant that the last turn had no time for.
     resume: Mutex<Option<String>>,
+    /// The row that was asked about last, of each tenant whose subscription has ended.
+    asked_last: Mutex<HashMap<String, String>>,
 }
 
 impl BillingDelivery {
@@ -62,9 +70,11 @@ impl BillingDelivery {
             default_plan,
             in_doubt: IN_DOUBT,
             turn_time: TURN_TIME,
+            asked_at_most: ASKED_AT_MOST,
             periods: Mutex::default(),
             metrics: Mutex::default(),
             resume: Mutex::default(),
+            asked_last: Mutex::default(),
         }
     }
 

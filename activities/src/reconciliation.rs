@@ -21,6 +21,7 @@ use store::usage::periods::{self, PeriodRow, Span, Standing};
 use crate::billing_delivery::{BillingDelivery, Unsubscribed, measured};
 
 pub use month::Month;
+pub use outage::reason;
 pub use repair::Repaired;
 
 /// A row that waits for longer is on its way no more: the reporter looks twice a minute.

@@ -40,7 +40,7 @@ pub use notice::{NOTICE_ALGORITHM, NoticeKey};
 pub use patience::Patience;
 pub use pricing::PriceBook;
 pub use setup::{Change, Entry, Kind, Report, plan, setup};
-pub use subscription_state::SubscriptionState;
+pub use subscription_state::{SubscriptionState, ended_in};
 pub use tenant::{Subscribed, Subscription, change_plan, end_tenant, ensure_tenant};
 pub use usage::{CurrentUsage, Invoice, UsageLine};
 pub use wallet::{

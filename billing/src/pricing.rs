@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jobs::credits::{Bounds, Counted, PriceList, Share};
 use jobs::usage::Metric;
 
-use crate::{Catalogue, ChargeTerms, Decimal, PlanTerms, Price, Tier};
+use crate::{Catalogue, ChargeTerms, Decimal, PlanTerms, Price, RecordedEvent, Tier};
 
 /// Decimals of every currency of the catalogue.
 const MINOR_DIGITS: u32 = 2;
@@ -103,6 +103,19 @@ fn of_tiers(tiers: &[Tier], units: &Decimal) -> (Decimal, Decimal) {
     let prices = tiers.iter().map(|tier| units * &tier.per_unit);
     let (least, most) = (prices.clone().min(), prices.max());
     (least.unwrap_or_else(Decimal::zero), most.unwrap_or_else(Decimal::zero))
+}
+
+impl PlanTerms {
+    /// Whether a month with these events costs nothing at all.
+    #[must_use]
+    pub fn comes_to_nothing_with(&self, events: &[RecordedEvent]) -> bool {
+        let costs_nothing = |charge: &ChargeTerms| {
+            let of_it = events.iter().filter(|event| event.code == charge.metric.as_str());
+            let units = of_it.filter_map(|event| event.value.as_ref()).fold(Decimal::zero(), |sum, value| sum + value);
+            charge.price.cents(&units) == 0
+        };
+        self.amount_cents == 0 && self.charges.iter().all(costs_nothing)
+    }
 }
 
 /// The catalogue as a price list.
@@ -239,6 +252,28 @@ mod tests {
         assert_eq!(book().month("team", &counted([(Metric::StorageGbHours, 100_000_000_000)])), 2);
         assert_eq!(book().month("team", &Counted::default()), 0);
         assert_eq!(book().month("team", &counted([(Metric::ComputeUnits, -7)])), 0);
+    }
+
+    #[test]
+    fn a_month_within_the_quota_of_a_plan_without_a_fee_comes_to_nothing() {
+        let event = |code: &str, units: i64| RecordedEvent {
+            transaction_id: format!("{code}:{units}"),
+            external_subscription_id: Some("acme".to_owned()),
+            code: code.to_owned(),
+            timestamp: DateTime::UNIX_EPOCH,
+            value: Some(units.into()),
+            received_at: DateTime::UNIX_EPOCH,
+        };
+        let plan = |code: &str| book().plan(code).unwrap().clone();
+        let quota = [event("compute_units", 6_000), event("compute_units", 4_000), event("nobody_knows", 9_000_000)];
+        let with = |events: &[RecordedEvent], more: i64| [events.to_vec(), vec![event("compute_units", more)]].concat();
+        let one_more = with(&quota, 1);
+        let taken_back = with(&one_more, -1);
+        for (events, is_nothing) in [(Vec::new(), true), (quota.to_vec(), true), (one_more, false), (taken_back, true)]
+        {
+            assert_eq!(plan("developer").comes_to_nothing_with(&events), is_nothing, "{events:?}");
+            assert!(!plan("team").comes_to_nothing_with(&events), "it has a fee");
+        }
     }
 
     #[test]

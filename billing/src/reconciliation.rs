@@ -8,6 +8,7 @@
 mod amounts;
 mod closed;
 mod invoicing;
+mod parts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,7 @@ use crate::{Decimal, Metric, RecordedEvent};
 pub use amounts::{PricedOtherwise, priced_otherwise};
 pub use closed::{Closed, charged, reach};
 pub use invoicing::Invoicing;
+pub use parts::{Lacking, cover, lacking};
 
 /// A row of the ledger, in the metric's own units.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -48,6 +48,13 @@ impl LagoClient {
     }
 }
 
+/// That a subscription was ended, where, and when.
+#[must_use]
+pub fn ended_in(system: &str, at: Option<DateTime<Utc>>) -> String {
+    let at = at.map_or_else(String::new, |at| format!(" at {}", at.format("%Y-%m-%d %H:%M:%SZ")));
+    format!("it was ended in {system}{at}")
+}
+
 #[derive(Deserialize)]
 struct Answer {
     subscription: Ended,

@@ -27,9 +27,11 @@ pub struct Subscription {
 /// A subscription's part of a span.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscribed {
+    /// Its begin: the span's, or that of the tenant's first of these plans if that is later.
+    pub from: DateTime<Utc>,
     /// Its end: the span's, or the subscription's if that is sooner.
     pub until: DateTime<Utc>,
-    /// The plan's code, of the subscription that was there last.
+    /// The plan's code, of the subscription that was there at the end.
     pub plan: String,
 }
 
@@ -96,7 +98,8 @@ impl LagoClient {
         Ok(found.map(|answer| answer.subscription.created_at))
     }
 
-    /// The last part of a span in which a tenant is subscribed; `None` where it is in none of it.
+    /// The parts of a span in which a tenant is subscribed: the active subscription's and that of the one that ended last, which
+    /// both begin with the first plan where one was changed for another. Of those that ended before Lago does not tell.
     ///
     /// # Errors
     /// Any [`LagoError`].
@@ -105,16 +108,14 @@ impl LagoClient {
         id: &ExternalId,
         from: DateTime<Utc>,
         until: DateTime<Utc>,
-    ) -> Result<Option<Subscribed>, LagoError> {
-        // Of several that have ended Lago tells the one that ended last.
+    ) -> Result<Vec<Subscribed>, LagoError> {
+        let mut parts = Vec::new();
         for status in ["active", "terminated"] {
             let path = ["subscriptions", id.as_str()];
             let found: Option<DatesAnswer> = self.find_with(&path, &Query::Subscription { status }).await?;
-            if let Some(subscribed) = found.and_then(|answer| answer.subscription.within(from, until)) {
-                return Ok(Some(subscribed));
-            }
+            parts.extend(found.and_then(|answer| answer.subscription.within(from, until)));
         }
-        Ok(None)
+        Ok(parts)
     }
 
     /// When the subscription ended that was a tenant's last one before a moment; `None` where one is active that began before
@@ -177,8 +178,8 @@ struct Dates {
 impl Dates {
     fn within(self, from: DateTime<Utc>, until: DateTime<Utc>) -> Option<Subscribed> {
         let end = self.terminated_at.map_or(until, |end| end.min(until));
-        let begins_before = self.subscription_at.is_none_or(|begin| begin < end);
-        (begins_before && from < end).then_some(Subscribed { until: end, plan: self.plan_code })
+        let begin = self.subscription_at.map_or(from, |begin| begin.max(from));
+        (begin < end).then_some(Subscribed { from: begin, until: end, plan: self.plan_code })
     }
 }
 
@@ -252,24 +253,25 @@ mod tests {
         format!("{day}T00:00:00Z").parse().unwrap()
     }
 
-    /// Of November, the end of what a subscription has of it.
-    fn november(begin: &str, end: Option<&str>) -> Option<DateTime<Utc>> {
+    /// Of November, begin and end of what a subscription has of it.
+    fn november(begin: &str, end: Option<&str>) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         let dates = Dates {
             plan_code: "team".to_owned(),
             subscription_at: Some(at(begin)),
             started_at: None,
             terminated_at: end.map(at),
         };
-        dates.within(at("2026-11-01"), at("2026-12-01")).map(|subscribed| subscribed.until)
+        dates.within(at("2026-11-01"), at("2026-12-01")).map(|part| (part.from, part.until))
     }
 
     #[test]
     fn a_subscription_has_a_part_of_the_months_that_it_touches() {
-        assert_eq!(november("2026-09-10", None), Some(at("2026-12-01")));
-        assert_eq!(november("2026-11-30", None), Some(at("2026-12-01")));
+        let all = Some((at("2026-11-01"), at("2026-12-01")));
+        assert_eq!(november("2026-09-10", None), all);
+        assert_eq!(november("2026-11-30", None), Some((at("2026-11-30"), at("2026-12-01"))));
         assert_eq!(november("2026-12-01", None), None, "it had not begun");
-        assert_eq!(november("2026-09-10", Some("2026-11-10")), Some(at("2026-11-10")));
-        assert_eq!(november("2026-09-10", Some("2026-12-10")), Some(at("2026-12-01")));
+        assert_eq!(november("2026-09-10", Some("2026-11-10")), Some((at("2026-11-01"), at("2026-11-10"))));
+        assert_eq!(november("2026-09-10", Some("2026-12-10")), all);
         assert_eq!(november("2026-09-10", Some("2026-11-01")), None, "it was over");
     }
 }

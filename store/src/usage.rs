@@ -222,12 +222,13 @@ pub async fn delivered(pool: &PgPool, ids: &[String]) -> Result<Vec<String>, Sto
     Ok(noted.into_iter().filter(|row| row.was_dead).map(|row| row.id).collect())
 }
 
-/// Puts a row on the dead-letter list, unless the billing system has it.
+/// Puts a row on the dead-letter list, unless the billing system has it; tells whether it did. One that is there, or was taken
+/// back, stays as it is.
 ///
 /// # Errors
 /// The database is away.
-pub async fn dead(pool: &PgPool, id: &str, reason: &str) -> Result<(), StoreError> {
-    sqlx::query!(
+pub async fn dead(pool: &PgPool, id: &str, reason: &str) -> Result<bool, StoreError> {
+    let put = sqlx::query!(
         "UPDATE usage_ledger SET dead_reason = $2
           WHERE id = $1 AND delivered_at IS NULL AND dead_reason IS NULL AND NOT voided",
         id,
@@ -235,5 +236,5 @@ pub async fn dead(pool: &PgPool, id: &str, reason: &str) -> Result<(), StoreErro
     )
     .execute(pool)
     .await?;
-    Ok(())
+    Ok(put.rows_affected() > 0)
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use store::usage;
 
 use super::months::{fixed, sent};
+use super::unread::Watched;
 use crate::stage::{ACME, Stage, acme, this_month};
 use crate::unreliable::{drafting, invoicing_later};
 
@@ -130,6 +131,42 @@ async fn what_its_last_invoice_is_to_bill_waits_for_it_and_is_billed_once() {
     stage.delivers().await;
     assert_eq!((stage.billed(this_month()).await.as_str(), stage.events().await.len()), ("3", 1));
     stage.runs(&["billing", "reconcile"]).await.ends(0);
+}
+
+/// A turn asks about some of them, the next one about those behind them; what was never sent needs no answer.
+#[tokio::test]
+async fn rows_that_wait_for_the_last_invoice_hold_back_none_of_the_others() {
+    let stage = Stage::new().await;
+    stage.delivery().ensure_account(ACME, &acme()).await.unwrap();
+    let moment = (Utc::now() - TimeDelta::seconds(2)).trunc_subsecs(0);
+    for name in ["1", "2", "3"] {
+        let id = fixed(&stage, name, 3, moment).await;
+        stage.lago.send(&[sent(&id, 3, moment)]).await.unwrap();
+    }
+    let lost = fixed(&stage, "4-lost", 5, moment).await;
+    let unsent = stage.used("5-unsent", 7, moment).await;
+    stage.is_ended_by_hand().await;
+    let watched = Watched::before(&drafting(&stage.origin).await, |_| None).await;
+    let mut delivery = without_doubt(stage.delivery_to(&watched.origin));
+    delivery.asked_at_most = 2;
+    let lists = || -> usize {
+        let asked = watched.asked();
+        asked.iter().filter(|(path, _)| path.starts_with("/api/v1/invoices?")).map(|(_, times)| times).sum()
+    };
+
+    assert_eq!(stage.takes_its_turn(&delivery).await, 0);
+    let aside = || async { stage.set_aside().await.into_iter().map(|(id, _)| id).collect::<Vec<_>>() };
+    assert_eq!(aside().await, [json!(unsent)], "although it is the last");
+    assert_eq!(lists(), 1, "once for all rows");
+    assert_eq!(stage.takes_its_turn(&delivery).await, 0);
+    let found = aside().await;
+    assert!(found.len() == 2 && found.contains(&json!(lost)), "{found:?}");
+
+    // Of three that wait two are asked about in each turn, and all are billed when the invoice is final.
+    let mut delivery = stage.delivery();
+    delivery.asked_at_most = 2;
+    assert_eq!((stage.takes_its_turn(&delivery).await, stage.takes_its_turn(&delivery).await), (2, 1));
+    assert_eq!(stage.outbox.count(VOIDED).await, 0);
 }
 
 /// Lago takes an event of whatever time, and bills what lies behind the end never.

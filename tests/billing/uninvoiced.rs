@@ -6,7 +6,7 @@ use activities::reconciliation::{Month, TenantReport};
 use activities::{LastLook, Progress, Reconcile};
 use billing::reconciliation::Invoicing;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 use store::usage;
 use tokio::sync::watch;
 use workflows::activities::ReconciledMonth;
@@ -39,10 +39,10 @@ impl Stage {
     }
 
     /// Acme used something in a month, and Lago has it.
-    async fn used_before(&self, end: DateTime<Utc>) {
+    async fn used_before(&self, end: DateTime<Utc>, name: &str, units: u32) {
         let moment = end - TimeDelta::seconds(9);
-        let id = fixed(self, "used", 3, moment).await;
-        self.lago.send(&[sent(&id, 3, moment)]).await.unwrap();
+        let id = fixed(self, name, units.into(), moment).await;
+        self.lago.send(&[sent(&id, units.into(), moment)]).await.unwrap();
         usage::delivered(self.pool(), &[id]).await.unwrap();
     }
 }
@@ -72,9 +72,19 @@ async fn a_month_of_the_fee_alone_that_was_never_invoiced_is_a_disagreement_unti
 }
 
 #[tokio::test]
+async fn what_was_subscribed_is_asked_for_once_in_a_reading() {
+    let mut stage = subscribed().await;
+    let watched = stage.is_watched(|_| None).await;
+    assert_eq!(stage.late(old_month()).await.invoice, Invoicing::Uninvoiced);
+    let active = "/api/v1/subscriptions/acme?status=active";
+    // The other one is the account's state.
+    assert_eq!(watched.asked()[active], 2);
+}
+
+#[tokio::test]
 async fn an_invoice_that_was_voided_or_is_a_draft_or_failed_is_none() {
     let mut stage = subscribed().await;
-    stage.used_before(midnight()).await;
+    stage.used_before(midnight(), "used", 3).await;
     stage.closes(last_month()).await;
     let made = stage.late(last_month()).await;
     assert_eq!((made.invoice, made.drifting()), (Invoicing::Made, 0), "{made:#?}");
@@ -114,16 +124,69 @@ async fn months_without_a_subscription_and_the_open_one_lack_nothing() {
 }
 
 #[tokio::test]
-async fn a_plan_without_a_fee_has_something_to_invoice_where_something_was_used() {
+async fn a_plan_without_a_fee_has_something_to_invoice_where_more_was_used_than_is_free() {
     let stage = months::stage().await;
     stage.outbox.execute("UPDATE tenants SET plan = 'developer' WHERE id = 'acme'").await;
     stage.delivery().ensure_account(ACME, &acme()).await.unwrap();
     assert_eq!(stage.late(last_month()).await.invoice, Invoicing::NotDue);
-    stage.used_before(midnight()).await;
+    stage.used_before(midnight(), "free", 10_000).await;
+    let free = stage.late(last_month()).await;
+    assert_eq!((free.invoice, free.drifting()), (Invoicing::NotDue, 0), "{free:#?}");
+    stage.used_before(midnight(), "more", 1).await;
     assert_eq!(stage.late(last_month()).await.invoice, Invoicing::Uninvoiced);
     stage.closes(last_month()).await;
     stage.agrees(last_month()).await;
     assert_eq!(stage.late(last_month()).await.invoice, Invoicing::Made);
+}
+
+/// The stand-in's data with its records changed.
+fn edited(journal: &str, edit: impl Fn(&mut Vec<Value>)) -> String {
+    let edited = |line: &str| {
+        let mut records: Vec<Value> = serde_json::from_str(line).unwrap();
+        edit(&mut records);
+        format!("{}\n", json!(records))
+    };
+    journal.lines().map(edited).collect()
+}
+
+/// As if it had been made in the last month, and no invoice yet.
+fn changed_at(change: DateTime<Utc>, records: &mut Vec<Value>) {
+    records.retain(|record| record["kind"] != "invoice");
+    for subscription in records.iter_mut().filter(|record| record["kind"] == "subscription") {
+        for moment in ["began_at", "terminated_at"] {
+            if !subscription["is"][moment].is_null() {
+                subscription["is"][moment] = json!(change);
+            }
+        }
+    }
+}
+
+/// The month-end invoice of the next plan tells nothing of the part before it, whose fee is all that there is.
+#[tokio::test]
+async fn the_part_of_a_month_before_a_change_of_plan_lacks_its_own_invoice() {
+    let change = midnight() - TimeDelta::days(10);
+    for (plan, next, invoice) in [("team", "enterprise", Invoicing::Uninvoiced), ("developer", "team", Invoicing::Made)]
+    {
+        let mut stage = Stage::since(midnight() - TimeDelta::days(70)).await;
+        sqlx::query("UPDATE tenants SET plan = $1").bind(plan).execute(stage.pool()).await.unwrap();
+        stage.delivery().ensure_account(ACME, &acme()).await.unwrap();
+        stage.moves_to(next).await;
+        assert_eq!(stage.delivery().settle_accounts().await.unwrap(), 1);
+        stage.goes_on_with(|journal| edited(&journal, |records| changed_at(change, records))).await;
+        stage.closes(last_month()).await;
+        assert_eq!(stage.lago.invoices(&acme()).await.unwrap().len(), 2, "one for each plan");
+        assert_eq!(stage.late(last_month()).await.invoice, Invoicing::Made, "{plan}");
+
+        let is_its = |record: &Value| record["kind"] == "invoice" && moment(&record["is"]["until"]) == Some(change);
+        stage.goes_on_with(|journal| edited(&journal, |records| records.retain(|record| !is_its(record)))).await;
+        assert_eq!(stage.lago.invoices(&acme()).await.unwrap().len(), 1);
+        let late = stage.late(last_month()).await;
+        assert_eq!(late.invoice, invoice, "a part of {plan} that used nothing: {late:#?}");
+    }
+}
+
+fn moment(told: &Value) -> Option<DateTime<Utc>> {
+    told.as_str()?.parse().ok()
 }
 
 #[tokio::test]

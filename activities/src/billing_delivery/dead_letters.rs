@@ -18,8 +18,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use store::usage::corrections::{self, Anew};
 use store::usage::{self, UsageRow};
 
-use super::fate::Fate;
-use super::{BillingDelivery, TURN_TIME};
+use super::fate::{Fate, LastInvoices};
+use super::{ASKING_TIME, BillingDelivery};
 
 /// Why the rows of a closed tenant are set aside ...
 pub(super) const CLOSED: &str = "the tenant's subscription was terminated";
@@ -35,18 +35,35 @@ impl BillingDelivery {
         let ids: Vec<String> = rows.into_iter().map(|row| row.id).collect();
         let mut rows = usage::of_ids(&self.pool, &ids).await?;
         rows.retain(|row| row.delivered_at.is_none() && row.dead_reason.is_none());
-        let was_sent = rows.iter().any(|row| row.billed_at.is_some());
-        let end = if was_sent { self.lago.subscription_end(account, Utc::now()).await? } else { None };
+        let (sent, unsent): (Vec<UsageRow>, Vec<UsageRow>) = rows.into_iter().partition(|row| row.billed_at.is_some());
+        for row in unsent {
+            self.bury(&row.id, reason).await?;
+        }
+        match sent.iter().filter_map(|row| row.billed_at).min() {
+            Some(first) => Box::pin(self.set_aside_sent(account, sent, first, reason)).await,
+            None => Ok(0),
+        }
+    }
+
+    /// The same of rows that may have been sent, the first of them as of `first`: the billing system is asked about them. Each
+    /// has its turn, however many wait for the last invoice.
+    async fn set_aside_sent(
+        &self,
+        account: &ExternalId,
+        sent: Vec<UsageRow>,
+        first: DateTime<Utc>,
+        reason: &str,
+    ) -> Result<u32> {
+        let end = self.lago.subscription_end(account, Utc::now()).await?;
+        let mut last = LastInvoices::since(first);
         let (mut taken, begun) = (0, Instant::now());
-        for row in rows {
-            if begun.elapsed() > TURN_TIME {
+        for row in self.next_to_ask(account, sent).await {
+            if begun.elapsed() > ASKING_TIME {
                 break;
             }
-            let fate = match row.billed_at {
-                Some(billed_at) => self.fate(account, &row.id, billed_at).await?,
-                None => Fate::NotThere,
-            };
-            match fate {
+            // Before it is: one that cannot be asked about does not hold back those behind it.
+            self.asked_last.lock().await.insert(account.to_string(), row.id.clone());
+            match self.fate_after_the_end(account, &row.id, end, &mut last).await? {
                 Fate::Billed => {
                     self.note_delivered(&[row.id]).await?;
                     taken += 1;
@@ -61,6 +78,17 @@ impl BillingDelivery {
         Ok(taken)
     }
 
+    /// The rows that a turn asks about: those behind the one that was asked about last come first.
+    async fn next_to_ask(&self, account: &ExternalId, mut rows: Vec<UsageRow>) -> Vec<UsageRow> {
+        rows.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        if let Some(last) = self.asked_last.lock().await.get(account.as_str()) {
+            let behind = rows.partition_point(|row| row.id <= *last);
+            rows.rotate_left(behind);
+        }
+        rows.truncate(self.asked_at_most);
+        rows
+    }
+
     /// Whether a row that the billing system does not have may be on its way: what is billed behind the end was not sent
     /// before it.
     fn may_arrive(&self, row: &UsageRow, end: Option<DateTime<Utc>>) -> bool {
@@ -70,10 +98,12 @@ impl BillingDelivery {
         end.is_some_and(|end| was_before(end) && Utc::now() < end + self.in_doubt)
     }
 
+    /// Puts a row aside. What another process has noted of it meanwhile stays, and is neither logged nor counted again.
     pub(super) async fn bury(&self, id: &str, reason: &str) -> Result<()> {
-        tracing::error!(usage.id = id, reason, "the billing system will never take this row");
-        metrics::counter!("zama_billing_dead_letters_total").increment(1);
-        usage::dead(&self.pool, id, reason).await?;
+        if usage::dead(&self.pool, id, reason).await? {
+            tracing::error!(usage.id = id, reason, "the billing system will never take this row");
+            metrics::counter!("zama_billing_dead_letters_total").increment(1);
+        }
         Ok(())
     }
 

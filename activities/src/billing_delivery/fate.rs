@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use anyhow::Result;
 use billing::reconciliation::Closed;
-use billing::{BilledPeriod, ExternalId, ISSUED_WITHIN_DAYS, WholeInvoice};
-use chrono::{DateTime, TimeDelta, Utc};
+use billing::{BilledPeriod, ExternalId, ISSUED_WITHIN_DAYS, RecordedEvent, WholeInvoice};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use store::usage::UsageRow;
 
-use super::{BillingDelivery, TURN_TIME};
+use super::{ASKING_TIME, BillingDelivery};
 
 /// How long after a period's end an event of it that was sent before may still arrive: found open, sent within
 /// [`FRESH`](super::sending::FRESH), given up after ten seconds, and by the billing system itself after a minute.
@@ -31,6 +31,21 @@ pub(crate) enum Fate {
     Unbilled,
 }
 
+/// The invoices of a subscription that has ended, read once for many rows, and not before one needs them.
+pub(super) struct LastInvoices {
+    /// From when on they are asked for.
+    since: DateTime<Utc>,
+    read: Option<Vec<WholeInvoice>>,
+}
+
+impl LastInvoices {
+    /// For rows that were billed since then.
+    pub(super) fn since(billed_at: DateTime<Utc>) -> Self {
+        // Events carry whole seconds.
+        Self { since: billed_at.trunc_subsecs(0), read: None }
+    }
+}
+
 impl Fate {
     /// Whether an invoice has it, or will have it.
     pub(crate) fn is_in_time(self) -> bool {
@@ -49,7 +64,7 @@ impl BillingDelivery {
     ) -> Result<u32> {
         let (mut billed, begun) = (0, Instant::now());
         for (row, billed_at) in rows {
-            if begun.elapsed() > TURN_TIME {
+            if begun.elapsed() > ASKING_TIME {
                 break;
             }
             if self.fate(account, &row.id, billed_at).await?.is_in_time() {
@@ -64,21 +79,53 @@ impl BillingDelivery {
 
     /// What became of a row whose period is over, by what the billing system has of it.
     pub(crate) async fn fate(&self, account: &ExternalId, id: &str, billed_at: DateTime<Utc>) -> Result<Fate> {
-        // An event of its id under another subscription is not it.
-        let Some(event) = self.lago.get_event(id).await?.filter(|event| event.is_of(account.as_str())) else {
-            return Ok(Fate::NotThere);
-        };
+        let Some(event) = self.event_of(account, id).await? else { return Ok(Fate::NotThere) };
+        let invoices = self.lago.invoices_of(account, event.timestamp, billed_at + TimeDelta::seconds(1)).await?;
+        if let Some(fate) = self.invoiced(account, &event, &invoices).await? {
+            return Ok(fate);
+        }
+        // A second that a subscription has but a part of is told as its begin.
+        let end = self.lago.subscription_end(account, event.timestamp + TimeDelta::seconds(1)).await?;
+        Ok(without_invoice(event.timestamp, end, Utc::now()))
+    }
+
+    /// The same of a row of a subscription that has ended, by all invoices since it was billed.
+    pub(super) async fn fate_after_the_end(
+        &self,
+        account: &ExternalId,
+        id: &str,
+        end: Option<DateTime<Utc>>,
+        last: &mut LastInvoices,
+    ) -> Result<Fate> {
+        let Some(event) = self.event_of(account, id).await? else { return Ok(Fate::NotThere) };
+        if last.read.is_none() || event.timestamp < last.since {
+            last.since = last.since.min(event.timestamp);
+            last.read = Some(self.lago.invoices_of(account, last.since, DateTime::<Utc>::MAX_UTC).await?);
+        }
+        let fate = self.invoiced(account, &event, last.read.as_deref().unwrap_or_default()).await?;
+        Ok(fate.unwrap_or_else(|| without_invoice(event.timestamp, end, Utc::now())))
+    }
+
+    /// An event of its id under another subscription is not it.
+    async fn event_of(&self, account: &ExternalId, id: &str) -> Result<Option<RecordedEvent>> {
+        Ok(self.lago.get_event(id).await?.filter(|event| event.is_of(account.as_str())))
+    }
+
+    /// By the invoices that cover its time; `None` where none does.
+    async fn invoiced(
+        &self,
+        account: &ExternalId,
+        event: &RecordedEvent,
+        invoices: &[WholeInvoice],
+    ) -> Result<Option<Fate>> {
         let moment = event.timestamp;
-        let invoices = self.lago.invoices_of(account, moment, billed_at + TimeDelta::seconds(1)).await?;
         let covering: Vec<_> = invoices.iter().filter(|invoice| invoice.covers(account, moment)).collect();
         if covering.is_empty() {
-            // A second that a subscription has but a part of is told as its begin.
-            let end = self.lago.subscription_end(account, moment + TimeDelta::seconds(1)).await?;
-            return Ok(without_invoice(moment, end, Utc::now()));
+            return Ok(None);
         }
         let closed: Vec<&WholeInvoice> = covering.into_iter().filter(|invoice| invoice.head.is_final()).collect();
         if closed.is_empty() {
-            return Ok(Fate::Uninvoiced);
+            return Ok(Some(Fate::Uninvoiced));
         }
         let (received, mut is_billed) = (event.received_at.timestamp(), false);
         for invoice in closed {
@@ -90,11 +137,12 @@ impl BillingDelivery {
                     let is_of_it = |period: &&BilledPeriod| period.from <= moment && moment < period.until();
                     let Some(period) = invoice.periods.iter().find(is_of_it) else { continue };
                     let events = self.lago.events(account, period.from, period.until()).await?;
+                    let id = event.transaction_id.as_str();
                     Closed::by(invoice, account).iter().all(|closed| !closed.left_out(&events).contains(id))
                 }
             };
         }
-        Ok(if is_billed { Fate::Billed } else { Fate::Unbilled })
+        Ok(Some(if is_billed { Fate::Billed } else { Fate::Unbilled }))
     }
 }
 

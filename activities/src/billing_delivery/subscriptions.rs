@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use anyhow::{Context, Result};
-use billing::{ExternalId, LagoClient, SubscriptionState};
+use billing::{ExternalId, LagoClient, SubscriptionState, ended_in};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use store::{PgPool, accounts};
@@ -45,10 +45,7 @@ impl Unsubscribed {
 impl fmt::Display for Unsubscribed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ended { at: Some(at) } => {
-                write!(formatter, "it was ended in the billing system at {}", at.format("%Y-%m-%d %H:%M:%SZ"))
-            }
-            Self::Ended { at: None } => formatter.write_str("it was ended in the billing system"),
+            Self::Ended { at } => formatter.write_str(&ended_in("the billing system", *at)),
             Self::Unknown => formatter.write_str("the billing system knows none of it any more"),
         }
     }

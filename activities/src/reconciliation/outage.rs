@@ -36,8 +36,9 @@ fn is_out_of_reach(error: &anyhow::Error) -> bool {
         || error.downcast_ref::<StoreError>().is_some_and(StoreError::is_unavailable)
 }
 
-/// An error on one line.
-pub(super) fn reason(error: &anyhow::Error) -> String {
+/// An error on one line of some length.
+#[must_use]
+pub fn reason(error: &anyhow::Error) -> String {
     let told = format!("{error:#}");
     let line = told.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(LONGEST_REASON) {

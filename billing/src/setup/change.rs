@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
+use crate::ended_in;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     Created,
@@ -60,11 +62,8 @@ impl fmt::Display for Change {
                 formatter.write_str("has no active subscription: Lago knows none of it any more; to be created anew")
             }
             Self::Ended(at) => {
-                formatter.write_str("has no active subscription: it was ended in Lago")?;
-                if let Some(at) = at {
-                    write!(formatter, " at {}", at.format("%Y-%m-%d %H:%M:%SZ"))?;
-                }
-                formatter.write_str("; make it anew there, or close the tenant")
+                let ended = ended_in("Lago", *at);
+                write!(formatter, "has no active subscription: {ended}; make it anew there, or close the tenant")
             }
             Self::Failed(reason) => write!(formatter, "failed: {reason}"),
         }

@@ -51,8 +51,10 @@ async fn what_is_delivered_or_dead_is_not_due() {
         .await
         .unwrap();
     usage::delivered(&outbox.pool, std::slice::from_ref(&row.id)).await.unwrap();
-    usage::dead(&outbox.pool, &row.id, "too late").await.unwrap();
-    usage::dead(&outbox.pool, &dead.id, "unknown metric").await.unwrap();
+    let bury = async |id: &str, reason: &str| usage::dead(&outbox.pool, id, reason).await.unwrap();
+    assert!(!bury(&row.id, "too late").await, "it was delivered");
+    assert!(bury(&dead.id, "unknown metric").await);
+    assert!(!bury(&dead.id, "another reason").await, "it is dead");
     assert!(due(job).await.is_empty() && due(other).await.is_empty());
     assert!(usage::overdue(&outbox.pool, 0.0, 10).await.unwrap().is_empty());
     let again: DateTime<Utc> = sqlx::query_scalar("SELECT delivered_at FROM usage_ledger WHERE id = $1")
@@ -87,7 +89,10 @@ async fn a_row_that_was_taken_is_no_dead_letter_whatever_is_heard_first() {
         let mut is_dead = false;
         for what in heard {
             match what {
-                Burial => usage::dead(&outbox.pool, &row, "422: no").await.unwrap(),
+                Burial => {
+                    let is_buried = usage::dead(&outbox.pool, &row, "422: no").await.unwrap();
+                    assert_eq!(is_buried, heard[0] == Burial, "{heard:?}");
+                }
                 Answer => {
                     let revived = usage::delivered(&outbox.pool, named).await.unwrap();
                     assert_eq!(!revived.is_empty(), is_dead, "{heard:?}");

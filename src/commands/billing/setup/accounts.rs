@@ -2,6 +2,7 @@
 
 use ::billing::{Change, ExternalId, Kind, Report};
 use activities::billing_delivery::{BillingDelivery, Standing, Unsubscribed};
+use activities::reconciliation::reason;
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
@@ -70,12 +71,8 @@ fn tell(report: &mut Report, tenant: &str, made: Result<bool>) {
         Ok(true) => report.add(Kind::Account, tenant, Change::Created),
         // One that was closed meanwhile, and owes nothing, gets none.
         Ok(false) => {}
-        Err(error) => report.add(Kind::Account, tenant, Change::Failed(one_line(&error))),
+        Err(error) => report.add(Kind::Account, tenant, Change::Failed(reason(&error))),
     }
-}
-
-fn one_line(error: &anyhow::Error) -> String {
-    format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -97,5 +94,8 @@ mod tests {
         assert!(lines[0].ends_with(" created") && lines[0].contains("abel"), "{told}");
         assert!(lines[1].ends_with("failed: refused: { \"status\": 422 }"), "{told}");
         assert!(report.has_failed() && !report.is_settled());
+        let mut page = Report::default();
+        tell(&mut page, "globex", Err(anyhow!("<p>".repeat(1000))));
+        assert!(page.to_string().trim_end().ends_with("<p> …"), "an answer may be a whole page");
     }
 }
