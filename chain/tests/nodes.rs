@@ -38,7 +38,7 @@ async fn answering(answer: Option<&'static str>) -> String {
 }
 
 fn impatient(urls: &[&str], registry: Address) -> ChainConfig {
-    let nodes = Endpoints::parse(&urls.join(","), Duration::from_millis(500)).unwrap();
+    let nodes = Endpoints::parse(&urls.join(","), Duration::from_secs(2)).unwrap();
     ChainConfig { nodes, ..config(urls[0], registry) }
 }
 

@@ -7,6 +7,7 @@ use store::batches::{self, Anchor, Gas};
 use store::usage;
 
 use super::faults::ledger_sums;
+use super::months::midnight;
 use crate::stage::{Stage, this_month};
 
 /// A clock of the test's own before the database's, and in the default of the ledger's time, which is bound when a table is
@@ -63,7 +64,8 @@ impl Stage {
 
 #[tokio::test]
 async fn a_clock_that_jumps_moves_usage_to_its_documented_place_and_nowhere_twice() {
-    let began = Utc::now() - TimeDelta::minutes(1);
+    // In this month, in its first minute, too.
+    let began = (Utc::now() - TimeDelta::minutes(1)).max(midnight());
     let mut stage = Stage::under_moved_clock(began).await;
     let delivery = stage.delivery();
     let (back, ahead) = (TimeDelta::days(-400), TimeDelta::days(40));

@@ -90,7 +90,8 @@ async fn a_computation_that_dies_three_times_fails_its_job_alone_and_is_not_bill
     let holder = KeyHolder::regular(stack).await;
     let worker = stack.place.part(WORKER);
     let inputs = holder.encrypts(bytes(&[3])).await;
-    let job = holder.submits("program", powers(PRODUCTS), &inputs).await;
+    // Far more than is computed before each death.
+    let job = holder.submits("program", powers(3 * PRODUCTS), &inputs).await;
     for attempt in 1..=3 {
         until(&format!("attempt {attempt} is dead"), async || {
             let attempts = stack.attempts(job).await;

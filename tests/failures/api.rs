@@ -2,10 +2,11 @@
 
 use futures::future::join_all;
 
-use crate::harness::{SecondApi, Stack, factor};
+use crate::harness::{CROWD, SecondApi, Stack, factor};
 
 /// A dead process's claims run out soon.
-const SETTINGS: &[(&str, &str)] = &[("ZAMA__DISPATCHER__CLAIM_SECONDS", "5"), ("ZAMA__DISPATCHER__SWEEP_SECONDS", "1")];
+const SETTINGS: &[(&str, &str)] =
+    &[("ZAMA__DISPATCHER__CLAIM_SECONDS", "5"), ("ZAMA__DISPATCHER__SWEEP_SECONDS", "1"), CROWD[0], CROWD[1]];
 
 #[tokio::test]
 async fn what_it_accepted_and_had_not_started_starts_once() {

@@ -26,7 +26,7 @@ async fn jobs_complete_and_their_usage_is_delivered_later() {
 async fn however_a_job_ends_its_own_workflow_bills_it() {
     let stack = Stack::with(&[
         NO_REPORTER,
-        ("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "3000"),
+        ("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "10000"),
         ("ZAMA__WORKER__MAX_COMPUTE", "4"),
     ]);
     let zama = stack.tenant();

@@ -32,7 +32,7 @@ async fn submits_are_accepted_while_temporal_is_killed() {
 
 #[tokio::test]
 async fn a_job_whose_workflow_an_operator_terminated_goes_on_in_another() {
-    let stack = Stack::with(&[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "8000")]);
+    let stack = Stack::with(&[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "20000")]);
     let zama = stack.tenant();
     let job = zama.job(zama.submits_with_key("terminated", &factor(91)).await.job_id());
     job.reaches(JobStatus::Processing).await;
@@ -50,7 +50,7 @@ async fn a_job_whose_workflow_an_operator_terminated_goes_on_in_another() {
 
 #[tokio::test]
 async fn a_job_whose_workflow_an_operator_deleted_goes_on_in_another() {
-    let stack = Stack::with(&[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "8000")]);
+    let stack = Stack::with(&[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "20000")]);
     let zama = stack.tenant();
     let job = zama.job(zama.submits_with_key("deleted", &factor(91)).await.job_id());
     let first = format!("{}/deleted", zama.tenant);

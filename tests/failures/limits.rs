@@ -6,7 +6,7 @@ use futures::future::join_all;
 use serde_json::Value;
 use sqlx::Row as _;
 
-use crate::harness::{Answer, SecondApi, Stack, Zama, factor, until};
+use crate::harness::{Answer, CROWD, SecondApi, Stack, Zama, factor, until};
 
 /// A plan with room for 50 active jobs of a developer and 100 units, two for each job; requests have no limit.
 const EXACT: &[(&str, &str)] = &[
@@ -15,6 +15,8 @@ const EXACT: &[(&str, &str)] = &[
     ("ZAMA__LIMITS__PLANS__DEFAULT__COMPUTE_UNITS_PACKAGE", "100"),
     ("ZAMA__LIMITS__PLANS__DEFAULT__COMPUTE_UNITS_CEILING", "200"),
     ("ZAMA__LIMITS__PLANS__DEFAULT__ACTIVE_JOBS_DEVELOPER", "50"),
+    CROWD[0],
+    CROWD[1],
 ];
 
 /// Thirty requests at once, and hardly any later.

@@ -5,7 +5,7 @@ use crate::harness::Stack;
 #[tokio::test]
 async fn open_jobs_complete_after_the_next_start() {
     let mut stack =
-        Stack::with(&[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "500"), ("ZAMA__DISPATCHER__CLAIM_SECONDS", "5")]);
+        Stack::with(&[("ZAMA__DEVELOPMENT__COMPUTE_PAUSE_MS", "2000"), ("ZAMA__DISPATCHER__CLAIM_SECONDS", "5")]);
     let (tenant, token, ids) = {
         let zama = stack.tenant();
         let submitted = zama.submits_at_once(12).await;

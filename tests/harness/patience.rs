@@ -30,9 +30,9 @@ pub async fn until<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
     within(patience(), what, look).await
 }
 
-/// As [`until`], for what must happen within a minute after whatever was away is back.
+/// As [`until`], for what must happen within a minute after whatever was away is back; runs at length say more here, too.
 pub async fn within_a_minute<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
-    within(Duration::from_secs(60), what, look).await
+    within(Duration::from_secs(60).max(patience() / 3), what, look).await
 }
 
 async fn within<T>(longest: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
