@@ -14,7 +14,7 @@ use store::credits::top_ups::{self, Kind, NewTopUp, Place, Requested, TopUp};
 use store::tenants::Tenant;
 use uuid::Uuid;
 
-use super::{Role, billing_system, parts, process, stand_in};
+use super::{Role, billing_system, closed, parts, process, stand_in};
 
 /// Top-ups that are read at once.
 const PAGE: i64 = 1000;
@@ -57,7 +57,7 @@ pub struct TopUpArgs {
 struct Cents(i64);
 
 /// # Errors
-/// There is no such tenant, the key was used for something else, or the database is away.
+/// There is no such tenant, it is closed, the key was used for something else, or the database is away.
 pub fn run(settings: &Settings, command: &CreditsCommand, as_json: bool) -> Result<()> {
     process::run(settings, Role::Tool, |_stop| async {
         let pool = parts::pool(settings)?;
@@ -145,6 +145,7 @@ async fn top_up(settings: &Settings, pool: &PgPool, args: &TopUpArgs) -> Result<
             bail!("the key {key} was used for another top-up on {}", first_use.format("%Y-%m-%d %H:%M:%SZ"))
         }
         Requested::TooMany => bail!("{tenant} has too many open top-ups"),
+        Requested::Closed { since } => bail!(closed::told(tenant, since)),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod billing;
 mod billing_system;
 pub mod chain;
 pub mod clients;
+mod closed;
 pub mod config;
 mod confirmation;
 pub mod credits;

@@ -15,7 +15,7 @@ use store::{PgPool, limits};
 
 use super::limits::request_keys;
 use super::token::lifetime;
-use super::{Role, parts, process};
+use super::{Role, closed, parts, process};
 
 /// What stands for a value that is not set.
 const ANYWHERE: &str = "anywhere";
@@ -81,7 +81,7 @@ enum SignatureArg {
 struct Ceiling(Option<u64>);
 
 /// # Errors
-/// There is no such tenant or plan, or the database is away.
+/// There is no such tenant or plan, the tenant is closed, or the database is away.
 pub fn run(settings: &Settings, command: &PolicyCommand, as_json: bool) -> Result<()> {
     process::run(settings, Role::Tool, |_stop| async {
         let pool = parts::pool(settings)?;
@@ -94,6 +94,7 @@ pub fn run(settings: &Settings, command: &PolicyCommand, as_json: bool) -> Resul
             }
             PolicyCommand::NewKey { tenant, overlap } => {
                 known(&pool, tenant).await?;
+                closed::refuse(&pool, tenant).await?;
                 let others_until = overlap.map(|overlap| Utc::now() + overlap);
                 let about = json!({ "others_until": others_until });
                 let note = Note::by_operator(tenant, "policy new-key", format!("/v1/tenants/{tenant}"), about);
@@ -143,6 +144,7 @@ async fn set(settings: &Settings, pool: &PgPool, args: &SetArgs) -> Result<()> {
     });
     let note = Note::by_operator(&args.tenant, "policy set", format!("/v1/tenants/{}", args.tenant), about);
     if !rules::change(pool, &args.tenant, &change, &note).await? {
+        closed::refuse(pool, &args.tenant).await?;
         bail!("there is no tenant {}", args.tenant);
     }
     Ok(())

@@ -22,6 +22,8 @@ pub struct Account {
     /// Plan that its subscription was put on.
     pub billing_plan: Option<String>,
     pub is_sandbox: bool,
+    /// Nobody acts in it any more.
+    pub is_closed: bool,
     /// Its subscription was terminated.
     pub has_ended: bool,
 }
@@ -33,7 +35,8 @@ pub struct Account {
 pub async fn find(pool: &PgPool, tenant: &str) -> Result<Option<Account>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT id, created_at, plan, billing_ready_at IS NOT NULL AS "is_ready!", billing_plan,
-                  sandbox_of IS NOT NULL AS "is_sandbox!", billing_ended_at IS NOT NULL AS "has_ended!"
+                  sandbox_of IS NOT NULL AS "is_sandbox!", closed_at IS NOT NULL AS "is_closed!",
+                  billing_ended_at IS NOT NULL AS "has_ended!"
              FROM tenants WHERE id = $1"#,
         tenant
     )
@@ -47,6 +50,7 @@ pub async fn find(pool: &PgPool, tenant: &str) -> Result<Option<Account>, StoreE
             is_ready: row.is_ready,
             billing_plan: row.billing_plan,
             is_sandbox: row.is_sandbox,
+            is_closed: row.is_closed,
             has_ended: row.has_ended,
         })
     })
@@ -99,14 +103,14 @@ pub async fn open(pool: &PgPool) -> Result<Vec<String>, StoreError> {
 }
 
 /// Tenants whose subscription is to be, or may be, on another plan than it was put on: `plans` are those that the billing
-/// system has, and who is on none of them has `default`.
+/// system has, and who is on none of them has `default`. One that is closed ends on the plan that it has there.
 ///
 /// # Errors
 /// The database is away.
 pub async fn to_move(pool: &PgPool, plans: &[String], default: &str) -> Result<Vec<String>, StoreError> {
     let tenants = sqlx::query_scalar!(
         "SELECT id FROM tenants
-          WHERE sandbox_of IS NULL AND billing_ready_at IS NOT NULL AND billing_ended_at IS NULL
+          WHERE sandbox_of IS NULL AND closed_at IS NULL AND billing_ready_at IS NOT NULL AND billing_ended_at IS NULL
             AND billing_plan IS DISTINCT FROM CASE WHEN plan = ANY($1) THEN plan ELSE $2 END
           ORDER BY id",
         plans,
@@ -144,18 +148,15 @@ pub async fn close(pool: &PgPool, tenant: &TenantId, audit: &Note) -> Result<Opt
     Ok(closed)
 }
 
-/// Whether a tenant is closed.
+/// Since when a tenant is closed; `None` of one that is open, or that there is not.
 ///
 /// # Errors
 /// The database is away.
-pub async fn is_closed(pool: &PgPool, tenant: &TenantId) -> Result<bool, StoreError> {
-    let closed = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM tenants WHERE id = $1 AND closed_at IS NOT NULL) AS "closed!""#,
-        tenant.as_str()
-    )
-    .fetch_one(pool)
-    .await?;
-    Ok(closed)
+pub async fn closed_since(pool: &PgPool, tenant: &TenantId) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let closed = sqlx::query_scalar!("SELECT closed_at FROM tenants WHERE id = $1", tenant.as_str())
+        .fetch_optional(pool)
+        .await?;
+    Ok(closed.flatten())
 }
 
 /// Closed tenants whose subscription can be terminated: no job goes on, each call is booked, every row is delivered or

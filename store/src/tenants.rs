@@ -21,6 +21,10 @@ pub struct Tenant {
     pub credits: CreditRule,
     /// A sandbox is free: billing never hears of it.
     pub is_sandbox: bool,
+    /// From when on nobody acts in it any more.
+    pub closed_at: Option<DateTime<Utc>>,
+    /// When its subscription was terminated, or there was none to be.
+    pub billing_ended_at: Option<DateTime<Utc>>,
 }
 
 struct Row {
@@ -32,6 +36,8 @@ struct Row {
     requires_credits: bool,
     credits_enforced: bool,
     is_sandbox: bool,
+    closed_at: Option<DateTime<Utc>>,
+    billing_ended_at: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<Row> for Tenant {
@@ -46,6 +52,8 @@ impl TryFrom<Row> for Tenant {
             failed_jobs: FailedJobs::of_column(row.confirm_failed),
             credits: CreditRule::of_columns(row.requires_credits, row.credits_enforced),
             is_sandbox: row.is_sandbox,
+            closed_at: row.closed_at,
+            billing_ended_at: row.billing_ended_at,
         })
     }
 }
@@ -119,7 +127,7 @@ pub async fn list(pool: &PgPool) -> Result<Vec<Tenant>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT id, plan, created_at, billing_ready_at IS NOT NULL AS "billing_ready!", confirm_failed,
-                  requires_credits, credits_enforced, false AS "is_sandbox!"
+                  requires_credits, credits_enforced, false AS "is_sandbox!", closed_at, billing_ended_at
              FROM tenants WHERE sandbox_of IS NULL ORDER BY id"#
     )
     .fetch_all(pool)
@@ -143,7 +151,7 @@ pub async fn to_compare(
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT id, plan, created_at, billing_ready_at IS NOT NULL AS "billing_ready!", confirm_failed,
-                  requires_credits, credits_enforced, false AS "is_sandbox!"
+                  requires_credits, credits_enforced, false AS "is_sandbox!", closed_at, billing_ended_at
              FROM tenants t
             WHERE sandbox_of IS NULL AND ($3::text IS NULL OR id > $3)
               AND (billing_ended_at IS NULL OR billing_ended_at >= $1 OR id = ANY($4)
@@ -174,7 +182,7 @@ pub async fn find(pool: &PgPool, tenant: &str) -> Result<Option<Tenant>, StoreEr
         r#"SELECT t.id, o.plan, t.created_at, t.billing_ready_at IS NOT NULL AS "billing_ready!", t.confirm_failed,
                   (o.requires_credits AND t.sandbox_of IS NULL) AS "requires_credits!",
                   (o.credits_enforced AND t.sandbox_of IS NULL) AS "credits_enforced!",
-                  t.sandbox_of IS NOT NULL AS "is_sandbox!"
+                  t.sandbox_of IS NOT NULL AS "is_sandbox!", o.closed_at, t.billing_ended_at
              FROM tenants t JOIN tenants o ON o.id = coalesce(t.sandbox_of, t.id) WHERE t.id = $1"#,
         tenant
     )

@@ -344,3 +344,51 @@ async fn what_is_delivered_after_the_last_answer_of_a_month_is_owed_until_its_in
     assert_eq!((invoiced.told.owed_cents, invoiced.told.balance_cents), (0, 100_000 - drawn));
     assert_eq!(available().await, 100_000 - drawn);
 }
+
+impl Stage {
+    async fn is_closed(&self) {
+        let tenant = ACME.parse().unwrap();
+        store::accounts::close(self.pool(), &tenant, &note_of(&tenant)).await.unwrap();
+    }
+}
+
+fn is_refused_as_closed(top_up: &TopUp) -> bool {
+    (top_up.state, top_up.refusal.as_deref()) == (State::Refused, Some("the tenant was closed"))
+}
+
+#[tokio::test]
+async fn what_was_not_sent_when_its_tenant_was_closed_is_never_invoiced() {
+    let stage = Stage::new().await;
+    let unsent = stage.wishes("unsent", Kind::Paid, 500).await;
+    stage.is_closed().await;
+    turn(&stage.delivery()).await;
+    let refused = stage.top_up(unsent).await;
+    assert!(is_refused_as_closed(&refused), "{refused:?}");
+    assert_eq!(stage.lago.subscription(&acme()).await.unwrap(), None, "no account is made for it");
+    assert!(accounts::find(stage.pool(), ACME).await.unwrap().is_none());
+}
+
+/// Tries of a process that died: what Lago has is noted as it is there, although the account has ended meanwhile.
+#[tokio::test]
+async fn what_was_tried_before_its_tenant_was_closed_is_asked_for_and_not_sent_again() {
+    let stage = Stage::new().await;
+    let first = stage.wishes("first", Kind::Granted, 100).await;
+    let delivery = stage.delivery();
+    turn(&delivery).await;
+    let wallet = stage.top_up(first).await.wallet_id.expect("it was sent there");
+    let (arrived, lost) =
+        (stage.wishes("arrived", Kind::Granted, 200).await, stage.wishes("lost", Kind::Granted, 300).await);
+    for id in [arrived, lost] {
+        top_ups::begin_try(stage.pool(), id, wallet, NO_PAUSES).await.unwrap().expect("the first try");
+    }
+    let (paid, granted) = (billing::Decimal::zero(), billing::Decimal::from(2_u64));
+    let wish = billing::TopUp { id: arrived, paid, granted, name: None };
+    stage.lago.top_up(WalletId(wallet), &wish).await.unwrap();
+    stage.is_closed().await;
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 1, "its subscription is ended");
+    turn(&delivery).await;
+    assert_eq!(stage.top_up(arrived).await.state, State::Settled);
+    let refused = stage.top_up(lost).await;
+    assert!(is_refused_as_closed(&refused), "{refused:?}");
+    assert_eq!(stage.added().await.len(), 2, "nothing was sent");
+}

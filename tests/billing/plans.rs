@@ -1,11 +1,16 @@
 //! A tenant that changes its plan within a month, and one that is closed.
 
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
 use billing::FeeKind;
 use chrono::{TimeDelta, Utc};
+use sqlx::PgPool;
 use store::accounts;
 
 use crate::outbox::note_of;
 use crate::stage::{ACME, Stage, acme, this_month};
+use crate::unreliable::{Forward, serve};
 
 async fn plan_in_lago(stage: &Stage) -> String {
     stage.lago.subscription(&acme()).await.unwrap().expect("a subscription").plan
@@ -149,4 +154,50 @@ async fn a_closed_tenants_subscription_ends_after_its_last_row_with_its_last_inv
     let report = stage.report(this_month()).await;
     assert!(report.has_drifted(), "it is on no invoice: {report:#?}");
     assert_eq!(report.lines.iter().flat_map(|line| &line.dead_letters).collect::<Vec<_>>(), [&late]);
+}
+
+/// Plans whose own fee acme's invoices have.
+async fn invoiced_plans(stage: &Stage) -> Vec<String> {
+    let mut plans = Vec::new();
+    for head in stage.lago.invoices(&acme()).await.unwrap() {
+        let invoice = stage.lago.invoice(head.lago_id.as_deref().unwrap()).await.unwrap().unwrap();
+        plans.extend(invoice.fees.into_iter().filter(|fee| fee.kind == FeeKind::Subscription).map(|fee| fee.code));
+    }
+    plans
+}
+
+async fn close(pool: &PgPool) {
+    let tenant = ACME.parse().unwrap();
+    accounts::close(pool, &tenant, &note_of(&tenant)).await.unwrap();
+}
+
+async fn close_and_pass(State((pool, forward)): State<(PgPool, Forward)>, request: Request) -> Response {
+    close(&pool).await;
+    forward.whole(request).await
+}
+
+/// A plan that it was put on before its end, and that nobody has told Lago of yet, is no plan that it was served by.
+#[tokio::test]
+async fn a_closed_tenants_last_invoice_is_by_the_plan_that_it_had_in_lago() {
+    let stage = Stage::new().await;
+    let delivery = stage.delivery();
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 1);
+    stage.moves_to("enterprise").await;
+    close(stage.pool()).await;
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 1, "its end alone");
+    assert_eq!(stage.lago.subscription(&acme()).await.unwrap(), None);
+    assert_eq!(invoiced_plans(&stage).await, ["team"]);
+}
+
+/// Between the look at who is to be moved and the word to Lago.
+#[tokio::test]
+async fn a_tenant_that_is_closed_while_it_is_moved_stays_on_its_plan() {
+    let stage = Stage::new().await;
+    assert_eq!(stage.delivery().settle_accounts().await.unwrap(), 1);
+    stage.moves_to("enterprise").await;
+    let way = (stage.pool().clone(), Forward::to(&stage.origin));
+    let closing = serve(Router::new().fallback(close_and_pass).with_state(way)).await;
+    stage.delivery_to(&closing).settle_accounts().await.unwrap();
+    assert_eq!(stage.lago.subscription(&acme()).await.unwrap(), None);
+    assert_eq!(invoiced_plans(&stage).await, ["team"]);
 }

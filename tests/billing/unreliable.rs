@@ -118,7 +118,7 @@ impl Forward {
         Self { to: origin.to_owned(), http: reqwest::Client::builder().no_proxy().build().unwrap() }
     }
 
-    async fn whole(&self, request: Request) -> Response {
+    pub async fn whole(&self, request: Request) -> Response {
         let (method, path) = (request.method().clone(), request.uri().to_string());
         let body = axum::body::to_bytes(request.into_body(), LARGEST).await.unwrap();
         self.pass(method, &path, body).await

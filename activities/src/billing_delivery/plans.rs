@@ -23,6 +23,10 @@ impl BillingDelivery {
             // What was used under the plan that ends is billed under it.
             self.deliver_tenant(tenant, usage::due_for_tenant(&self.pool, tenant, LAST_ROWS).await?).await?;
             if self.is_subscribed(&account).await? {
+                // Closed while that was sent: what ends is put on no other plan.
+                if self.account_of(tenant).await?.is_closed {
+                    return Ok(());
+                }
                 billing::change_plan(&self.lago, &account, &plan).await?;
                 self.forget_period(tenant).await;
                 self.learn_plan(tenant, &account).await?;

@@ -60,7 +60,7 @@ pub(crate) async fn unsubscribed(pool: &PgPool, lago: &LagoClient, tenant: &str)
     };
     // Looked at last: an account is noted after it was made, and a tenant is closed before its subscription is ended.
     let known = accounts::find(pool, tenant).await?.context("there is no such tenant")?;
-    let is_to_be_billed = known.is_ready && !known.has_ended && !accounts::is_closed(pool, &known.tenant).await?;
+    let is_to_be_billed = known.is_ready && !known.has_ended && !known.is_closed;
     Ok(is_to_be_billed.then_some(why))
 }
 

@@ -163,6 +163,11 @@ pub fn unregistered() -> Problem {
     invalid_token(ErrorCode::InvalidToken, "The token's user is not registered.")
 }
 
+/// A token of a tenant in which nobody acts any more.
+pub fn tenant_closed() -> Problem {
+    invalid_token(ErrorCode::InvalidToken, "The tenant is closed.")
+}
+
 /// A user who has registered no address that jobs could belong to.
 pub fn without_submitter() -> Problem {
     let detail = "The user has registered no submitter address: POST /v1/me/submitter/challenge, sign, PUT \

@@ -19,7 +19,7 @@ use store::limits::rules::Signature;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::authentication::invalid_token;
+use super::authentication::tenant_closed;
 use super::client_address::{Peer, TrustedProxies};
 use super::cors::CorsPolicy;
 use super::limits::{self, Meters, Rate, Verdict, whole_seconds};
@@ -125,7 +125,7 @@ impl Gate {
 
     async fn pass(&self, pool: &PgPool, parts: &Parts, principal: &Principal, rules: &Rules) -> Result<(), Problem> {
         if rules.is_closed {
-            return Err(invalid_token(ErrorCode::InvalidToken, "The tenant is closed."));
+            return Err(tenant_closed());
         }
         self.comes_from(parts, rules)?;
         let passage = parts.extensions.get::<Passage>().cloned().unwrap_or_default();

@@ -9,7 +9,7 @@ use store::limits::rules::Change;
 use uuid::Uuid;
 
 use crate::answer::Answer;
-use crate::app::{Call, TestApp, User, job};
+use crate::app::{Call, TestApp, User, by_operator, job};
 
 const TOP_UPS: &str = "/v1/credits/top-ups";
 
@@ -253,4 +253,18 @@ async fn what_the_operator_requires_the_tenant_cannot_leave_out() {
     app.rules(Change { credits_enforced: Some(true), ..Change::default() }).await;
     app.rules(Change { credits_enforced: Some(false), ..Change::default() }).await;
     assert_eq!(left(&app, &amy).await["rule"], "required");
+}
+
+/// By a server that has not heard of the end yet, too.
+#[tokio::test]
+async fn a_closed_tenant_buys_nothing() {
+    let app = TestApp::new().await;
+    let amy = app.user("acme", "amy", Role::Admin).await;
+    let fifty = json!({"amount_cents": 5000});
+    buys(&app, &amy, "before", &fifty).await.expect(202);
+    let acme = "acme".parse().unwrap();
+    store::accounts::close(&app.pool, &acme, &by_operator(&acme)).await.unwrap();
+    let refused = buys(&app, &amy, "after", &fifty).await;
+    assert_eq!(refused.problem("INVALID_TOKEN")["detail"], json!("The tenant is closed."));
+    assert_eq!(app.count("SELECT count(*) FROM credit_top_ups").await, 1);
 }

@@ -224,7 +224,7 @@ pub struct Ages {
 }
 
 /// Tenants whose account is to be asked for: those that need credits or have asked for some, the oldest answer first, at
-/// most `limit`.
+/// most `limit`. A closed one that has none is not to get one.
 ///
 /// # Errors
 /// The database is away.
@@ -232,6 +232,7 @@ pub async fn due(pool: &PgPool, ages: Ages, limit: i64) -> Result<Vec<String>, S
     let tenants = sqlx::query_scalar!(
         "SELECT t.id FROM tenants t LEFT JOIN credit_accounts a ON a.tenant = t.id
           WHERE t.sandbox_of IS NULL AND t.billing_ended_at IS NULL
+            AND (t.closed_at IS NULL OR t.billing_ready_at IS NOT NULL)
             AND (t.requires_credits OR t.credits_enforced
                  OR EXISTS (SELECT FROM credit_top_ups u WHERE u.tenant = t.id))
             AND (a.as_of IS NULL

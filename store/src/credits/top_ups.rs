@@ -20,7 +20,9 @@ use uuid::Uuid;
 use crate::audit::Note;
 use crate::{StoreError, begin};
 
-pub use settling::{Made, Outcome, Pauses, Sent, Try, begin_look, begin_try, note, refuse, to_look_at, to_send};
+pub use settling::{
+    Made, Outcome, Pauses, Sent, Try, begin_look, begin_try, note, refuse, refuse_of_closed, to_look_at, to_send,
+};
 
 /// How credits come about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,6 +168,8 @@ pub enum Requested {
     KeyReused { first_use: DateTime<Utc> },
     /// The tenant has as many that are open as it may have.
     TooMany,
+    /// The tenant is closed: it could never spend them.
+    Closed { since: DateTime<Utc> },
 }
 
 /// Notes a wish for credits, once for each key of a tenant, whoever asks at once.
@@ -181,6 +185,10 @@ pub async fn request(pool: &PgPool, new: &NewTopUp<'_>, audit: &Note) -> Result<
     )
     .fetch_one(&mut *tx)
     .await?;
+    // Whoever closes the tenant waits for what is noted here, or has closed it before.
+    let closed = sqlx::query_scalar!("SELECT closed_at FROM tenants WHERE id = $1 FOR SHARE", new.tenant.as_str())
+        .fetch_optional(&mut *tx)
+        .await?;
     let inserted = sqlx::query_as!(
         Row,
         "INSERT INTO credit_top_ups (id, tenant, idempotency_key, amount_cents, currency, kind, requested_by)
@@ -198,6 +206,10 @@ pub async fn request(pool: &PgPool, new: &NewTopUp<'_>, audit: &Note) -> Result<
     .fetch_optional(&mut *tx)
     .await?;
     if let Some(row) = inserted {
+        if let Some(since) = closed.flatten() {
+            tx.rollback().await?;
+            return Ok(Requested::Closed { since });
+        }
         if let Some(most) = new.most_open
             && count_open(&mut tx, new.tenant).await? > most
         {

@@ -127,7 +127,8 @@ pub async fn of(pool: &PgPool, tenants: &[String]) -> Result<Vec<TenantRules>, S
         .collect()
 }
 
-/// Changes a tenant's rules, which are its sandbox's too; `false` when there is no such tenant.
+/// Changes a tenant's rules, which are its sandbox's too; `false` when there is no such tenant, or it is closed: it would be
+/// invoiced by another plan at its end.
 ///
 /// # Errors
 /// The database is away.
@@ -139,7 +140,7 @@ pub async fn change(pool: &PgPool, tenant: &TenantId, change: &Change, audit: &N
                             unit_ceiling = CASE WHEN $5 THEN $6 ELSE unit_ceiling END,
                             fhe_unit_ceiling = CASE WHEN $7 THEN $8 ELSE fhe_unit_ceiling END,
                             credits_enforced = coalesce($9, credits_enforced)
-          WHERE id = $1 AND sandbox_of IS NULL",
+          WHERE id = $1 AND sandbox_of IS NULL AND closed_at IS NULL",
         tenant.as_str(),
         change.plan.as_deref(),
         change.allowed_networks.as_deref(),

@@ -3,6 +3,7 @@
 use chrono::{TimeDelta, Utc};
 use store::accounts::{self, plans};
 use store::limits::rules;
+use store::tenants;
 use store::usage;
 use store::usage::hours::{self, CallCount};
 use store::usage::of_job::{self, BilledBy};
@@ -26,6 +27,49 @@ async fn a_tenant_on_another_plan_is_to_be_moved_and_one_that_billing_has_no_pla
     assert_eq!(to_move().await, [""; 0]);
 }
 
+fn onto(plan: &str) -> rules::Change {
+    rules::Change { plan: Some(plan.to_owned()), ..rules::Change::default() }
+}
+
+/// Its last invoice is by the plan that it had.
+#[tokio::test]
+async fn a_closed_tenant_is_put_on_no_other_plan_whenever_that_was_asked_for() {
+    let outbox = Outbox::new().await;
+    let acme = outbox.tenant("acme").await;
+    let plans = ["developer".to_owned(), "team".to_owned(), "enterprise".to_owned()];
+    let to_move = async || accounts::to_move(&outbox.pool, &plans, "developer").await.unwrap();
+    accounts::is_on_plan(&outbox.pool, "acme", "developer").await.unwrap();
+    assert!(rules::change(&outbox.pool, &acme, &onto("team"), &note_of(&acme)).await.unwrap());
+    assert_eq!(to_move().await, ["acme"]);
+    let since = accounts::close(&outbox.pool, &acme, &note_of(&acme)).await.unwrap();
+    assert_eq!(to_move().await, [""; 0], "what waited ends with the tenant");
+    assert!(!rules::change(&outbox.pool, &acme, &onto("enterprise"), &note_of(&acme)).await.unwrap());
+    assert_eq!(outbox.count("SELECT count(*) FROM audit_notes").await, 2, "nothing is written down of it");
+    let found = tenants::find(&outbox.pool, "acme").await.unwrap().unwrap();
+    assert_eq!((found.plan.as_str(), found.closed_at, found.billing_ended_at), ("team", since, None));
+    let [listed] = tenants::list(&outbox.pool).await.unwrap().try_into().unwrap();
+    assert_eq!(listed.closed_at, since);
+}
+
+#[tokio::test]
+async fn a_change_of_plan_waits_for_who_closes_the_tenant_and_is_refused() {
+    let outbox = Outbox::new().await;
+    let acme = outbox.tenant("acme").await;
+    let mut closing = store::begin(&outbox.pool).await.unwrap();
+    let close = "UPDATE tenants SET closed_at = now() WHERE id = 'acme'";
+    sqlx::query(close).execute(&mut *closing).await.unwrap();
+    let other = outbox.through_own_pool();
+    let changing = tokio::spawn(async move { rules::change(&other.pool, &acme, &onto("team"), &note_of(&acme)).await });
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%SET plan%'
+                    AND datname = current_database()";
+    while outbox.count(waits).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    closing.commit().await.unwrap();
+    assert!(!changing.await.unwrap().unwrap());
+    assert_eq!(outbox.count("SELECT count(*) FROM tenants WHERE plan = 'team'").await, 0);
+}
+
 #[tokio::test]
 async fn a_closed_tenant_ends_when_all_that_it_used_is_billed() {
     let outbox = Outbox::new().await;
@@ -36,7 +80,8 @@ async fn a_closed_tenant_ends_when_all_that_it_used_is_billed() {
     let since = accounts::close(&outbox.pool, &acme, &note_of(&acme)).await.unwrap().expect("it was there");
     assert_eq!(accounts::close(&outbox.pool, &acme, &note_of(&acme)).await.unwrap(), Some(since), "closed once");
     assert_eq!(accounts::close(&outbox.pool, &"nobody".parse().unwrap(), &note_of(&acme)).await.unwrap(), None);
-    assert!(accounts::is_closed(&outbox.pool, &acme).await.unwrap());
+    assert_eq!(accounts::closed_since(&outbox.pool, &acme).await.unwrap(), Some(since));
+    assert!(accounts::find(&outbox.pool, "acme").await.unwrap().unwrap().is_closed);
     assert_eq!(to_end().await, [""; 0], "a job goes on");
     outbox.cancel(job).await;
     assert_eq!(to_end().await, [""; 0], "its usage is due");

@@ -224,4 +224,8 @@ async fn accounts_of_those_who_have_credits_are_asked_for_the_oldest_first() {
     assert_eq!(due(60.0, 60.0).await, ["b", "c"]);
     outbox.execute("UPDATE tenants SET billing_ended_at = now() WHERE id = 'b'").await;
     assert_eq!(due(60.0, 60.0).await, ["c"]);
+    outbox.execute("UPDATE tenants SET closed_at = now() WHERE id = 'c'").await;
+    assert_eq!(due(60.0, 60.0).await, [""; 0], "it has no account, and gets none any more");
+    outbox.execute("UPDATE tenants SET billing_ready_at = now() WHERE id = 'c'").await;
+    assert_eq!(due(60.0, 60.0).await, ["c"]);
 }

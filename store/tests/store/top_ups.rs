@@ -1,6 +1,7 @@
 //! Top-ups of prepaid credits: each is tried by one at a time, and what was noted of it stays.
 
 use futures::future::join_all;
+use store::accounts;
 use store::credits::top_ups::{self, Kind, Made, NewTopUp, Outcome, Pauses, Requested, State, TopUp};
 use uuid::Uuid;
 
@@ -15,8 +16,13 @@ pub async fn wish(outbox: &Outbox, tenant: &str, key: &str, amount_cents: i64) -
 
 /// A wish of somebody who may have so many open.
 async fn wish_among(outbox: &Outbox, tenant: &str, key: &str, amount_cents: i64, most_open: Option<i64>) -> Requested {
+    store::tenants::ensure_tenant(&outbox.pool, &tenant.parse().unwrap(), "team").await.unwrap();
+    asks(outbox, tenant, key, amount_cents, most_open).await
+}
+
+/// The same of a tenant that is there.
+async fn asks(outbox: &Outbox, tenant: &str, key: &str, amount_cents: i64, most_open: Option<i64>) -> Requested {
     let (tenant, key) = (tenant.parse().unwrap(), key.parse().unwrap());
-    store::tenants::ensure_tenant(&outbox.pool, &tenant, "team").await.unwrap();
     let (id, kind) = (Uuid::now_v7(), Kind::Paid);
     let new = NewTopUp {
         id,
@@ -204,4 +210,57 @@ async fn a_top_up_goes_through_its_states_and_never_back() {
     assert_eq!((refused.state, refused.refusal.as_deref()), (State::Refused, Some("no such wallet")));
     let listed = top_ups::list(&outbox.pool, &tenant, None, 9).await.unwrap();
     assert_eq!(listed.iter().map(|one| one.id).collect::<Vec<_>>(), [other.id, top_up.id]);
+}
+
+#[tokio::test]
+async fn a_closed_tenant_gets_no_more_credits() {
+    let outbox = Outbox::new().await;
+    let first = wished(&outbox).await;
+    let acme = "acme".parse().unwrap();
+    let since = accounts::close(&outbox.pool, &acme, &note_of(&acme)).await.unwrap().expect("it was there");
+    assert_eq!(wish(&outbox, "acme", "l", 5).await, Requested::Closed { since });
+    assert_eq!(wish(&outbox, "acme", "k", 500).await, Requested::Known(first), "what was noted is told as before");
+    assert!(matches!(wish(&outbox, "other", "l", 5).await, Requested::New(_)));
+    assert_eq!(outbox.count("SELECT count(*) FROM credit_top_ups WHERE tenant = 'acme'").await, 1);
+    assert_eq!(outbox.count("SELECT count(*) FROM audit_notes WHERE tenant = 'acme'").await, 2, "the wish and the end");
+}
+
+#[tokio::test]
+async fn a_wish_waits_for_who_closes_its_tenant_and_is_refused() {
+    let outbox = Outbox::new().await;
+    outbox.tenant("acme").await;
+    let mut closing = store::begin(&outbox.pool).await.unwrap();
+    let close = "UPDATE tenants SET closed_at = now() WHERE id = 'acme'";
+    sqlx::query(close).execute(&mut *closing).await.unwrap();
+    let other = outbox.through_own_pool();
+    let wishing = tokio::spawn(async move { asks(&other, "acme", "k", 500, None).await });
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FOR SHARE%'
+                    AND datname = current_database()";
+    while outbox.count(waits).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    closing.commit().await.unwrap();
+    let answer = wishing.await.unwrap();
+    assert!(matches!(answer, Requested::Closed { .. }), "{answer:?}");
+    assert_eq!(outbox.count("SELECT count(*) FROM credit_top_ups").await, 0);
+}
+
+/// One that was tried may have arrived: whether it did is known to the billing system alone.
+#[tokio::test]
+async fn what_nobody_has_tried_to_send_ends_with_its_tenant() {
+    let outbox = Outbox::new().await;
+    let untried = wished(&outbox).await.id;
+    let Requested::New(TopUp { id: tried, .. }) = wish(&outbox, "acme", "l", 5).await else { panic!("it is new") };
+    let first = top_ups::begin_try(&outbox.pool, tried, Uuid::nil(), NOW).await.unwrap().expect("the first try");
+    assert!(!first.is_closed);
+    let ends = async |id| top_ups::refuse_of_closed(&outbox.pool, id, "the end").await.unwrap();
+    assert!(!ends(untried).await, "it is open");
+    let acme = "acme".parse().unwrap();
+    accounts::close(&outbox.pool, &acme, &note_of(&acme)).await.unwrap();
+    assert_eq!((ends(untried).await, ends(untried).await, ends(tried).await), (true, false, false));
+    assert!(top_ups::begin_try(&outbox.pool, untried, Uuid::nil(), NOW).await.unwrap().is_none());
+    let again = top_ups::begin_try(&outbox.pool, tried, Uuid::nil(), NOW).await.unwrap().expect("its time is over");
+    assert_eq!((again.number, again.is_closed), (2, true));
+    let refused = top_ups::find(&outbox.pool, &acme, untried).await.unwrap().unwrap();
+    assert_eq!((refused.state, refused.refusal.as_deref()), (State::Refused, Some("the end")));
 }

@@ -17,7 +17,11 @@ impl BillingDelivery {
     /// # Errors
     /// Database or billing system away: what was told before stays.
     pub async fn ask_for_account(&self, tenant: &str) -> Result<()> {
-        let account = ExternalId::parse(tenant)?;
+        let (account, known) = (ExternalId::parse(tenant)?, self.account_of(tenant).await?);
+        // None is made of a closed tenant to see that nothing is in it.
+        if known.is_closed && !known.is_ready {
+            return Ok(());
+        }
         if self.ensure_account(tenant, &account).await? == Standing::Ended {
             return Ok(());
         }

@@ -11,7 +11,6 @@ use store::credits::top_ups::{self, Kind, Made, Outcome, Pauses, Sent, TopUp};
 use uuid::Uuid;
 
 use super::Progress;
-use crate::billing_delivery::dead_letters::CLOSED;
 use crate::billing_delivery::{BillingDelivery, Standing};
 
 /// Code of the wallet that top-ups go to.
@@ -24,6 +23,8 @@ const FRESH: Duration = Duration::from_secs(30);
 const UNPROCESSABLE: u16 = 422;
 /// ... unless it says so of what is not there: an emptied Lago, or another one.
 const NOT_THERE: [&str; 2] = ["customer_not_found", "wallet_not_found"];
+/// Why a top-up that was asked for before its tenant was closed was not sent.
+const CLOSED: &str = "the tenant was closed";
 /// Longest reason that is kept, in characters.
 const LONGEST_REASON: usize = 300;
 
@@ -31,11 +32,15 @@ impl BillingDelivery {
     /// Whether it moved on.
     pub(super) async fn send(&self, top_up: &TopUp, pauses: Pauses) -> Result<bool> {
         let account = ExternalId::parse(&top_up.tenant)?;
-        if self.ensure_account(&top_up.tenant, &account).await? == Standing::Ended {
-            return self.refuse(top_up, CLOSED).await;
+        if top_ups::refuse_of_closed(&self.pool, top_up.id, CLOSED).await? {
+            tracing::info!(tenant.id = top_up.tenant, top_up.id = %top_up.id, "a closed tenant's top-up is not sent");
+            return Ok(true);
         }
+        let standing = self.ensure_account(&top_up.tenant, &account).await?;
         let wallet = match top_up.wallet_id {
             Some(wallet) => wallet,
+            // Somebody else tried it, or the tenant was closed, a moment ago: the next turn knows.
+            None if standing == Standing::Ended => return Ok(false),
             None => match self.wallet(&account, &top_up.currency).await {
                 Ok(wallet) => wallet,
                 Err(error) => return self.refuse(top_up, &for_good(error)?).await,
@@ -48,6 +53,10 @@ impl BillingDelivery {
             if let Some(made) = only(top_up, made) {
                 return self.note_made(top_up, &made).await;
             }
+        }
+        if this.is_closed {
+            tracing::info!(tenant.id = top_up.tenant, top_up.id = %top_up.id, "a closed tenant's top-up is not sent");
+            return Ok(top_ups::refuse(&self.pool, top_up.id, CLOSED).await?);
         }
         // Whoever was stopped here for long may not be the only one who tries.
         ensure!(noted.elapsed() < FRESH, "the try was noted too long ago to be sent");

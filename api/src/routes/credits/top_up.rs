@@ -19,6 +19,7 @@ use super::presentation::{TopUp, requested_example};
 use crate::ApiState;
 use crate::errors;
 use crate::policy::audit_trail::Trail;
+use crate::policy::authentication::tenant_closed;
 use crate::policy::body::StrictJson;
 use crate::policy::idempotency_key::{self, REPLAYED};
 use crate::policy::problem::Problem;
@@ -102,6 +103,7 @@ pub async fn top_up(
         Requested::Known(top_up) => (top_up, true),
         Requested::KeyReused { first_use } => return Err(idempotency_key::reused(first_use)),
         Requested::TooMany => return Err(too_many()),
+        Requested::Closed { .. } => return Err(tenant_closed()),
     };
     let top_up = TopUp::as_requested(&state, top_up);
     let location = [(header::LOCATION, top_up.links.this.clone())];

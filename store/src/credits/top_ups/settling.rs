@@ -107,6 +107,8 @@ pub struct Try {
     pub wallet: Uuid,
     /// 1, 2, 3, …: of any but the first the billing system is asked whether it has the top-up.
     pub number: i32,
+    /// The tenant is closed: what the billing system does not have yet is not sent.
+    pub is_closed: bool,
 }
 
 /// Notes that a top-up is about to be sent. `None`: somebody else tries it, did so a moment ago, or it is sent already.
@@ -120,7 +122,9 @@ pub async fn begin_try(pool: &PgPool, id: Uuid, wallet: Uuid, pauses: Pauses) ->
               SET tried_at = clock_timestamp(), attempts = attempts + 1, wallet_id = coalesce(wallet_id, $2)
             WHERE id = $1 AND state = 'requested'
               AND (tried_at IS NULL OR tried_at < clock_timestamp() - make_interval(secs => $3))
-        RETURNING wallet_id AS "wallet!", attempts AS number"#,
+        RETURNING wallet_id AS "wallet!", attempts AS number,
+                  EXISTS (SELECT FROM tenants t
+                           WHERE t.id = credit_top_ups.tenant AND t.closed_at IS NOT NULL) AS "is_closed!""#,
         id,
         wallet,
         pauses.tried
@@ -183,6 +187,24 @@ pub async fn note(pool: &PgPool, id: Uuid, made: &Made) -> Result<bool, StoreErr
 pub async fn refuse(pool: &PgPool, id: Uuid, reason: &str) -> Result<bool, StoreError> {
     let noted = sqlx::query!(
         "UPDATE credit_top_ups SET state = 'refused', refusal = $2 WHERE id = $1 AND state = 'requested'",
+        id,
+        reason
+    )
+    .execute(pool)
+    .await?;
+    Ok(noted.rows_affected() == 1)
+}
+
+/// Notes that a top-up which nobody has tried to send yet is never sent, if its tenant was closed meanwhile. Whether one that
+/// was tried has arrived is known to the billing system alone.
+///
+/// # Errors
+/// The database is away.
+pub async fn refuse_of_closed(pool: &PgPool, id: Uuid, reason: &str) -> Result<bool, StoreError> {
+    let noted = sqlx::query!(
+        "UPDATE credit_top_ups u SET state = 'refused', refusal = $2 FROM tenants t
+          WHERE u.id = $1 AND u.state = 'requested' AND u.tried_at IS NULL
+            AND t.id = u.tenant AND (t.closed_at IS NOT NULL OR t.billing_ended_at IS NOT NULL)",
         id,
         reason
     )
