@@ -17,7 +17,7 @@ use store::audit::{Draft, Note};
 use store::oauth::clients::{self, Listed, NewClient, NewProof, ProofRotation};
 
 use super::token::{lifetime, scopes};
-use super::{Role, parts, process};
+use super::{Role, closed, parts, process};
 
 /// How clients prove themselves, as lists and the audit log name it.
 const KEYS: &str = "private_key_jwt";
@@ -75,7 +75,7 @@ pub struct RotateArgs {
 }
 
 /// # Errors
-/// The database is away, or there is no such user or client.
+/// The database is away, there is no such user or client, or the tenant is closed.
 pub fn run(settings: &Settings, command: &ClientsCommand, json: bool) -> Result<()> {
     process::run(settings, Role::Tool, |_stop| async {
         let pool = parts::pool(settings)?;
@@ -112,6 +112,7 @@ async fn create(pool: &PgPool, args: &CreateArgs, json: bool) -> Result<()> {
     let about = json!({ "client": id, "scopes": client.scope, "authentication": way(&client.proof) });
     let note = Note::by_operator(&args.tenant, "clients create", target, about);
     if !clients::create(pool, &client, &note).await? {
+        closed::refuse(pool, &args.tenant).await?;
         bail!("there is no user {} in tenant {}", args.user, args.tenant);
     }
     show(&id, proof.secret.as_deref(), json);

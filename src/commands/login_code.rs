@@ -13,7 +13,7 @@ use store::audit::Note;
 use store::oauth::login_codes;
 
 use super::token::lifetime;
-use super::{Role, parts, process};
+use super::{Role, closed, parts, process};
 
 #[derive(Args)]
 pub struct LoginCodeArgs {
@@ -31,7 +31,7 @@ pub struct LoginCodeArgs {
 /// Prints only the code on stdout, or a document with it.
 ///
 /// # Errors
-/// The database is away, or there is no such user.
+/// The database is away, there is no such user, or the tenant is closed.
 pub fn run(settings: &Settings, args: &LoginCodeArgs, as_json: bool) -> Result<()> {
     process::run(settings, Role::Tool, |_stop| async {
         let pool = parts::pool(settings)?;
@@ -42,6 +42,9 @@ pub fn run(settings: &Settings, args: &LoginCodeArgs, as_json: bool) -> Result<(
         let note = Note::by_operator(&args.tenant, "login-code", format!("/v1/users/{}", args.user), about);
         let created = login_codes::create(&pool, person, hash(&code), args.ttl.as_secs_f64(), &note);
         let expires_at = Box::pin(created).await?;
+        if expires_at.is_none() {
+            closed::refuse(&pool, &args.tenant).await?;
+        }
         let no_user = || format!("there is no user {} in tenant {}", args.user, args.tenant);
         let expires_at = expires_at.with_context(no_user)?;
         match as_json {

@@ -12,7 +12,7 @@ use serde_json::json;
 use settings::{Deployment, Settings};
 
 use super::token_keys::{self, TokenKeysCommand};
-use super::{Role, parts, process};
+use super::{Role, closed, parts, process};
 
 /// Plan of tenants that are made here: no limits.
 const PLAN: &str = "development";
@@ -56,7 +56,7 @@ pub struct TokenArgs {
 /// Prints only the token on stdout, or a document with it.
 ///
 /// # Errors
-/// Production, names that are not valid, or a database that is away.
+/// Production, names that are not valid, a closed tenant, whose token would be accepted by nobody, or a database that is away.
 pub fn run(settings: &Settings, command: &TokenCommand, json: bool) -> Result<()> {
     process::run(settings, Role::Tool, |_stop| async {
         match &command.keys {
@@ -64,6 +64,8 @@ pub fn run(settings: &Settings, command: &TokenCommand, json: bool) -> Result<()
             None => {
                 let args = &command.token;
                 let token = Box::pin(issue(settings, args)).await?;
+                // Here, and not where `dev` makes its own token: it has to start.
+                closed::refuse(&parts::pool(settings)?, &args.tenant).await?;
                 match json {
                     true => println!("{:#}", document(args, &token)),
                     false => println!("{token}"),
@@ -82,7 +84,7 @@ fn document(args: &TokenArgs, token: &str) -> serde_json::Value {
 /// Makes tenant and user, and a token for them.
 ///
 /// # Errors
-/// As [`run`].
+/// As [`run`], but of a closed tenant.
 pub async fn issue(settings: &Settings, args: &TokenArgs) -> Result<String> {
     if settings.environment == Deployment::Production {
         bail!("tokens are made here in development only; production has its issuer's endpoints");

@@ -155,3 +155,71 @@ async fn a_tenant_that_is_closed_by_command_ends_in_lago_after_its_last_row() {
     assert_eq!(delivery.settle_accounts().await.unwrap(), 0);
     stage.reconciles(&this_month().to_string(), &[]).await.ends(0);
 }
+
+#[tokio::test]
+async fn in_a_closed_tenant_nothing_is_changed_and_nothing_is_added_to_it() {
+    let stage = Stage::new().await;
+    stage.runs(&["tenants", "create", "acme", "--admin", "amy"]).await.ends(0);
+    stage.runs(&["tenants", "close", "acme", "--yes"]).await.ends(0);
+    for command in [
+        &["policy", "set", "acme", "--plan", "enterprise"][..],
+        &["policy", "set", "acme", "--credits", "required"],
+        &["policy", "new-key", "acme"],
+        &["credits", "top-up", "acme", "--amount", "5", "--key", "late"],
+        &["clients", "create", "--tenant", "acme", "--user", "amy"],
+        &["login-code", "--tenant", "acme", "--user", "amy"],
+        &["tenants", "create", "acme", "--admin", "bob", "--api-key"],
+    ] {
+        let refused = stage.runs(command).await.ends(1);
+        assert!(refused.stderr.contains("acme is closed since "), "{refused:#?}");
+        assert_eq!(refused.stdout, "", "{command:?}");
+    }
+    for nothing in [
+        "SELECT count(*) FROM tenants WHERE plan <> 'team' OR credits_enforced",
+        "SELECT count(*) FROM request_keys",
+        "SELECT count(*) FROM credit_top_ups",
+        "SELECT count(*) FROM oauth_clients",
+        "SELECT count(*) FROM login_codes",
+        "SELECT count(*) FROM users WHERE id <> 'amy'",
+        "SELECT count(*) FROM api_keys",
+    ] {
+        assert_eq!(stage.outbox.count(nothing).await, 0, "{nothing}");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_tenant_is_shown_as_such_with_what_becomes_of_its_account() {
+    let stage = Stage::new().await;
+    let delivery = stage.delivery();
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 1);
+    stage.used("last", 10, Utc::now() - TimeDelta::seconds(2)).await;
+    let billing = async |tenant: &str| {
+        let shown = stage.runs(&["tenants", "show", tenant]).await.ends(0).stdout;
+        let line = shown.lines().find_map(|line| line.strip_prefix("billing")).expect("a line about billing");
+        (shown.contains("\nclosed since 2"), line.trim().to_owned())
+    };
+    assert_eq!(billing("acme").await, (false, "customer and subscription are there".to_owned()));
+    stage.runs(&["tenants", "create", "unused"]).await.ends(0);
+    for tenant in ["acme", "unused"] {
+        stage.runs(&["tenants", "close", tenant, "--yes"]).await.ends(0);
+    }
+    let ending = "the reporter ends the subscription once all that was used is booked and delivered";
+    assert_eq!(billing("acme").await, (true, ending.to_owned()));
+    let unmade = "no account: one is made only if something that was used is still to be billed";
+    assert_eq!(billing("unused").await, (true, unmade.to_owned()));
+
+    stage.delivers().await;
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 2);
+    let (is_closed, ended) = billing("acme").await;
+    assert!(is_closed && ended.starts_with("the subscription was ended at 2"), "{ended}");
+    let never = "no account: the tenant was closed before one was made";
+    assert_eq!(billing("unused").await, (true, never.to_owned()));
+
+    let since = stage.runs(&["--json", "tenants", "close", "acme", "--yes"]).await.ends(0).json();
+    let shown = stage.runs(&["--json", "tenants", "show", "acme"]).await.ends(0).json();
+    assert_eq!((&shown["closed_at"], &shown["billing_ready"]), (&since["closed_at"], &json!(false)));
+    let listed = stage.runs(&["--json", "tenants", "list"]).await.ends(0).json();
+    assert_eq!(listed["data"][0], shown);
+    let list = stage.runs(&["tenants", "list"]).await.ends(0).stdout;
+    assert_eq!(list.lines().filter(|line| line.contains(" closed since 2")).count(), 2, "{list}");
+}

@@ -7,11 +7,12 @@ use jobs::{ApiKey, KeyMode, TenantId, UserId};
 use serde_json::json;
 use settings::Settings;
 use store::PgPool;
+use store::accounts::closed_since;
 use store::api_keys::{Created, NewKey};
 use store::audit::Note;
 use store::{tenants, users};
 
-use super::super::parts;
+use super::super::{closed, parts};
 use super::{Format, plan};
 
 /// Name of a first admin's key, in its list of keys.
@@ -40,7 +41,7 @@ pub struct CreateArgs {
 }
 
 /// # Errors
-/// A sandbox's name, or a database that is away.
+/// The name of a sandbox or of a closed tenant, or a database that is away.
 pub(super) async fn run(settings: &Settings, args: &CreateArgs, format: Format) -> Result<()> {
     let tenant = &args.tenant;
     if tenant.is_sandbox() {
@@ -50,6 +51,9 @@ pub(super) async fn run(settings: &Settings, args: &CreateArgs, format: Format) 
     store::reach(&pool).await?;
     let made = Note::by_operator(tenant, ACTION, format!("/v1/tenants/{tenant}"), json!({ "plan": args.plan }));
     let is_new = tenants::create(&pool, tenant, &args.plan, &made).await?;
+    if !is_new && let Some(since) = closed_since(&pool, tenant).await? {
+        bail!("{tenant} is closed since {}, for good: choose another name", closed::time(since));
+    }
     if let Some(admin) = &args.admin {
         let about = json!({ "role": UserRole::Admin });
         let note = Note::by_operator(tenant, ACTION, format!("/v1/users/{admin}"), about);

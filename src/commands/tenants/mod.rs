@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use settings::Settings;
 use store::tenants::{self, FailedJobs, Tenant};
 
-use super::{Role, parts, process};
+use super::{Role, closed, parts, process};
 
 #[derive(Subcommand)]
 pub enum TenantsCommand {
@@ -69,9 +69,7 @@ async fn list(settings: &Settings, format: Format) -> Result<()> {
     store::reach(&pool).await?;
     let tenants = tenants::list(&pool).await?;
     let document = json!({ "data": tenants.iter().map(document).collect::<Vec<_>>() });
-    format.answer(&document, || {
-        tenants.iter().map(|tenant| format!("{:<30} {}\n", tenant.id.as_str(), tenant.plan)).collect()
-    })
+    format.answer(&document, || tenants.iter().map(line).collect())
 }
 
 async fn show(settings: &Settings, tenant: &TenantId, format: Format) -> Result<()> {
@@ -81,10 +79,17 @@ async fn show(settings: &Settings, tenant: &TenantId, format: Format) -> Result<
     format.answer(&document(&found), || text(&found))
 }
 
+fn line(tenant: &Tenant) -> String {
+    let closed = tenant.closed_at.map(|since| format!("closed since {}", closed::time(since))).unwrap_or_default();
+    format!("{:<30} {:<15} {closed}", tenant.id.as_str(), tenant.plan).trim_end().to_owned() + "\n"
+}
+
 fn document(tenant: &Tenant) -> Value {
     json!({
         "id": tenant.id, "plan": tenant.plan, "test_mode": tenant.is_sandbox, "created_at": tenant.created_at,
-        "billing_ready": tenant.billing_ready,
+        "closed_at": tenant.closed_at,
+        "billing_ready": tenant.billing_ready && tenant.billing_ended_at.is_none(),
+        "billing_ended_at": tenant.billing_ended_at,
         "settings": {
             "confirm_failed": tenant.failed_jobs == FailedJobs::Confirmed,
             "requires_credits": tenant.credits.is_in_force()
@@ -94,16 +99,29 @@ fn document(tenant: &Tenant) -> Value {
 
 fn text(tenant: &Tenant) -> String {
     let failed = if tenant.failed_jobs == FailedJobs::Confirmed { "confirmed on chain" } else { "not confirmed" };
-    let billing = match (tenant.is_sandbox, tenant.billing_ready) {
-        (true, _) => "a sandbox, never billed",
-        (false, true) => "customer and subscription are there",
-        (false, false) => "not there yet: the reporter makes customer and subscription within a turn",
-    };
+    let billing = billing(tenant);
     let created = tenant.created_at.format("%Y-%m-%d %H:%M:%SZ");
+    let closed = tenant.closed_at.map(|since| format!("closed since {}\n", closed::time(since))).unwrap_or_default();
     format!(
-        "tenant       {}\nplan         {}\ncreated      {created}\nfailed jobs  {failed}\nbilling      {billing}\n",
+        "tenant       {}\nplan         {}\ncreated      {created}\n{closed}failed jobs  {failed}\nbilling      {billing}\n",
         tenant.id, tenant.plan
     )
+}
+
+/// How a tenant stands with the billing system.
+fn billing(tenant: &Tenant) -> String {
+    if tenant.is_sandbox {
+        return "a sandbox, never billed".to_owned();
+    }
+    let told = match (tenant.closed_at, tenant.billing_ended_at, tenant.billing_ready) {
+        (_, Some(ended), true) => return format!("the subscription was ended at {}", closed::time(ended)),
+        (_, Some(_), false) => "no account: the tenant was closed before one was made",
+        (Some(_), None, true) => "the reporter ends the subscription once all that was used is booked and delivered",
+        (Some(_), None, false) => "no account: one is made only if something that was used is still to be billed",
+        (None, None, true) => "customer and subscription are there",
+        (None, None, false) => "not there yet: the reporter makes customer and subscription within a turn",
+    };
+    told.to_owned()
 }
 
 /// A plan's name: those that there are stand in the configuration, and a name that nobody knows has the limits of
@@ -117,9 +135,8 @@ fn plan(text: &str) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_tenant_is_told_as_it_is() {
-        let tenant = Tenant {
+    fn acme() -> Tenant {
+        Tenant {
             id: "acme".parse().unwrap(),
             plan: "team".to_owned(),
             created_at: "2026-03-14T09:26:53Z".parse().unwrap(),
@@ -127,7 +144,14 @@ mod tests {
             failed_jobs: FailedJobs::Confirmed,
             credits: store::limits::rules::CreditRule::Optional,
             is_sandbox: false,
-        };
+            closed_at: None,
+            billing_ended_at: None,
+        }
+    }
+
+    #[test]
+    fn a_tenant_is_told_as_it_is() {
+        let tenant = acme();
         let told = text(&tenant);
         assert!(
             told.starts_with("tenant       acme\nplan         team\ncreated      2026-03-14 09:26:53Z\n"),
@@ -138,6 +162,33 @@ mod tests {
             told.ends_with("billing      not there yet: the reporter makes customer and subscription within a turn\n")
         );
         assert!(text(&Tenant { is_sandbox: true, ..tenant }).ends_with("billing      a sandbox, never billed\n"));
+    }
+
+    #[test]
+    fn a_closed_tenant_is_told_with_what_becomes_of_its_account() {
+        assert_eq!(line(&acme()), format!("{:<30} team\n", "acme"));
+        let closed = Tenant { closed_at: "2026-04-01T08:00:00Z".parse().ok(), billing_ready: true, ..acme() };
+        assert!(line(&closed).ends_with(" closed since 2026-04-01 08:00:00Z\n"), "{}", line(&closed));
+        let told = text(&closed);
+        assert!(told.contains("created      2026-03-14 09:26:53Z\nclosed since 2026-04-01 08:00:00Z\n"), "{told}");
+        let ending = "billing      the reporter ends the subscription once all that was used is booked and delivered\n";
+        assert!(told.ends_with(ending), "{told}");
+        let ended = Tenant { billing_ended_at: "2026-04-01T09:10:11Z".parse().ok(), ..closed.clone() };
+        assert!(text(&ended).ends_with("billing      the subscription was ended at 2026-04-01 09:10:11Z\n"));
+        let [before, after] = [&closed, &ended].map(document);
+        assert_eq!((&before["closed_at"], &before["billing_ready"]), (&json!("2026-04-01T08:00:00Z"), &json!(true)));
+        assert_eq!(
+            (&after["billing_ended_at"], &after["billing_ready"]),
+            (&json!("2026-04-01T09:10:11Z"), &json!(false))
+        );
+        // Its account was never made.
+        for (tenant, expected) in [
+            (closed, "no account: one is made only if something that was used is still to be billed\n"),
+            (ended, "no account: the tenant was closed before one was made\n"),
+        ] {
+            let told = text(&Tenant { billing_ready: false, ..tenant });
+            assert!(told.ends_with(expected), "{told}");
+        }
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl NewProof {
     }
 }
 
-/// Adds a client; `false` when there is no such user.
+/// Adds a client; `false` when there is no such user, or its tenant is closed.
 ///
 /// # Errors
 /// The database is away.
@@ -82,7 +82,8 @@ pub async fn create(pool: &PgPool, client: &NewClient<'_>, audit: &Note) -> Resu
     let mut tx = begin(pool).await?;
     let created = sqlx::query!(
         "INSERT INTO oauth_clients (id, tenant, user_id, name, scope, secret_hash, jwks)
-         SELECT $1, tenant, id, $4, $5, $6, $7 FROM users WHERE tenant = $2 AND id = $3",
+         SELECT $1, u.tenant, u.id, $4, $5, $6, $7 FROM users u JOIN tenants t ON t.id = u.tenant
+          WHERE u.tenant = $2 AND u.id = $3 AND t.closed_at IS NULL",
         client.id,
         client.tenant.as_str(),
         client.user.as_str(),

@@ -36,7 +36,8 @@ pub enum Decided {
     NoDevice(Person),
 }
 
-/// Adds a code for a user, which lives for so many seconds; `None` when there is no such user, else when it expires.
+/// Adds a code for a user, which lives for so many seconds; `None` when there is no such user or its tenant is closed, else
+/// when it expires.
 ///
 /// # Errors
 /// The database is away.
@@ -50,7 +51,8 @@ pub async fn create(
     let mut tx = begin(pool).await?;
     let expires_at = sqlx::query_scalar!(
         "INSERT INTO login_codes (hash, tenant, user_id, expires_at)
-         SELECT $3, tenant, id, now() + make_interval(secs => $4) FROM users WHERE tenant = $1 AND id = $2
+         SELECT $3, u.tenant, u.id, now() + make_interval(secs => $4) FROM users u JOIN tenants t ON t.id = u.tenant
+          WHERE u.tenant = $1 AND u.id = $2 AND t.closed_at IS NULL
          RETURNING expires_at",
         tenant.as_str(),
         user.as_str(),
