@@ -120,7 +120,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Health { serving } => commands::health_check::run(&settings()?, serving)?,
         Command::Migrate => commands::migrate::run(&settings()?, json)?,
         Command::Temporal(command) => commands::temporal::run(&beside_dev()?, &command, json)?,
-        Command::Chain(command) => return commands::chain::run(&beside_dev()?, &command, json),
+        Command::Chain(command) => return commands::chain::run(beside_dev(), &command, json),
         Command::Tenants(command) => commands::tenants::run(&beside_dev()?, &command, json)?,
         Command::Credits(command) => commands::credits::run(&beside_dev()?, &command, json)?,
         Command::Billing(command) => return commands::billing::run(&beside_dev()?, &command, json),

@@ -1,6 +1,7 @@
 //! What all long-running roles share: runtime, logs, the signal to stop.
 
 use std::future::Future;
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -59,13 +60,21 @@ fn start_logs(settings: &Settings, role: Role) -> Result<()> {
     let registry = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer().with_target(false);
     match (role, settings.log.format) {
-        (Role::Tool, _) => registry.with(layer.with_writer(std::io::stderr)).init(),
-        (Role::Server, LogFormat::Text) => registry.with(layer).init(),
+        (Role::Tool, _) => {
+            let is_read_by_people = is_coloured(&std::io::stderr());
+            registry.with(layer.with_ansi(is_read_by_people).with_writer(std::io::stderr)).init()
+        }
+        (Role::Server, LogFormat::Text) => registry.with(layer.with_ansi(is_coloured(&std::io::stdout()))).init(),
         (Role::Server, LogFormat::Json) => {
             registry.with(layer.json().flatten_event(true).with_current_span(false).with_span_list(false)).init()
         }
     }
     Ok(())
+}
+
+/// No colours in files, and none for whoever wants none (no-color.org).
+fn is_coloured(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
 }
 
 fn stop_on_signal() -> Result<CancellationToken> {

@@ -1,10 +1,15 @@
 //! The line under which nobody takes the Lago stand-in for Lago: beside whatever a command prints of the billing system. It
 //! goes to stderr, since stdout is what scripts read.
 
+use std::time::Duration;
+
 use ::billing::{LagoClient, standin};
 use settings::Settings;
 
 use super::parts;
+
+/// For a name alone nobody waits for as long as for an answer that matters.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Names the stand-in, if an answer has come from it.
 pub(super) fn name(lago: &LagoClient) {
@@ -16,7 +21,7 @@ pub(super) fn name(lago: &LagoClient) {
 /// The same where perhaps nothing was asked for yet. Who does not answer has no name, and holds nothing back.
 pub(super) async fn ask(lago: &LagoClient) {
     if !lago.is_stand_in() {
-        drop(lago.health().await);
+        drop(tokio::time::timeout(PATIENCE, lago.health()).await);
     }
     name(lago);
 }

@@ -15,7 +15,7 @@ use crate::stage::{ACME, Stage, acme, this_month};
 impl Stage {
     /// Corrects a row as the command does: it asks which period is open.
     pub async fn corrects(&self, row: &str, units: i64) -> Corrected {
-        let open_from = self.delivery().open_from(ACME).await.unwrap().expect("a subscription");
+        let open_from = self.delivery().open_from(ACME).await.unwrap();
         let correction = Correction { row, units, reason: "a test", open_from };
         corrections::correct(self.pool(), correction, &draft()).await.unwrap()
     }

@@ -49,7 +49,13 @@ async fn a_correction_is_seen_by_the_tenant_with_its_reason() {
     let done = correct("-1");
     assert_eq!(done.status.code(), Some(0), "{done:?}");
     assert_eq!(correct("-2").status.code(), Some(1), "less than nothing");
-    assert_eq!(correct("0.5").status.code(), Some(1), "no half units");
+    for wrong in ["0.5", "0"] {
+        assert_eq!(correct(wrong).status.code(), Some(2), "no {wrong} units");
+    }
+    for wrong in [[row.as_str(), "--reason", " "], ["compute_units", "--reason", "ours"]] {
+        let refused = stack.tries(&[&["billing", "correct", "--units", "-1"], &wrong[..]].concat());
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    }
     let usage = zama.get(&format!("/v1/usage?job_id={}&metric=compute_units", job.id)).await.body;
     assert_eq!(usage["totals"], json!({"compute_units": 1}));
     assert_eq!(

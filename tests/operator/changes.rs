@@ -291,6 +291,8 @@ async fn in_production_whoever_pays_is_not_the_admin() {
         assert!(run.stderr.contains("--admin"), "{run:?}");
         assert_eq!(operator.head().await, 0, "nothing was sent");
     }
+    let missing = operator.chain(&["status", "--json", "--config", "/no/such/file"]);
+    assert_eq!((missing.code, &missing.json()["error"]["exit_code"]), (Some(2), &json!(2)), "{missing:?}");
     let run = operator.chain(&[&deploy[..], &["--admin", STRANGER, "--yes", "--json"]].concat());
     assert_eq!((run.code, &run.json()["changed"]), (Some(0), &json!(true)), "{run:?}");
 }

@@ -243,10 +243,13 @@ fn take_filter(query: &mut Parameters) -> UsageFilter {
 fn grouping(text: &str) -> Result<Grouping, String> {
     let mut grouping = Grouping::default();
     for name in text.split(',') {
-        match name {
-            "day" => grouping.by_day = true,
-            "job" => grouping.by_job = true,
+        let by = match name {
+            "day" => &mut grouping.by_day,
+            "job" => &mut grouping.by_job,
             _ => return Err("must be day, job or day,job".to_owned()),
+        };
+        if std::mem::replace(by, true) {
+            return Err(format!("names {name} twice"));
         }
     }
     Ok(grouping)

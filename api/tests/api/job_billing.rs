@@ -107,7 +107,7 @@ async fn its_tag_changes_with_its_billing() {
     assert!(changed().await, "its month is fixed");
     store::usage::delivered(&app.pool, std::slice::from_ref(&row)).await.unwrap();
     assert!(changed().await, "it was delivered");
-    let correction = Correction { row: &row, units: -1, reason: "counted twice", open_from: march };
+    let correction = Correction { row: &row, units: -1, reason: "counted twice", open_from: Some(march) };
     corrections::correct(&app.pool, correction, &draft_by_operator()).await.unwrap();
     assert!(changed().await, "it was corrected");
     assert!(!changed().await);

@@ -136,9 +136,13 @@ async fn it_is_told_by_day_and_job_and_in_exact_numbers() {
     assert_eq!(by_job["groups"], json!([{"day": null, "job_id": job, "metric": "jobs_submitted", "units": 1}]));
     let day = app.get(&ada, "/v1/usage?from=2026-03-14T00:00:00Z&until=2026-03-15T00:00:00Z&group_by=day,job").await;
     assert_eq!(day.expect(200)["groups"].as_array().unwrap().len(), 1);
-    for (query, pointer) in
-        [("group_by=month", "/group_by"), ("metric=jobs", "/metric"), ("from=today", "/from"), ("until=", "/until")]
-    {
+    for (query, pointer) in [
+        ("group_by=month", "/group_by"),
+        ("group_by=day,day", "/group_by"),
+        ("metric=jobs", "/metric"),
+        ("from=today", "/from"),
+        ("until=", "/until"),
+    ] {
         assert_eq!(app.get(&ada, &format!("/v1/usage?{query}")).await.pointers(), [pointer]);
     }
     for path in ["/v1/usage", "/v1/usage.csv"] {

@@ -283,10 +283,15 @@ impl Subscription {
 impl Event {
     /// The property as the number that Lago's sum sees; text that is no plain number counts as absent.
     pub(super) fn number(&self, field: &str) -> Option<Decimal> {
-        match self.properties.get(field)? {
-            Value::String(text) => text.parse().ok(),
-            Value::Number(number) => number.to_string().parse().ok(),
-            _ => None,
-        }
+        number(self.properties.get(field)?)
+    }
+}
+
+/// A property as a number, if it is one.
+pub(super) fn number(property: &Value) -> Option<Decimal> {
+    match property {
+        Value::String(text) => text.parse().ok(),
+        Value::Number(number) => number.to_string().parse().ok(),
+        _ => None,
     }
 }

@@ -62,6 +62,7 @@ async fn what_it_cannot_do_it_refuses_instead_of_guessing() {
     let metric =
         lago.call("GET", "billable_metrics/compute_units", json!(null)).await.1["billable_metric"]["lago_id"].clone();
     let plan = |charge: serde_json::Value| json!({ "plan": { "name": "P", "code": "p", "interval": "monthly", "amount_cents": 0, "amount_currency": "EUR", "charges": [charge] } });
+    let large = |value: &str| json!({ "transaction_id": format!("large-{value}"), "external_subscription_id": "acme", "code": "compute_units", "properties": { "value": value } });
     let cases = [
         ("GET", "coupons", json!(null)),
         // By which Lago would tell less, or something else.
@@ -112,12 +113,21 @@ async fn what_it_cannot_do_it_refuses_instead_of_guessing() {
             "billable_metrics",
             json!({ "billable_metric": { "name": "M", "code": "m", "aggregation_type": "latest_agg", "field_name": "x" } }),
         ),
+        // Its subscription's usage could not be told in minor units of money for as long as it is there.
+        ("POST", "events", json!({ "event": large("10000000000000001") })),
+        ("POST", "events", json!({ "event": large("-99999999999999999999999999999999999999") })),
+        ("POST", "events/batch", json!({ "events": [large("1"), large("99999999999999999999.5")] })),
     ];
     for (method, path, body) in cases {
         let (status, answer) = lago.call(method, path, body).await;
         assert_eq!((status, &answer["code"]), (501, &json!("stand_in_not_implemented")), "{method} {path}");
     }
     assert_eq!(lago.call("GET", "subscriptions/b", json!(null)).await.0, 404, "what was refused was not made");
+    assert_eq!(lago.call("GET", "events/large-1", json!(null)).await.0, 404, "nor a part of it");
+    let largest = json!({ "event": large("10000000000000000") });
+    assert_eq!(lago.call("POST", "events", largest).await.0, 200);
+    let usage = "customers/acme/current_usage?external_subscription_id=acme";
+    assert_eq!(lago.call("GET", usage, json!(null)).await.0, 200, "which can be told");
     assert_eq!(lago.call("GET", "subscriptions/acme", json!(null)).await.0, 200, "nor ended");
     let endless = json!({ "subscription": { "external_customer_id": "acme", "external_id": "acme", "plan_code": "team", "ending_at": null } });
     assert_eq!(lago.call("POST", "subscriptions", endless).await.0, 200, "no end is no question");

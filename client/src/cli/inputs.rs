@@ -37,13 +37,27 @@ pub(super) fn exact(number: u128) -> Value {
     }
 }
 
+/// Words between commas, semicolons or white space.
+///
+/// # Errors
+/// A sentence that names the place of a value that was forgotten: nothing stands between two commas.
+pub(super) fn words(text: &str) -> Result<Vec<&str>, String> {
+    let text = text.trim();
+    let parts: Vec<&str> = text.strip_suffix([',', ';']).unwrap_or(text).split([',', ';']).collect();
+    if parts.len() > 1
+        && let Some(at) = parts.iter().position(|part| part.trim().is_empty())
+    {
+        return Err(format!("nothing stands at place {} of {}", at + 1, parts.len()));
+    }
+    Ok(parts.into_iter().flat_map(str::split_whitespace).collect())
+}
+
 /// Numbers between commas or space.
 ///
 /// # Errors
-/// A sentence that names the first thing that is no number.
+/// A sentence that names the first thing that is no number, or the place of one that was forgotten.
 pub(super) fn numbers(text: &str) -> Result<Vec<Value>, String> {
-    let words = text.split(|c: char| c == ',' || c == ';' || c.is_whitespace()).filter(|word| !word.is_empty());
-    let values: Vec<Value> = words.map(number).collect::<Result<_, _>>()?;
+    let values: Vec<Value> = words(text)?.into_iter().map(number).collect::<Result<_, _>>()?;
     if values.is_empty() { Err("there are no numbers".to_owned()) } else { Ok(values) }
 }
 
@@ -105,7 +119,7 @@ mod tests {
     #[test]
     fn numbers_are_read_between_commas_and_space() {
         assert_eq!(numbers("1, 2.5;-3\n4e2 .5").unwrap(), [json!(1), json!(2.5), json!(-3), json!(400.0), json!(0.5)]);
-        for bad in ["", " , ", "1,x", "NaN", "inf"] {
+        for bad in ["", " , ", "1,x", "NaN", "inf", "1,,2", ",1", "1,2,,", "1; ;2"] {
             assert!(numbers(bad).is_err(), "{bad}");
         }
     }
@@ -118,8 +132,12 @@ mod tests {
         }
         let (_folder, name) = file("1 2\n3 x\n");
         assert!(matrix_file(&name).unwrap_err().to_string().contains("line 2"));
-        let (_folder, name) = file("1\n2\n3");
-        assert_eq!(values_file(&name).unwrap(), json!([1, 2, 3]));
+        for text in ["1\n2\n3", "1,2,\n3,"] {
+            let (_folder, name) = file(text);
+            assert_eq!(values_file(&name).unwrap(), json!([1, 2, 3]), "{text}");
+        }
+        let (_folder, name) = file("1\n2,,3");
+        assert!(values_file(&name).unwrap_err().to_string().contains("nothing stands at place 2 of 3"));
     }
 
     #[test]

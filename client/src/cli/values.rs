@@ -6,7 +6,7 @@ use jobs::fhe::program::ValueType;
 use serde_json::{Number, Value, json};
 
 use super::error::CliError;
-use super::inputs::read_source;
+use super::inputs::{read_source, words};
 
 /// Reads a list from the command line.
 ///
@@ -14,18 +14,6 @@ use super::inputs::read_source;
 /// A sentence about the first value that is wrong.
 pub(super) fn from_text(text: &str, kind: Option<ValueType>) -> Result<Vec<ClearValue>, String> {
     counted(words(text)?.into_iter().map(|word| typed(word, kind)).collect::<Result<_, _>>()?)
-}
-
-/// Words between commas, semicolons or white space. Nothing between two commas is a value that was forgotten.
-fn words(text: &str) -> Result<Vec<&str>, String> {
-    let text = text.trim();
-    let parts: Vec<&str> = text.strip_suffix([',', ';']).unwrap_or(text).split([',', ';']).collect();
-    if parts.len() > 1
-        && let Some(at) = parts.iter().position(|part| part.trim().is_empty())
-    {
-        return Err(format!("nothing stands at place {} of {text:?}", at + 1));
-    }
-    Ok(parts.into_iter().flat_map(str::split_whitespace).collect())
 }
 
 /// Reads a JSON array of numbers, bools and strings; a string may carry its type.

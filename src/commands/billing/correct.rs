@@ -21,30 +21,44 @@ use crate::commands::{parts, stand_in};
 #[derive(Args)]
 pub struct CorrectArgs {
     /// Id of the row, as `zama-jobs usage` and the billing system have it.
-    row: String,
+    #[arg(value_parser = row)]
+    row: Row,
     /// Units to add; less than nothing takes back. In the metric's own units.
     #[arg(long, allow_hyphen_values = true)]
     units: Quantity,
     /// Why, for the next reader of the ledger.
-    #[arg(long)]
+    #[arg(long, value_parser = reason)]
     reason: String,
 }
 
+/// Id of a row, which says of which metric it is.
+#[derive(Clone)]
+struct Row {
+    id: String,
+    metric: Metric,
+}
+
+fn row(id: &str) -> Result<Row, String> {
+    let metric = id.split(':').nth(1).and_then(|name| name.parse().ok());
+    let metric = metric.ok_or_else(|| "no id of a row: JOB:METRIC:SEGMENT".to_owned())?;
+    Ok(Row { id: id.to_owned(), metric })
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("a correction needs a reason".to_owned()) } else { Ok(text.to_owned()) }
+}
+
 pub(super) async fn run(settings: &Settings, args: &CorrectArgs, json: bool) -> Result<End> {
-    let CorrectArgs { row, units, reason } = args;
-    if reason.trim().is_empty() {
-        bail!("a correction needs a reason");
-    }
-    let Some(metric) = row.split(':').nth(1).and_then(|name| name.parse::<Metric>().ok()) else {
-        bail!("{row} is no id of a row: JOB:METRIC:SEGMENT");
-    };
+    let CorrectArgs { row: Row { id: row, metric }, units, reason } = args;
+    let metric = *metric;
     let Some(counted) = metric.counted(units).filter(|counted| *counted != 0) else {
-        bail!("{units} is no number of {metric} to add");
+        eprintln!("zama-jobs: {units} is no number of {metric} to add");
+        return Ok(End::CommandLine);
     };
     let pool = parts::pool(settings)?;
     store::reach(&pool).await?;
     // More units are billed in any period.
-    let open_from = if counted < 0 { open_from(settings, &pool, row).await? } else { DateTime::UNIX_EPOCH };
+    let open_from = if counted < 0 { open_from(settings, &pool, row).await? } else { Some(DateTime::UNIX_EPOCH) };
     let correction = Correction { row, units: counted, reason, open_from };
     let audit = Draft::by_operator("billing correct", json!({ "units": units.to_string() }));
     let told = match corrections::correct(&pool, correction, &audit).await? {
@@ -88,21 +102,22 @@ fn refusal(row: &str, metric: Metric, refused: &Corrected) -> String {
              never be given back. Take back {have} at most, and give back the rest by a credit note in the billing system",
             have = metric.quantity(*counted)
         ),
+        Corrected::NoOpenPeriod => format!(
+            "the subscription of the tenant of {row} has ended: give back by a credit note in the billing system"
+        ),
     }
 }
 
-/// First moment of the open period of a row's tenant. Without a billing system nothing is on an invoice.
-async fn open_from(settings: &Settings, pool: &PgPool, row: &str) -> Result<DateTime<Utc>> {
+/// First moment of the open period of a row's tenant, which has none once its subscription has ended. Without a billing
+/// system nothing is on an invoice.
+async fn open_from(settings: &Settings, pool: &PgPool, row: &str) -> Result<Option<DateTime<Utc>>> {
     let (Some(lago), Some(tenant)) = (parts::lago(settings)?, corrections::tenant_of(pool, row).await?) else {
-        return Ok(DateTime::UNIX_EPOCH);
+        return Ok(Some(DateTime::UNIX_EPOCH));
     };
     let delivery = BillingDelivery::new(pool.clone(), Arc::new(lago), settings.billing.default_plan.clone());
     let open_from = Box::pin(delivery.open_from(&tenant)).await;
     stand_in::name(&delivery.lago);
-    let open_from = open_from.context("Failed to ask the billing system which period is open")?;
-    open_from.with_context(|| {
-        format!("the subscription of {tenant} has ended: give back by a credit note in the billing system")
-    })
+    open_from.context("Failed to ask the billing system which period is open")
 }
 
 #[cfg(test)]
@@ -118,6 +133,7 @@ mod tests {
         }
         let below = told(Corrected::BelowOpenPeriod(1_500_000_000));
         assert!(below.contains("Take back 1.5 at most") && below.contains("credit note"), "{below}");
+        assert!(told(Corrected::NoOpenPeriod).contains("has ended: give back by a credit note"));
         assert!(told(Corrected::BeyondCounting).contains("more than 10000000 storage_gb_hours"));
         let anew = told(Corrected::NotCorrectable { instead: Some("019c:storage_gb_hours:0.2".to_owned()) });
         assert!(anew.ends_with("correct 019c:storage_gb_hours:0.2"), "{anew}");

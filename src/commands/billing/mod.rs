@@ -77,6 +77,8 @@ enum End {
     Failed,
     /// Nobody said yes.
     Declined,
+    /// The command line is wrong, as only its parts together show.
+    CommandLine,
 }
 
 impl From<End> for ExitCode {
@@ -86,6 +88,7 @@ impl From<End> for ExitCode {
             End::Trouble => Self::from(9),
             End::Failed => Self::FAILURE,
             End::Declined => Self::from(10),
+            End::CommandLine => Self::from(2),
         }
     }
 }

@@ -77,25 +77,28 @@ impl Format {
 
 /// # Errors
 /// The process could not be set up; whatever else fails is printed and told by the exit code.
-pub fn run(settings: &Settings, command: &ChainCommand, json: bool) -> Result<ExitCode> {
+pub fn run(settings: Result<Settings>, command: &ChainCommand, json: bool) -> Result<ExitCode> {
     let format = if json { Format::Json } else { Format::Text };
-    process::run(settings, Role::Tool, |_stop| async {
-        let done = Box::pin(carry_out(settings, command, format)).await;
-        let exit = done.or_else(|error| {
-            let exit = ChainExit::of(&error);
-            let detail = explained(&error);
-            eprintln!("zama-jobs: {detail}");
-            if format == Format::Json {
-                let tx_hash = sent(&error);
-                println!(
-                    "{:#}",
-                    json!({ "error": { "detail": detail, "exit_code": exit.code(), "tx_hash": tx_hash } })
-                );
-            }
-            Ok::<_, anyhow::Error>(exit)
-        })?;
-        Ok(exit.into())
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(error) => return Ok(tell(&WrongSetUp(format!("{error:#}")).into(), format).into()),
+    };
+    process::run(&settings, Role::Tool, |_stop| async {
+        let done = Box::pin(carry_out(&settings, command, format)).await;
+        Ok(done.unwrap_or_else(|error| tell(&error, format)).into())
     })
+}
+
+/// Tells of what failed, and with which code the command ends.
+fn tell(error: &anyhow::Error, format: Format) -> ChainExit {
+    let exit = ChainExit::of(error);
+    let detail = explained(error);
+    eprintln!("zama-jobs: {detail}");
+    if format == Format::Json {
+        let tx_hash = sent(error);
+        println!("{:#}", json!({ "error": { "detail": detail, "exit_code": exit.code(), "tx_hash": tx_hash } }));
+    }
+    exit
 }
 
 async fn carry_out(settings: &Settings, command: &ChainCommand, format: Format) -> Result<ChainExit> {

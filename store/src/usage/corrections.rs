@@ -19,8 +19,9 @@ pub struct Correction<'a> {
     /// Units (as the ledger counts) more, or less.
     pub units: i64,
     pub reason: &'a str,
-    /// First moment of the tenant's open period: what was billed before it is on an invoice.
-    pub open_from: DateTime<Utc>,
+    /// First moment of the tenant's open period: what was billed before it is on an invoice. None where no period is open any
+    /// more.
+    pub open_from: Option<DateTime<Utc>>,
 }
 
 /// What became of a correction.
@@ -43,6 +44,8 @@ pub enum Corrected {
     /// The open period has no more units of this metric than these, and no period bills less than nothing: what goes beyond
     /// them would never be given back.
     BelowOpenPeriod(i64),
+    /// There is no open period that anything could be given back in: the tenant's subscription has ended.
+    NoOpenPeriod,
 }
 
 /// Books a correction of a row. What is refused is not written down.
@@ -72,6 +75,7 @@ pub async fn correct(pool: &PgPool, correction: Correction<'_>, audit: &Draft) -
     }
     // What was used in a sandbox is in no period.
     if units < 0 && original.counts() {
+        let Some(open_from) = open_from else { return Ok(Corrected::NoOpenPeriod) };
         let open = family::open_units(&mut tx, &family, open_from).await?;
         if open.saturating_add(units) < 0 {
             return Ok(Corrected::BelowOpenPeriod(open.max(0)));

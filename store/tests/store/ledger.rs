@@ -64,10 +64,10 @@ async fn what_a_row_says_can_neither_be_changed_nor_deleted() {
 
 /// Corrects a row while nothing is on an invoice yet.
 async fn corrected(outbox: &Outbox, row: &str, units: i64) -> Corrected {
-    corrected_since(outbox, row, units, DateTime::UNIX_EPOCH).await
+    corrected_since(outbox, row, units, Some(DateTime::UNIX_EPOCH)).await
 }
 
-async fn corrected_since(outbox: &Outbox, row: &str, units: i64, open_from: DateTime<Utc>) -> Corrected {
+async fn corrected_since(outbox: &Outbox, row: &str, units: i64, open_from: Option<DateTime<Utc>>) -> Corrected {
     let correction = Correction { row, units, reason: "a test", open_from };
     corrections::correct(&outbox.pool, correction, &draft()).await.unwrap()
 }
@@ -87,7 +87,7 @@ async fn a_correction_is_a_row_of_its_own_with_its_reason() {
     let outbox = application().await;
     let (job, row) = five_units(&outbox).await;
     let correct = async |units, reason: &str| {
-        let correction = Correction { row: &row, units, reason, open_from: DateTime::UNIX_EPOCH };
+        let correction = Correction { row: &row, units, reason, open_from: Some(DateTime::UNIX_EPOCH) };
         corrections::correct(&outbox.pool, correction, &draft()).await.unwrap()
     };
     assert_eq!(correct(-2, "counted twice").await, booked(format!("{row}.1")));
@@ -298,7 +298,7 @@ async fn no_more_is_taken_back_than_the_open_period_has() {
     let open_from = Utc::now();
     usage::freeze(&outbox.pool, std::slice::from_ref(&october), DateTime::UNIX_EPOCH).await.unwrap();
     usage::delivered(&outbox.pool, std::slice::from_ref(&october)).await.unwrap();
-    let correct = async |row: &str, units| corrected_since(&outbox, row, units, open_from).await;
+    let correct = async |row: &str, units| corrected_since(&outbox, row, units, Some(open_from)).await;
     assert_eq!(correct(&october, -1).await, Corrected::BelowOpenPeriod(0));
     assert_eq!(correct(&october, 1).await, booked(format!("{october}.1")), "more is always billed");
 
@@ -312,6 +312,9 @@ async fn no_more_is_taken_back_than_the_open_period_has() {
     // Six are of the open period; five of them are billed by nothing as long as they are refused.
     usage::dead(&outbox.pool, &november, "422: no").await.unwrap();
     assert_eq!(correct(&october, -2).await, Corrected::BelowOpenPeriod(1));
+    // Where no period is open the one is still told apart from the other.
+    assert_eq!(corrected_since(&outbox, &november, -1, None).await, Corrected::DeadLetter);
+    assert_eq!(corrected_since(&outbox, &october, -1, None).await, Corrected::NoOpenPeriod);
     dead_letters::retry(&outbox.pool, Which::All, &draft()).await.unwrap();
     assert_eq!(correct(&october, -6).await, booked(format!("{october}.2")));
     // What was given back of October is missing for November's own.
@@ -330,7 +333,7 @@ async fn corrections_of_several_rows_at_once_take_no_more_than_the_open_period_h
     usage::delivered(&outbox.pool, &rows).await.unwrap();
     let open_from = Utc::now();
     five_units(&outbox).await;
-    let done = join_all(rows.iter().map(|row| corrected_since(&outbox, row, -2, open_from))).await;
+    let done = join_all(rows.iter().map(|row| corrected_since(&outbox, row, -2, Some(open_from)))).await;
     assert_eq!(done.iter().filter(|one| matches!(one, Corrected::Booked(_))).count(), 2, "{done:?}");
     assert_eq!(done.iter().filter(|one| **one == Corrected::BelowOpenPeriod(1)).count(), 6, "{done:?}");
 }
@@ -341,6 +344,6 @@ async fn what_is_used_in_a_sandbox_is_in_no_period() {
     outbox.tenant("acme").await;
     outbox.execute("INSERT INTO tenants (id, plan, sandbox_of) VALUES ('acme--test', 'development', 'acme')").await;
     outbox.execute("INSERT INTO usage_ledger (id, tenant, metric, segment, units) VALUES ('t:api_calls:x', 'acme--test', 'api_calls', 'x', 2)").await;
-    let taken_back = corrected_since(&outbox, "t:api_calls:x", -2, Utc::now()).await;
+    let taken_back = corrected_since(&outbox, "t:api_calls:x", -2, Some(Utc::now())).await;
     assert_eq!(taken_back, booked("t:api_calls:x.1".to_owned()));
 }

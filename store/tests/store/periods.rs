@@ -164,7 +164,7 @@ async fn behind_a_line_stands_what_the_billing_system_took_and_nothing_else() {
         assert!(corrections::book_anew(&outbox.pool, id, which, "its period is over", None).await.unwrap());
     }
     dead_letters::write_off(&outbox.pool, "off", "used by nobody", &draft()).await.unwrap().expect("a dead letter");
-    let correction = Correction { row: "wrong", units: -1, reason: "a test", open_from: DateTime::UNIX_EPOCH };
+    let correction = Correction { row: "wrong", units: -1, reason: "a test", open_from: Some(DateTime::UNIX_EPOCH) };
     let corrected = corrections::correct(&outbox.pool, correction, &draft()).await.unwrap();
     assert_eq!(corrected, Corrected::Booked("wrong.1".to_owned()));
     assert_eq!(behind(&outbox, span).await, units(&[("taken", 1), ("wrong", 1)]), "what was taken back is no part");

@@ -191,7 +191,7 @@ async fn a_correction_does_not_pass_the_ceiling_either() {
     outbox.finish(job).await;
     let row = format!("{job}:compute_units:0");
     let correct = async |row: &str, units| {
-        let correction = Correction { row, units, reason: "a test", open_from: DateTime::UNIX_EPOCH };
+        let correction = Correction { row, units, reason: "a test", open_from: Some(DateTime::UNIX_EPOCH) };
         corrections::correct(&outbox.pool, correction, &draft()).await.unwrap()
     };
     assert_eq!(correct(&row, 1).await, Corrected::BeyondCeiling(5));

@@ -105,7 +105,7 @@ async fn a_job_goes_all_its_way_under_the_application_s_role() {
     assert_eq!(dead_letters::retry(&outbox.pool, Which::All, &draft()).await.unwrap(), std::slice::from_ref(refused));
     assert!(corrections::book_anew(&outbox.pool, refused, Anew::Waiting, "its period is over", None).await.unwrap());
     let units = format!("{job}:compute_units:0");
-    let open_from = chrono::DateTime::UNIX_EPOCH;
+    let open_from = Some(chrono::DateTime::UNIX_EPOCH);
     let correction = Correction { row: &units, units: -1, reason: "counted twice", open_from };
     let corrected = corrections::correct(&outbox.pool, correction, &draft()).await.unwrap();
     assert!(matches!(corrected, Corrected::Booked(_)), "{corrected:?}");

@@ -51,7 +51,11 @@ pub(super) fn refusal(limited: Limited, role: Role, currency: &str, now: DateTim
         }
         Limited::Credits(Unpaid::Exhausted { available_cents, wanted_cents }) => {
             let (left, wanted) = (money(available_cents, currency), money(wanted_cents, currency));
-            let detail = format!("The job may cost {wanted}; {left} of the tenant's credits are left.");
+            let detail = match wanted_cents {
+                // It costs parts of a cent, or none; an empty purse pays for nothing.
+                ..=0 => format!("{left} of the tenant's credits are left, which pay for no job."),
+                _ => format!("The job may cost {wanted}; {left} of the tenant's credits are left."),
+            };
             Problem::new(ErrorCode::CreditsExhausted, detail)
         }
     }
@@ -116,6 +120,14 @@ mod tests {
         ] {
             refusal(limited, Role::Developer, "EUR", now).is_the_example_of_its_page();
         }
+    }
+
+    #[test]
+    fn who_has_nothing_left_is_not_told_of_a_price_of_nothing() {
+        let now = "2026-03-14T09:26:53.589Z".parse().expect("a time");
+        let unpaid = Limited::Credits(Unpaid::Exhausted { available_cents: 0, wanted_cents: 0 });
+        let told = format!("{:?}", refusal(unpaid, Role::Developer, "EUR", now));
+        assert!(told.contains("\"0.00 EUR of the tenant's credits are left, which pay for no job.\""), "{told}");
     }
 
     #[test]

@@ -12,11 +12,13 @@ use crate::standin::book::Book;
 use crate::standin::keeper::{Answer, Keeper};
 use crate::standin::period::{iso, iso_millis};
 use crate::standin::query::Listed;
-use crate::standin::records::{Event, Record};
+use crate::standin::records::{Event, Record, number};
 use crate::{Decimal, LARGEST_BATCH};
 
 const ROOT: &str = "event";
 const ROOTS: &str = "events";
+/// Far more than anybody uses of anything, and far less than what minor units of money could not tell.
+const LARGEST_VALUE: u64 = 10_000_000_000_000_000;
 
 #[derive(Deserialize)]
 struct Input {
@@ -29,6 +31,16 @@ struct Input {
 }
 
 impl Input {
+    /// Lago takes a value of any size, and answers no question about its subscription from then on.
+    fn is_counted(&self) -> Result<(), Refusal> {
+        let is_told = |value: &Decimal| value.minor_units(0).is_some_and(|units| units.unsigned_abs() <= LARGEST_VALUE);
+        let is_too_large = |value: &Value| number(value).is_some_and(|value| !is_told(&value));
+        let too_large = self.properties.iter().flatten().find(|(_, value)| is_too_large(value));
+        too_large.map_or(Ok(()), |(name, _)| {
+            Err(Refusal::NotImplemented(format!("an event whose {name} is larger than {LARGEST_VALUE}")))
+        })
+    }
+
     /// The event, or Lago's complaints by field.
     fn event(self, now: DateTime<Utc>) -> Result<Event, Map<String, Value>> {
         let timestamp = match self.timestamp {
@@ -69,6 +81,7 @@ fn moment(seconds: &str) -> Option<DateTime<Utc>> {
 
 pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer {
     let input: Input = rooted(&body, ROOT)?;
+    input.is_counted()?;
     keeper
         .change(move |book, now| {
             let event = input.event(now).map_err(Refusal::Invalid)?;
@@ -98,6 +111,7 @@ pub(super) async fn batch(State(keeper): State<Keeper>, body: Bytes) -> Answer {
     if inputs.len() > LARGEST_BATCH {
         return Err(Refusal::field(ROOTS, "too_many_events"));
     }
+    inputs.iter().try_for_each(Input::is_counted)?;
     keeper
         .change(move |book, now| {
             let mut events: Vec<Event> = Vec::with_capacity(inputs.len());
