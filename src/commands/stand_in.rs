@@ -5,11 +5,12 @@ use ::billing::{LagoClient, standin};
 use settings::Settings;
 
 use super::parts;
+use crate::output;
 
 /// Names the stand-in, if an answer has come from it.
 pub(super) fn name(lago: &LagoClient) {
     if lago.is_stand_in() {
-        eprintln!("note: {} is {}", lago.origin(), standin::NAME);
+        output::notice(format_args!("note: {} is {}", lago.origin(), standin::NAME));
     }
 }
 

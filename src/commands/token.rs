@@ -13,6 +13,7 @@ use settings::{Deployment, Settings};
 
 use super::token_keys::{self, TokenKeysCommand};
 use super::{Role, parts, process};
+use crate::output;
 
 /// Plan of tenants that are made here: no limits.
 const PLAN: &str = "development";
@@ -65,10 +66,9 @@ pub fn run(settings: &Settings, command: &TokenCommand, json: bool) -> Result<()
                 let args = &command.token;
                 let token = Box::pin(issue(settings, args)).await?;
                 match json {
-                    true => println!("{:#}", document(args, &token)),
-                    false => println!("{token}"),
+                    true => output::document(&document(args, &token)),
+                    false => output::line(token),
                 }
-                Ok(())
             }
         }
     })

@@ -16,6 +16,7 @@ use store::usage::corrections::{self, Corrected, Correction};
 
 use super::End;
 use crate::commands::{parts, stand_in};
+use crate::output;
 
 /// What `correct` takes.
 #[derive(Args)]
@@ -51,9 +52,9 @@ pub(super) async fn run(settings: &Settings, args: &CorrectArgs, json: bool) -> 
         Corrected::Booked(id) => {
             let month = Month::of(Utc::now());
             if json {
-                println!("{:#}", json!({ "id": id, "corrects": row, "units": units, "month": month }));
+                output::document(&json!({ "id": id, "corrects": row, "units": units, "month": month }))?;
             } else {
-                println!("{id}: {units} {metric}, billed in {month} or later");
+                output::line(format_args!("{id}: {units} {metric}, billed in {month} or later"))?;
             }
             return Ok(End::Done);
         }
