@@ -1,9 +1,13 @@
 //! The `zama-jobs` binary: one subcommand a role.
 
+// They panic where stdout or stderr cannot be written: `output` prints.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod command_line;
 mod commands;
 mod demo;
 mod dev;
+mod output;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -98,7 +102,7 @@ enum Command {
 
 fn main() -> ExitCode {
     run(command_line::read()).unwrap_or_else(|error| {
-        eprintln!("zama-jobs: {error:#}");
+        output::notice(format_args!("zama-jobs: {error:#}"));
         ExitCode::FAILURE
     })
 }
@@ -128,7 +132,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Clients(command) => commands::clients::run(&beside_dev()?, &command, json)?,
         Command::LoginCode(args) => commands::login_code::run(&beside_dev()?, &args, json)?,
         Command::Policy(command) => commands::policy::run(&beside_dev()?, &command, json)?,
-        Command::Config => commands::config::run(),
+        Command::Config => commands::config::run()?,
         Command::Openapi => commands::openapi::run()?,
         Command::LagoStandin(args) => commands::lago_standin::run(&settings()?, args)?,
     }

@@ -20,6 +20,9 @@
 //! make a key that nobody knows. Encrypted jobs begin at [`Client::network_key`] and
 //! [`Client::submit_encrypted`].
 
+// They panic where stdout or stderr cannot be written: `cli::output` prints.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod api_keys;
 mod audit;
 mod cancel;

@@ -18,6 +18,7 @@ use store::oauth::clients::{self, Listed, NewClient, NewProof, ProofRotation};
 
 use super::token::{lifetime, scopes};
 use super::{Role, closed, parts, process};
+use crate::output;
 
 /// How clients prove themselves, as lists and the audit log name it.
 const KEYS: &str = "private_key_jwt";
@@ -89,7 +90,7 @@ pub fn run(settings: &Settings, command: &ClientsCommand, json: bool) -> Result<
                 if !Box::pin(clients::delete(&pool, id, REVOKED_FOR.as_secs_f64(), &audit)).await? {
                     bail!("there is no client {id}");
                 }
-                eprintln!("{id} is removed: within a minute none of its tokens is accepted");
+                output::notice(format_args!("{id} is removed: within a minute none of its tokens is accepted"));
                 Ok(())
             }
         }
@@ -115,8 +116,7 @@ async fn create(pool: &PgPool, args: &CreateArgs, json: bool) -> Result<()> {
         closed::refuse(pool, &args.tenant).await?;
         bail!("there is no user {} in tenant {}", args.user, args.tenant);
     }
-    show(&id, proof.secret.as_deref(), json);
-    Ok(())
+    show(&id, proof.secret.as_deref(), json)
 }
 
 async fn rotate(pool: &PgPool, args: &RotateArgs, json: bool) -> Result<()> {
@@ -129,8 +129,7 @@ async fn rotate(pool: &PgPool, args: &RotateArgs, json: bool) -> Result<()> {
     if !clients::rotate(pool, &rotation, &audit).await? {
         bail!("there is no client {}", args.id);
     }
-    show(&args.id, proof.secret.as_deref(), json);
-    Ok(())
+    show(&args.id, proof.secret.as_deref(), json)
 }
 
 /// What a client will prove itself with.
@@ -150,24 +149,24 @@ fn proof(jwks: Option<&Path>) -> Result<FreshProof> {
     Ok(FreshProof { secret: None, stored: NewProof::Keys(keys) })
 }
 
-fn show(id: &str, secret: Option<&str>, json: bool) {
+fn show(id: &str, secret: Option<&str>, json: bool) -> Result<()> {
     if json {
-        println!("{:#}", json!({ "client_id": id, "client_secret": secret }));
-        return;
+        return output::document(&json!({ "client_id": id, "client_secret": secret }));
     }
-    println!("client_id      {id}");
+    output::line(format_args!("client_id      {id}"))?;
     if let Some(secret) = secret {
-        println!("client_secret  {secret}");
-        eprintln!("the secret is shown this once");
+        output::line(format_args!("client_secret  {secret}"))?;
+        output::notice("the secret is shown this once");
     }
+    Ok(())
 }
 
 async fn list(pool: &PgPool, tenant: Option<&TenantId>, json: bool) -> Result<()> {
     let listed = clients::list(pool, tenant).await?;
     if json {
-        println!("{:#}", json!(listed.iter().map(document).collect::<Vec<_>>()));
+        output::document(&json!(listed.iter().map(document).collect::<Vec<_>>()))?;
     } else {
-        listed.iter().for_each(|client| println!("{}", line(client)));
+        listed.iter().try_for_each(|client| output::line(line(client)))?;
     }
     Ok(())
 }

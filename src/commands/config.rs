@@ -1,6 +1,13 @@
 //! `zama-jobs config`: every setting with its default and what it does.
 
+use anyhow::Result;
+
+use crate::output;
+
 /// Prints the commented defaults.
-pub fn run() {
-    print!("{}", settings::DEFAULTS);
+///
+/// # Errors
+/// stdout cannot be written.
+pub fn run() -> Result<()> {
+    output::text(settings::DEFAULTS)
 }

@@ -4,23 +4,24 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use anyhow::{Context, Result};
 
+use crate::output;
+
 /// Asks on the terminal, and says `declined` unless the answer is yes. Where nobody is there to ask, it is no.
 ///
 /// # Errors
-/// The terminal cannot be read.
+/// The terminal cannot be read, or nobody sees the question.
 pub(super) fn is_agreed(question: &str, declined: &str) -> Result<bool> {
     let input = std::io::stdin();
     if !input.is_terminal() {
-        eprintln!("{declined}: nobody is there to ask; give --yes");
+        output::notice(format_args!("{declined}: nobody is there to ask; give --yes"));
         return Ok(false);
     }
-    eprint!("{question} [y/N] ");
-    std::io::stderr().flush().context("Failed to ask")?;
+    std::io::stderr().write_all(format!("{question} [y/N] ").as_bytes()).context("Failed to ask")?;
     let mut line = String::new();
     input.lock().read_line(&mut line).context("Failed to read the answer")?;
     let agreed = is_yes(&line);
     if !agreed {
-        eprintln!("{declined}");
+        output::notice(declined);
     }
     Ok(agreed)
 }

@@ -15,6 +15,7 @@ use store::tenants::Tenant;
 use uuid::Uuid;
 
 use super::{Role, billing_system, closed, parts, process, stand_in};
+use crate::output;
 
 /// Top-ups that are read at once.
 const PAGE: i64 = 1000;
@@ -69,8 +70,8 @@ pub fn run(settings: &Settings, command: &CreditsCommand, as_json: bool) -> Resu
         };
         stand_in::ask_configured(settings).await;
         match as_json {
-            true => println!("{document:#}"),
-            false => print!("{text}"),
+            true => output::document(&document)?,
+            false => output::text(text)?,
         }
         Ok(())
     })

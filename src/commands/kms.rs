@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{Role, parts, process};
+use crate::output;
 
 #[derive(Subcommand)]
 pub enum KmsCommand {
@@ -43,10 +44,9 @@ pub fn run(settings: &Settings, command: Option<KmsCommand>, as_json: bool) -> R
             bar.finish_and_clear();
             let manifest = keys.manifest();
             match as_json {
-                true => println!("{:#}", json!({ "signer": manifest.signer.to_string(), "key_id": manifest.key_id })),
-                false => println!("{}", manifest.signer),
+                true => output::document(&json!({ "signer": manifest.signer.to_string(), "key_id": manifest.key_id })),
+                false => output::line(manifest.signer),
             }
-            Ok(())
         }),
     }
 }

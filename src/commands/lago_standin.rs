@@ -10,6 +10,7 @@ use settings::Settings;
 use tokio::net::TcpListener;
 
 use super::{Role, process};
+use crate::output;
 
 #[derive(Args)]
 pub struct LagoStandinArgs {
@@ -30,7 +31,7 @@ pub fn run(settings: &Settings, args: LagoStandinArgs) -> Result<()> {
     process::run(settings, Role::Server, |stop| async move {
         let listener =
             TcpListener::bind(args.listen).await.with_context(|| format!("Failed to bind {}", args.listen))?;
-        println!("{}", standin::banner(listener.local_addr()?));
+        output::progress(standin::banner(listener.local_addr()?));
         standin::serve(listener, args.data, args.key, stop.cancelled_owned()).await
     })
 }

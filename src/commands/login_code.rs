@@ -14,6 +14,7 @@ use store::oauth::login_codes;
 
 use super::token::lifetime;
 use super::{Role, closed, parts, process};
+use crate::output;
 
 #[derive(Args)]
 pub struct LoginCodeArgs {
@@ -48,10 +49,11 @@ pub fn run(settings: &Settings, args: &LoginCodeArgs, as_json: bool) -> Result<(
         let no_user = || format!("there is no user {} in tenant {}", args.user, args.tenant);
         let expires_at = expires_at.with_context(no_user)?;
         match as_json {
-            true => println!("{:#}", json!({ "login_code": code, "expires_at": expires_at })),
-            false => println!("{code}"),
+            true => output::document(&json!({ "login_code": code, "expires_at": expires_at }))?,
+            false => output::line(code)?,
         }
-        eprintln!("for {}/{}, once, until {}", args.tenant, args.user, expires_at.format("%F %TZ"));
+        let until = expires_at.format("%F %TZ");
+        output::notice(format_args!("for {}/{}, once, until {until}", args.tenant, args.user));
         Ok(())
     })
 }

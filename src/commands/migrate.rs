@@ -6,6 +6,7 @@ use settings::{Keeper, Settings};
 use store::{PgPool, roles};
 
 use super::{Role, parts, process};
+use crate::output;
 
 /// # Errors
 /// The database is away, or holds other migrations than ours; or, in production, a process that serves keeps a secret
@@ -16,10 +17,9 @@ pub fn run(settings: &Settings, as_json: bool) -> Result<()> {
         let (owner, application) = (parts::owner_pool(settings)?, parts::pool(settings)?);
         Box::pin(apply(&owner, &application)).await?;
         match as_json {
-            true => println!("{:#}", json!({ "up_to_date": true })),
-            false => println!("the schema is up to date"),
+            true => output::document(&json!({ "up_to_date": true })),
+            false => output::line("the schema is up to date"),
         }
-        Ok(())
     })
 }
 

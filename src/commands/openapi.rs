@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 
+use crate::output;
+
 /// # Errors
-/// A document that cannot be written, which would be a bug.
+/// A document that cannot be made, which would be a bug, or stdout that cannot be written.
 pub fn run() -> Result<()> {
-    print!("{}", api::openapi_yaml()?);
-    Ok(())
+    output::text(api::openapi_yaml()?)
 }

@@ -16,6 +16,7 @@ use store::{PgPool, limits};
 use super::limits::request_keys;
 use super::token::lifetime;
 use super::{Role, closed, parts, process};
+use crate::output;
 
 /// What stands for a value that is not set.
 const ANYWHERE: &str = "anywhere";
@@ -101,8 +102,8 @@ pub fn run(settings: &Settings, command: &PolicyCommand, as_json: bool) -> Resul
                 let id = rules::new_key(&pool, tenant, others_until, &note).await?;
                 let key = request_keys(settings)?.of(tenant, id);
                 match as_json {
-                    true => println!("{}", json!({"tenant": tenant, "id": id, "key": key})),
-                    false => println!("{key}"),
+                    true => output::line(json!({"tenant": tenant, "id": id, "key": key}))?,
+                    false => output::line(key)?,
                 }
                 Ok(())
             }
@@ -170,11 +171,11 @@ async fn show(pool: &PgPool, tenant: &TenantId, as_json: bool) -> Result<()> {
         },
     });
     if as_json {
-        println!("{document}");
+        output::line(&document)?;
         return Ok(());
     }
     for (name, value) in document.as_object().into_iter().flatten() {
-        println!("{name:<20} {}", told(value));
+        output::line(format_args!("{name:<20} {}", told(value)))?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use ::billing::{LagoClient, standin};
 use settings::Settings;
 
 use super::parts;
+use crate::output;
 
 /// For a name alone nobody waits for as long as for an answer that matters.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -14,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Names the stand-in, if an answer has come from it.
 pub(super) fn name(lago: &LagoClient) {
     if lago.is_stand_in() {
-        eprintln!("note: {} is {}", lago.origin(), standin::NAME);
+        output::notice(format_args!("note: {} is {}", lago.origin(), standin::NAME));
     }
 }
 

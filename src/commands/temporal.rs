@@ -1,13 +1,12 @@
 //! `zama-jobs temporal`: prepares a Temporal server, and reads a workflow's history.
 
-use std::io::Write as _;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Subcommand;
 use serde_json::json;
 use settings::Settings;
 
 use super::{Role, parts, process};
+use crate::output;
 
 #[derive(Subcommand)]
 pub enum TemporalCommand {
@@ -32,7 +31,7 @@ pub fn run(settings: &Settings, command: &TemporalCommand, as_json: bool) -> Res
             TemporalCommand::Setup => setup(settings, &client, as_json).await,
             TemporalCommand::History { workflow_id, run_id } => {
                 let history = temporal::history::fetch(&client, workflow_id, run_id.as_deref()).await?;
-                std::io::stdout().write_all(&history).context("Failed to print the history")
+                output::bytes(&history)
             }
         }
     })
@@ -44,13 +43,12 @@ async fn setup(settings: &Settings, client: &temporal::Client, as_json: bool) ->
     if as_json {
         let (registered, added) = (report.namespace_registered, &report.attributes_added);
         let document = json!({ "namespace": namespace, "registered": registered, "attributes_added": added });
-        println!("{document:#}");
-        return Ok(());
+        return output::document(&document);
     }
     let registered = if report.namespace_registered { "registered" } else { "known" };
-    println!("namespace {namespace}: {registered}");
+    output::line(format_args!("namespace {namespace}: {registered}"))?;
     for name in &report.attributes_added {
-        println!("search attribute {name}: added");
+        output::line(format_args!("search attribute {name}: added"))?;
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use settings::{Deployment, Settings};
 
 use super::token_keys::{self, TokenKeysCommand};
 use super::{Role, closed, parts, process};
+use crate::output;
 
 /// Plan of tenants that are made here: no limits.
 const PLAN: &str = "development";
@@ -67,10 +68,9 @@ pub fn run(settings: &Settings, command: &TokenCommand, json: bool) -> Result<()
                 // Here, and not where `dev` makes its own token: it has to start.
                 closed::refuse(&parts::pool(settings)?, &args.tenant).await?;
                 match json {
-                    true => println!("{:#}", document(args, &token)),
-                    false => println!("{token}"),
+                    true => output::document(&document(args, &token)),
+                    false => output::line(token),
                 }
-                Ok(())
             }
         }
     })

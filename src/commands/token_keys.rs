@@ -11,6 +11,7 @@ use settings::Settings;
 
 use super::parts;
 use super::token::lifetime;
+use crate::output;
 
 #[derive(Subcommand)]
 pub enum TokenKeysCommand {
@@ -38,27 +39,30 @@ pub(super) async fn run(settings: &Settings, command: &TokenKeysCommand, json: b
             let secret = parts::keys_secret(settings)?;
             let new = Box::pin(rotate_keys(&pool, &secret, *after)).await.context("Failed to add a key")?;
             if *after < JWKS_MAX_AGE {
-                eprintln!("it signs before everybody who checks tokens elsewhere has read it; the API itself knows it");
+                output::notice(
+                    "it signs before everybody who checks tokens elsewhere has read it; the API itself knows it",
+                );
             }
             if json {
-                println!("{:#}", json!({ "kid": new.kid, "signs_from": new.signs_from }));
+                output::document(&json!({ "kid": new.kid, "signs_from": new.signs_from }))?;
             } else {
-                println!("{} signs from {}", new.kid, new.signs_from.format("%Y-%m-%d %H:%M:%SZ"));
+                let from = new.signs_from.format("%Y-%m-%d %H:%M:%SZ");
+                output::line(format_args!("{} signs from {from}", new.kid))?;
             }
         }
         TokenKeysCommand::List => {
             let keys = Box::pin(list_keys(&pool)).await?;
             if json {
-                println!("{:#}", json!(keys.iter().map(document).collect::<Vec<_>>()));
+                output::document(&json!(keys.iter().map(document).collect::<Vec<_>>()))?;
             } else {
-                keys.iter().for_each(|key| println!("{}", line(key)));
+                keys.iter().try_for_each(|key| output::line(line(key)))?;
             }
         }
         TokenKeysCommand::Withdraw { kid } => {
             if !Box::pin(withdraw_key(&pool, kid)).await? {
                 bail!("there is no key {kid}");
             }
-            eprintln!("{kid} is withdrawn: within a minute none of its tokens is accepted");
+            output::notice(format_args!("{kid} is withdrawn: within a minute none of its tokens is accepted"));
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use client::{ClearValue, EncryptedJob, NetworkKey, Opened, Retrieve, Submitter, 
 use jobs::wire::Job;
 
 use super::story::{PATIENCE, Story, TENANT};
+use crate::output;
 
 /// What the owner knows.
 const VALUES: [u8; 16] = [12, 200, 7, 91, 33, 150, 64, 64, 255, 0, 18, 77, 140, 5, 101, 42];
@@ -14,8 +15,8 @@ const VALUES: [u8; 16] = [12, 200, 7, 91, 33, 150, 64, 64, 255, 0, 18, 77, 140, 
 pub(super) async fn show(story: &Story<'_>) -> Result<()> {
     let submitter = story.wiring.submitter_key.as_deref().context("there is no submitter's key")?;
     let submitter = Submitter::from_hex(submitter)?;
-    println!("\nAn encrypted job: statistics of {} numbers, computed on ciphertexts", VALUES.len());
-    println!("  the numbers (they stay here): {VALUES:?}");
+    output::line(format_args!("\nAn encrypted job: statistics of {} numbers, computed on ciphertexts", VALUES.len()))?;
+    output::line(format_args!("  the numbers (they stay here): {VALUES:?}"))?;
     let job = compute(story, &submitter).await?;
     tell_ciphertext(&job)?;
     story.tell_confirmation(&job)?;
@@ -29,24 +30,25 @@ async fn compute(story: &Story<'_>, submitter: &Submitter) -> Result<Box<Job>> {
     let zama = &story.zama;
     let began = Instant::now();
     let key: NetworkKey = Box::pin(zama.network_key(&story.trust()?, None, &unwatched())).await?;
-    println!("  network key {}, signed by the key manager, in {}", key.info().key_id, seconds(began));
+    let id = &key.info().key_id;
+    output::line(format_args!("  network key {id}, signed by the key manager, in {}", seconds(began)))?;
 
     let began = Instant::now();
     let values = VALUES.map(ClearValue::U8).to_vec();
     let inputs = key.encrypt(values, submitter.origin(TENANT)).await?;
-    println!("  encrypted and proved in {}: {} bytes", seconds(began), inputs.bytes().len());
+    output::line(format_args!("  encrypted and proved in {}: {} bytes", seconds(began), inputs.bytes().len()))?;
 
     let began = Instant::now();
     let job = EncryptedJob::new("encrypted_statistical_analysis");
     let submitted = zama.submit_encrypted(&job, inputs, None).await?;
-    println!("  uploaded and accepted in {} as {}", seconds(began), submitted.job_id());
+    output::line(format_args!("  uploaded and accepted in {} as {}", seconds(began), submitted.job_id()))?;
     story.follow(submitted.job_id()).await
 }
 
 fn tell_ciphertext(job: &Job) -> Result<()> {
     let result = job.result.as_ref().context("the job has no result")?;
-    println!("\nResult, as the service has it\n  {} bytes of ciphertext", result.size);
-    println!("  SHA-256 {}", result.hash);
+    output::line(format_args!("\nResult, as the service has it\n  {} bytes of ciphertext", result.size))?;
+    output::line(format_args!("  SHA-256 {}", result.hash))?;
     Ok(())
 }
 
@@ -54,9 +56,10 @@ async fn retrieve(story: &Story<'_>, submitter: &Submitter, job: &Job) -> Result
     let began = Instant::now();
     let retrieve = Retrieve::new(story.trust()?).patient(PATIENCE);
     let opened = Box::pin(story.zama.retrieve(job.job_id, submitter, retrieve)).await?;
-    println!("\nResult, as its owner reads it (signed for, decrypted, sealed and opened in {})", seconds(began));
+    let took = seconds(began);
+    output::line(format_args!("\nResult, as its owner reads it (signed for, decrypted, sealed and opened in {took})"))?;
     let key_manager = opened.key_manager().context("nobody signed the answer")?;
-    println!("  signed by the key manager {key_manager}, as the registry pins it");
+    output::line(format_args!("  signed by the key manager {key_manager}, as the registry pins it"))?;
     Ok(opened)
 }
 
@@ -68,7 +71,8 @@ fn compare(opened: &Opened) -> Result<()> {
     ensure!(outputs.len() == expected.len(), "the result has {} outputs, not {}", outputs.len(), expected.len());
     for (output, (name, clear)) in outputs.iter().zip(expected) {
         let equal = output.name == name && output.value == clear;
-        println!("  {:<9} {:>6}  {}", output.name, output.value, if equal { "= in the clear" } else { "WRONG" });
+        let verdict = if equal { "= in the clear" } else { "WRONG" };
+        output::line(format_args!("  {:<9} {:>6}  {verdict}", output.name, output.value))?;
         ensure!(equal, "{} is {}, but in the clear {name} is {clear}", output.name, output.value);
     }
     Ok(())

@@ -17,6 +17,7 @@ use crate::dev::console::{StartArgs, watch_signals};
 use crate::dev::progress::Progress;
 use crate::dev::stack::Stack;
 use crate::dev::wiring::Wiring;
+use crate::output;
 use story::Story;
 
 #[derive(Args)]
@@ -33,14 +34,14 @@ pub fn run(args: &DemoArgs) -> Result<ExitCode> {
     runtime.block_on(async {
         let interrupt = CancellationToken::new();
         watch_signals(interrupt.clone())?;
-        println!("Starting the stack");
-        let progress: Progress = Arc::new(|event| println!("  {event}"));
+        output::line("Starting the stack")?;
+        let progress: Progress = Arc::new(|event| output::progress(format_args!("  {event}")));
         let stack = Stack::start(args.start.options(interrupt.clone())?, progress).await?;
         let shown = tokio::select! {
             shown = show(stack.wiring()) => shown,
             () = interrupt.cancelled() => Err(anyhow::anyhow!("interrupted")),
         };
-        println!("\nStopping the stack");
+        output::progress("\nStopping the stack");
         stack.stop().await;
         shown.map(|()| ExitCode::SUCCESS)
     })
@@ -53,8 +54,9 @@ async fn show(wiring: &Wiring) -> Result<()> {
     Box::pin(encrypted::show(&story)).await?;
     story.tell_invoice().await?;
     let workflow = format!("{}/namespaces/zama-jobs/workflows", wiring.temporal_ui());
-    println!("\nThe workflows stood in the Temporal UI at {workflow} (`make dev` keeps it running).");
+    output::line(format_args!(
+        "\nThe workflows stood in the Temporal UI at {workflow} (`make dev` keeps it running)."
+    ))?;
     let listed = story.zama.list(&JobFilter::default()).await?.data.len();
-    println!("Jobs of tenant {} on this stack, newest page: {listed}", story::TENANT);
-    Ok(())
+    output::line(format_args!("Jobs of tenant {} on this stack, newest page: {listed}", story::TENANT))
 }

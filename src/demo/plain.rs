@@ -5,12 +5,13 @@ use jobs::wire::Job;
 use serde_json::json;
 
 use super::story::Story;
+use crate::output;
 
 /// Two 60-bit primes: 1152921504606846883 and 1152921504606846869.
 const NUMBER: &str = "1329227995784915642319506138910959327";
 
 pub(super) async fn show(story: &Story<'_>) -> Result<()> {
-    println!("\nA plain job: the prime factors of {NUMBER}");
+    output::line(format_args!("\nA plain job: the prime factors of {NUMBER}"))?;
     let body = json!({
         "type": "compute",
         "payload": {"algorithm": "prime_factorization", "input": {"number": NUMBER}, "parameters": {"timeout": 300}},
@@ -18,7 +19,7 @@ pub(super) async fn show(story: &Story<'_>) -> Result<()> {
         "use_fhe": false
     });
     let submitted = story.zama.submit(&body, None, None).await?;
-    println!("  accepted as {} (idempotency key {})", submitted.job_id(), submitted.key);
+    output::line(format_args!("  accepted as {} (idempotency key {})", submitted.job_id(), submitted.key))?;
     let job = story.follow(submitted.job_id()).await?;
     tell_result(&job)?;
     story.tell_confirmation(&job)?;
@@ -28,7 +29,7 @@ pub(super) async fn show(story: &Story<'_>) -> Result<()> {
 
 fn tell_result(job: &Job) -> Result<()> {
     let result = job.result.as_ref().context("the job has no result")?;
-    println!("\nResult\n  {}", result.value.as_ref().context("the result is not inline")?);
-    println!("  SHA-256 {}", result.hash);
+    output::line(format_args!("\nResult\n  {}", result.value.as_ref().context("the result is not inline")?))?;
+    output::line(format_args!("  SHA-256 {}", result.hash))?;
     Ok(())
 }

@@ -14,6 +14,7 @@ use jobs::{JobId, JobStatus};
 
 use crate::commands::billing::table;
 use crate::dev::wiring::Wiring;
+use crate::output;
 
 /// The development tenant.
 pub(super) const TENANT: &str = "dev";
@@ -48,7 +49,8 @@ impl Story<'_> {
                 bar.set_position(job.progress.percent as u64);
                 bar.set_message(format!("{} {} {}", job.status, job.progress.stage, job.progress.detail));
                 if seen != Some(job.status) {
-                    bar.suspend(|| println!("  {:>6.1} s  {}", began.elapsed().as_secs_f64(), job.status));
+                    let seconds = began.elapsed().as_secs_f64();
+                    bar.suspend(|| output::progress(format_args!("  {seconds:>6.1} s  {}", job.status)));
                     seen = Some(job.status);
                 }
             })
@@ -67,11 +69,11 @@ impl Story<'_> {
 
     pub(super) fn tell_confirmation(&self, job: &Job) -> Result<()> {
         let confirmation = job.blockchain_confirmation.as_ref().context("the job is not confirmed")?;
-        println!("\nOn chain {}", confirmation.chain_id);
-        println!("  registry {} index {}", confirmation.registry, confirmation.index);
-        println!("  Merkle root {}", confirmation.merkle_root);
+        output::line(format_args!("\nOn chain {}", confirmation.chain_id))?;
+        output::line(format_args!("  registry {} index {}", confirmation.registry, confirmation.index))?;
+        output::line(format_args!("  Merkle root {}", confirmation.merkle_root))?;
         if let (Some(tx), Some(block)) = (confirmation.tx_hash, confirmation.block_number) {
-            println!("  transaction {tx} in block {block}");
+            output::line(format_args!("  transaction {tx} in block {block}"))?;
         }
         Ok(())
     }
@@ -80,7 +82,7 @@ impl Story<'_> {
     /// The receipt does not verify.
     pub(super) async fn tell_receipt(&self, job: &Job) -> Result<()> {
         let receipt: Receipt = serde_json::from_value(self.zama.receipt(job.job_id).await?)?;
-        println!("\nReceipt, verified against the chain");
+        output::line("\nReceipt, verified against the chain")?;
         let report =
             verify_receipt(&receipt, &Source::Rpc { url: self.wiring.rpc_url(), registry: self.registry()? }).await;
         for check in &report.checks {
@@ -90,7 +92,7 @@ impl Story<'_> {
                 Outcome::Unanswered | Outcome::NotChecked => "?   ",
                 Outcome::Pending => "wait",
             };
-            println!("  {mark} {}: {}", check.name, check.explanation);
+            output::line(format_args!("  {mark} {}: {}", check.name, check.explanation))?;
         }
         ensure!(report.passed(), "the receipt does not verify");
         Ok(())
@@ -109,10 +111,10 @@ impl Story<'_> {
 
     pub(super) async fn tell_usage(&self, job: JobId) -> Result<()> {
         let usage = delivered(&self.zama, job).await?;
-        println!("\nUsage of the job");
+        output::line("\nUsage of the job")?;
         for row in &usage.data {
             let state = if row.delivered_at.is_some() { "delivered" } else { "waits" };
-            println!("  {:<20} {:>6}  {state}  {}", row.metric, row.units, row.id);
+            output::line(format_args!("  {:<20} {:>6}  {state}  {}", row.metric, row.units, row.id))?;
         }
         Ok(())
     }
@@ -121,9 +123,8 @@ impl Story<'_> {
     pub(super) async fn tell_invoice(&self) -> Result<()> {
         let lago = LagoClient::new(&self.wiring.lago_url, &self.wiring.lago_key)?;
         let billed = lago.current_usage(&ExternalId::parse(TENANT)?).await?;
-        println!("\nWhat {} would invoice now", self.wiring.billing_name());
-        print!("{}", table(TENANT, &billed));
-        Ok(())
+        output::line(format_args!("\nWhat {} would invoice now", self.wiring.billing_name()))?;
+        output::text(table(TENANT, &billed))
     }
 }
 

@@ -19,6 +19,7 @@ use super::postgres::Durability;
 use super::progress::Progress;
 use super::stack::{Options, Stack};
 use super::status::{status, stop};
+use crate::output;
 
 /// What the shell sees of a program that SIGINT ended.
 const INTERRUPTED: u8 = 130;
@@ -153,7 +154,7 @@ async fn develop(args: StartArgs, ready_file: Option<&Path>) -> Result<ExitCode>
     watch_signals(interrupt.clone())?;
     let began = Instant::now();
     let (env_file, data) = (options.env_file.clone(), options.data.clone());
-    let progress: Progress = Arc::new(|event| println!("  {event}"));
+    let progress: Progress = Arc::new(|event| output::progress(format_args!("  {event}")));
     let stack = match Stack::start(options, progress).await {
         Ok(stack) => stack,
         Err(_) if interrupt.is_cancelled() => return Ok(ExitCode::from(INTERRUPTED)),
@@ -165,24 +166,25 @@ async fn develop(args: StartArgs, ready_file: Option<&Path>) -> Result<ExitCode>
         write_private(ready_file, &serde_json::to_string_pretty(&ready)?)?;
     }
     interrupt.cancelled().await;
-    println!("Stopping");
+    output::progress("Stopping");
     stack.stop().await;
     Ok(ExitCode::SUCCESS)
 }
 
 fn announce(stack: &Stack, env_file: &Path, data: &DataDir, began: Instant) {
     let wiring = stack.wiring();
-    println!("Ready in {:.1} s", began.elapsed().as_secs_f64());
-    println!("  REST API     {}", wiring.api_url());
-    println!("  Temporal UI  {}", wiring.temporal_ui());
-    println!("  Database     {}", wiring.database_url());
-    println!("  Chain        {} (registry {})", wiring.rpc_url(), wiring.registry.as_deref().unwrap_or("not deployed"));
-    println!("  Metering     {} ({})", wiring.lago_url, wiring.billing_name());
+    output::progress(format_args!("Ready in {:.1} s", began.elapsed().as_secs_f64()));
+    output::progress(format_args!("  REST API     {}", wiring.api_url()));
+    output::progress(format_args!("  Temporal UI  {}", wiring.temporal_ui()));
+    output::progress(format_args!("  Database     {}", wiring.database_url()));
+    let registry = wiring.registry.as_deref().unwrap_or("not deployed");
+    output::progress(format_args!("  Chain        {} (registry {registry})", wiring.rpc_url()));
+    output::progress(format_args!("  Metering     {} ({})", wiring.lago_url, wiring.billing_name()));
     if let Some(token) = &wiring.token {
-        println!("  Token        {token}");
+        output::progress(format_args!("  Token        {token}"));
     }
-    println!("  State        {}", data.path().display());
-    println!("  All of it    {} (source it); Ctrl-C stops everything", env_file.display());
+    output::progress(format_args!("  State        {}", data.path().display()));
+    output::progress(format_args!("  All of it    {} (source it); Ctrl-C stops everything", env_file.display()));
 }
 
 /// The first Ctrl-C, SIGTERM or closed terminal asks for a clean stop; a second one leaves at once, and the kernel

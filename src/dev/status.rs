@@ -13,6 +13,7 @@ use tokio::time::sleep;
 use super::board::{self, Entry};
 use super::data_dir::DataDir;
 use super::part::PartName;
+use crate::output;
 
 /// Longer than the slowest part may take to stop, one after the other.
 const STOP_TIMEOUT: Duration = Duration::from_secs(120);
@@ -30,7 +31,7 @@ struct PartStatus {
 /// Prints how each part is, asked just now.
 ///
 /// # Errors
-/// The state file cannot be read.
+/// The state file cannot be read, or stdout not written.
 pub async fn status(data: &DataDir, json: bool) -> Result<ExitCode> {
     let runs = data.owner().is_some();
     let mut entries = if runs { board::read(&data.state_file())? } else { Vec::new() };
@@ -38,19 +39,19 @@ pub async fn status(data: &DataDir, json: bool) -> Result<ExitCode> {
     let http = reqwest::Client::builder().no_proxy().build().context("Failed to make an HTTP client")?;
     let parts = join_all(entries.into_iter().map(|entry| look(entry, &http))).await;
     if json {
-        println!("{}", serde_json::to_string_pretty(&parts)?);
+        output::line(serde_json::to_string_pretty(&parts)?)?;
     } else {
         for part in &parts {
             let health = if part.healthy { "healthy" } else { "NOT HEALTHY" };
             let pid = part.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
             let restarts = restarts(part.restarts);
-            println!("{:<12} {:<18} pid {pid:<8} {health}, {restarts}", part.name, part.address);
+            output::line(format_args!("{:<12} {:<18} pid {pid:<8} {health}, {restarts}", part.name, part.address))?;
         }
     }
     if runs {
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("zama-jobs dev does not run on {}", data.path().display());
+    output::notice(format_args!("zama-jobs dev does not run on {}", data.path().display()));
     Ok(ExitCode::FAILURE)
 }
 
@@ -70,10 +71,10 @@ async fn look(entry: Entry, http: &reqwest::Client) -> PartStatus {
 /// Asks the stack's process to stop and waits until it has.
 ///
 /// # Errors
-/// It did not stop in time.
+/// It did not stop in time, or stdout cannot be written.
 pub async fn stop(data: &DataDir) -> Result<ExitCode> {
     let Some(pid) = data.owner() else {
-        eprintln!("zama-jobs dev does not run on {}", data.path().display());
+        output::notice(format_args!("zama-jobs dev does not run on {}", data.path().display()));
         return Ok(ExitCode::FAILURE);
     };
     kill(Pid::from_raw(pid), Signal::SIGTERM).with_context(|| format!("Failed to signal process {pid}"))?;
@@ -84,6 +85,6 @@ pub async fn stop(data: &DataDir) -> Result<ExitCode> {
         }
         sleep(Duration::from_millis(50)).await;
     }
-    println!("Stopped the stack on {}", data.path().display());
+    output::line(format_args!("Stopped the stack on {}", data.path().display()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -79,6 +79,20 @@ fn a_part_that_dies_comes_back_and_is_counted() {
 }
 
 #[test]
+fn it_serves_though_nobody_reads_what_it_prints() {
+    let place = Place::only("postgres");
+    let dev = Dev::start_unread(&place);
+    let before = place.part("postgres");
+    place.kill_9(&before);
+    eventually("the part is back", || {
+        let now = place.part("postgres");
+        now.healthy && now.restarts >= 1 && now.pid.is_some() && now.pid != before.pid
+    });
+    let told = dev.stop();
+    assert!(!told.contains("panicked"), "{told}");
+}
+
+#[test]
 fn an_interrupted_start_leaves_nothing_and_can_be_repeated() {
     let place = Place::engines();
     let mut dev = Dev::begin(&place);

@@ -22,12 +22,14 @@ pub struct Dev {
 impl Dev {
     /// Starts a stack and does not wait.
     pub fn begin(place: &Place) -> Self {
-        Self::tied(place, &place.command())
+        Self::tied(place, &place.command(), None)
     }
 
-    fn tied(place: &Place, dev: &Command) -> Self {
+    /// `dev` prints to its own stdout where one is given, and else with its messages.
+    fn tied(place: &Place, dev: &Command, stdout: Option<Stdio>) -> Self {
         let told = place.path("told.txt");
         let output = File::create(&told).unwrap();
+        let stdout = stdout.unwrap_or_else(|| output.try_clone().unwrap().into());
         let mut command = Command::new(PROGRAM);
         command.args(["spawn", "--parent", &std::process::id().to_string(), "--death-signal", "SIGINT"]);
         if let Some(user) = place.user() {
@@ -36,15 +38,28 @@ impl Dev {
         command.arg("--").arg(dev.get_program()).args(dev.get_args());
         command.envs(dev.get_envs().filter_map(|(key, value)| Some((key, value?))));
         command.current_dir(dev.get_current_dir().unwrap());
-        command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
+        command.stdin(Stdio::null()).stdout(stdout).stderr(output);
         Self { child: spawn(command), told }
     }
 
     /// Starts a stack and waits until it says that it is ready.
     pub fn start(place: &Place) -> Self {
+        Self::ready(place, Self::begin)
+    }
+
+    /// The same, but nobody reads what it prints; what it answers in the end are its messages.
+    pub fn start_unread(place: &Place) -> Self {
+        Self::ready(place, |place| {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            Self::tied(place, &place.command(), Some(writer.into()))
+        })
+    }
+
+    fn ready(place: &Place, begin: impl FnOnce(&Place) -> Self) -> Self {
         let ready = place.path("ready.json");
         let _ = fs::remove_file(&ready);
-        let mut dev = Self::begin(place);
+        let mut dev = begin(place);
         eventually("the stack is ready", || {
             let ended = dev.child.try_wait().unwrap();
             assert!(ended.is_none(), "the stack ended: {}", dev.told());
@@ -55,7 +70,7 @@ impl Dev {
 
     /// Runs the demo to its end, which it finds by itself.
     pub fn demonstrates(place: &Place) -> Demonstration {
-        let mut demo = Self::tied(place, &place.demo());
+        let mut demo = Self::tied(place, &place.demo(), None);
         let (mut processes, mut words) = (Vec::new(), BTreeSet::new());
         let code = loop {
             for process in descendants(demo.pid()) {

@@ -1,9 +1,11 @@
-//! `zama-jobs chain …` as operators run it: the program itself, against a real anvil and a real PostgreSQL.
+//! `zama-jobs chain …` as operators run it, and what becomes of any command that cannot print: the program itself, against
+//! a real anvil and a real PostgreSQL.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod changes;
 mod forge_script;
+mod output;
 mod resync;
 mod stage;
 mod status;

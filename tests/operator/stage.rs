@@ -1,6 +1,6 @@
 //! A chain, a database with jobs, and the program between them.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use alloy::consensus::Transaction as _;
 use alloy::eips::eip2718::Encodable2718 as _;
@@ -21,7 +21,7 @@ use uuid::Uuid;
 use crate::anvil::{Anvil, CHAIN_ID, CONFIRMER};
 use crate::outbox::Outbox;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_zama-jobs");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_zama-jobs");
 
 /// What a run of the program gave.
 #[derive(Debug)]
@@ -32,6 +32,13 @@ pub struct Run {
 }
 
 impl Run {
+    /// Runs a command to its end.
+    pub fn of(command: &mut Command) -> Self {
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -65,14 +72,17 @@ impl Operator {
         self.folder.path().join(name)
     }
 
-    /// `zama-jobs chain …`; its stdin is no terminal.
+    /// `zama-jobs chain …`.
     pub fn chain(&self, arguments: &[&str]) -> Run {
+        Run::of(self.command("chain").args(arguments))
+    }
+
+    /// `zama-jobs …`; its stdin is no terminal.
+    pub fn command(&self, name: &str) -> Command {
         let mut command = Command::new(PROGRAM);
-        command.arg("chain").args(arguments).current_dir(self.folder.path()).env_clear();
+        command.arg(name).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
         command.envs(self.settings.iter().map(|(key, value)| (*key, value.as_str())));
-        let output = command.stdin(std::process::Stdio::null()).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        command
     }
 
     pub fn provider(&self) -> impl Provider + use<> {

@@ -7,7 +7,7 @@ use clap::Args;
 use super::credentials::{Credentials, Refresh};
 use super::dev_env::DevEnv;
 use super::error::CliError;
-use super::output::Output;
+use super::output::{Output, to_stderr};
 use super::paint::tame;
 use crate::error::ClientError;
 use crate::transport::Client;
@@ -89,7 +89,7 @@ impl Connection {
 /// Only for pauses that a person would notice.
 fn announce_retry(error: &ClientError, pause: Duration) {
     if pause >= NOTICEABLE {
-        eprintln!("{}; trying again in {} s", tame(&error.to_string()), pause.as_secs_f64().ceil());
+        to_stderr(&format!("{}; trying again in {} s\n", tame(&error.to_string()), pause.as_secs_f64().ceil()));
     }
 }
 

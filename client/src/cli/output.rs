@@ -75,7 +75,7 @@ fn stdout_error(source: std::io::Error) -> CliError {
 }
 
 /// Nobody is left to be told that stderr is gone.
-fn to_stderr(text: &str) {
+pub(super) fn to_stderr(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 

@@ -8,6 +8,7 @@ use jobs::JobStatus;
 use jobs::wire::{self, Job};
 
 use super::card;
+use super::output::to_stderr;
 use super::paint::tame;
 
 /// Steps of the bar: tenths of a percent.
@@ -47,7 +48,7 @@ impl Progress {
             Self::Lines { last } => {
                 let now = (job.status, job.progress.stage.clone());
                 if last.as_ref() != Some(&now) {
-                    eprintln!("{}", line(job));
+                    to_stderr(&format!("{}\n", line(job)));
                     *last = Some(now);
                 }
             }

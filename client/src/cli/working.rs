@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::output::to_stderr;
 use crate::encrypted::OnBytes;
 
 const BYTES: &str = "{spinner} {msg} {bar:30} {bytes} of {total_bytes}  {elapsed}";
@@ -28,7 +29,7 @@ impl Working {
 
     fn shown(bar: ProgressBar, template: &str, what: &'static str) -> Self {
         if !std::io::stderr().is_terminal() {
-            eprintln!("{what}");
+            to_stderr(&format!("{what}\n"));
             return Self(ProgressBar::hidden());
         }
         // The templates are fixed; a wrong one costs its looks, not the work.

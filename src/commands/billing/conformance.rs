@@ -8,6 +8,7 @@ use serde_json::json;
 use settings::Settings;
 
 use super::End;
+use crate::output;
 
 /// What `conformance` takes.
 #[derive(Args)]
@@ -30,22 +31,25 @@ pub(super) async fn run(settings: &Settings, args: &ConformanceArgs, json: bool)
     let table = Table::recorded()?;
     let cases = table.selected(&args.only)?;
     if args.list {
-        print!("{}", listed(&cases, json));
+        output::text(listed(&cases, json))?;
         return Ok(End::Done);
     }
     let target = target(settings, args)?;
-    eprintln!("asking {} ({} cases)", target.origin, cases.len());
+    output::notice(format_args!("asking {} ({} cases)", target.origin, cases.len()));
+    // What was made there is removed whatever becomes of stdout.
+    let mut told = Ok(());
     let mut tell = |case: &CaseReport| {
-        if !json {
-            print!("{}", line(case));
+        if !json && told.is_ok() {
+            told = output::text(line(case));
         }
     };
     let report = Box::pin(::billing::conformance::run(&target, &cases, &mut tell)).await;
     let report = report.with_context(|| format!("{} does not answer", target.origin))?;
+    told?;
     if json {
-        println!("{:#}", json!(report));
+        output::document(&json!(report))?;
     } else {
-        print!("{}", summary(&report));
+        output::text(summary(&report))?;
     }
     Ok(if report.is_conformant() { End::Done } else { End::Trouble })
 }

@@ -16,6 +16,7 @@ use store::usage::corrections::{self, Corrected, Correction};
 
 use super::End;
 use crate::commands::{parts, stand_in};
+use crate::output;
 
 /// What `correct` takes.
 #[derive(Args)]
@@ -52,7 +53,7 @@ pub(super) async fn run(settings: &Settings, args: &CorrectArgs, json: bool) -> 
     let CorrectArgs { row: Row { id: row, metric }, units, reason } = args;
     let metric = *metric;
     let Some(counted) = metric.counted(units).filter(|counted| *counted != 0) else {
-        eprintln!("zama-jobs: {units} is no number of {metric} to add");
+        output::notice(format_args!("zama-jobs: {units} is no number of {metric} to add"));
         return Ok(End::CommandLine);
     };
     let pool = parts::pool(settings)?;
@@ -65,9 +66,9 @@ pub(super) async fn run(settings: &Settings, args: &CorrectArgs, json: bool) -> 
         Corrected::Booked(id) => {
             let month = Month::of(Utc::now());
             if json {
-                println!("{:#}", json!({ "id": id, "corrects": row, "units": units, "month": month }));
+                output::document(&json!({ "id": id, "corrects": row, "units": units, "month": month }))?;
             } else {
-                println!("{id}: {units} {metric}, billed in {month} or later");
+                output::line(format_args!("{id}: {units} {metric}, billed in {month} or later"))?;
             }
             return Ok(End::Done);
         }

@@ -11,6 +11,7 @@ use store::usage::dead_letters::{self, DeadLetter, Which};
 use super::End;
 use crate::commands::cut::cut;
 use crate::commands::{parts, stand_in};
+use crate::output;
 
 /// Dead letters that are listed at once.
 const LISTED: i64 = 1000;
@@ -64,12 +65,14 @@ pub(super) async fn run(settings: &Settings, command: &DeadLettersCommand, json:
             stand_in::ask_configured(settings).await;
             if json {
                 let data: Vec<Value> = letters.iter().map(document).collect();
-                println!("{:#}", json!({ "data": data, "has_more": has_more }));
+                output::document(&json!({ "data": data, "has_more": has_more }))?;
             } else {
-                letters.iter().for_each(|letter| println!("{}", line(letter)));
+                letters.iter().try_for_each(|letter| output::line(line(letter)))?;
             }
             if has_more {
-                eprintln!("more than {LISTED}: these are the oldest (--tenant TENANT lists one tenant's)");
+                output::notice(format_args!(
+                    "more than {LISTED}: these are the oldest (--tenant TENANT lists one tenant's)"
+                ));
             }
         }
         DeadLettersCommand::Retry(args) => {
@@ -82,9 +85,9 @@ pub(super) async fn run(settings: &Settings, command: &DeadLettersCommand, json:
             let retried = dead_letters::retry(&pool, which, &audit).await?;
             let unknown: Vec<&String> = args.rows.iter().filter(|row| !retried.contains(row)).collect();
             if json {
-                println!("{:#}", json!({ "retried": retried, "unknown": unknown }));
+                output::document(&json!({ "retried": retried, "unknown": unknown }))?;
             } else {
-                println!("{} rows are due again", retried.len());
+                output::line(format_args!("{} rows are due again", retried.len()))?;
             }
             if !unknown.is_empty() {
                 let names: Vec<&str> = unknown.iter().map(|row| row.as_str()).collect();
@@ -100,9 +103,9 @@ pub(super) async fn run(settings: &Settings, command: &DeadLettersCommand, json:
                 bail!("{row} is no dead letter");
             };
             if json {
-                println!("{:#}", json!({ "written_off": rows }));
+                output::document(&json!({ "written_off": rows }))?;
             } else {
-                rows.iter().for_each(|row| println!("{row}: written off"));
+                rows.iter().try_for_each(|row| output::line(format_args!("{row}: written off")))?;
             }
         }
     }

@@ -17,6 +17,7 @@ use serde_json::json;
 use settings::Settings;
 
 use super::{Role, parts, process, stand_in};
+use crate::output;
 
 pub use setup::provision;
 pub use usage::table;
@@ -111,8 +112,8 @@ pub fn run(settings: &Settings, command: &BillingCommand, json: bool) -> Result<
                 stand_in::name(&lago);
                 let made = made.context("Only the stand-in closes a month by command, and one that is over")?;
                 match json {
-                    true => println!("{:#}", json!({ "month": month.to_string(), "invoices_made": made })),
-                    false => println!("{made} invoices made for {month}"),
+                    true => output::document(&json!({ "month": month.to_string(), "invoices_made": made }))?,
+                    false => output::line(format_args!("{made} invoices made for {month}"))?,
                 }
                 End::Done
             }

@@ -13,6 +13,7 @@ use store::accounts::notices::{self, Notice, Which};
 use super::End;
 use crate::commands::cut::cut;
 use crate::commands::{parts, stand_in};
+use crate::output;
 
 /// Notices that are listed unless more are asked for.
 const USUAL: i64 = 50;
@@ -43,12 +44,15 @@ pub(super) async fn run(settings: &Settings, args: &NoticesArgs, json: bool) -> 
     let has_more = cut(&mut found, limit);
     stand_in::ask_configured(settings).await;
     if json {
-        println!("{:#}", json!({ "data": found.iter().map(document).collect::<Vec<_>>(), "has_more": has_more }));
+        let data: Vec<Value> = found.iter().map(document).collect();
+        output::document(&json!({ "data": data, "has_more": has_more }))?;
     } else {
-        found.iter().for_each(|notice| println!("{}", line(notice)));
+        found.iter().try_for_each(|notice| output::line(line(notice)))?;
     }
     if has_more {
-        eprintln!("more than {limit}: these are the newest (--trouble, --since TIME and --limit list others)");
+        output::notice(format_args!(
+            "more than {limit}: these are the newest (--trouble, --since TIME and --limit list others)"
+        ));
     }
     Ok(if args.trouble && !found.is_empty() { End::Trouble } else { End::Done })
 }

@@ -15,6 +15,7 @@ use self::accounts::Accounts;
 use super::{End, lago};
 use crate::commands::confirmation::is_agreed;
 use crate::commands::{parts, stand_in};
+use crate::output;
 
 /// What `setup` takes.
 #[derive(Args)]
@@ -42,7 +43,7 @@ pub(super) async fn run(settings: &Settings, args: &SetupArgs, json: bool) -> Re
         return Ok(if plan.is_unchanged() { End::Done } else { End::Trouble });
     }
     if plan.has_work() {
-        eprint!("{plan}");
+        output::notices(&plan);
         if !args.yes && !is_agreed("provision?", "nothing was changed")? {
             return Ok(End::Declined);
         }
@@ -51,7 +52,7 @@ pub(super) async fn run(settings: &Settings, args: &SetupArgs, json: bool) -> Re
     let unbilled = Box::pin(accounts.make(&delivery, &mut report)).await;
     show(&report, json)?;
     let billed = store::accounts::open(&pool).await?.len().saturating_sub(unbilled);
-    eprintln!("{billed} tenants have a customer and a subscription");
+    output::notice(format_args!("{billed} tenants have a customer and a subscription"));
     Ok(end(&report))
 }
 
@@ -62,12 +63,7 @@ fn catalogue(settings: &Settings) -> Catalogue {
 }
 
 fn show(report: &Report, json: bool) -> Result<()> {
-    if json {
-        println!("{}", serde_json::to_string_pretty(report)?);
-    } else {
-        print!("{report}");
-    }
-    Ok(())
+    if json { output::line(serde_json::to_string_pretty(report)?) } else { output::text(report) }
 }
 
 /// What could not be done weighs more than what is left to a person.

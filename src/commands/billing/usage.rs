@@ -8,6 +8,7 @@ use settings::Settings;
 
 use super::{End, lago};
 use crate::commands::stand_in;
+use crate::output;
 
 /// What `usage` takes.
 #[derive(Args)]
@@ -22,10 +23,11 @@ pub(super) async fn run(settings: &Settings, args: &UsageArgs, json: bool) -> Re
     stand_in::name(&lago);
     let usage = usage?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&usage)?);
+        output::line(serde_json::to_string_pretty(&usage)?)?;
     } else {
         let plan = lago.subscription(&account).await?.map(|subscription| subscription.plan);
-        print!("{}{}", table(&args.tenant, &usage), plan.and_then(|plan| fee(&plan)).unwrap_or_default());
+        let fee = plan.and_then(|plan| fee(&plan)).unwrap_or_default();
+        output::text(table(&args.tenant, &usage) + &fee)?;
     }
     Ok(End::Done)
 }

@@ -12,6 +12,7 @@ use super::calls::Calls;
 use super::exit::{ChainExit, WrongSetUp};
 use super::plan::{self, Carried, SendArgs};
 use super::{Format, admin, confirmer, deployer};
+use crate::output;
 
 #[derive(Args)]
 pub struct DeployArgs {
@@ -75,7 +76,10 @@ pub(super) async fn run(settings: &Settings, args: &DeployArgs, format: Format) 
     let administration = Administration::of_deployer(admin(settings, &payer), registry).await?;
     let carried = Box::pin(plan::carry_out(&administration, &ours, args.send.how(settings))).await?;
     if matches!(carried, Carried::NothingToDo { .. }) {
-        eprintln!("ZamaJobsRegistry stands at {registry} already, with all that was asked of {}", payer.address());
+        let payer = payer.address();
+        output::notice(format_args!(
+            "ZamaJobsRegistry stands at {registry} already, with all that was asked of {payer}"
+        ));
     }
     let is_declined = matches!(carried, Carried::Declined);
     let left = match is_declined {
@@ -84,10 +88,10 @@ pub(super) async fn run(settings: &Settings, args: &DeployArgs, format: Format) 
     };
     let left = Calls::of(registry, left);
     if !left.is_empty() {
-        eprint!("its admin {first_admin} has still to send:\n{}", left.text());
+        output::notices(format_args!("its admin {first_admin} has still to send:\n{}", left.text()));
     }
     if !is_declined && settings.chain.registry.parse() != Ok(registry) {
-        eprintln!("chain.registry is {}: set it to {registry}", settings.chain.registry);
+        output::notice(format_args!("chain.registry is {}: set it to {registry}", settings.chain.registry));
     }
     let address = || if is_declined { String::new() } else { format!("{registry}\n") };
     let mut document = plan::document(&administration, &carried);
@@ -105,7 +109,7 @@ fn keeps_its_rights(environment: Deployment, payer: Address) -> Result<(), Wrong
             "{kept}; production refuses that: name another account, a multi-signature wallet for instance, with --admin"
         )));
     }
-    eprintln!("{kept}; production refuses that and wants --admin");
+    output::notice(format_args!("{kept}; production refuses that and wants --admin"));
     Ok(())
 }
 

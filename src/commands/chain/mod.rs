@@ -25,6 +25,7 @@ use settings::Settings;
 use store::batches::Registry;
 
 use super::{Role, parts, process};
+use crate::output;
 use exit::{ChainExit, EXIT_CODES, WrongSetUp};
 
 pub use deploy::deploy;
@@ -68,10 +69,9 @@ impl Format {
     /// Prints what was asked for on stdout.
     fn answer<T: Serialize>(self, document: &T, text: impl FnOnce() -> String) -> Result<()> {
         match self {
-            Self::Text => print!("{}", text()),
-            Self::Json => println!("{}", serde_json::to_string_pretty(document)?),
+            Self::Text => output::text(text()),
+            Self::Json => output::line(serde_json::to_string_pretty(document)?),
         }
-        Ok(())
     }
 }
 
@@ -93,10 +93,12 @@ pub fn run(settings: Result<Settings>, command: &ChainCommand, json: bool) -> Re
 fn tell(error: &anyhow::Error, format: Format) -> ChainExit {
     let exit = ChainExit::of(error);
     let detail = explained(error);
-    eprintln!("zama-jobs: {detail}");
+    output::notice(format_args!("zama-jobs: {detail}"));
     if format == Format::Json {
         let tx_hash = sent(error);
-        println!("{:#}", json!({ "error": { "detail": detail, "exit_code": exit.code(), "tx_hash": tx_hash } }));
+        let error = json!({ "detail": detail, "exit_code": exit.code(), "tx_hash": tx_hash });
+        // A stdout that fails changes nothing about how the command ended, which stderr has told.
+        let _ = output::document(&json!({ "error": error }));
     }
     exit
 }

@@ -13,6 +13,7 @@ use super::calls::Calls;
 use super::exit::ChainExit;
 use super::{Format, admin, deployer, parts, registry};
 use crate::commands::confirmation::is_agreed;
+use crate::output;
 
 #[derive(Args)]
 pub struct SendArgs {
@@ -80,18 +81,21 @@ pub(super) async fn carry_out(administration: &Administration, changes: &[Change
     if steps.is_empty() {
         return Ok(Carried::NothingToDo { waiting: administration.waiting().await? });
     }
-    eprint!("{}", told(administration, &steps));
+    output::notices(told(administration, &steps));
     if !how.is_agreed && !is_agreed("send?", "nothing was sent")? {
         return Ok(Carried::Declined);
     }
     // Whatever happens next, the operator can follow it.
-    let told = |sent: &SignedTx| eprintln!("sent: {} (nonce {}); waiting for its block", sent.hash, sent.nonce);
+    let told = |sent: &SignedTx| {
+        output::notice(format_args!("sent: {} (nonce {}); waiting for its block", sent.hash, sent.nonce));
+    };
     let sending = Sending { place: how.place, patience: how.patience, told: &told };
     let mut sent = Vec::new();
     for step in steps {
         let made = Box::pin(administration.make(step.change, &sending)).await;
         let Some(mined) = made.with_context(|| format!("could not {}", step.change))? else { continue };
-        eprintln!("done: {} ({}, {} ETH)", step.change, mined.tx_hash, format_ether(mined.cost));
+        let cost = format_ether(mined.cost);
+        output::notice(format_args!("done: {} ({}, {cost} ETH)", step.change, mined.tx_hash));
         sent.push((step.change, mined));
     }
     Ok(Carried::Sent(sent))

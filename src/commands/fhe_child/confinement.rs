@@ -16,6 +16,8 @@ use seccompiler::{
     TargetArch,
 };
 
+use crate::output;
+
 /// The user `nobody`, and its group: who computes when the worker is root.
 const NOBODY: u32 = 65_534;
 /// Standard input, output and error, and no file beside.
@@ -71,7 +73,7 @@ pub(super) fn give_up_root() {
     let given_up =
         setgroups(&[]).and_then(|()| setresgid(group, group, group)).and_then(|()| setresuid(user, user, user));
     if let Err(error) = given_up {
-        eprintln!("the computing process stays root: {error}");
+        output::notice(format_args!("the computing process stays root: {error}"));
     }
 }
 
@@ -98,10 +100,10 @@ fn landlock() -> Result<()> {
     match restricted.context("Failed to close the file system")?.ruleset {
         RulesetStatus::FullyEnforced => {}
         RulesetStatus::PartiallyEnforced => {
-            eprintln!("this kernel knows a part of Landlock alone; seccomp confines the computing process");
+            output::notice("this kernel knows a part of Landlock alone; seccomp confines the computing process");
         }
         RulesetStatus::NotEnforced => {
-            eprintln!("this kernel has no Landlock; seccomp alone confines the computing process");
+            output::notice("this kernel has no Landlock; seccomp alone confines the computing process");
         }
     }
     Ok(())

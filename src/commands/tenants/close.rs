@@ -11,6 +11,7 @@ use store::audit::Note;
 use super::super::confirmation::is_agreed;
 use super::super::parts;
 use super::Format;
+use crate::output;
 
 /// What `close` takes.
 #[derive(Args)]
@@ -29,10 +30,10 @@ pub(super) async fn run(settings: &Settings, args: &CloseArgs, format: Format) -
     let pool = parts::pool(settings)?;
     store::reach(&pool).await?;
     if !args.yes {
-        eprintln!(
+        output::notice(format_args!(
             "{tenant} and its sandbox are closed to everybody, for good; jobs that go on are ended and billed, and then \
              its subscription is terminated"
-        );
+        ));
         if !is_agreed("close it?", "nothing was changed")? {
             bail!("{tenant} was not closed");
         }

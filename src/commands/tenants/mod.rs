@@ -12,6 +12,7 @@ use settings::Settings;
 use store::tenants::{self, FailedJobs, Tenant};
 
 use super::{Role, closed, parts, process};
+use crate::output;
 
 #[derive(Subcommand)]
 pub enum TenantsCommand {
@@ -43,8 +44,8 @@ enum Format {
 impl Format {
     fn answer(self, document: &Value, text: impl FnOnce() -> String) -> Result<()> {
         match self {
-            Self::Text => print!("{}", text()),
-            Self::Json => println!("{document:#}"),
+            Self::Text => output::text(text())?,
+            Self::Json => output::document(document)?,
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ use settings::Settings;
 use super::{End, lago};
 use crate::commands::token::lifetime;
 use crate::commands::{parts, stand_in};
+use crate::output;
 use advice::advice;
 use table::table;
 
@@ -72,9 +73,9 @@ pub(super) async fn run(settings: &Settings, args: &ReconcileArgs, json: bool) -
     }
     stand_in::ask(&lago).await;
     let format = if json { Format::Json } else { args.format };
-    print!("{}", printed(&reports, repaired, format));
+    output::text(printed(&reports, repaired, format))?;
     if format != Format::Json {
-        eprint!("{}", advice(&reports, repaired));
+        output::notices(advice(&reports, repaired));
     }
     Ok(end(&reports, repaired))
 }
