@@ -102,7 +102,7 @@ enum Command {
 
 fn main() -> ExitCode {
     run(command_line::read()).unwrap_or_else(|error| {
-        output::notice(format_args!("zama-jobs: {error:#}"));
+        output::failure(format_args!("{error:#}"));
         ExitCode::FAILURE
     })
 }

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::io::{ErrorKind, Write, stderr, stdout};
 
 use anyhow::{Error, Result};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 /// An answer as it is.
@@ -52,6 +53,16 @@ pub fn notice(message: impl Display) {
 /// The same of messages that end their lines themselves.
 pub fn notices(messages: impl Display) {
     let _ = stderr().write_all(messages.to_string().as_bytes());
+}
+
+/// Why a command failed, a line on stderr.
+pub fn failure(why: impl Display) {
+    notice(format_args!("zama-jobs: {why}"));
+}
+
+/// A moment as answers for people tell it.
+pub fn moment(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 fn write_to(mut target: impl Write, bytes: &[u8]) -> Result<()> {

@@ -127,7 +127,7 @@ async fn rotate(pool: &PgPool, args: &RotateArgs, json: bool) -> Result<()> {
     let audit = Draft::by_operator("clients rotate", about);
     let rotation = ProofRotation { id: &args.id, proof: &proof.stored, overlap_seconds: args.overlap.as_secs_f64() };
     if !clients::rotate(pool, &rotation, &audit).await? {
-        bail!("there is no client {}", args.id);
+        bail!("there is no client {}, or its tenant is closed", args.id);
     }
     show(&args.id, proof.secret.as_deref(), json)
 }

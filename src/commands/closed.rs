@@ -5,6 +5,8 @@ use chrono::{DateTime, Utc};
 use jobs::TenantId;
 use store::PgPool;
 
+use crate::output;
+
 /// # Errors
 /// The tenant is closed, or the database is away.
 pub(super) async fn refuse(pool: &PgPool, tenant: &TenantId) -> Result<()> {
@@ -16,10 +18,5 @@ pub(super) async fn refuse(pool: &PgPool, tenant: &TenantId) -> Result<()> {
 
 /// Why it is refused.
 pub(super) fn told(tenant: &TenantId, since: DateTime<Utc>) -> String {
-    format!("{tenant} is closed since {}: nothing is changed in it or added to it any more", time(since))
-}
-
-/// As commands tell it.
-pub(super) fn time(since: DateTime<Utc>) -> String {
-    since.format("%Y-%m-%d %H:%M:%SZ").to_string()
+    format!("{tenant} is closed since {}: nothing is changed in it or added to it any more", output::moment(since))
 }

@@ -105,7 +105,7 @@ async fn show(settings: &Settings, pool: &PgPool, tenant: &TenantId) -> Result<(
         ("pending", pending),
     ];
     let mut account = json!({ "currency": told.currency, "plan": told.plan, "as_of": told.as_of });
-    let mut text = format!("{tenant}, as of {}\n", told.as_of.format("%Y-%m-%d %H:%M:%SZ"));
+    let mut text = format!("{tenant}, as of {}\n", output::moment(told.as_of));
     for (name, cents) in amounts {
         account[format!("{name}_cents")] = json!(cents);
         text.push_str(&format!("  {name:<10} {:>16}\n", money(cents, &told.currency)));
@@ -143,7 +143,7 @@ async fn top_up(settings: &Settings, pool: &PgPool, args: &TopUpArgs) -> Result<
     match top_ups::request(pool, &new, &note).await? {
         Requested::New(top_up) | Requested::Known(top_up) => Ok((document(&top_up), line(&top_up))),
         Requested::KeyReused { first_use } => {
-            bail!("the key {key} was used for another top-up on {}", first_use.format("%Y-%m-%d %H:%M:%SZ"))
+            bail!("the key {key} was used for another top-up on {}", output::moment(first_use))
         }
         Requested::TooMany => bail!("{tenant} has too many open top-ups"),
         Requested::Closed { since } => bail!(closed::told(tenant, since)),
@@ -161,7 +161,7 @@ fn document(top_up: &TopUp) -> Value {
 }
 
 fn line(top_up: &TopUp) -> String {
-    let time = top_up.created_at.format("%Y-%m-%d %H:%M:%SZ");
+    let time = output::moment(top_up.created_at);
     let (amount, refusal) =
         (money(top_up.amount_cents, &top_up.currency), top_up.refusal.as_deref().unwrap_or_default());
     let line = format!("{time}  {}  {:<8} {:<10} {amount:>16}  {refusal}", top_up.id, top_up.kind, top_up.state);

@@ -10,7 +10,7 @@ use super::parts;
 use crate::output;
 
 /// For a name alone nobody waits for as long as for an answer that matters.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Names the stand-in, if an answer has come from it.
 pub(super) fn name(lago: &LagoClient) {

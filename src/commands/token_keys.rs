@@ -46,7 +46,7 @@ pub(super) async fn run(settings: &Settings, command: &TokenKeysCommand, json: b
             if json {
                 output::document(&json!({ "kid": new.kid, "signs_from": new.signs_from }))?;
             } else {
-                let from = new.signs_from.format("%Y-%m-%d %H:%M:%SZ");
+                let from = output::moment(new.signs_from);
                 output::line(format_args!("{} signs from {from}", new.kid))?;
             }
         }
@@ -74,7 +74,7 @@ fn document(key: &ListedKey) -> serde_json::Value {
 }
 
 fn line(key: &ListedKey) -> String {
-    format!("{}  {:<9}  signs from {}", key.kid, state(key.state), key.signs_from.format("%Y-%m-%d %H:%M:%SZ"))
+    format!("{}  {:<9}  signs from {}", key.kid, state(key.state), output::moment(key.signs_from))
 }
 
 fn state(state: KeyState) -> &'static str {

@@ -89,7 +89,8 @@ pub async fn create(pool: &PgPool, tenant: &TenantId, plan: &str, audit: &Note) 
 }
 
 /// For development: creates a user with an address, or raises the role of the one that exists, whose address stays
-/// if it has one. A role is never lowered, so that a token of less takes nothing from the user's keys.
+/// if it has one. A role is never lowered, so that a token of less takes nothing from the user's keys. In a closed tenant
+/// nothing is done.
 ///
 /// # Errors
 /// The database is away.
@@ -102,7 +103,7 @@ pub async fn ensure_user(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         // One at a time in a tenant: `ON CONFLICT` waits at its own index alone, not at that of the addresses.
-        "WITH tenant AS (SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE)
+        "WITH tenant AS (SELECT id FROM tenants WHERE id = $1 AND closed_at IS NULL FOR NO KEY UPDATE)
          INSERT INTO users (tenant, id, role, submitter) SELECT id, $2, $3, $4 FROM tenant
          ON CONFLICT (tenant, id) DO UPDATE
             SET submitter = coalesce(users.submitter, EXCLUDED.submitter),

@@ -160,7 +160,10 @@ async fn a_tenant_that_is_closed_by_command_ends_in_lago_after_its_last_row() {
 async fn in_a_closed_tenant_nothing_is_changed_and_nothing_is_added_to_it() {
     let stage = Stage::new().await;
     stage.runs(&["tenants", "create", "acme", "--admin", "amy"]).await.ends(0);
+    let client = stage.runs(&["--json", "clients", "create", "--tenant", "acme", "--user", "amy"]).await.ends(0).json();
     stage.runs(&["tenants", "close", "acme", "--yes"]).await.ends(0);
+    let rotated = stage.runs(&["clients", "rotate", client["client_id"].as_str().unwrap()]).await.ends(1);
+    assert!(rotated.stderr.contains("or its tenant is closed"), "{rotated:#?}");
     for command in [
         &["policy", "set", "acme", "--plan", "enterprise"][..],
         &["policy", "set", "acme", "--credits", "required"],
@@ -168,6 +171,8 @@ async fn in_a_closed_tenant_nothing_is_changed_and_nothing_is_added_to_it() {
         &["credits", "top-up", "acme", "--amount", "5", "--key", "late"],
         &["clients", "create", "--tenant", "acme", "--user", "amy"],
         &["login-code", "--tenant", "acme", "--user", "amy"],
+        &["token", "--tenant", "acme", "--user", "bob", "--role", "admin"],
+        &["token", "--tenant", "acme", "--user", "amy", "--role", "admin"],
         &["tenants", "create", "acme", "--admin", "bob", "--api-key"],
     ] {
         let refused = stage.runs(command).await.ends(1);
@@ -178,9 +183,10 @@ async fn in_a_closed_tenant_nothing_is_changed_and_nothing_is_added_to_it() {
         "SELECT count(*) FROM tenants WHERE plan <> 'team' OR credits_enforced",
         "SELECT count(*) FROM request_keys",
         "SELECT count(*) FROM credit_top_ups",
-        "SELECT count(*) FROM oauth_clients",
+        "SELECT count(*) - 1 FROM oauth_clients",
+        "SELECT count(*) FROM oauth_clients WHERE previous_secret_hash IS NOT NULL",
         "SELECT count(*) FROM login_codes",
-        "SELECT count(*) FROM users WHERE id <> 'amy'",
+        "SELECT count(*) FROM users WHERE id <> 'amy' OR submitter IS NOT NULL",
         "SELECT count(*) FROM api_keys",
     ] {
         assert_eq!(stage.outbox.count(nothing).await, 0, "{nothing}");

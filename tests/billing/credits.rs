@@ -345,13 +345,6 @@ async fn what_is_delivered_after_the_last_answer_of_a_month_is_owed_until_its_in
     assert_eq!(available().await, 100_000 - drawn);
 }
 
-impl Stage {
-    async fn is_closed(&self) {
-        let tenant = ACME.parse().unwrap();
-        store::accounts::close(self.pool(), &tenant, &note_of(&tenant)).await.unwrap();
-    }
-}
-
 fn is_refused_as_closed(top_up: &TopUp) -> bool {
     (top_up.state, top_up.refusal.as_deref()) == (State::Refused, Some("the tenant was closed"))
 }
@@ -360,7 +353,7 @@ fn is_refused_as_closed(top_up: &TopUp) -> bool {
 async fn what_was_not_sent_when_its_tenant_was_closed_is_never_invoiced() {
     let stage = Stage::new().await;
     let unsent = stage.wishes("unsent", Kind::Paid, 500).await;
-    stage.is_closed().await;
+    stage.loses_acme().await;
     turn(&stage.delivery()).await;
     let refused = stage.top_up(unsent).await;
     assert!(is_refused_as_closed(&refused), "{refused:?}");
@@ -384,7 +377,7 @@ async fn what_was_tried_before_its_tenant_was_closed_is_asked_for_and_not_sent_a
     let (paid, granted) = (billing::Decimal::zero(), billing::Decimal::from(2_u64));
     let wish = billing::TopUp { id: arrived, paid, granted, name: None };
     stage.lago.top_up(WalletId(wallet), &wish).await.unwrap();
-    stage.is_closed().await;
+    stage.loses_acme().await;
     assert_eq!(delivery.settle_accounts().await.unwrap(), 1, "its subscription is ended");
     turn(&delivery).await;
     assert_eq!(stage.top_up(arrived).await.state, State::Settled);

@@ -9,13 +9,12 @@ use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use reqwest::Method;
 use serde_json::json;
-use store::{accounts, usage};
+use store::usage;
 use tokio::sync::watch;
 use workflows::activities::Reconciled;
 
 use super::months::{fixed, last_month, midnight, sent};
 use super::unread::{ABEL, Watched};
-use crate::outbox::note_of;
 use crate::stage::{ACME, Stage, acme, this_month};
 
 impl Stage {
@@ -31,8 +30,7 @@ impl Stage {
         for month in [last_month().before(), last_month()] {
             stage.closes(month).await;
         }
-        let tenant = ACME.parse().unwrap();
-        accounts::close(stage.pool(), &tenant, &note_of(&tenant)).await.unwrap();
+        stage.loses_acme().await;
         assert_eq!(stage.delivery().settle_accounts().await.unwrap(), 1);
         stage
     }

@@ -135,8 +135,7 @@ async fn the_plan_that_bills_is_noted_when_lago_has_it_and_not_when_somebody_wan
 async fn a_closed_tenants_subscription_ends_after_its_last_row_with_its_last_invoice() {
     let stage = Stage::new().await;
     stage.used("last", 10, Utc::now() - TimeDelta::seconds(2)).await;
-    let tenant = ACME.parse().unwrap();
-    accounts::close(stage.pool(), &tenant, &note_of(&tenant)).await.unwrap();
+    stage.loses_acme().await;
     let delivery = stage.delivery();
     assert_eq!(delivery.settle_accounts().await.unwrap(), 0, "something is due");
     stage.delivers().await;
@@ -166,13 +165,9 @@ async fn invoiced_plans(stage: &Stage) -> Vec<String> {
     plans
 }
 
-async fn close(pool: &PgPool) {
-    let tenant = ACME.parse().unwrap();
-    accounts::close(pool, &tenant, &note_of(&tenant)).await.unwrap();
-}
-
 async fn close_and_pass(State((pool, forward)): State<(PgPool, Forward)>, request: Request) -> Response {
-    close(&pool).await;
+    let acme = ACME.parse().unwrap();
+    accounts::close(&pool, &acme, &note_of(&acme)).await.unwrap();
     forward.whole(request).await
 }
 
@@ -183,7 +178,7 @@ async fn a_closed_tenants_last_invoice_is_by_the_plan_that_it_had_in_lago() {
     let delivery = stage.delivery();
     assert_eq!(delivery.settle_accounts().await.unwrap(), 1);
     stage.moves_to("enterprise").await;
-    close(stage.pool()).await;
+    stage.loses_acme().await;
     assert_eq!(delivery.settle_accounts().await.unwrap(), 1, "its end alone");
     assert_eq!(stage.lago.subscription(&acme()).await.unwrap(), None);
     assert_eq!(invoiced_plans(&stage).await, ["team"]);

@@ -54,7 +54,9 @@ impl Stage {
 
     async fn run(&self, arguments: &[&str], input: Stdio) -> Run {
         let database = self.outbox.options().to_url_lossy().to_string();
+        let key = self.folder.path().join("signing.pem");
         let settings = [
+            ("ZAMA__AUTH__SIGNING_KEY_FILE", key.to_str().unwrap()),
             ("ZAMA__DATABASE__URL", database.as_str()),
             ("ZAMA__BILLING__LAGO_URL", self.origin.as_str()),
             ("ZAMA__BILLING__LAGO_KEY", KEY),

@@ -178,6 +178,12 @@ impl Stage {
         assert!(rules::change(self.pool(), &acme, &change, &note_of(&acme)).await.unwrap());
     }
 
+    /// An operator closes acme.
+    pub async fn loses_acme(&self) {
+        let acme = ACME.parse().unwrap();
+        store::accounts::close(self.pool(), &acme, &note_of(&acme)).await.unwrap();
+    }
+
     /// Closes a month in the stand-in, as Lago does by its clock.
     pub async fn closes(&self, month: Month) {
         self.lago.close_month_of_stand_in(&month.to_string()).await.unwrap();

@@ -112,6 +112,8 @@ async fn a_dead_letter_that_is_never_to_be_billed_is_written_off() {
     let dead = "INSERT INTO usage_ledger (id, tenant, metric, segment, units, dead_reason)
                 VALUES ($1, $2, 'compute_units', 'never', 7, '422: no')";
     stack.execute(sqlx::query(dead).bind(&row).bind(&zama.tenant)).await;
+    let unsaid = stack.tries(&["billing", "dead-letters", "write-off", &row, "--reason", " "]);
+    assert_eq!(unsaid.status.code(), Some(2), "{unsaid:?}");
     let written_off = || stack.tries(&["billing", "dead-letters", "write-off", &row, "--reason", "ours, not theirs"]);
     let done = written_off();
     assert_eq!(done.status.code(), Some(0), "{done:?}");

@@ -62,6 +62,11 @@ async fn what_it_cannot_do_it_refuses_instead_of_guessing() {
     let metric =
         lago.call("GET", "billable_metrics/compute_units", json!(null)).await.1["billable_metric"]["lago_id"].clone();
     let plan = |charge: serde_json::Value| json!({ "plan": { "name": "P", "code": "p", "interval": "monthly", "amount_cents": 0, "amount_currency": "EUR", "charges": [charge] } });
+    let set = |body: &serde_json::Value, field: &str, value: serde_json::Value| {
+        let mut body = body.clone();
+        body[field] = value;
+        body
+    };
     let large = |value: &str| json!({ "transaction_id": format!("large-{value}"), "external_subscription_id": "acme", "code": "compute_units", "properties": { "value": value } });
     let cases = [
         ("GET", "coupons", json!(null)),
@@ -117,6 +122,8 @@ async fn what_it_cannot_do_it_refuses_instead_of_guessing() {
         ("POST", "events", json!({ "event": large("10000000000000001") })),
         ("POST", "events", json!({ "event": large("-99999999999999999999999999999999999999") })),
         ("POST", "events/batch", json!({ "events": [large("1"), large("99999999999999999999.5")] })),
+        ("POST", "events", json!({ "event": large(&"9".repeat(61)) })),
+        ("POST", "events", json!({ "event": set(&large("1"), "properties", json!({ "value": 1e20 })) })),
     ];
     for (method, path, body) in cases {
         let (status, answer) = lago.call(method, path, body).await;
@@ -132,11 +139,6 @@ async fn what_it_cannot_do_it_refuses_instead_of_guessing() {
     let endless = json!({ "subscription": { "external_customer_id": "acme", "external_id": "acme", "plan_code": "team", "ending_at": null } });
     assert_eq!(lago.call("POST", "subscriptions", endless).await.0, 200, "no end is no question");
     // What would change a price is not passed over.
-    let set = |body: &serde_json::Value, field: &str, value: serde_json::Value| {
-        let mut body = body.clone();
-        body[field] = value;
-        body
-    };
     let charge = json!({ "billable_metric_id": metric, "charge_model": "standard", "properties": { "amount": "1" } });
     let of_plan = [
         ("trial_period", json!(7.5)),

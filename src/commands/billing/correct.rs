@@ -14,7 +14,7 @@ use store::PgPool;
 use store::audit::Draft;
 use store::usage::corrections::{self, Corrected, Correction};
 
-use super::End;
+use super::{End, reason};
 use crate::commands::{parts, stand_in};
 use crate::output;
 
@@ -45,15 +45,11 @@ fn row(id: &str) -> Result<Row, String> {
     Ok(Row { id: id.to_owned(), metric })
 }
 
-fn reason(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() { Err("a correction needs a reason".to_owned()) } else { Ok(text.to_owned()) }
-}
-
 pub(super) async fn run(settings: &Settings, args: &CorrectArgs, json: bool) -> Result<End> {
     let CorrectArgs { row: Row { id: row, metric }, units, reason } = args;
     let metric = *metric;
     let Some(counted) = metric.counted(units).filter(|counted| *counted != 0) else {
-        output::notice(format_args!("zama-jobs: {units} is no number of {metric} to add"));
+        output::failure(format_args!("{units} is no number of {metric} to add"));
         return Ok(End::CommandLine);
     };
     let pool = parts::pool(settings)?;

@@ -8,7 +8,7 @@ use settings::Settings;
 use store::audit::Draft;
 use store::usage::dead_letters::{self, DeadLetter, Which};
 
-use super::End;
+use super::{End, reason};
 use crate::commands::cut::cut;
 use crate::commands::{parts, stand_in};
 use crate::output;
@@ -36,7 +36,7 @@ pub struct WriteOffArgs {
     /// Id of the row.
     row: String,
     /// Why, for the next reader of the ledger.
-    #[arg(long)]
+    #[arg(long, value_parser = reason)]
     reason: String,
 }
 
@@ -95,9 +95,6 @@ pub(super) async fn run(settings: &Settings, command: &DeadLettersCommand, json:
             }
         }
         DeadLettersCommand::WriteOff(WriteOffArgs { row, reason }) => {
-            if reason.trim().is_empty() {
-                bail!("a write-off needs a reason");
-            }
             let audit = Draft::by_operator("billing dead-letters write-off", json!({}));
             let Some(rows) = dead_letters::write_off(&pool, row, reason, &audit).await? else {
                 bail!("{row} is no dead letter");
@@ -120,7 +117,7 @@ fn document(letter: &DeadLetter) -> Value {
 }
 
 fn line(letter: &DeadLetter) -> String {
-    let time = letter.occurred_at.format("%Y-%m-%d %H:%M:%SZ");
+    let time = output::moment(letter.occurred_at);
     let units = units(letter).map_or_else(|| letter.units.to_string(), |units| units.to_string());
     format!("{time}  {:<20} {units:>12}  {}  {}", letter.tenant, letter.id, letter.reason)
 }

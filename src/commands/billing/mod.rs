@@ -122,6 +122,11 @@ pub fn run(settings: &Settings, command: &BillingCommand, json: bool) -> Result<
     })
 }
 
+/// A reason for the next reader of the ledger.
+fn reason(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("it says nothing".to_owned()) } else { Ok(text.to_owned()) }
+}
+
 fn lago(settings: &Settings) -> Result<::billing::LagoClient> {
     parts::lago(settings)?.context("billing.lago_url is not set")
 }

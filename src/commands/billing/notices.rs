@@ -70,7 +70,7 @@ fn document(notice: &Notice) -> Value {
 }
 
 fn line(notice: &Notice) -> String {
-    let time = notice.received_at.format("%Y-%m-%d %H:%M:%SZ");
+    let time = output::moment(notice.received_at);
     let mark = if is_trouble(&notice.kind) { "TROUBLE" } else { "" };
     format!("{time}  {mark:<7}  {:<36} {}", notice.kind, notice.body)
 }

@@ -93,7 +93,7 @@ pub fn run(settings: Result<Settings>, command: &ChainCommand, json: bool) -> Re
 fn tell(error: &anyhow::Error, format: Format) -> ChainExit {
     let exit = ChainExit::of(error);
     let detail = explained(error);
-    output::notice(format_args!("zama-jobs: {detail}"));
+    output::failure(&detail);
     if format == Format::Json {
         let tx_hash = sent(error);
         let error = json!({ "detail": detail, "exit_code": exit.code(), "tx_hash": tx_hash });

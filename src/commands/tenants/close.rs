@@ -42,5 +42,5 @@ pub(super) async fn run(settings: &Settings, args: &CloseArgs, format: Format) -
     let closed =
         accounts::close(&pool, tenant, &note).await?.with_context(|| format!("there is no tenant {tenant}"))?;
     let document = json!({ "tenant": tenant, "closed_at": closed });
-    format.answer(&document, || format!("{tenant} is closed since {}\n", closed.format("%Y-%m-%d %H:%M:%SZ")))
+    format.answer(&document, || format!("{tenant} is closed since {}\n", output::moment(closed)))
 }

@@ -12,8 +12,9 @@ use store::api_keys::{Created, NewKey};
 use store::audit::Note;
 use store::{tenants, users};
 
-use super::super::{closed, parts};
+use super::super::parts;
 use super::{Format, plan};
+use crate::output;
 
 /// Name of a first admin's key, in its list of keys.
 const KEY_NAME: &str = "first admin";
@@ -52,7 +53,7 @@ pub(super) async fn run(settings: &Settings, args: &CreateArgs, format: Format) 
     let made = Note::by_operator(tenant, ACTION, format!("/v1/tenants/{tenant}"), json!({ "plan": args.plan }));
     let is_new = tenants::create(&pool, tenant, &args.plan, &made).await?;
     if !is_new && let Some(since) = closed_since(&pool, tenant).await? {
-        bail!("{tenant} is closed since {}, for good: choose another name", closed::time(since));
+        bail!("{tenant} is closed since {}, for good: choose another name", output::moment(since));
     }
     if let Some(admin) = &args.admin {
         let about = json!({ "role": UserRole::Admin });

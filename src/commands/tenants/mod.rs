@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use settings::Settings;
 use store::tenants::{self, FailedJobs, Tenant};
 
-use super::{Role, closed, parts, process};
+use super::{Role, parts, process};
 use crate::output;
 
 #[derive(Subcommand)]
@@ -81,7 +81,7 @@ async fn show(settings: &Settings, tenant: &TenantId, format: Format) -> Result<
 }
 
 fn line(tenant: &Tenant) -> String {
-    let closed = tenant.closed_at.map(|since| format!("closed since {}", closed::time(since))).unwrap_or_default();
+    let closed = tenant.closed_at.map(|since| format!("closed since {}", output::moment(since))).unwrap_or_default();
     format!("{:<30} {:<15} {closed}", tenant.id.as_str(), tenant.plan).trim_end().to_owned() + "\n"
 }
 
@@ -101,8 +101,8 @@ fn document(tenant: &Tenant) -> Value {
 fn text(tenant: &Tenant) -> String {
     let failed = if tenant.failed_jobs == FailedJobs::Confirmed { "confirmed on chain" } else { "not confirmed" };
     let billing = billing(tenant);
-    let created = tenant.created_at.format("%Y-%m-%d %H:%M:%SZ");
-    let closed = tenant.closed_at.map(|since| format!("closed since {}\n", closed::time(since))).unwrap_or_default();
+    let created = output::moment(tenant.created_at);
+    let closed = tenant.closed_at.map(|since| format!("closed since {}\n", output::moment(since))).unwrap_or_default();
     format!(
         "tenant       {}\nplan         {}\ncreated      {created}\n{closed}failed jobs  {failed}\nbilling      {billing}\n",
         tenant.id, tenant.plan
@@ -115,7 +115,7 @@ fn billing(tenant: &Tenant) -> String {
         return "a sandbox, never billed".to_owned();
     }
     let told = match (tenant.closed_at, tenant.billing_ended_at, tenant.billing_ready) {
-        (_, Some(ended), true) => return format!("the subscription was ended at {}", closed::time(ended)),
+        (_, Some(ended), true) => return format!("the subscription was ended at {}", output::moment(ended)),
         (_, Some(_), false) => "no account: the tenant was closed before one was made",
         (Some(_), None, true) => "the reporter ends the subscription once all that was used is booked and delivered",
         (Some(_), None, false) => "no account: one is made only if something that was used is still to be billed",

@@ -165,7 +165,7 @@ pub struct ProofRotation<'a> {
     pub overlap_seconds: f64,
 }
 
-/// Gives a client a new proof; `false` when there is no such client.
+/// Gives a client a new proof; `false` when there is no such client, or its tenant is closed.
 ///
 /// # Errors
 /// The database is away.
@@ -178,7 +178,7 @@ pub async fn rotate(pool: &PgPool, rotation: &ProofRotation<'_>, audit: &Draft) 
                 previous_secret_until = CASE WHEN $4::float8 > 0 AND $2::bytea IS NOT NULL AND secret_hash IS NOT NULL
                                              THEN now() + make_interval(secs => $4::float8) END,
                 secret_hash = $2, jwks = $3
-          WHERE id = $1
+          WHERE id = $1 AND NOT EXISTS (SELECT FROM tenants t WHERE t.id = tenant AND t.closed_at IS NOT NULL)
          RETURNING tenant, user_id",
         rotation.id,
         secret,

@@ -245,6 +245,27 @@ async fn a_wish_waits_for_who_closes_its_tenant_and_is_refused() {
     assert_eq!(outbox.count("SELECT count(*) FROM credit_top_ups").await, 0);
 }
 
+#[tokio::test]
+async fn who_closes_a_tenant_waits_for_its_open_wishes() {
+    let outbox = Outbox::new().await;
+    outbox.tenant("acme").await;
+    let mut wishing = store::begin(&outbox.pool).await.unwrap();
+    let looks = "SELECT closed_at FROM tenants WHERE id = 'acme' FOR SHARE";
+    sqlx::query(looks).execute(&mut *wishing).await.unwrap();
+    let other = outbox.through_own_pool();
+    let closing = tokio::spawn(async move {
+        let acme = "acme".parse().unwrap();
+        accounts::close(&other.pool, &acme, &note_of(&acme)).await.unwrap()
+    });
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%closed_at%'
+                    AND datname = current_database()";
+    while outbox.count(waits).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    wishing.rollback().await.unwrap();
+    assert!(closing.await.unwrap().is_some());
+}
+
 /// One that was tried may have arrived: whether it did is known to the billing system alone.
 #[tokio::test]
 async fn what_nobody_has_tried_to_send_ends_with_its_tenant() {

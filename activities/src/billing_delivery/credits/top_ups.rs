@@ -33,7 +33,7 @@ impl BillingDelivery {
     pub(super) async fn send(&self, top_up: &TopUp, pauses: Pauses) -> Result<bool> {
         let account = ExternalId::parse(&top_up.tenant)?;
         if top_ups::refuse_of_closed(&self.pool, top_up.id, CLOSED).await? {
-            tracing::info!(tenant.id = top_up.tenant, top_up.id = %top_up.id, "a closed tenant's top-up is not sent");
+            tell_unsent(top_up);
             return Ok(true);
         }
         let standing = self.ensure_account(&top_up.tenant, &account).await?;
@@ -55,7 +55,7 @@ impl BillingDelivery {
             }
         }
         if this.is_closed {
-            tracing::info!(tenant.id = top_up.tenant, top_up.id = %top_up.id, "a closed tenant's top-up is not sent");
+            tell_unsent(top_up);
             return Ok(top_ups::refuse(&self.pool, top_up.id, CLOSED).await?);
         }
         // Whoever was stopped here for long may not be the only one who tries.
@@ -149,6 +149,10 @@ fn wish(top_up: &TopUp) -> billing::TopUp {
         Kind::Granted => (Decimal::zero(), credits),
     };
     billing::TopUp { id: top_up.id, paid, granted, name: Some(NAME.to_owned()) }
+}
+
+fn tell_unsent(top_up: &TopUp) {
+    tracing::info!(tenant.id = top_up.tenant, top_up.id = %top_up.id, "a closed tenant's top-up is not sent");
 }
 
 /// What was made of a top-up: one transaction. Of more, which nobody of ours has sent, the first one counts.

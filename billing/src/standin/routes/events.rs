@@ -32,9 +32,7 @@ struct Input {
 
 impl Input {
     /// Lago takes a value of any size, and answers no question about its subscription from then on.
-    fn is_counted(&self) -> Result<(), Refusal> {
-        let is_told = |value: &Decimal| value.minor_units(0).is_some_and(|units| units.unsigned_abs() <= LARGEST_VALUE);
-        let is_too_large = |value: &Value| number(value).is_some_and(|value| !is_told(&value));
+    fn refuse_too_large(&self) -> Result<(), Refusal> {
         let too_large = self.properties.iter().flatten().find(|(_, value)| is_too_large(value));
         too_large.map_or(Ok(()), |(name, _)| {
             Err(Refusal::NotImplemented(format!("an event whose {name} is larger than {LARGEST_VALUE}")))
@@ -71,6 +69,19 @@ impl Input {
     }
 }
 
+/// A number that the stand-in cannot read is too large, or too finely told, for it; text that is none is no number to Lago.
+fn is_too_large(value: &Value) -> bool {
+    match (number(value), value) {
+        (Some(number), _) => number.minor_units(0).is_none_or(|units| units.unsigned_abs() > LARGEST_VALUE),
+        (None, Value::Number(_)) => true,
+        (None, Value::String(text)) => {
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            digits.starts_with(|c: char| c.is_ascii_digit()) && digits.bytes().all(|c| c.is_ascii_digit() || c == b'.')
+        }
+        (None, _) => false,
+    }
+}
+
 fn complaint(field: &str, error: &str) -> Map<String, Value> {
     Map::from_iter([(field.to_owned(), json!([error]))])
 }
@@ -81,7 +92,7 @@ fn moment(seconds: &str) -> Option<DateTime<Utc>> {
 
 pub(super) async fn create(State(keeper): State<Keeper>, body: Bytes) -> Answer {
     let input: Input = rooted(&body, ROOT)?;
-    input.is_counted()?;
+    input.refuse_too_large()?;
     keeper
         .change(move |book, now| {
             let event = input.event(now).map_err(Refusal::Invalid)?;
@@ -111,7 +122,7 @@ pub(super) async fn batch(State(keeper): State<Keeper>, body: Bytes) -> Answer {
     if inputs.len() > LARGEST_BATCH {
         return Err(Refusal::field(ROOTS, "too_many_events"));
     }
-    inputs.iter().try_for_each(Input::is_counted)?;
+    inputs.iter().try_for_each(Input::refuse_too_large)?;
     keeper
         .change(move |book, now| {
             let mut events: Vec<Event> = Vec::with_capacity(inputs.len());
