@@ -23,6 +23,7 @@ use store::PgPool;
 use store::usage::{self, UsageRow};
 use tokio::sync::Mutex;
 
+use accounts::ENDS_AFTER;
 pub use accounts::Standing;
 pub use credits::CreditPace;
 use dead_letters::{CLOSED, ENDED};
@@ -52,6 +53,8 @@ pub struct BillingDelivery {
     pub turn_time: Duration,
     /// About how many rows of a tenant whose subscription has ended a turn asks; the next one asks about those behind them.
     pub asked_at_most: usize,
+    /// How long a tenant has been closed before its subscription is terminated.
+    pub ends_after: Duration,
     periods: Mutex<HashMap<String, Period>>,
     /// Metrics that were there a moment ago.
     metrics: Mutex<HashMap<Metric, Instant>>,
@@ -71,6 +74,7 @@ impl BillingDelivery {
             in_doubt: IN_DOUBT,
             turn_time: TURN_TIME,
             asked_at_most: ASKED_AT_MOST,
+            ends_after: ENDS_AFTER,
             periods: Mutex::default(),
             metrics: Mutex::default(),
             resume: Mutex::default(),

@@ -53,7 +53,10 @@ async fn start(settings: &Settings, queues: Vec<Queue>, stop: CancellationToken)
     let pool = parts::pool(settings)?;
     ledger_owner::watch(settings, &pool, stop.clone());
     let billing = parts::lago(settings)?.map(|lago| {
-        Arc::new(BillingDelivery::new(pool.clone(), Arc::new(lago), settings.billing.default_plan.clone()))
+        let mut delivery = BillingDelivery::new(pool.clone(), Arc::new(lago), settings.billing.default_plan.clone());
+        // One telling of calls may fail.
+        delivery.ends_after += 2 * Duration::from_secs(settings.metering.flush_seconds);
+        Arc::new(delivery)
     });
     let target = parts::target(settings, "worker")?;
     let batching = batching(settings, &queues)?;

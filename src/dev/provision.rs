@@ -30,7 +30,7 @@ pub async fn run(data: &DataDir, running: &[PartName], wiring: &mut Wiring, prog
     if runs(PartName::Postgres) {
         step("database", progress, postgres::ensure_database(data, wiring.ports.postgres())).await?;
         step("migrations", progress, migrate(wiring)).await?;
-        step("token", progress, token(data, wiring)).await?;
+        step("token", progress, token(data, wiring, progress)).await?;
     }
     if runs(PartName::Temporal) {
         step("namespace", progress, namespace(wiring)).await?;
@@ -95,7 +95,7 @@ async fn billing(wiring: &Wiring) -> Result<()> {
 }
 
 /// Credentials of an admin of the development tenant: a token, and an API key.
-async fn token(data: &DataDir, wiring: &mut Wiring) -> Result<()> {
+async fn token(data: &DataDir, wiring: &mut Wiring, progress: &Progress) -> Result<()> {
     let (tenant, user): (TenantId, UserId) = (TENANT.parse()?, USER.parse()?);
     let args =
         TokenArgs { tenant: tenant.clone(), user: user.clone(), role: Role::Admin, scopes: None, ttl: TOKEN_LIFETIME };
@@ -103,7 +103,14 @@ async fn token(data: &DataDir, wiring: &mut Wiring) -> Result<()> {
     wiring.token = Some(Box::pin(commands::token::issue(&settings, &args)).await?);
     let pool = parts::pool(&settings)?;
     wiring.api_key = Some(Box::pin(api_key::ensure(&pool, &data.join("api-key"), &tenant, &user)).await?);
+    let closed = store::accounts::closed_since(&pool, &tenant).await?;
     pool.close().await;
+    // The others' work goes on.
+    if closed.is_some() {
+        let text =
+            format!("tenant {tenant} is closed for good: its token and key are refused; another --data-dir has one");
+        progress(&Event::Notice { name: PartName::Api, text });
+    }
     let submitter = chain::development::submitter(&tenant, &user)?;
     wiring.submitter_key = Some(submitter.private_key);
     Ok(())

@@ -3,6 +3,8 @@
 pub mod notices;
 pub mod plans;
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use jobs::TenantId;
 use sqlx::PgPool;
@@ -159,21 +161,22 @@ pub async fn closed_since(pool: &PgPool, tenant: &TenantId) -> Result<Option<Dat
     Ok(closed.flatten())
 }
 
-/// Closed tenants whose subscription can be terminated: no job goes on, each call is booked, every row is delivered or
-/// refused for good.
+/// Closed tenants whose subscription can be terminated: they have been closed for `grace`, no job goes on, each call is
+/// booked, every row is delivered or refused for good.
 ///
 /// # Errors
 /// The database is away.
-pub async fn to_end(pool: &PgPool) -> Result<Vec<String>, StoreError> {
+pub async fn to_end(pool: &PgPool, grace: Duration) -> Result<Vec<String>, StoreError> {
     let tenants = sqlx::query_scalar!(
         "SELECT id FROM tenants t
-          WHERE closed_at IS NOT NULL AND billing_ended_at IS NULL AND sandbox_of IS NULL
+          WHERE closed_at <= now() - make_interval(secs => $1) AND billing_ended_at IS NULL AND sandbox_of IS NULL
             AND NOT EXISTS (SELECT FROM jobs j
                              WHERE j.tenant = t.id AND j.status IN ('PENDING', 'PROCESSING', 'CONFIRMING'))
             AND NOT EXISTS (SELECT FROM api_call_counts c WHERE c.tenant = t.id AND c.calls > c.booked)
             AND NOT EXISTS (SELECT FROM usage_ledger u
                              WHERE u.tenant = t.id AND u.delivered_at IS NULL AND u.dead_reason IS NULL)
-          ORDER BY id"
+          ORDER BY id",
+        grace.as_secs_f64()
     )
     .fetch_all(pool)
     .await?;

@@ -168,6 +168,7 @@ async fn in_a_closed_tenant_nothing_is_changed_and_nothing_is_added_to_it() {
         &["policy", "set", "acme", "--plan", "enterprise"][..],
         &["policy", "set", "acme", "--credits", "required"],
         &["policy", "new-key", "acme"],
+        &["chain", "confirm-failed", "acme", "on"],
         &["credits", "top-up", "acme", "--amount", "5", "--key", "late"],
         &["clients", "create", "--tenant", "acme", "--user", "amy"],
         &["login-code", "--tenant", "acme", "--user", "amy"],
@@ -180,7 +181,7 @@ async fn in_a_closed_tenant_nothing_is_changed_and_nothing_is_added_to_it() {
         assert_eq!(refused.stdout, "", "{command:?}");
     }
     for nothing in [
-        "SELECT count(*) FROM tenants WHERE plan <> 'team' OR credits_enforced",
+        "SELECT count(*) FROM tenants WHERE plan <> 'team' OR credits_enforced OR confirm_failed",
         "SELECT count(*) FROM request_keys",
         "SELECT count(*) FROM credit_top_ups",
         "SELECT count(*) - 1 FROM oauth_clients",

@@ -1,5 +1,7 @@
 //! A tenant that changes its plan within a month, and one that is closed.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -136,9 +138,13 @@ async fn a_closed_tenants_subscription_ends_after_its_last_row_with_its_last_inv
     let stage = Stage::new().await;
     stage.used("last", 10, Utc::now() - TimeDelta::seconds(2)).await;
     stage.loses_acme().await;
-    let delivery = stage.delivery();
+    let mut delivery = stage.delivery();
     assert_eq!(delivery.settle_accounts().await.unwrap(), 0, "something is due");
     stage.delivers().await;
+    // Whoever has not heard of the close accepts jobs, and has calls to tell of.
+    delivery.ends_after = Duration::from_secs(60);
+    assert_eq!(delivery.settle_accounts().await.unwrap(), 0, "it was closed a moment ago");
+    stage.outbox.execute("UPDATE tenants SET closed_at = closed_at - interval '1 minute' WHERE id = 'acme'").await;
     assert_eq!(delivery.settle_accounts().await.unwrap(), 1);
     assert_eq!(delivery.settle_accounts().await.unwrap(), 0);
     assert_eq!(stage.lago.subscription(&acme()).await.unwrap(), None);

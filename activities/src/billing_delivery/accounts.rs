@@ -12,6 +12,10 @@ use super::plans::catalogue_plans;
 /// Time for tenants that are new, in one turn; the next one has the others.
 pub(super) const NEW_TENANTS: Duration = Duration::from_secs(20);
 
+/// How long a tenant has been closed before its subscription is terminated, beside the time in which the API's processes
+/// tell of calls. One that has not heard of the close accepts its requests for a moment more: they are billed, too.
+pub(super) const ENDS_AFTER: Duration = Duration::from_secs(60);
+
 /// How a tenant stands with the billing system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -73,7 +77,7 @@ impl BillingDelivery {
         for tenant in accounts::to_move(&self.pool, &catalogue_plans(), &self.default_plan).await? {
             note(&tenant, Box::pin(self.change_plan(&tenant)).await);
         }
-        for tenant in accounts::to_end(&self.pool).await? {
+        for tenant in accounts::to_end(&self.pool, self.ends_after).await? {
             note(&tenant, self.end(&tenant).await);
         }
         // Those from before plans were noted.

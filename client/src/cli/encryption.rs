@@ -97,8 +97,8 @@ impl EncryptionArgs {
         flags.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
     }
 
-    /// Whom the inputs are bound to: what the flags say, else what the API says of the caller, whose jobs alone they serve.
-    /// Whose inputs these are. Who reads the result is decided here, so the submitter is never what the API says.
+    /// Whom the inputs are bound to: what the flags say, else the caller, whose jobs alone they serve. Who reads the result
+    /// is decided here: the submitter is never what the API says, but where it says another one, no job would take them.
     async fn origin(&self, session: &Session, client: &Client) -> Result<Origin, CliError> {
         let submitter = match self.submitter {
             Some(address) => address,
@@ -113,7 +113,16 @@ impl EncryptionArgs {
         };
         let tenant = match &self.tenant {
             Some(tenant) => tenant.clone(),
-            None => client.me().await?.tenant,
+            None => {
+                let me = client.me().await?;
+                if let Some(registered) = me.submitter.filter(|registered| *registered != submitter) {
+                    return Err(CliError::usage(format!(
+                        "your jobs belong to {registered} (zama-jobs whoami), and the inputs would be bound to \
+                         {submitter}: give the key of yours, or encrypt for another one with --tenant and --submitter"
+                    )));
+                }
+                me.tenant
+            }
         };
         Ok(Origin { tenant, submitter: submitter.into_array() })
     }

@@ -1,7 +1,7 @@
 //! `zama-jobs billing usage`: what Lago would invoice now.
 
-use ::billing::{Catalogue, CurrentUsage, ExternalId};
-use anyhow::Result;
+use ::billing::{Catalogue, CurrentUsage, ExternalId, LagoError};
+use anyhow::{Result, anyhow};
 use clap::Args;
 use jobs::money::money;
 use settings::Settings;
@@ -21,7 +21,13 @@ pub(super) async fn run(settings: &Settings, args: &UsageArgs, json: bool) -> Re
     let (lago, account) = (lago(settings)?, ExternalId::parse(&args.tenant)?);
     let usage = lago.current_usage(&account).await;
     stand_in::name(&lago);
-    let usage = usage?;
+    let usage = usage.map_err(|error| match error {
+        LagoError::Rejected { body, .. } if body.contains("no_active_subscription") => anyhow!(
+            "{account} has no active subscription: what it used is on its invoices (zama-jobs billing reconcile --tenant \
+             {account} holds them against the ledger)"
+        ),
+        error => error.into(),
+    })?;
     if json {
         output::line(serde_json::to_string_pretty(&usage)?)?;
     } else {

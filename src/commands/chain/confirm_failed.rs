@@ -10,6 +10,7 @@ use store::tenants::{self, FailedJobs};
 
 use super::exit::{ChainExit, WrongSetUp};
 use super::{Format, parts};
+use crate::commands::closed;
 
 #[derive(Args)]
 pub struct ConfirmFailedArgs {
@@ -21,13 +22,14 @@ pub struct ConfirmFailedArgs {
 }
 
 /// # Errors
-/// There is no such tenant, or the database is away.
+/// There is no such tenant, it is closed, or the database is away.
 pub(super) async fn run(settings: &Settings, args: &ConfirmFailedArgs, format: Format) -> Result<ChainExit> {
     let pool = parts::pool(settings)?;
     store::reach(&pool).await?;
     let tenant = &args.tenant;
     let before = match args.switch {
         Some(switch) => {
+            closed::refuse(&pool, tenant).await?;
             let about = json!({ "confirm_failed": switch == FailedJobs::Confirmed });
             let note = Note::by_operator(tenant, "chain confirm-failed", format!("/v1/tenants/{tenant}"), about);
             tenants::set_failed_jobs(&pool, tenant, switch, &note).await?

@@ -1,5 +1,7 @@
 //! What billing is told of tenants: changes of plan, and the end.
 
+use std::time::Duration;
+
 use chrono::{TimeDelta, Utc};
 use store::accounts::{self, plans};
 use store::limits::rules;
@@ -75,7 +77,7 @@ async fn a_closed_tenant_ends_when_all_that_it_used_is_billed() {
     let outbox = Outbox::new().await;
     let acme = "acme".parse().unwrap();
     let job = outbox.job().await;
-    let to_end = async || accounts::to_end(&outbox.pool).await.unwrap();
+    let to_end = async || accounts::to_end(&outbox.pool, Duration::ZERO).await.unwrap();
     assert_eq!(to_end().await, [""; 0], "it is open");
     let since = accounts::close(&outbox.pool, &acme, &note_of(&acme)).await.unwrap().expect("it was there");
     assert_eq!(accounts::close(&outbox.pool, &acme, &note_of(&acme)).await.unwrap(), Some(since), "closed once");
@@ -94,6 +96,7 @@ async fn a_closed_tenant_ends_when_all_that_it_used_is_billed() {
     assert_eq!(to_end().await, [""; 0], "calls are not booked");
     hours::book_calls(&outbox.pool, 0.0).await.unwrap();
     usage::dead(&outbox.pool, "acme:api_calls:1970-01-01T00Z", "before its subscription").await.unwrap();
+    assert_eq!(accounts::to_end(&outbox.pool, Duration::from_secs(60)).await.unwrap(), [""; 0], "some have not heard");
     assert_eq!(to_end().await, ["acme"]);
     accounts::has_ended(&outbox.pool, "acme").await.unwrap();
     assert_eq!(to_end().await, [""; 0]);
