@@ -26,6 +26,14 @@ async fn what_is_wrong_on_this_side_is_told_at_once() {
     submit(&["encrypted_linear_score", "--type", "u8", "--values", "1,2"], "/parameters/weights");
     submit(&["encrypted_maximum", "--blob-file", "nothing.bin"], "cannot read nothing.bin");
 
+    // Whose jobs are the caller's the API knows: inputs of another one would be refused once they have waited.
+    fs::write(shell.path("other.key"), format!("0x{}", "11".repeat(32))).unwrap();
+    let other = ["--type", "u8", "--values", "1,2", "--submitter-key", "other.key"];
+    for command in [&["encrypt", "-o", "x"][..], &["submit", "--fhe", "encrypted_maximum"]] {
+        shell.refused(&[command, &other[..]].concat(), 2, "your jobs belong to 0x");
+    }
+    assert!(!shell.path("x").exists());
+
     let id = JobId::generate().to_string();
     fs::write(shell.path("no.key"), "0x12").unwrap();
     shell.refused(&["decrypt", &id, "--submitter-key", "no.key"], 2, "no.key: ");
