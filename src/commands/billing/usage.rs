@@ -26,6 +26,9 @@ pub(super) async fn run(settings: &Settings, args: &UsageArgs, json: bool) -> Re
             "{account} has no active subscription: what it used is on its invoices (zama-jobs billing reconcile --tenant \
              {account} holds them against the ledger)"
         ),
+        LagoError::Rejected { body, .. } if body.contains("customer_not_found") => {
+            anyhow!("the billing system has no customer {account}: the reporter makes one of each new tenant within a turn")
+        }
         error => error.into(),
     })?;
     if json {
