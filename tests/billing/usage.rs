@@ -59,8 +59,12 @@ async fn a_plan_without_a_fee_tells_of_none_and_who_has_no_account_is_refused() 
     let stage = Stage::new().await;
     stage.outbox.execute("INSERT INTO tenants (id, plan) VALUES ('globex', 'developer')").await;
     let unknown = stage.runs(&["billing", "usage", "globex"]).await.ends(1);
-    assert!(unknown.stdout.is_empty() && unknown.stderr.contains("404"), "{unknown:#?}");
+    assert!(unknown.stdout.is_empty() && unknown.stderr.contains("has no customer globex: "), "{unknown:#?}");
     stage.delivery().ensure_account("globex", &ExternalId::parse("globex").unwrap()).await.unwrap();
     let run = stage.runs(&["billing", "usage", "globex"]).await.ends(0);
     assert!(run.stdout.starts_with("globex, ") && run.stdout.ends_with("0.00 EUR  (taxes included)\n"), "{run:#?}");
+    stage.runs(&["tenants", "close", "globex", "--yes"]).await.ends(0);
+    stage.delivery().settle_accounts().await.unwrap();
+    let ended = stage.runs(&["billing", "usage", "globex"]).await.ends(1);
+    assert!(ended.stderr.contains("globex has no active subscription: "), "{ended:#?}");
 }
